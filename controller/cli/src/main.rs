@@ -1,0 +1,2 @@
+//! The `limekiln` binary.
+fn main() {}

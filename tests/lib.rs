@@ -1,0 +1,1 @@
+//! What the scenario, command-line and live tests share.
