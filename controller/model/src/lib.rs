@@ -1,1 +1,32 @@
-//! Placeholder.
+//! The words that planner, executor, engines and reconciler share.
+//!
+//! This crate holds data and pure rules about that data, never behaviour that touches the
+//! world: no clock, no I/O, no runtime. A plan is made of these types, is saved as JSON, and
+//! comes back equal.
+
+mod action;
+mod capabilities;
+mod change;
+mod desired;
+mod event;
+mod fingerprint;
+mod id;
+mod observed;
+mod plan;
+mod policy;
+mod report;
+
+pub use action::{Action, StopMode, Work};
+pub use capabilities::Capabilities;
+pub use change::{Change, Cost};
+pub use desired::{Desired, DesiredInstance, Frozen, Origin, Wanted};
+pub use event::{Event, Progress, StepOutcome};
+pub use fingerprint::{Fingerprint, fingerprint};
+pub use id::{Kind, Name, ObjectId};
+pub use observed::{
+    Accelerator, Host, InstancePhase, Mounted, NetworkPhase, Observed, ObservedDisk,
+    ObservedInstance, ObservedNetwork, Owner, Parked,
+};
+pub use plan::{Basis, Plan, Step, StepId};
+pub use policy::Policy;
+pub use report::{Report, Waiting, WaitReason};

@@ -1,0 +1,80 @@
+//! What the manifests ask for.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use limekiln_api::{DiskSpec, InstanceSpec, Lima, NetworkSpec};
+use serde::{Deserialize, Serialize};
+
+use crate::{Name, ObjectId};
+
+/// Where a manifest was read: for messages and for the ledger.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The source's identity: the canonical path of the directory or file, or a URL.
+    pub source: String,
+    /// The file.
+    pub file: PathBuf,
+    /// The line on which the document starts, from 1.
+    pub line: usize,
+}
+
+/// A desired object together with its origin.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Wanted<T> {
+    /// What is wanted.
+    pub spec: T,
+    /// Where it was written.
+    pub origin: Origin,
+}
+
+/// A desired instance: the specification as written, and its template as it will be stored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DesiredInstance {
+    /// The specification as written. `spec.template` is what is stored in `lima.yaml`.
+    pub spec: InstanceSpec,
+    /// The template with every default filled in: what is compared and what is run.
+    pub filled: Lima,
+}
+
+/// An object on which nothing is done because its manifest cannot be trusted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Frozen {
+    /// What is wrong, as one line.
+    pub why: String,
+    /// Where.
+    pub origin: Origin,
+}
+
+/// All valid manifests of one revision.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Desired {
+    /// The revision: a commit id or the digest of what was read.
+    pub revision: String,
+    /// The sources that were read whole. Only an object owned by one of them can be pruned.
+    pub sources: Vec<String>,
+    /// Instances by name.
+    pub instances: BTreeMap<Name, Wanted<DesiredInstance>>,
+    /// Disks by name.
+    pub disks: BTreeMap<Name, Wanted<DiskSpec>>,
+    /// Networks by name.
+    pub networks: BTreeMap<Name, Wanted<NetworkSpec>>,
+    /// Objects that must be left exactly as they are.
+    pub frozen: BTreeMap<ObjectId, Frozen>,
+}
+
+impl Desired {
+    /// Whether the object is wanted, or frozen and so not to be touched.
+    pub fn mentions(&self, id: &ObjectId) -> bool {
+        self.frozen.contains_key(id) || self.origin(id).is_some()
+    }
+
+    /// Where a wanted object was written.
+    pub fn origin(&self, id: &ObjectId) -> Option<&Origin> {
+        match id.kind {
+            crate::Kind::Instance => self.instances.get(&id.name).map(|wanted| &wanted.origin),
+            crate::Kind::Disk => self.disks.get(&id.name).map(|wanted| &wanted.origin),
+            crate::Kind::Network => self.networks.get(&id.name).map(|wanted| &wanted.origin),
+        }
+    }
+}

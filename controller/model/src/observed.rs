@@ -1,0 +1,174 @@
+//! What the engine says exists.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use limekiln_api::{DeletionPolicy, DiskFormat, HostFacts, Lima, NetworkSpec};
+use serde::{Deserialize, Serialize};
+
+use crate::{Name, ObjectId, Origin};
+
+/// Everything the engine saw, at one moment. It may be stale: whoever destroys looks again.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Observed {
+    /// Grows with every change that the engine knows of; 0 if it does not count.
+    pub generation: u64,
+    /// Instances by name, whoever made them.
+    pub instances: BTreeMap<Name, ObservedInstance>,
+    /// Additional disks by name.
+    pub disks: BTreeMap<Name, ObservedDisk>,
+    /// Networks by name.
+    pub networks: BTreeMap<Name, ObservedNetwork>,
+    /// Deleted objects that can be brought back.
+    pub parked: Vec<Parked>,
+    /// Who owns what, from the ledger. An object that is absent here is not ours.
+    pub owners: BTreeMap<ObjectId, Owner>,
+    /// The host.
+    pub host: Option<Host>,
+}
+
+/// What the planner needs to know of the host.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Host {
+    /// The facts that defaults depend on.
+    pub facts: HostFacts,
+    /// TCP ports on which something other than our instances listens, of those that were asked
+    /// for.
+    pub taken_ports: BTreeSet<u16>,
+}
+
+/// What the ledger says of an object that is ours.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Owner {
+    /// Where its manifest was.
+    pub origin: Origin,
+    /// What its manifest said should happen when it goes.
+    pub deletion_policy: DeletionPolicy,
+}
+
+/// How far along an instance is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "state")]
+pub enum InstancePhase {
+    /// Its directory exists but creation did not finish.
+    Creating,
+    /// Not running.
+    Stopped,
+    /// The driver runs; the guest is not ready yet.
+    Booting,
+    /// Ready: the guest finished its boot and its probes passed.
+    Ready,
+    /// It runs, and something in the boot or the probes failed.
+    Degraded {
+        /// What failed.
+        errors: Vec<String>,
+    },
+    /// Being stopped.
+    Stopping,
+    /// Half of it runs, or its files cannot be read.
+    Broken {
+        /// What is wrong.
+        why: String,
+    },
+}
+
+impl InstancePhase {
+    /// Whether a driver process may exist.
+    pub fn is_running(&self) -> bool {
+        matches!(self, Self::Booting | Self::Ready | Self::Degraded { .. } | Self::Stopping)
+    }
+
+    /// The word that is shown.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Creating => "Creating",
+            Self::Stopped => "Stopped",
+            Self::Booting => "Booting",
+            Self::Ready => "Ready",
+            Self::Degraded { .. } => "Degraded",
+            Self::Stopping => "Stopping",
+            Self::Broken { .. } => "Broken",
+        }
+    }
+}
+
+/// What executes the guest's instructions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accelerator {
+    /// `kvm`, `hvf`, `tcg`.
+    pub name: String,
+    /// Why it is not the one that was tried first.
+    pub fallback: Option<String>,
+}
+
+/// A live mount.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mounted {
+    /// Where in the guest.
+    pub mount_point: String,
+}
+
+/// An instance as it is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ObservedInstance {
+    /// How far along it is.
+    pub phase: InstancePhase,
+    /// Its stored configuration, with defaults filled in; `None` when it cannot be read.
+    pub config: Option<Lima>,
+    /// The configuration that the running VM was started with, when it runs and that is known.
+    pub booted: Option<Lima>,
+    /// The size of its own disk in bytes; `None` when there is no disk yet.
+    pub disk_bytes: Option<u64>,
+    /// Its directory.
+    pub dir: PathBuf,
+    /// The host port that leads to its SSH server.
+    pub ssh_port: Option<u16>,
+    /// What runs it.
+    pub accelerator: Option<Accelerator>,
+    /// What the boot waits for, in words.
+    pub waiting_for: Option<String>,
+    /// Whether Lima's `protected` marker is set.
+    pub protected: bool,
+    /// The mounts in place.
+    pub mounts: Vec<Mounted>,
+}
+
+/// An additional disk as it is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ObservedDisk {
+    /// Virtual size in bytes.
+    pub size: u64,
+    /// How it is stored.
+    pub format: DiskFormat,
+    /// The running instance that has it attached.
+    pub in_use_by: Option<Name>,
+}
+
+/// Whether a network's daemon runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NetworkPhase {
+    /// Defined, no daemon.
+    Stopped,
+    /// The daemon serves.
+    Running,
+}
+
+/// A network as it is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ObservedNetwork {
+    /// How it is defined.
+    pub spec: NetworkSpec,
+    /// Whether its daemon runs.
+    pub phase: NetworkPhase,
+}
+
+/// A deleted object that waits to be brought back or to expire.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parked {
+    /// What it was.
+    pub id: ObjectId,
+    /// Names this parking: the object's name and the time.
+    pub key: String,
+    /// When, in seconds since 1970.
+    pub since: i64,
+}
