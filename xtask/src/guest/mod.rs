@@ -1,0 +1,11 @@
+//! Guest images, made from Debian's packages without root and without touching the host.
+
+mod apt;
+mod arch;
+mod cpio;
+mod disk;
+mod modules;
+mod stamp;
+pub mod tiny;
+
+pub use arch::Arch;

@@ -1,0 +1,30 @@
+//! Build stamps: a second run with the same recipe is instant.
+
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+
+/// The recipe's fingerprint beside what it made.
+pub struct Stamp {
+    file: PathBuf,
+    text: String,
+}
+
+impl Stamp {
+    /// A stamp in `dir` for everything that the result depends on, apart from package versions.
+    pub fn new(dir: &Path, recipe: impl Hash) -> Self {
+        let mut hasher = DefaultHasher::new();
+        recipe.hash(&mut hasher);
+        Self { file: dir.join("stamp"), text: format!("{:016x}\n", hasher.finish()) }
+    }
+
+    /// True if the last finished build had this recipe.
+    pub fn fresh(&self) -> bool {
+        fs::read_to_string(&self.file).is_ok_and(|text| text.starts_with(&self.text))
+    }
+
+    /// Records a finished build, with notes (the package versions) for readers.
+    pub fn write(&self, notes: &[String]) -> std::io::Result<()> {
+        fs::write(&self.file, format!("{}{}\n", self.text, notes.join("\n")))
+    }
+}

@@ -1,0 +1,27 @@
+//! `cargo xtask images`: builds the guests that tests and the quickstart boot.
+
+use crate::guest::{Arch, tiny};
+
+/// What to build; nothing named means everything.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Only the tiny test guest of this architecture.
+    #[arg(long, value_enum)]
+    tiny: Vec<Arch>,
+    /// Build again even when nothing changed.
+    #[arg(long)]
+    force: bool,
+}
+
+/// Builds what was asked for.
+///
+/// # Errors
+/// A tool is missing or fails, or a package can't be fetched.
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let wanted =
+        if args.tiny.is_empty() { vec![Arch::X86_64, Arch::Aarch64] } else { args.tiny.clone() };
+    for arch in wanted {
+        tiny::build(arch, args.force)?;
+    }
+    Ok(())
+}
