@@ -1,6 +1,6 @@
 //! `cargo xtask images`: builds the guests that tests and the quickstart boot.
 
-use crate::guest::{Arch, tiny};
+use crate::guest::{Arch, full, tiny};
 
 /// What to build; nothing named means everything.
 #[derive(clap::Args)]
@@ -8,6 +8,9 @@ pub struct Args {
     /// Only the tiny test guest of this architecture.
     #[arg(long, value_enum)]
     tiny: Vec<Arch>,
+    /// Only the full Debian image.
+    #[arg(long)]
+    full: bool,
     /// Build again even when nothing changed.
     #[arg(long)]
     force: bool,
@@ -18,10 +21,13 @@ pub struct Args {
 /// # Errors
 /// A tool is missing or fails, or a package can't be fetched.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let wanted =
-        if args.tiny.is_empty() { vec![Arch::X86_64, Arch::Aarch64] } else { args.tiny.clone() };
-    for arch in wanted {
+    let all = args.tiny.is_empty() && !args.full;
+    let tiny = if all { &[Arch::X86_64, Arch::Aarch64][..] } else { &args.tiny };
+    for &arch in tiny {
         tiny::build(arch, args.force)?;
+    }
+    if all || args.full {
+        full::build(args.force)?;
     }
     Ok(())
 }

@@ -1,8 +1,11 @@
 //! Project tasks: `cargo xtask NAME`. One command per file; see docs/testing.md.
 
+mod check_deps;
 mod guest;
 mod images;
+mod setup;
 mod sh;
+mod test;
 mod workspace;
 
 use clap::{Parser, Subcommand};
@@ -16,12 +19,21 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Hold the layer rules against the real dependency graph.
+    CheckDeps,
     /// Build the guest images that live tests and the quickstart boot.
     Images(images::Args),
+    /// Install the system packages that are missing.
+    Setup,
+    /// Run all tests, those on real VMs included, from a clean machine.
+    Test(test::Args),
 }
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().task {
+        Task::CheckDeps => check_deps::run(),
         Task::Images(args) => images::run(&args),
+        Task::Setup => setup::run(true),
+        Task::Test(args) => test::run(&args),
     }
 }

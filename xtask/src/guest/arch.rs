@@ -51,4 +51,13 @@ impl Arch {
             Self::Aarch64 => "ttyAMA0",
         }
     }
+
+    /// The Debian package that stands for the newest kernel fit for QEMU's machine: the small
+    /// cloud flavour, except where that lacks the driver of the power button (gpio-keys on virt).
+    pub fn kernel(self) -> &'static str {
+        match self {
+            Self::X86_64 => "linux-image-cloud-amd64",
+            Self::Aarch64 => "linux-image-arm64",
+        }
+    }
 }

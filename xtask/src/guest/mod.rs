@@ -4,8 +4,10 @@ mod apt;
 mod arch;
 mod cpio;
 mod disk;
+pub mod full;
 mod modules;
 mod stamp;
 pub mod tiny;
 
+pub use apt::KEYRING;
 pub use arch::Arch;

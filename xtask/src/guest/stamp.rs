@@ -11,11 +11,11 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    /// A stamp in `dir` for everything that the result depends on, apart from package versions.
-    pub fn new(dir: &Path, recipe: impl Hash) -> Self {
+    /// A stamp kept in `file`, for everything that the result depends on but package versions.
+    pub fn new(file: &Path, recipe: impl Hash) -> Self {
         let mut hasher = DefaultHasher::new();
         recipe.hash(&mut hasher);
-        Self { file: dir.join("stamp"), text: format!("{:016x}\n", hasher.finish()) }
+        Self { file: file.to_path_buf(), text: format!("{:016x}\n", hasher.finish()) }
     }
 
     /// True if the last finished build had this recipe.

@@ -30,7 +30,7 @@ pub fn dir(arch: Arch) -> PathBuf {
 /// A tool is missing or fails, or a package can't be fetched.
 pub fn build(arch: Arch, force: bool) -> anyhow::Result<PathBuf> {
     let dir = dir(arch);
-    let stamp = Stamp::new(&dir, recipe::fingerprint(arch));
+    let stamp = Stamp::new(&dir.join("stamp"), recipe::fingerprint(arch));
     if stamp.fresh() && !force {
         println!("tiny guest for {} is up to date: {}", arch.lima(), dir.display());
         return Ok(dir);
@@ -40,15 +40,14 @@ pub fn build(arch: Arch, force: bool) -> anyhow::Result<PathBuf> {
     fs::create_dir_all(&work)?;
     let packages = fetch(arch, &work)?;
     assemble(arch, &work, &dir)?;
-    fs::remove_dir_all(work.join("packages"))?;
-    fs::remove_dir_all(work.join("tree"))?;
+    fs::remove_dir_all(work)?;
     stamp.write(&packages)?;
     Ok(dir)
 }
 
 fn fetch(arch: Arch, work: &Path) -> anyhow::Result<Vec<String>> {
     let apt = Apt::open(&work.join("apt"), arch)?;
-    let kernel = apt.kernel(&format!("linux-image-cloud-{}", arch.debian()))?;
+    let kernel = apt.kernel(arch.kernel())?;
     let packages = work.join("packages");
     if packages.exists() {
         fs::remove_dir_all(&packages)?;

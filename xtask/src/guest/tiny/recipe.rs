@@ -68,10 +68,6 @@ pub const PROGRAMS: &[&str] = &[
     "usr/sbin/dropbear",
 ];
 
-/// Of the C library only what programs load: it has 250 character set converters, too.
-pub const LIBC: &[&str] =
-    &["ld-linux", "libc.so", "libm.so", "libnss_dns", "libresolv.so", "libdl.so", "libpthread.so"];
-
 /// The scripts and tables that are ours, as path in the guest, mode and text.
 pub const FILES: &[(&str, u32, &str)] = &[
     ("etc/acpi/PWRF/00000080", 0o755, include_str!("shutdown.sh")),
@@ -120,7 +116,16 @@ pub fn applets() -> impl Iterator<Item = &'static str> {
 
 /// Everything that decides the result, for the build stamp.
 pub fn fingerprint(arch: Arch) -> impl std::hash::Hash {
-    let lists = [PACKAGES, BOOT_MODULES, LATER_MODULES, PROGRAMS, LIBC];
+    let lists = [PACKAGES, BOOT_MODULES, LATER_MODULES, PROGRAMS];
     let applets: Vec<_> = applets().collect();
-    (VERSION, arch.lima(), lists.map(<[_]>::to_vec), FILES, INITRAMFS, applets, apt::sources())
+    (
+        VERSION,
+        arch.lima(),
+        arch.kernel(),
+        lists.map(<[_]>::to_vec),
+        FILES,
+        INITRAMFS,
+        applets,
+        apt::sources(),
+    )
 }

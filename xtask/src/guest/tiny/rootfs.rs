@@ -97,9 +97,9 @@ fn libraries(arch: Arch, packages: &Path, tree: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// False for the C library's rarely used parts, and for the second names of libraries.
+/// False for the parts of the C library that none of the programs loads.
 fn wanted(name: &str) -> bool {
-    const LIBC_OTHERS: &[&str] = &[
+    const UNUSED: &[&str] = &[
         "libBrokenLocale",
         "libanl",
         "libc_malloc_debug",
@@ -113,8 +113,7 @@ fn wanted(name: &str) -> bool {
         "libutil",
         "librt.so",
     ];
-    recipe::LIBC.iter().any(|keep| name.starts_with(keep))
-        || !LIBC_OTHERS.iter().any(|drop| name.starts_with(drop))
+    !UNUSED.iter().any(|prefix| name.starts_with(prefix))
 }
 
 fn links(arch: Arch, tree: &Path) -> anyhow::Result<()> {

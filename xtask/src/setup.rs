@@ -1,0 +1,40 @@
+//! `cargo xtask setup`: installs the system packages that are missing, and says which.
+
+mod backports;
+mod manager;
+mod needs;
+
+use anyhow::bail;
+
+use manager::Manager;
+use needs::Need;
+
+/// Installs what is missing for running VMs and, if asked, for building guest images.
+///
+/// # Errors
+/// There is no known package manager, or an installation fails.
+pub fn run(build_images: bool) -> anyhow::Result<()> {
+    let missing: Vec<&Need> = needs::all(build_images).filter(|need| !need.met()).collect();
+    if missing.is_empty() {
+        println!("setup: nothing is missing");
+        return Ok(());
+    }
+    let names: Vec<_> = missing.iter().map(|need| need.what).collect();
+    let Some(manager) = Manager::detect() else {
+        bail!(
+            "install these, then run this again: {} (no apt, dnf or brew here)",
+            names.join(", ")
+        );
+    };
+    let mut packages: Vec<&str> = missing.iter().filter_map(|need| manager.package(need)).collect();
+    packages.sort_unstable();
+    packages.dedup();
+    if !packages.is_empty() {
+        println!("setup: missing {}; installing {}", names.join(", "), packages.join(" "));
+        manager.install(&packages)?;
+    }
+    for need in missing.iter().filter(|need| !need.met()) {
+        println!("setup: still without {}: {}", need.what, need.why);
+    }
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! `cargo xtask test`: every test, those on real VMs included, from a clean machine.
+
+mod tally;
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, bail};
+
+use crate::guest::{Arch, tiny};
+use crate::{setup, sh, workspace};
+use tally::Tally;
+
+/// What to leave out, and what to hand on.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Leave out the tests on the full Debian image.
+    #[arg(long)]
+    no_full: bool,
+    /// Arguments for `cargo test` in place of `--workspace`, such as `-p limekiln-hostagent`.
+    #[arg(last = true)]
+    cargo: Vec<String>,
+}
+
+/// Sets up, builds the guests and the binary, runs the tests, and ends with the counts.
+///
+/// # Errors
+/// A test fails, or something can't be built. A guest that can't be built here (no apt) is no
+/// error: its tests skip and are counted so.
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    setup::run(true)?;
+    let guests = guests(args);
+    cargo_run(&["build", "--package", "limekiln-cli"])?;
+    let mut command = cargo("test");
+    command.arg("--no-fail-fast");
+    if args.cargo.is_empty() {
+        command.arg("--workspace");
+    }
+    command.args(&args.cargo).args(["--", "--show-output"]).envs(guests);
+    command.env("LIMEKILN_BIN", workspace::target().join("debug/limekiln"));
+    let (tally, success) = watch(&mut command)?;
+    println!("\n{tally}");
+    if !success || tally.failed > 0 {
+        bail!("tests failed");
+    }
+    Ok(())
+}
+
+/// Builds the guests; returns the variables that tell the tests where they are.
+fn guests(args: &Args) -> Vec<(&'static str, PathBuf)> {
+    let mut found = Vec::new();
+    match [Arch::X86_64, Arch::Aarch64]
+        .into_iter()
+        .try_for_each(|arch| tiny::build(arch, false).map(drop))
+    {
+        Ok(()) => found.push(("LIMEKILN_TEST_GUEST", workspace::target().join("guest"))),
+        Err(error) => println!("test: no tiny guests, tests on them skip: {error:#}"),
+    }
+    if !args.no_full {
+        match crate::guest::full::build(false) {
+            Ok(image) => found.push(("LIMEKILN_TEST_FULL", image)),
+            Err(error) => println!("test: no full guest, tests on it skip: {error:#}"),
+        }
+    }
+    found
+}
+
+/// Runs `cargo test`, passing on what it prints except the output of tests that passed.
+fn watch(command: &mut Command) -> anyhow::Result<(Tally, bool)> {
+    let mut child = command.stdout(Stdio::piped()).spawn().context("cannot run cargo")?;
+    let mut tally = Tally::default();
+    let output = child.stdout.take().context("cargo has no output")?;
+    for line in BufReader::new(output).split(b'\n') {
+        let line = String::from_utf8_lossy(&line?).into_owned();
+        if tally.read(&line) {
+            println!("{line}");
+        }
+    }
+    Ok((tally, child.wait()?.success()))
+}
+
+fn cargo(subcommand: &str) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.arg(subcommand).current_dir(workspace::root());
+    command
+}
+
+fn cargo_run(arguments: &[&str]) -> anyhow::Result<()> {
+    sh::run(cargo(arguments[0]).args(&arguments[1..]))
+}
