@@ -3,6 +3,7 @@
 mod check_deps;
 mod guest;
 mod images;
+mod quickstart;
 mod setup;
 mod sh;
 mod test;
@@ -23,6 +24,8 @@ enum Task {
     CheckDeps,
     /// Build the guest images that live tests and the quickstart boot.
     Images(images::Args),
+    /// From nothing to a VM that runs: set-up, build, image, apply, a command in the VM.
+    Quickstart,
     /// Install the system packages that are missing.
     Setup,
     /// Run all tests, those on real VMs included, from a clean machine.
@@ -33,6 +36,7 @@ fn main() -> anyhow::Result<()> {
     match Cli::parse().task {
         Task::CheckDeps => check_deps::run(),
         Task::Images(args) => images::run(&args),
+        Task::Quickstart => quickstart::run(),
         Task::Setup => setup::run(true),
         Task::Test(args) => test::run(&args),
     }

@@ -15,7 +15,10 @@ datasource_list: [NoCloud, None]
 ssh_genkeytypes: [ed25519, ecdsa]
 # The image's own packages suffice; a guest may have no network.
 apt: {preserve_sources_list: true}
+# C.UTF-8 is the only locale there is; cloud-init would ask for an American one, and fail.
+locale: false
 CFG
+echo LANG=C.UTF-8 >"$root/etc/default/locale"
 
 mkdir -p "$root/boot/grub"
 cat >"$root/boot/grub/grub.cfg" <<'CFG'

@@ -1,0 +1,89 @@
+//! `cargo xtask quickstart`: from a Rust toolchain to a VM that runs, in one command.
+
+use std::net::{TcpStream, ToSocketAddrs};
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use crate::guest::full;
+use crate::{setup, sh, workspace};
+
+const MANIFESTS: &str = "manifests/quickstart";
+const OFFICIAL: (&str, u16) = ("cloud.debian.org", 443);
+/// Long enough for a slow line, short enough for a host without one.
+const CONNECT: Duration = Duration::from_secs(3);
+
+/// Installs what is missing, builds, gets an image, applies the manifest, runs a command in the VM.
+///
+/// # Errors
+/// Any of these steps fails; the error names it.
+pub fn run() -> anyhow::Result<()> {
+    let official = official_reachable();
+    setup::run(!official)?;
+    println!("building limekiln");
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let build = ["build", "--package", "limekiln-cli"];
+    sh::run(Command::new(cargo).args(build).current_dir(workspace::root()))?;
+    if !official {
+        println!("{} can't be reached: building a Debian image from packages", OFFICIAL.0);
+        provide_image()?;
+    }
+    limekiln(&["apply", "-f", MANIFESTS, "--yes", "--wait"])?;
+    println!("\n$ limekiln shell quickstart -- uname -a");
+    limekiln(&["shell", "quickstart", "--", "uname", "-a"])?;
+    print!("{}", next_steps(&binary()));
+    Ok(())
+}
+
+/// True if the host of the official image answers. Behind a proxy the download goes through that,
+/// so the proxy's presence is the answer.
+fn official_reachable() -> bool {
+    if ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]
+        .iter()
+        .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
+    {
+        return true;
+    }
+    OFFICIAL.to_socket_addrs().is_ok_and(|addresses| {
+        addresses.take(2).any(|address| TcpStream::connect_timeout(&address, CONNECT).is_ok())
+    })
+}
+
+/// Builds the local image, and makes it stand where the manifest looks for it.
+fn provide_image() -> anyhow::Result<()> {
+    let image = full::build(false)?;
+    let home = std::env::var_os("HOME").context("HOME is not set")?;
+    let expected = PathBuf::from(home)
+        .join(".cache/limekiln/images")
+        .join(image.file_name().unwrap_or_default());
+    if expected != image && !expected.exists() {
+        std::fs::create_dir_all(expected.parent().unwrap_or(&expected))?;
+        std::os::unix::fs::symlink(&image, &expected)?;
+    }
+    Ok(())
+}
+
+fn binary() -> PathBuf {
+    workspace::target().join("debug/limekiln")
+}
+
+fn limekiln(arguments: &[&str]) -> anyhow::Result<()> {
+    sh::run(Command::new(binary()).args(arguments).current_dir(workspace::root()))
+}
+
+fn next_steps(binary: &std::path::Path) -> String {
+    let limekiln = binary.display();
+    format!(
+        "\nThe VM is ready. With L={limekiln}, try next:\n\
+         \n  $L shell quickstart                      # a shell in it\
+         \n  edit {MANIFESTS}/quickstart.yaml         # say cpus: 4 and disk: 20GiB\
+         \n  $L diff -f {MANIFESTS}                   # what would change, and what it costs\
+         \n  $L apply -f {MANIFESTS}                  # do it\
+         \n  $L shell quickstart -- sh -c 'nproc; df -h /'\
+         \n  mv {MANIFESTS}/quickstart.yaml /tmp/     # no manifest:\
+         \n  $L apply -f {MANIFESTS} --prune          # the VM is parked, not lost\
+         \n  $L undelete quickstart                   # and back\n"
+    )
+}
