@@ -11,7 +11,8 @@ pub struct Fingerprint(pub String);
 /// The fingerprint of anything that serialises. Equal values have equal fingerprints as long as
 /// their maps are ordered.
 pub fn fingerprint<T: Serialize>(value: &T) -> Fingerprint {
-    let json = serde_json::to_vec(value).expect("model types have string keys and no failing impls");
+    let json =
+        serde_json::to_vec(value).expect("model types have string keys and no failing impls");
     let digest = Sha256::digest(&json);
     Fingerprint(digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
 }

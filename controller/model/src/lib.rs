@@ -29,4 +29,4 @@ pub use observed::{
 };
 pub use plan::{Basis, Plan, Step, StepId};
 pub use policy::Policy;
-pub use report::{Report, Waiting, WaitReason};
+pub use report::{Report, WaitReason, Waiting};

@@ -8,9 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Action, Change, Cost, Fingerprint, ObjectId};
 
 /// The number of a step within its plan, from 0. A step's number is its index.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct StepId(pub usize);
 

@@ -20,6 +20,12 @@ pub struct Policy {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { prune: false, prune_budget: None, prune_all: false, max_disruption: None, adopt: false }
+        Self {
+            prune: false,
+            prune_budget: None,
+            prune_all: false,
+            max_disruption: None,
+            adopt: false,
+        }
     }
 }

@@ -1,0 +1,57 @@
+//! What defaults depend on.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Arch;
+
+/// Facts about the host and its user. Whoever does I/O gathers them; this crate only reads them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HostFacts {
+    /// `linux` or `macos`, as Rust names them.
+    pub os: String,
+    /// The processor's architecture.
+    pub arch: Arch,
+    /// Processors.
+    pub cpus: u32,
+    /// Bytes of memory.
+    pub memory: u64,
+    /// Login name.
+    pub user_name: String,
+    /// User id.
+    pub user_uid: u32,
+    /// Full name, from the password file.
+    pub user_comment: String,
+    /// Home directory.
+    pub home: PathBuf,
+    /// Where the instances are.
+    pub lima_home: PathBuf,
+    /// For temporary files.
+    pub temp_dir: PathBuf,
+    /// The size of `sun_path`: 108 bytes on Linux, 104 elsewhere.
+    pub unix_path_max: usize,
+    /// Time zone, such as `Europe/Berlin`; empty when unknown.
+    pub timezone: String,
+}
+
+impl HostFacts {
+    /// A typical Linux host, for tests and examples.
+    pub fn example() -> Self {
+        Self {
+            os: "linux".into(),
+            arch: Arch::X86_64,
+            cpus: 8,
+            memory: 16 << 30,
+            user_name: "alice".into(),
+            user_uid: 1000,
+            user_comment: "Alice".into(),
+            home: "/home/alice".into(),
+            lima_home: "/home/alice/.lima".into(),
+            temp_dir: "/tmp".into(),
+            unix_path_max: 108,
+            timezone: "Etc/UTC".into(),
+        }
+    }
+}
