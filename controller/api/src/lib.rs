@@ -4,7 +4,10 @@
 //! of the JSON Schemas and of the CustomResourceDefinitions.
 
 mod condition;
+pub mod crd;
 mod disk;
+pub mod explain;
+mod fill;
 mod host_facts;
 mod instance;
 mod kind;
@@ -13,10 +16,17 @@ mod manifest;
 mod metadata;
 mod name;
 mod network;
+pub mod parse;
+pub mod schema;
 mod size;
+mod strings;
+mod unsupported;
+mod validate;
+mod yaml;
 
 pub use condition::{Condition, ConditionStatus, Status};
 pub use disk::{Disk, DiskFormat, DiskSpec};
+pub use fill::fill;
 pub use host_facts::HostFacts;
 pub use instance::{
     DeletionPolicy, Dependency, DependencyCondition, Disruption, HostSelector, Instance,
@@ -28,4 +38,8 @@ pub use manifest::{API_VERSION, Manifest};
 pub use metadata::Metadata;
 pub use name::{Name, NameError};
 pub use network::{Network, NetworkMode, NetworkSpec};
+pub use parse::{Broken, Diagnostic, Located, Parsed, Severity, parse_documents};
 pub use size::{ByteSize, SizeError};
+pub use unsupported::unsupported;
+pub use validate::{FieldError, validate};
+pub use yaml::{ReadError, read_lima, to_yaml};

@@ -1,13 +1,13 @@
 //! Additional disks of an instance.
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, json_schema};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// An additional disk to attach. A bare string is the name.
 #[serde_with::skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(extend("x-limekiln-string-is" = "name"))]
+#[schemars(transform = or_name)]
 pub struct AdditionalDisk {
     /// The disk's name.
     pub name: String,
@@ -17,6 +17,13 @@ pub struct AdditionalDisk {
     pub fs_type: Option<String>,
     /// Arguments of `mkfs`.
     pub fs_args: Option<Vec<String>>,
+}
+
+/// Lets the schema accept a bare string, too.
+fn or_name(schema: &mut Schema) {
+    let mapping = std::mem::take(schema);
+    *schema =
+        json_schema!({"anyOf": [{"type": "string", "description": "The disk's name."}, mapping]});
 }
 
 #[derive(Deserialize)]

@@ -1,0 +1,19 @@
+//! Bytes to manifests, with the position of everything that is wrong.
+//!
+//! A document goes through three forms: a tree whose every node knows its line and column, a
+//! JSON value, and the types. Types fail one error at a time, so a value that failed is taken
+//! out and the rest is read again, until all errors are known.
+
+mod bounds;
+mod diagnostic;
+mod document;
+mod locate;
+mod path;
+mod split;
+mod tree;
+mod typed;
+
+pub(crate) use bounds::{options, yaml_message};
+pub use diagnostic::{Diagnostic, Severity};
+pub use document::{Broken, Parsed, parse_documents};
+pub use locate::Located;

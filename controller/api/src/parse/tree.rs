@@ -1,0 +1,191 @@
+//! A YAML document whose every node knows where it is.
+
+use std::fmt;
+
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+use serde_saphyr::Spanned;
+
+use super::path::{FieldPath, Segment};
+
+/// Line and column, from 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Position {
+    pub(crate) line: usize,
+    pub(crate) column: usize,
+}
+
+/// A node and its position.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Node {
+    pub(crate) at: Position,
+    pub(crate) value: Tree,
+}
+
+/// What a node holds.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Tree {
+    Scalar(Value),
+    List(Vec<Node>),
+    Map(Vec<(Key, Node)>),
+}
+
+/// A key and its position.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Key {
+    pub(crate) at: Position,
+    pub(crate) name: String,
+}
+
+impl Node {
+    /// The node without positions.
+    pub(crate) fn to_json(&self) -> Value {
+        match &self.value {
+            Tree::Scalar(value) => value.clone(),
+            Tree::List(items) => items.iter().map(Self::to_json).collect(),
+            Tree::Map(fields) => Value::Object(
+                fields.iter().map(|(key, node)| (key.name.clone(), node.to_json())).collect(),
+            ),
+        }
+    }
+
+    /// The field of a mapping.
+    pub(crate) fn get(&self, name: &str) -> Option<&Self> {
+        self.field(name).map(|(_, node)| node)
+    }
+
+    fn field(&self, name: &str) -> Option<&(Key, Self)> {
+        match &self.value {
+            Tree::Map(fields) => fields.iter().find(|(key, _)| key.name == name),
+            _ => None,
+        }
+    }
+
+    /// The text of a scalar.
+    pub(crate) fn as_str(&self) -> Option<&str> {
+        match &self.value {
+            Tree::Scalar(value) => value.as_str(),
+            _ => None,
+        }
+    }
+
+    /// Where the path's value is, or as much of the path as exists.
+    pub(crate) fn value_at(&self, path: &FieldPath) -> Position {
+        self.descend(path).map_or_else(|parent| parent.at, |node| node.at)
+    }
+
+    /// Where the path's key is written, or as much of the path as exists.
+    pub(crate) fn key_at(&self, path: &FieldPath) -> Position {
+        let Some((parent, last)) = path.split_last() else { return self.at };
+        match (self.descend(&parent), last) {
+            (Ok(node), Segment::Key(name)) => node.field(name).map_or(node.at, |(key, _)| key.at),
+            _ => self.value_at(path),
+        }
+    }
+
+    /// The node at the path, or the deepest one on the way.
+    fn descend(&self, path: &FieldPath) -> Result<&Self, &Self> {
+        let mut node = self;
+        for segment in &path.0 {
+            let next = match (segment, &node.value) {
+                (Segment::Key(name), _) => node.get(name),
+                (Segment::Index(index), Tree::List(items)) => items.get(*index),
+                _ => None,
+            };
+            node = next.ok_or(node)?;
+        }
+        Ok(node)
+    }
+
+    /// Moves the whole tree down, for a document that does not start its file.
+    pub(crate) fn shift(&mut self, lines: usize) {
+        self.at.line += lines;
+        match &mut self.value {
+            Tree::Scalar(_) => {}
+            Tree::List(items) => items.iter_mut().for_each(|item| item.shift(lines)),
+            Tree::Map(fields) => {
+                for (key, node) in fields {
+                    key.at.line += lines;
+                    node.shift(lines);
+                }
+            }
+        }
+    }
+}
+
+fn position(location: serde_saphyr::Location) -> Position {
+    Position { line: location.line() as usize, column: location.column() as usize }
+}
+
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Spanned { value: Inner(value), referenced, .. } =
+            Spanned::<Inner>::deserialize(deserializer)?;
+        Ok(Self { at: position(referenced), value })
+    }
+}
+
+/// A node's content; its position comes from the `Spanned` around it.
+struct Inner(Tree);
+
+impl<'de> Deserialize<'de> for Inner {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TreeVisitor).map(Self)
+    }
+}
+
+struct TreeVisitor;
+
+impl<'de> Visitor<'de> for TreeVisitor {
+    type Value = Tree;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any YAML value")
+    }
+    fn visit_bool<E>(self, flag: bool) -> Result<Tree, E> {
+        Ok(Tree::Scalar(flag.into()))
+    }
+    fn visit_i64<E>(self, number: i64) -> Result<Tree, E> {
+        Ok(Tree::Scalar(number.into()))
+    }
+    fn visit_u64<E>(self, number: u64) -> Result<Tree, E> {
+        Ok(Tree::Scalar(number.into()))
+    }
+    fn visit_f64<E>(self, number: f64) -> Result<Tree, E> {
+        Ok(Tree::Scalar(number.into()))
+    }
+    fn visit_str<E>(self, text: &str) -> Result<Tree, E> {
+        Ok(Tree::Scalar(text.into()))
+    }
+    fn visit_string<E>(self, text: String) -> Result<Tree, E> {
+        Ok(Tree::Scalar(text.into()))
+    }
+    fn visit_unit<E>(self) -> Result<Tree, E> {
+        Ok(Tree::Scalar(Value::Null))
+    }
+    fn visit_none<E>(self) -> Result<Tree, E> {
+        Ok(Tree::Scalar(Value::Null))
+    }
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Tree, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Tree, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = access.next_element()? {
+            items.push(item);
+        }
+        Ok(Tree::List(items))
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Tree, A::Error> {
+        let mut fields: Vec<(Key, Node)> = Vec::new();
+        while let Some((key, node)) = access.next_entry::<Node, Node>()? {
+            let name = match key.value {
+                Tree::Scalar(Value::String(name)) => name,
+                Tree::Scalar(other) => other.to_string(),
+                _ => return Err(de::Error::custom("a key must be a scalar")),
+            };
+            fields.push((Key { at: key.at, name }, node));
+        }
+        Ok(Tree::Map(fields))
+    }
+}

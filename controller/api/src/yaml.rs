@@ -1,0 +1,27 @@
+//! YAML out, and quick YAML in where nobody needs positions.
+
+use serde::Serialize;
+
+use crate::Lima;
+
+/// A stored `lima.yaml` that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct ReadError(String);
+
+/// The value as YAML.
+pub fn to_yaml<T: Serialize>(value: &T) -> String {
+    serde_yaml::to_string(value).expect("our types have string keys and no failing serialisers")
+}
+
+/// Reads a stored `lima.yaml` as Lima does: unknown keys are ignored, only the first document
+/// counts.
+///
+/// # Errors
+/// If it is not YAML, or a field has the wrong type; the text names the line.
+pub fn read_lima(text: &str) -> Result<Lima, ReadError> {
+    let options = crate::parse::options();
+    serde_saphyr::from_str_with_options::<Option<Lima>>(text, options)
+        .map(Option::unwrap_or_default)
+        .map_err(|error| ReadError(crate::parse::yaml_message(&error)))
+}
