@@ -1,6 +1,7 @@
 //! Project tasks: `cargo xtask NAME`. One command per file; see docs/testing.md.
 
 mod check_deps;
+mod codegen;
 mod guest;
 mod images;
 mod quickstart;
@@ -22,6 +23,8 @@ struct Cli {
 enum Task {
     /// Hold the layer rules against the real dependency graph.
     CheckDeps,
+    /// Write schemas/ and crds/ from the types.
+    Codegen(codegen::Args),
     /// Build the guest images that live tests and the quickstart boot.
     Images(images::Args),
     /// From nothing to a VM that runs: set-up, build, image, apply, a command in the VM.
@@ -35,6 +38,7 @@ enum Task {
 fn main() -> anyhow::Result<()> {
     match Cli::parse().task {
         Task::CheckDeps => check_deps::run(),
+        Task::Codegen(args) => codegen::run(&args),
         Task::Images(args) => images::run(&args),
         Task::Quickstart => quickstart::run(),
         Task::Setup => setup::run(true),

@@ -16,7 +16,7 @@ pub fn unsupported(template: &Lima, table: &[(&str, &str)]) -> Vec<FieldError> {
     let mut errors = Vec::new();
     for (pattern, reason) in table {
         let rule = Rule::parse(pattern);
-        walk(&value, &rule.path, String::new(), &mut |path, found| {
+        walk(&value, &rule.path, "", &mut |path, found| {
             if rule.concerns(found) {
                 errors.push(
                     FieldError::new(
@@ -85,17 +85,17 @@ fn has_effect(value: &Value) -> bool {
     }
 }
 
-fn walk(value: &Value, path: &[&str], at: String, found: &mut impl FnMut(&str, &Value)) {
+fn walk(value: &Value, path: &[&str], at: &str, found: &mut impl FnMut(&str, &Value)) {
     if let (Value::Array(items), true) = (value, !path.is_empty()) {
         for (index, item) in items.iter().enumerate() {
-            walk(item, path, format!("{at}[{index}]"), found);
+            walk(item, path, &format!("{at}[{index}]"), found);
         }
         return;
     }
-    let Some((first, rest)) = path.split_first() else { return found(&at, value) };
+    let Some((first, rest)) = path.split_first() else { return found(at, value) };
     if let Some(inner) = value.get(first) {
         let at = if at.is_empty() { (*first).to_owned() } else { format!("{at}.{first}") };
-        walk(inner, rest, at, found);
+        walk(inner, rest, &at, found);
     }
 }
 

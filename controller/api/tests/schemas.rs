@@ -13,6 +13,7 @@ fn schema_named(name: &str) -> Value {
         .expect("generated")
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "reads better with json! at every call")]
 fn instance(template: Value) -> Value {
     json!({"apiVersion": "lima-vm.io/v1alpha1", "kind": "Instance", "metadata": {"name": "web"}, "spec": {"template": template}})
 }
@@ -111,7 +112,8 @@ fn as_the_api_server_reads_it(schema: &mut Value) {
             values.push(Value::Null);
         }
     }
-    for inner in ["properties"] {
+    {
+        let inner = "properties";
         fields
             .get_mut(inner)
             .and_then(Value::as_object_mut)

@@ -6,8 +6,8 @@ use serde_saphyr::Options;
 pub(crate) const MAX_FILE: usize = 4 << 20;
 /// The most documents in one file.
 pub(crate) const MAX_DOCUMENTS: usize = 10_000;
-/// The deepest nesting; a template uses about 6.
-pub(crate) const MAX_DEPTH: usize = 64;
+/// The deepest nesting; a template uses about 8.
+pub(crate) const MAX_DEPTH: usize = 24;
 /// The most nodes in one document; a large template has about 2,000.
 pub(crate) const MAX_NODES: usize = 100_000;
 
@@ -42,6 +42,8 @@ pub(crate) fn options() -> Options {
 pub(crate) fn yaml_message(error: &serde_saphyr::Error) -> String {
     let text = error.without_snippet().to_string();
     let first = text.lines().next().unwrap_or_default();
-    let cut = first.find(" at line ").or_else(|| first.find(" (line ")).unwrap_or(first.len());
+    // It appends the position, which we show ourselves, and advice to programmers.
+    let ends = [" at line ", " (line ", ", set DuplicateKeyPolicy"];
+    let cut = ends.iter().filter_map(|end| first.find(end)).min().unwrap_or(first.len());
     first[..cut].trim_end_matches([',', ':']).to_owned()
 }

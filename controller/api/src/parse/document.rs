@@ -200,7 +200,7 @@ impl Reader<'_> {
     ) {
         match named.or_else(|| name_of(node)) {
             Some((kind, name)) => {
-                self.parsed.broken.push(Broken { kind, name, line, why: message.clone() })
+                self.parsed.broken.push(Broken { kind, name, line, why: message.clone() });
             }
             None => self.parsed.unreadable = true,
         }
@@ -233,7 +233,7 @@ impl Reader<'_> {
         let kind = node.get("kind").and_then(Node::as_str).unwrap_or_default();
         match Kind::ALL.into_iter().find(|known| known.camel() == kind) {
             Some(Kind::Instance) => {
-                self.typed(node, line, |instance: Instance| Manifest::Instance(Box::new(instance)))
+                self.typed(node, line, |instance: Instance| Manifest::Instance(Box::new(instance)));
             }
             Some(Kind::Disk) => self.typed::<Disk>(node, line, Manifest::Disk),
             Some(Kind::Network) => self.typed::<Network>(node, line, Manifest::Network),

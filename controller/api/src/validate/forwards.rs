@@ -46,14 +46,10 @@ fn check_forward(
     let size = |range: Option<[Int; 2]>| range.map(|[first, last]| last.0 - first.0);
     if let (Some(guest), Some(on_host)) =
         (size(forward.guest_port_range), size(forward.host_port_range))
+        && guest != on_host
+        && forward.guest_socket.is_none()
     {
-        if guest != on_host && forward.guest_socket.is_none() {
-            template(
-                errors,
-                &format!("{path}.hostPortRange"),
-                "must be as long as the guest's range",
-            );
-        }
+        template(errors, &format!("{path}.hostPortRange"), "must be as long as the guest's range");
     }
     if forward.guest_socket.as_ref().is_some_and(|socket| !socket.starts_with('/')) {
         template(errors, &format!("{path}.guestSocket"), "must be an absolute path");

@@ -41,14 +41,14 @@ fn file(path: &str, location: &str, digest: Option<&str>, errors: &mut Vec<Field
         template(errors, &field, "cannot be empty");
     } else if location.starts_with('~') && location != "~" && !location.starts_with("~/") {
         template(errors, &field, "another user's home cannot be expanded");
-    } else if let Some((scheme, _)) = location.split_once("://") {
-        if !matches!(scheme, "http" | "https" | "file") {
-            template(
-                errors,
-                &field,
-                format!("`{scheme}://` is not supported: http, https and file are"),
-            );
-        }
+    } else if let Some((scheme, _)) = location.split_once("://")
+        && !matches!(scheme, "http" | "https" | "file")
+    {
+        template(
+            errors,
+            &field,
+            format!("`{scheme}://` is not supported: http, https and file are"),
+        );
     }
     if let Some(problem) = digest.and_then(digest_problem) {
         template(errors, &format!("{path}.digest"), problem);

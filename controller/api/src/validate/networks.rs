@@ -15,14 +15,14 @@ pub(super) fn check(lima: &Lima, errors: &mut Vec<FieldError>) {
     for (index, network) in lima.networks.iter().flatten().enumerate() {
         let path = format!("networks[{index}]");
         check_network(&path, network, errors);
-        if let Some(interface) = network.interface.as_deref() {
-            if !seen.insert(interface) {
-                template(
-                    errors,
-                    &format!("{path}.interface"),
-                    format!("the interface {interface:?} is there twice"),
-                );
-            }
+        if let Some(interface) = network.interface.as_deref()
+            && !seen.insert(interface)
+        {
+            template(
+                errors,
+                &format!("{path}.interface"),
+                format!("the interface {interface:?} is there twice"),
+            );
         }
     }
 }

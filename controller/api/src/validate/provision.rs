@@ -14,7 +14,7 @@ pub(super) fn check(lima: &Lima, errors: &mut Vec<FieldError>) {
         match &probe.script {
             None => template(errors, &path, "a probe needs a script"),
             Some(script) if !script.starts_with("#!") => {
-                template(errors, &path, "must start with `#!`")
+                template(errors, &path, "must start with `#!`");
             }
             Some(_) => {}
         }
@@ -45,7 +45,7 @@ fn check_file(path: &str, step: &Provision, mode: ProvisionMode, errors: &mut Ve
     match &step.path {
         None => template(errors, path, "`path` is missing: the file to write"),
         Some(file) if !file.starts_with('/') => {
-            template(errors, &format!("{path}.path"), "must be an absolute path")
+            template(errors, &format!("{path}.path"), "must be an absolute path");
         }
         Some(_) => {}
     }

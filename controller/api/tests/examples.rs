@@ -1,0 +1,39 @@
+//! Every example below `manifests/` is valid, by the types, the rules and the schemas.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use limekiln_api::{HostFacts, Manifest, fill, parse_documents, schema, validate};
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder)
+        .expect("manifests/ exists")
+        .map(|entry| entry.expect("readable").path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+#[test]
+fn examples_are_valid() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../manifests");
+    let schemas = schema::json_schemas();
+    let all = files(&root);
+    assert!(all.len() >= 4, "{all:?}");
+    for file in all {
+        let parsed = parse_documents(&fs::read(&file).expect("readable"), &file);
+        assert_eq!(parsed.diagnostics, [], "{}", file.display());
+        assert!(!parsed.objects.is_empty(), "{}", file.display());
+        for object in parsed.objects {
+            let name = format!("{}.json", object.manifest.kind());
+            let (_, schema) =
+                schemas.iter().find(|(known, _)| *known == name).expect("a schema per kind");
+            let document = serde_json::to_value(&object.manifest).expect("serialises");
+            jsonschema::validate(schema, &document)
+                .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+            if let Manifest::Instance(instance) = &object.manifest {
+                let host = HostFacts::example();
+                let filled = fill(&instance.spec.template, &instance.metadata.name, &host);
+                assert_eq!(validate(instance, &filled, &host), [], "{}", file.display());
+            }
+        }
+    }
+}
