@@ -1,5 +1,6 @@
 //! Project tasks: `cargo xtask NAME`. One command per file; see docs/testing.md.
 
+mod bench;
 mod check_deps;
 mod codegen;
 mod guest;
@@ -21,6 +22,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Measure what we promise about speed and size.
+    Bench(bench::Args),
     /// Hold the layer rules against the real dependency graph.
     CheckDeps,
     /// Write schemas/ and crds/ from the types.
@@ -37,6 +40,7 @@ enum Task {
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().task {
+        Task::Bench(args) => bench::run(&args),
         Task::CheckDeps => check_deps::run(),
         Task::Codegen(args) => codegen::run(&args),
         Task::Images(args) => images::run(&args),
