@@ -1,1 +1,25 @@
-//! Placeholder.
+//! The process that runs one instance.
+//!
+//! A host agent starts the hypervisor and watches it, makes the guest's seed volume, waits until
+//! the guest is ready, serves `ha.sock`, writes the event log, and stops the guest when it is told
+//! to. It outlives the controller that started it; if it is killed itself, the VM goes on, and a
+//! new host agent adopts it.
+
+pub mod accel;
+mod args;
+mod atomic;
+pub mod cidata;
+pub mod driver;
+mod error;
+pub mod events;
+mod files;
+mod log;
+mod pidfile;
+pub mod process;
+pub mod spawn;
+pub mod spec;
+pub mod ssh;
+
+pub use args::HostAgentArgs;
+pub use error::{Error, chain};
+pub use files::InstanceFiles;

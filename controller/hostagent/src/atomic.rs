@@ -1,0 +1,29 @@
+//! Files that are there whole or not at all.
+
+use std::fs::{File, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use crate::Error;
+
+/// Replaces `path` by `data`, also across a power cut.
+pub(crate) fn write(path: &Path, data: &[u8], mode: u32) -> Result<(), Error> {
+    try_write(path, data, mode).map_err(Error::file("write", path))
+}
+
+fn try_write(path: &Path, data: &[u8], mode: u32) -> io::Result<()> {
+    let dir = path.parent().unwrap_or(Path::new("."));
+    // Lima removes `*.tmp` in an instance directory at every forced stop.
+    let mut file = tempfile::Builder::new()
+        .prefix(".limekiln-")
+        .suffix(".tmp")
+        .permissions(Permissions::from_mode(mode))
+        .tempfile_in(dir)?;
+    file.write_all(data)?;
+    // The mode above went through the umask.
+    file.as_file().set_permissions(Permissions::from_mode(mode))?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    File::open(dir)?.sync_all()
+}

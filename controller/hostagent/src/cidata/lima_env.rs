@@ -1,0 +1,92 @@
+//! `KEY=VALUE` files. Values are not quoted, so none may hold a line break.
+
+use std::fmt::{Display, Write};
+
+use super::Seed;
+use crate::spec::{GuestSpec, StepKind};
+
+struct Env(String);
+
+impl Env {
+    fn set(&mut self, key: &str, value: impl Display) {
+        let value = value.to_string().replace(['\n', '\r'], " ");
+        // Writing to a string can't fail.
+        let _ = writeln!(self.0, "LIMA_CIDATA_{key}={value}");
+    }
+}
+
+/// What the scripts in the guest need to know.
+pub(super) fn lima_env(seed: &Seed<'_>) -> String {
+    let guest = seed.guest;
+    let mut env = Env(String::new());
+    env.set("DEBUG", false);
+    env.set("IID", seed.instance_id);
+    env.set("NAME", &guest.name);
+    user(&mut env, guest);
+    env.set("MOUNTS", 0);
+    env.set("MOUNTTYPE", "");
+    disks(&mut env, guest);
+    data_files(&mut env, guest);
+    env.set("GUEST_INSTALL_PREFIX", "/usr/local");
+    env.set("UPGRADE_PACKAGES", guest.upgrade_packages);
+    env.set("CONTAINERD_USER", "");
+    env.set("CONTAINERD_SYSTEM", "");
+    env.set("SLIRP_DNS", "192.168.5.3");
+    env.set("SLIRP_GATEWAY", "192.168.5.2");
+    env.set("SLIRP_IP_ADDRESS", "192.168.5.15");
+    env.set("UDP_DNS_LOCAL_PORT", 0);
+    env.set("TCP_DNS_LOCAL_PORT", 0);
+    env.set("VMTYPE", "qemu");
+    env.set("PLAIN", guest.plain);
+    env.set("NO_CLOUD_INIT", false);
+    env.set("PASSWORDLESS_SUDO", if guest.passwordless_sudo { "1" } else { "" });
+    env.0
+}
+
+fn user(env: &mut Env, guest: &GuestSpec) {
+    env.set("USER", &guest.user);
+    env.set("UID", guest.uid);
+    env.set("COMMENT", &guest.comment);
+    env.set("HOME", &guest.home);
+    env.set("SHELL", &guest.shell);
+    env.set("HOSTHOME_MOUNTPOINT", "");
+}
+
+fn disks(env: &mut Env, guest: &GuestSpec) {
+    env.set("DISKS", guest.disks.len());
+    for (index, disk) in guest.disks.iter().enumerate() {
+        let letter = u8::try_from(index).map_or('?', |index| char::from(b'b' + index.min(24)));
+        env.set(&format!("DISK_{index}_NAME"), &disk.name);
+        env.set(&format!("DISK_{index}_DEVICE"), format!("vd{letter}"));
+        env.set(&format!("DISK_{index}_FORMAT"), disk.make_fs);
+        env.set(&format!("DISK_{index}_FSTYPE"), &disk.fs_type);
+        env.set(&format!("DISK_{index}_FSARGS"), disk.fs_args.join(" "));
+    }
+}
+
+fn data_files(env: &mut Env, guest: &GuestSpec) {
+    for (index, step) in guest.steps.iter().enumerate() {
+        if let StepKind::Data { path, owner, permissions, overwrite } = &step.kind {
+            env.set(&format!("DATAFILE_{index:08}_OVERWRITE"), overwrite);
+            env.set(&format!("DATAFILE_{index:08}_OWNER"), owner);
+            env.set(&format!("DATAFILE_{index:08}_PATH"), path);
+            env.set(&format!("DATAFILE_{index:08}_PERMISSIONS"), permissions);
+        }
+    }
+}
+
+/// Parameters, for scripts and probes.
+pub(super) fn param_env(guest: &GuestSpec) -> String {
+    guest.param.iter().map(|(key, value)| format!("PARAM_{key}={value}\n")).collect()
+}
+
+/// The block that goes into `/etc/environment`.
+pub(super) fn etc_environment(guest: &GuestSpec) -> String {
+    let lines: String = guest
+        .env
+        .iter()
+        .filter(|(_, value)| !value.is_empty() && !value.contains(['\n', '\r']))
+        .map(|(key, value)| format!("{key}={value}\n"))
+        .collect();
+    format!("#LIMA-START\n{lines}#LIMA-END\n")
+}

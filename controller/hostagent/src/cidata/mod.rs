@@ -1,0 +1,32 @@
+//! The seed volume that tells the guest who it is (cloud-init's NoCloud, label `cidata`).
+//!
+//! Stock cloud images read `user-data` with cloud-init, which makes the user and runs the boot
+//! script from the same volume; images without cloud-init read `lima.env` themselves.
+
+mod contents;
+mod iso;
+mod lima_env;
+mod network_config;
+mod scripts;
+mod user_data;
+
+use std::path::Path;
+
+pub use contents::{Contents, Seed, contents};
+
+use crate::files::InstanceFiles;
+use crate::{Error, atomic};
+
+/// Writes the seed volume and, for readers, `cloud-config.yaml`.
+pub(crate) fn write(files: &InstanceFiles, seed: &Seed<'_>) -> Result<(), Error> {
+    let contents = contents(seed);
+    let image = iso::image(&contents).map_err(|reason| Error::Cidata { reason })?;
+    // Scripts may hold secrets.
+    atomic::write(&files.cidata(), &image, 0o600)?;
+    let reference = user_data::reference(seed);
+    write_reference(&files.file("cloud-config.yaml"), &reference)
+}
+
+fn write_reference(path: &Path, text: &str) -> Result<(), Error> {
+    atomic::write(path, text.as_bytes(), 0o444)
+}

@@ -1,0 +1,14 @@
+//! The scripts that run in the guest.
+
+/// Path in the seed volume, and text.
+pub(super) const SCRIPTS: &[(&str, &str)] = &[
+    ("boot.sh", include_str!("scripts/boot.sh")),
+    ("boot.Linux/05-disks.sh", include_str!("scripts/boot.Linux/05-disks.sh")),
+    ("boot.Linux/06-hosts.sh", include_str!("scripts/boot.Linux/06-hosts.sh")),
+    ("boot.Linux/07-environment.sh", include_str!("scripts/boot.Linux/07-environment.sh")),
+    ("boot.Linux/30-dependencies.sh", include_str!("scripts/boot.Linux/30-dependencies.sh")),
+    ("provision.sh", include_str!("scripts/provision.sh")),
+];
+
+/// What cloud-init runs at every boot: mounts the seed volume and runs its boot script.
+pub(super) const PER_BOOT: &str = include_str!("scripts/per-boot.sh");

@@ -1,0 +1,57 @@
+//! The seam between the host agent and a hypervisor.
+
+use async_trait::async_trait;
+
+use super::{DriverError, Progress};
+use crate::accel::Accelerator;
+use crate::process::Process;
+use crate::spec::VmSpec;
+
+/// A kind of hypervisor.
+#[async_trait]
+pub trait Driver: Send + Sync {
+    /// Lima's name of it, as in `vmType`.
+    fn name(&self) -> &'static str;
+
+    /// The accelerators to try for this VM on this host, best first; never empty.
+    fn accelerators(&self, spec: &VmSpec) -> Vec<Accelerator>;
+
+    /// Starts the VM. It survives the end of this process.
+    ///
+    /// # Errors
+    /// The hypervisor is missing, can't be started, or ended at once.
+    async fn start(
+        &self,
+        spec: &VmSpec,
+        accelerator: Accelerator,
+    ) -> Result<Box<dyn Machine>, DriverError>;
+
+    /// Takes over a VM that runs in `process`.
+    ///
+    /// # Errors
+    /// It does not answer.
+    async fn adopt(&self, spec: &VmSpec, process: Process)
+    -> Result<Box<dyn Machine>, DriverError>;
+}
+
+/// A VM that runs. Dropping it leaves it running.
+#[async_trait]
+pub trait Machine: Send + Sync {
+    /// The hypervisor's process.
+    fn process(&self) -> &Process;
+
+    /// What the guest has done so far.
+    ///
+    /// # Errors
+    /// The hypervisor does not answer.
+    async fn progress(&self) -> Result<Progress, DriverError>;
+
+    /// Presses the power button.
+    ///
+    /// # Errors
+    /// The hypervisor does not answer.
+    async fn power_button(&self) -> Result<(), DriverError>;
+
+    /// After the process has ended: why, if it was not asked to, and removes what it left behind.
+    fn clean_up(&mut self) -> Option<String>;
+}

@@ -1,0 +1,42 @@
+//! How drivers fail.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::qemu::qmp::QmpError;
+
+/// Why a hypervisor did not do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum DriverError {
+    /// The program can't be started.
+    #[error("cannot start {program}")]
+    Program {
+        /// Its name.
+        program: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// It ended by itself.
+    #[error("the hypervisor ended at once: {reason}")]
+    Ended {
+        /// What it said last.
+        reason: String,
+    },
+    /// It runs, but its control socket did not appear.
+    #[error("the hypervisor did not open its control socket within {} s", .0.as_secs())]
+    NoControl(Duration),
+    /// The control socket failed.
+    #[error("the hypervisor's control socket failed")]
+    Qmp(#[from] QmpError),
+    /// A file in the instance directory can't be handled.
+    #[error("cannot use {}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}

@@ -1,0 +1,12 @@
+//! Hypervisors. A [`Driver`] starts a VM, or takes over one that runs, and gives a [`Machine`].
+
+#[expect(clippy::module_inception, reason = "the file is named after its trait")]
+mod driver;
+mod error;
+pub(crate) mod firmware;
+mod progress;
+pub mod qemu;
+
+pub use driver::{Driver, Machine};
+pub use error::DriverError;
+pub use progress::Progress;

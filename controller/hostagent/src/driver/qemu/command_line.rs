@@ -1,0 +1,138 @@
+//! The command line of QEMU 7.2 and newer, in Lima's order, so that the two compare well.
+
+use std::ffi::OsString;
+
+use super::args::{Args, escaped};
+use super::machine_type;
+use crate::accel::Accelerator;
+use crate::spec::{Firmware, VmSpec};
+
+/// The program, which `QEMU_SYSTEM_X86_64` and its like may override.
+pub fn program(spec: &VmSpec) -> OsString {
+    let system = machine_type::system(spec.arch);
+    std::env::var_os(format!("QEMU_SYSTEM_{}", system.to_uppercase()))
+        .filter(|value| !value.is_empty())
+        .unwrap_or_else(|| format!("qemu-system-{system}").into())
+}
+
+/// Everything after the program.
+pub fn command_line(spec: &VmSpec, accelerator: Accelerator) -> Vec<OsString> {
+    let mut args = Args::default();
+    isolation(&mut args);
+    machine(&mut args, spec, accelerator);
+    boot_disk(&mut args, spec);
+    disks(&mut args, spec);
+    kernel(&mut args, spec);
+    network(&mut args, spec);
+    args.pair("-device", "virtio-rng-pci");
+    args.pair("-audiodev", "none,id=snd0");
+    args.pair("-display", "none");
+    args.pair("-vga", "none");
+    args.pair("-parallel", "none");
+    consoles(&mut args, spec);
+    control(&mut args, spec);
+    args.into_vec()
+}
+
+/// No configuration of the user's, no new processes or privileges for a guest that breaks out.
+fn isolation(args: &mut Args) {
+    args.flag("-no-user-config");
+    if cfg!(target_os = "linux") {
+        args.pair(
+            "-sandbox",
+            "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+        );
+    }
+}
+
+fn machine(args: &mut Args, spec: &VmSpec, accelerator: Accelerator) {
+    args.pair("-m", spec.memory_mib.to_string());
+    let cpu = spec.cpu_model.as_deref().unwrap_or(machine_type::cpu(accelerator));
+    args.pair("-cpu", cpu);
+    for arg in machine_type::machine(spec.arch, accelerator) {
+        args.flag(&arg);
+    }
+    args.pair("-smp", format!("{0},sockets=1,cores={0},threads=1", spec.cpus));
+    if let Firmware::Uefi(code) = &spec.firmware {
+        args.path("-drive", "if=pflash,format=raw,readonly=on,file=", code, "");
+    }
+    args.pair("-device", "qemu-xhci,id=usb-bus");
+}
+
+fn boot_disk(args: &mut Args, spec: &VmSpec) {
+    let format = spec.disk.format.word();
+    let disk = format!("format={format},discard=on,id=boot-disk,if=none,file=");
+    args.path("-drive", &disk, &spec.disk.path, "");
+    let bus = machine_type::virtio_bus(spec.arch);
+    // With an ISO to start from, the disk comes second.
+    let index = if spec.iso.is_some() { 2 } else { 1 };
+    args.pair("-device", format!("virtio-blk-{bus},drive=boot-disk,bootindex={index}"));
+    let order = if spec.iso.is_some() { "d" } else { "c" };
+    args.pair("-boot", format!("order={order},splash-time=0,menu=on"));
+    if let Some(iso) = &spec.iso {
+        args.path("-drive", "format=raw,media=cdrom,readonly=on,file=", iso, "");
+    }
+}
+
+/// In order: the guest's names follow from it (`vdb`, `vdc`, then the seed as `sr0`).
+fn disks(args: &mut Args, spec: &VmSpec) {
+    for disk in &spec.disks {
+        let before = format!("format={},if=virtio,discard=on,file=", disk.format.word());
+        args.path("-drive", &before, &disk.path, "");
+    }
+    let cidata = "id=cdrom0,if=none,format=raw,readonly=on,file=";
+    args.path("-drive", cidata, &spec.cidata, "");
+    args.pair("-device", format!("virtio-scsi-{},id=scsi0", machine_type::virtio_bus(spec.arch)));
+    args.pair("-device", "scsi-cd,bus=scsi0.0,drive=cdrom0");
+}
+
+fn kernel(args: &mut Args, spec: &VmSpec) {
+    let Some(kernel) = &spec.kernel else { return };
+    args.pair("-kernel", &kernel.kernel);
+    args.pair("-append", &kernel.cmdline);
+    if let Some(initrd) = &kernel.initrd {
+        args.pair("-initrd", initrd);
+    }
+}
+
+fn network(args: &mut Args, spec: &VmSpec) {
+    let port = spec.ssh_port;
+    args.pair(
+        "-netdev",
+        format!(
+            "user,id=net0,net=192.168.5.0/24,dhcpstart=192.168.5.15,\
+             hostfwd=tcp:127.0.0.1:{port}-:22"
+        ),
+    );
+    let bus = machine_type::virtio_bus(spec.arch);
+    args.pair("-device", format!("virtio-net-{bus},netdev=net0,mac={}", spec.mac));
+}
+
+fn consoles(args: &mut Args, spec: &VmSpec) {
+    console(args, spec, "char-serial", "serial");
+    args.pair("-serial", "chardev:char-serial");
+    if machine_type::has_pci_serial(spec.arch) {
+        console(args, spec, "char-serial-pci", "serialp");
+        args.pair("-device", "pci-serial,chardev=char-serial-pci");
+    }
+    console(args, spec, "char-serial-virtio", "serialv");
+    args.pair("-device", "virtio-serial-pci,id=virtio-serial0,max_ports=1");
+    args.pair("-device", "virtconsole,chardev=char-serial-virtio,id=console0");
+}
+
+/// A socket that a user may connect to, and a log of all output.
+fn console(args: &mut Args, spec: &VmSpec, id: &str, stem: &str) {
+    let mut value = OsString::from(format!("socket,id={id},server=on,wait=off,path="));
+    value.push(escaped(&spec.files.file(&format!("{stem}.sock"))));
+    value.push(",logfile=");
+    value.push(escaped(&spec.files.file(&format!("{stem}.log"))));
+    args.pair("-chardev", value);
+}
+
+fn control(args: &mut Args, spec: &VmSpec) {
+    let qmp = "socket,id=char-qmp,server=on,wait=off,path=";
+    args.path("-chardev", qmp, &spec.files.qmp_sock(), "");
+    args.pair("-qmp", "chardev:char-qmp");
+    args.pair("-name", format!("lima-{}", spec.name));
+    args.pair("-pidfile", spec.files.qemu_pid());
+}

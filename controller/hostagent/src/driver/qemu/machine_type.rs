@@ -1,0 +1,65 @@
+//! What differs between architectures.
+
+use limekiln_api::Arch;
+
+use crate::accel::Accelerator;
+
+/// QEMU's word for an architecture, as in `qemu-system-…`.
+pub(super) fn system(arch: Arch) -> &'static str {
+    match arch {
+        Arch::X86_64 => "x86_64",
+        Arch::Aarch64 => "aarch64",
+        Arch::Armv7l => "arm",
+        Arch::Ppc64le => "ppc64",
+        Arch::Riscv64 => "riscv64",
+        Arch::S390x => "s390x",
+    }
+}
+
+/// `-machine` and what goes with it.
+pub(super) fn machine(arch: Arch, accelerator: Accelerator) -> Vec<String> {
+    let accel = accelerator.word();
+    let machine = match arch {
+        Arch::X86_64 if accelerator == Accelerator::Tcg => return x86_64_emulated(),
+        Arch::X86_64 => format!("q35,accel={accel}"),
+        Arch::Aarch64 | Arch::Armv7l => format!("virt,accel={accel}"),
+        Arch::Riscv64 => format!("virt,acpi=off,accel={accel}"),
+        Arch::Ppc64le => format!("pseries,accel={accel}"),
+        Arch::S390x => format!("s390-ccw-virtio,accel={accel}"),
+    };
+    vec!["-machine".to_owned(), machine]
+}
+
+/// One thread per processor, room for translated code, and no sleep states, from which an
+/// emulated guest does not wake.
+fn x86_64_emulated() -> Vec<String> {
+    let args = [
+        "-machine",
+        "q35,vmport=off",
+        "-accel",
+        "tcg,thread=multi,tb-size=512",
+        "-global",
+        "ICH9-LPC.disable_s3=1",
+        "-global",
+        "ICH9-LPC.disable_s4=1",
+    ];
+    args.map(str::to_owned).to_vec()
+}
+
+/// The processor model unless the user chose one.
+pub(super) fn cpu(accelerator: Accelerator) -> &'static str {
+    match accelerator {
+        Accelerator::Tcg => "max",
+        Accelerator::Kvm | Accelerator::Hvf => "host",
+    }
+}
+
+/// The bus of virtio devices: channel I/O on s390x, PCI elsewhere.
+pub(super) fn virtio_bus(arch: Arch) -> &'static str {
+    if arch == Arch::S390x { "ccw" } else { "pci" }
+}
+
+/// Whether the machine has a second serial port on PCI, for guests that expect it there.
+pub(super) fn has_pci_serial(arch: Arch) -> bool {
+    matches!(arch, Arch::Aarch64 | Arch::Armv7l)
+}

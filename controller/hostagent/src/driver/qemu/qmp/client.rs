@@ -1,0 +1,156 @@
+//! A connection.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::UnixStream;
+use tokio::time::timeout;
+
+use super::command::{Capabilities, Command};
+use super::error::QmpError;
+
+/// QEMU is trusted less than its guest is isolated: no answer may eat our memory.
+const LONGEST: usize = 1 << 20;
+
+/// How long QEMU may take for one command. It answers between two steps of its main loop.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// A connection to a QEMU. It serves one client at a time, so connections are kept short.
+#[derive(Debug)]
+pub struct Qmp {
+    stream: BufReader<UnixStream>,
+}
+
+#[derive(Deserialize)]
+struct Message {
+    #[serde(rename = "return")]
+    returned: Option<Value>,
+    error: Option<Refusal>,
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    desc: String,
+}
+
+impl Qmp {
+    /// Connects to the socket at `path` and makes it ready for commands.
+    ///
+    /// # Errors
+    /// The socket does not exist, or QEMU does not answer within five seconds.
+    pub async fn connect(path: &Path) -> Result<Self, QmpError> {
+        timeout(DEADLINE, Self::handshake(path)).await.unwrap_or(Err(QmpError::Deadline))
+    }
+
+    async fn handshake(path: &Path) -> Result<Self, QmpError> {
+        let stream = UnixStream::connect(path).await?;
+        let mut qmp = Self { stream: BufReader::with_capacity(4096, stream) };
+        // The greeting; what it says of the version is of no interest.
+        qmp.line().await?;
+        qmp.answer(&Capabilities).await?;
+        Ok(qmp)
+    }
+
+    /// Performs a command.
+    ///
+    /// # Errors
+    /// QEMU refuses it, closes the connection, or does not answer within five seconds.
+    pub async fn execute<C: Command>(&mut self, command: &C) -> Result<C::Return, QmpError> {
+        timeout(DEADLINE, self.answer(command)).await.unwrap_or(Err(QmpError::Deadline))
+    }
+
+    async fn answer<C: Command>(&mut self, _: &C) -> Result<C::Return, QmpError> {
+        let line = format!("{{\"execute\":\"{}\"}}\n", C::NAME);
+        self.stream.get_mut().write_all(line.as_bytes()).await?;
+        loop {
+            let line = self.line().await?;
+            let message: Message = serde_json::from_slice(&line)?;
+            if let Some(refusal) = message.error {
+                return Err(QmpError::Refused { command: C::NAME, description: refusal.desc });
+            }
+            // Events come at any time, also before the answer.
+            if let Some(returned) = message.returned {
+                return Ok(serde_json::from_value(returned)?);
+            }
+        }
+    }
+
+    async fn line(&mut self) -> Result<Vec<u8>, QmpError> {
+        let mut line = Vec::new();
+        loop {
+            let chunk = self.stream.fill_buf().await?;
+            if chunk.is_empty() {
+                return Err(QmpError::Closed);
+            }
+            let end = chunk.iter().position(|&byte| byte == b'\n');
+            let used = end.map_or(chunk.len(), |end| end + 1);
+            line.extend_from_slice(&chunk[..used]);
+            self.stream.consume(used);
+            if line.len() > LONGEST {
+                return Err(QmpError::TooLong(LONGEST));
+            }
+            if end.is_some() {
+                return Ok(line);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+    use tokio::net::UnixListener;
+
+    use super::super::{QmpError, QueryBlockStats, Quit};
+    use super::Qmp;
+
+    const GREETING: &str = "{\"QMP\": {\"version\": {}, \"capabilities\": []}}\r\n";
+
+    /// A peer that answers each command with the next of `answers`.
+    async fn peer(answers: &'static [&'static str]) -> (tempfile::TempDir, Qmp) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("qmp.sock");
+        let listener = UnixListener::bind(&path).unwrap();
+        tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut stream = BufReader::new(stream);
+            stream.get_mut().write_all(GREETING.as_bytes()).await.unwrap();
+            for answer in [&["{\"return\": {}}\r\n"], answers].concat() {
+                stream.read_line(&mut String::new()).await.unwrap();
+                stream.get_mut().write_all(answer.as_bytes()).await.unwrap();
+            }
+        });
+        (dir, Qmp::connect(&path).await.unwrap())
+    }
+
+    #[tokio::test]
+    async fn events_before_the_answer_are_passed_over_and_counts_are_summed() {
+        let (_dir, mut qmp) = peer(&[concat!(
+            "{\"timestamp\": {}, \"event\": \"RESUME\"}\r\n",
+            "{\"return\": [{\"stats\": {\"rd_operations\": 2, \"wr_operations\": 1}},",
+            " {\"stats\": {\"rd_operations\": 3, \"wr_operations\": 0}}]}\r\n"
+        )])
+        .await;
+        let stats = qmp.execute(&QueryBlockStats).await.unwrap().0;
+        assert_eq!((stats.reads, stats.writes), (5, 1));
+    }
+
+    #[tokio::test]
+    async fn a_refusal_names_the_command() {
+        let (_dir, mut qmp) =
+            peer(&["{\"error\": {\"class\": \"X\", \"desc\": \"no\"}}\r\n"]).await;
+        let error = qmp.execute(&Quit).await.unwrap_err();
+        assert_eq!(error.to_string(), "QEMU refused quit: no");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_peer_is_given_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("qmp.sock");
+        let _listener = UnixListener::bind(&path).unwrap();
+        assert!(matches!(Qmp::connect(&path).await, Err(QmpError::Deadline)));
+    }
+}

@@ -1,0 +1,96 @@
+//! Commands and what they return.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
+
+/// A command without arguments.
+pub trait Command {
+    /// Its name.
+    const NAME: &'static str;
+    /// What QEMU returns.
+    type Return: DeserializeOwned;
+}
+
+/// Leaves the negotiation that a connection starts in.
+pub(super) struct Capabilities;
+
+impl Command for Capabilities {
+    const NAME: &'static str = "qmp_capabilities";
+    type Return = Nothing;
+}
+
+/// Presses the power button.
+#[derive(Debug)]
+pub struct SystemPowerdown;
+
+impl Command for SystemPowerdown {
+    const NAME: &'static str = "system_powerdown";
+    type Return = Nothing;
+}
+
+/// Ends QEMU at once, with its files in order.
+#[derive(Debug)]
+pub struct Quit;
+
+impl Command for Quit {
+    const NAME: &'static str = "quit";
+    type Return = Nothing;
+}
+
+/// Asks whether the guest's processors run.
+#[derive(Debug)]
+pub struct QueryStatus;
+
+impl Command for QueryStatus {
+    const NAME: &'static str = "query-status";
+    type Return = RunState;
+}
+
+/// Whether the guest's processors run.
+#[derive(Clone, Debug, Deserialize)]
+pub struct RunState {
+    /// QEMU's word: `running`, `paused`, `io-error`, `guest-panicked` and so on.
+    pub status: String,
+}
+
+/// Asks what was read and written.
+#[derive(Debug)]
+pub struct QueryBlockStats;
+
+impl Command for QueryBlockStats {
+    const NAME: &'static str = "query-blockstats";
+    type Return = AllBlockStats;
+}
+
+/// Operations of one disk since the start.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+pub struct BlockStats {
+    /// Reads.
+    #[serde(rename = "rd_operations")]
+    pub reads: u64,
+    /// Writes.
+    #[serde(rename = "wr_operations")]
+    pub writes: u64,
+}
+
+/// The sums over all disks.
+#[derive(Clone, Copy, Debug)]
+pub struct AllBlockStats(pub BlockStats);
+
+impl<'de> Deserialize<'de> for AllBlockStats {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Device {
+            stats: BlockStats,
+        }
+        let devices = Vec::<Device>::deserialize(deserializer)?;
+        Ok(Self(devices.iter().fold(BlockStats::default(), |sum, device| BlockStats {
+            reads: sum.reads.saturating_add(device.stats.reads),
+            writes: sum.writes.saturating_add(device.stats.writes),
+        })))
+    }
+}
+
+/// An answer that is of no interest.
+#[derive(Debug, Deserialize)]
+pub struct Nothing {}

@@ -1,0 +1,12 @@
+//! QEMU's control protocol (QEMU: docs/interop/qmp-spec.rst), as far as it is needed here.
+
+mod client;
+mod command;
+mod error;
+
+pub use client::Qmp;
+pub use command::{
+    AllBlockStats, BlockStats, Command, Nothing, QueryBlockStats, QueryStatus, Quit, RunState,
+    SystemPowerdown,
+};
+pub use error::QmpError;

@@ -1,0 +1,86 @@
+//! A QEMU that runs.
+
+use std::fs;
+
+use async_trait::async_trait;
+
+use super::qmp::{Qmp, QueryBlockStats, SystemPowerdown};
+use crate::driver::{DriverError, Machine, Progress};
+use crate::files::InstanceFiles;
+use crate::process::Process;
+
+/// How much of what QEMU printed is quoted.
+const QUOTED: usize = 600;
+
+/// A QEMU that runs.
+#[derive(Debug)]
+pub(super) struct RunningQemu {
+    files: InstanceFiles,
+    process: Process,
+}
+
+impl RunningQemu {
+    pub(super) fn new(files: InstanceFiles, process: Process) -> Self {
+        Self { files, process }
+    }
+
+    fn console_bytes(&self) -> u64 {
+        ["serial.log", "serialp.log", "serialv.log"]
+            .iter()
+            .filter_map(|name| fs::metadata(self.files.file(name)).ok())
+            .map(|metadata| metadata.len())
+            .sum()
+    }
+
+    /// The last lines that QEMU printed, without its warnings about the host.
+    fn last_words(&self) -> String {
+        let text = fs::read(self.files.qemu_log()).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        let lines: Vec<&str> = text.lines().filter(|line| !line.contains(": warning: ")).collect();
+        let joined = lines.join("; ");
+        let printable: String = joined.chars().filter(|c| !c.is_control()).collect();
+        let skip = printable.chars().count().saturating_sub(QUOTED);
+        printable.chars().skip(skip).collect()
+    }
+}
+
+#[async_trait]
+impl Machine for RunningQemu {
+    fn process(&self) -> &Process {
+        &self.process
+    }
+
+    async fn progress(&self) -> Result<Progress, DriverError> {
+        let mut qmp = Qmp::connect(&self.files.qmp_sock()).await?;
+        let blocks = qmp.execute(&QueryBlockStats).await?.0;
+        Ok(Progress {
+            console_bytes: self.console_bytes(),
+            reads: blocks.reads,
+            writes: blocks.writes,
+        })
+    }
+
+    async fn power_button(&self) -> Result<(), DriverError> {
+        Qmp::connect(&self.files.qmp_sock()).await?.execute(&SystemPowerdown).await?;
+        Ok(())
+    }
+
+    fn clean_up(&mut self) -> Option<String> {
+        let status = self.process.reap();
+        // QEMU removes these itself unless it was killed.
+        for path in [self.files.qemu_pid(), self.files.qmp_sock()] {
+            let _ = fs::remove_file(path);
+        }
+        for name in ["serial.sock", "serialp.sock", "serialv.sock"] {
+            let _ = fs::remove_file(self.files.file(name));
+        }
+        match status {
+            Some(status) if status.success() => None,
+            Some(status) => Some(match self.last_words() {
+                words if words.is_empty() => format!("QEMU ended with {status}"),
+                words => format!("QEMU ended with {status}: {words}"),
+            }),
+            None => None,
+        }
+    }
+}

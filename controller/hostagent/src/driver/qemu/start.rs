@@ -1,0 +1,129 @@
+//! Starting QEMU, and taking over one that runs.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use limekiln_api::Arch;
+use tokio::time::{Instant, sleep};
+
+use super::qmp::{Qmp, QueryStatus};
+use super::running::RunningQemu;
+use super::{command_line, program};
+use crate::accel::{Accelerator, kvm_opens};
+use crate::driver::{Driver, DriverError, Machine};
+use crate::files::InstanceFiles;
+use crate::process::Process;
+use crate::spec::VmSpec;
+
+/// How long QEMU may take to open its control socket; it does so before it maps memory.
+const CONTROL_DEADLINE: Duration = Duration::from_secs(20);
+
+/// Between two looks for the control socket: short, because every start waits for it.
+const CONTROL_POLL: Duration = Duration::from_millis(5);
+
+/// QEMU.
+#[derive(Debug)]
+pub struct Qemu;
+
+#[async_trait]
+impl Driver for Qemu {
+    fn name(&self) -> &'static str {
+        "qemu"
+    }
+
+    fn accelerators(&self, spec: &VmSpec) -> Vec<Accelerator> {
+        let native = Arch::native() == Some(spec.arch);
+        let fast = match std::env::consts::OS {
+            "linux" if kvm_opens() => Some(Accelerator::Kvm),
+            "macos" => Some(Accelerator::Hvf),
+            _ => None,
+        };
+        fast.filter(|_| native).into_iter().chain([Accelerator::Tcg]).collect()
+    }
+
+    async fn start(
+        &self,
+        spec: &VmSpec,
+        accelerator: Accelerator,
+    ) -> Result<Box<dyn Machine>, DriverError> {
+        remove_stale(&spec.files)?;
+        let program = program(spec);
+        let mut command = Command::new(&program);
+        command.args(command_line(spec, accelerator));
+        let process = spawn(command, &spec.files.qemu_log(), &program.to_string_lossy())?;
+        let mut machine = RunningQemu::new(spec.files.clone(), process);
+        match wait_for_control(&machine, &spec.files.qmp_sock()).await {
+            Ok(()) => Ok(Box::new(machine)),
+            Err(error) => {
+                machine.process().kill();
+                machine.process().exited().await;
+                let reason = machine.clean_up().unwrap_or_default();
+                let ended = matches!(error, DriverError::Ended { .. });
+                Err(if ended { DriverError::Ended { reason } } else { error })
+            }
+        }
+    }
+
+    async fn adopt(
+        &self,
+        spec: &VmSpec,
+        process: Process,
+    ) -> Result<Box<dyn Machine>, DriverError> {
+        Qmp::connect(&spec.files.qmp_sock()).await?.execute(&QueryStatus).await?;
+        Ok(Box::new(RunningQemu::new(spec.files.clone(), process)))
+    }
+}
+
+fn spawn(mut command: Command, log: &Path, program: &str) -> Result<Process, DriverError> {
+    let failed = |source| DriverError::Program { program: program.to_owned(), source };
+    let log = File::create(log).map_err(failed)?;
+    command.stdin(Stdio::null()).stdout(log.try_clone().map_err(failed)?).stderr(log);
+    // Neither a signal for the host agent's group nor its death may reach the VM.
+    command.process_group(0);
+    Process::child(command.spawn().map_err(failed)?).map_err(failed)
+}
+
+async fn wait_for_control(machine: &RunningQemu, socket: &Path) -> Result<(), DriverError> {
+    let deadline = Instant::now() + CONTROL_DEADLINE;
+    loop {
+        // No handshake: it would cost a round trip that the guest's boot has to wait for.
+        if tokio::net::UnixStream::connect(socket).await.is_ok() {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            return Err(DriverError::NoControl(CONTROL_DEADLINE));
+        }
+        tokio::select! {
+            () = machine.process().exited() => {
+                return Err(DriverError::Ended { reason: String::new() });
+            }
+            () = sleep(CONTROL_POLL) => {}
+        }
+    }
+}
+
+/// Removes what an earlier VM of this instance left behind. The serial logs, because their growth
+/// is a sign of life.
+fn remove_stale(files: &InstanceFiles) -> Result<(), DriverError> {
+    for stem in ["serial", "serialp", "serialv"] {
+        for suffix in ["log", "sock"] {
+            remove(&files.file(&format!("{stem}.{suffix}")))?;
+        }
+    }
+    remove(&files.qmp_sock())?;
+    remove(&files.qemu_pid())
+}
+
+fn remove(path: &Path) -> Result<(), DriverError> {
+    match fs::remove_file(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(DriverError::File { path: path.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
+}

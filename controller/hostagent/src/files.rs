@@ -1,0 +1,85 @@
+//! File names in an instance directory, as Lima has them, and ours beside them.
+
+use std::path::{Path, PathBuf};
+
+/// An instance directory.
+#[derive(Clone, Debug)]
+pub struct InstanceFiles(PathBuf);
+
+impl InstanceFiles {
+    /// The directory at `path`.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+
+    /// The directory.
+    pub fn dir(&self) -> &Path {
+        &self.0
+    }
+
+    /// The file called `name` in it.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// The instance's configuration, as given.
+    pub fn lima_yaml(&self) -> PathBuf {
+        self.file("lima.yaml")
+    }
+
+    /// The configuration that the running VM was started with. Ours: it tells what a change of
+    /// `lima.yaml` has not reached yet.
+    pub fn booted_yaml(&self) -> PathBuf {
+        self.file("booted.yaml")
+    }
+
+    /// What a new host agent needs to adopt the running VM. Ours.
+    pub fn state(&self) -> PathBuf {
+        self.file("hostagent.json")
+    }
+
+    /// The boot disk.
+    pub fn disk(&self) -> PathBuf {
+        self.file("disk")
+    }
+
+    /// The seed volume.
+    pub fn cidata(&self) -> PathBuf {
+        self.file("cidata.iso")
+    }
+
+    /// QEMU's pid file.
+    pub fn qemu_pid(&self) -> PathBuf {
+        self.file("qemu.pid")
+    }
+
+    /// QEMU's control socket.
+    pub fn qmp_sock(&self) -> PathBuf {
+        self.file("qmp.sock")
+    }
+
+    /// What QEMU prints. Ours.
+    pub fn qemu_log(&self) -> PathBuf {
+        self.file("qemu.log")
+    }
+
+    /// The SSH control master's socket.
+    pub fn ssh_sock(&self) -> PathBuf {
+        self.file("ssh.sock")
+    }
+
+    /// The SSH configuration for users.
+    pub fn ssh_config(&self) -> PathBuf {
+        self.file("ssh.config")
+    }
+
+    /// The event log.
+    pub fn events(&self) -> PathBuf {
+        self.file("ha.stdout.log")
+    }
+
+    /// The host agent's own log.
+    pub fn log(&self) -> PathBuf {
+        self.file("ha.stderr.log")
+    }
+}

@@ -1,0 +1,251 @@
+//! From Lima's YAML to what a driver and a guest need.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use limekiln_api::lima::{AdditionalDisk, Probe, Provision, ProvisionMode, Text};
+use limekiln_api::{Arch, Lima, Name, NameError, ReadError, fill, read_lima};
+
+use super::{
+    AttachedDisk, BootDisk, DirectKernel, DiskFormat, Firmware, GuestSpec, ReadinessProbe, Step,
+    StepKind, VmSpec, host_facts, mac,
+};
+use crate::driver::firmware;
+use crate::files::InstanceFiles;
+use crate::{Error, HostAgentArgs};
+
+/// Why a configuration can't be run.
+#[derive(Debug, thiserror::Error)]
+pub enum SpecError {
+    /// The directory's name is no instance name.
+    #[error("the directory's name is no instance name")]
+    Name(#[from] NameError),
+    /// `lima.yaml` can't be understood.
+    #[error("lima.yaml can't be read")]
+    Yaml(#[from] ReadError),
+    /// A field has a value that can't be honoured.
+    #[error("{field}: {reason}")]
+    Field {
+        /// The field's path in Lima's YAML.
+        field: String,
+        /// Why not.
+        reason: String,
+    },
+    /// No UEFI image is installed.
+    #[error("no UEFI firmware for {arch} was found; looked for {}", list(looked))]
+    NoFirmware {
+        /// The guest's architecture.
+        arch: Arch,
+        /// Where it was looked for.
+        looked: Vec<std::path::PathBuf>,
+    },
+}
+
+fn list(paths: &[std::path::PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// Reads the instance's configuration, fills in defaults, and resolves it. The SSH port is the
+/// configured one, or 0 where a free one is to be taken.
+///
+/// # Errors
+/// A file can't be read, or the configuration can't be run.
+pub fn resolve(args: &HostAgentArgs) -> Result<(VmSpec, GuestSpec), Error> {
+    let files = InstanceFiles::new(&args.instance_dir);
+    let yaml = files.lima_yaml();
+    let text = fs::read_to_string(&yaml).map_err(Error::file("read", &yaml))?;
+    let dir_name = args.instance_dir.file_name().unwrap_or_default().to_string_lossy();
+    let name = Name::new(dir_name).map_err(SpecError::from)?;
+    let lima = read_lima(&text).map_err(SpecError::from)?;
+    let lima = fill(&lima, &name, &host_facts(&args.lima_home));
+    let disks = attached_disks(&lima, &args.lima_home)?;
+    let vm = vm_spec(&lima, &name, files, disks.clone())?;
+    let guest = guest_spec(&lima, &name, disks, vm.mac.clone())?;
+    Ok((vm, guest))
+}
+
+fn vm_spec(
+    lima: &Lima,
+    name: &Name,
+    files: InstanceFiles,
+    disks: Vec<AttachedDisk>,
+) -> Result<VmSpec, Error> {
+    let arch = lima.arch.unwrap_or(Arch::X86_64);
+    let legacy = lima.firmware.as_ref().and_then(|firmware| firmware.legacy_bios) == Some(true);
+    let kernel = direct_kernel(&files)?;
+    let firmware = choose_firmware(&files, arch, legacy, kernel.is_some())?;
+    let path = files.disk();
+    let iso = files.file("iso");
+    Ok(VmSpec {
+        name: name.as_str().to_owned(),
+        arch,
+        cpus: positive("cpus", lima.cpus.map_or(1, |cpus| cpus.0))?,
+        memory_mib: lima.memory.map_or(1 << 30, |memory| memory.0) >> 20,
+        cpu_model: lima.qemu_opts().cpu_type.and_then(|types| types.get(arch.word()).cloned()),
+        firmware,
+        kernel,
+        disk: BootDisk { format: DiskFormat::stated(&path)?, path },
+        iso: iso.exists().then_some(iso),
+        disks,
+        cidata: files.cidata(),
+        ssh_port: ssh_port(lima)?,
+        mac: mac::address(files.dir()),
+        files,
+    })
+}
+
+/// A kernel that is started directly needs no UEFI, and starts faster without: QEMU puts it where
+/// the machine's own firmware or a few instructions of its own find it.
+fn choose_firmware(
+    files: &InstanceFiles,
+    arch: Arch,
+    legacy: bool,
+    direct: bool,
+) -> Result<Firmware, SpecError> {
+    let built_in = match arch {
+        Arch::X86_64 | Arch::Armv7l => legacy || direct,
+        Arch::Aarch64 | Arch::Riscv64 => direct,
+        Arch::Ppc64le | Arch::S390x => true,
+    };
+    if built_in {
+        return Ok(Firmware::BuiltIn);
+    }
+    firmware::find(files, arch)
+        .map(Firmware::Uefi)
+        .map_err(|looked| SpecError::NoFirmware { arch, looked })
+}
+
+fn direct_kernel(files: &InstanceFiles) -> Result<Option<DirectKernel>, Error> {
+    let kernel = files.file("kernel");
+    if !kernel.exists() {
+        return Ok(None);
+    }
+    let cmdline = files.file("kernel.cmdline");
+    let cmdline = match fs::read_to_string(&cmdline) {
+        Ok(text) => text.trim_end().to_owned(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(Error::file("read", &cmdline)(error)),
+    };
+    let initrd = files.file("initrd");
+    Ok(Some(DirectKernel { kernel, initrd: initrd.exists().then_some(initrd), cmdline }))
+}
+
+fn attached_disks(lima: &Lima, lima_home: &Path) -> Result<Vec<AttachedDisk>, Error> {
+    let attach = |disk: &AdditionalDisk| {
+        let path = lima_home.join("_disks").join(&disk.name).join("datadisk");
+        Ok(AttachedDisk {
+            name: disk.name.clone(),
+            format: DiskFormat::stated(&path)?,
+            path,
+            make_fs: disk.format != Some(false),
+            fs_type: disk.fs_type.clone().unwrap_or_else(|| "ext4".to_owned()),
+            fs_args: disk.fs_args.clone().unwrap_or_default(),
+        })
+    };
+    lima.additional_disks.iter().flatten().map(attach).collect()
+}
+
+fn guest_spec(
+    lima: &Lima,
+    name: &Name,
+    disks: Vec<AttachedDisk>,
+    mac: String,
+) -> Result<GuestSpec, SpecError> {
+    let user = lima.user.clone().unwrap_or_default();
+    let ssh = lima.ssh.clone().unwrap_or_default();
+    let certs = lima.ca_certs.clone().unwrap_or_default();
+    Ok(GuestSpec {
+        name: name.as_str().to_owned(),
+        hostname: name.hostname(),
+        user: user.name.unwrap_or_else(|| "lima".to_owned()),
+        uid: user.uid.unwrap_or(1000),
+        comment: user.comment.unwrap_or_default(),
+        home: user.home.unwrap_or_else(|| "/home/lima.guest".to_owned()),
+        shell: user.shell.unwrap_or_else(|| "/bin/bash".to_owned()),
+        passwordless_sudo: user.passwordless_sudo != Some(false),
+        plain: lima.plain == Some(true),
+        upgrade_packages: lima.upgrade_packages == Some(true),
+        timezone: lima.timezone.clone().unwrap_or_default(),
+        dns: lima.dns.clone().unwrap_or_default(),
+        ca_certs: read_certs(certs.files.as_deref(), certs.certs)?,
+        remove_default_certs: certs.remove_defaults == Some(true),
+        env: texts(lima.env.as_ref()),
+        param: texts(lima.param.as_ref()),
+        disks,
+        steps: lima.provision.iter().flatten().enumerate().map(step).collect::<Result<_, _>>()?,
+        probes: lima.probes.iter().flatten().map(probe).collect(),
+        mac,
+        load_dot_ssh: ssh.load_dot_ssh_pub_keys == Some(true),
+        forward_agent: ssh.forward_agent == Some(true),
+        forward_x11: ssh.forward_x11 == Some(true),
+        forward_x11_trusted: ssh.forward_x11_trusted == Some(true),
+    })
+}
+
+fn step((index, step): (usize, &Provision)) -> Result<Step, SpecError> {
+    let mode = step.mode.unwrap_or(ProvisionMode::System);
+    let field = |name: &str, reason: &str| SpecError::Field {
+        field: format!("provision[{index}].{name}"),
+        reason: reason.to_owned(),
+    };
+    let kind = match mode {
+        ProvisionMode::System => StepKind::System,
+        ProvisionMode::User => StepKind::User,
+        ProvisionMode::Dependency => StepKind::Dependency,
+        ProvisionMode::Boot => StepKind::Boot,
+        ProvisionMode::Data => StepKind::Data {
+            path: step.path.clone().ok_or_else(|| field("path", "missing"))?,
+            owner: step.owner.as_ref().map_or("root:root".to_owned(), |owner| owner.0.clone()),
+            permissions: step.permissions.as_ref().map_or("644".to_owned(), |mode| mode.0.clone()),
+            overwrite: step.overwrite != Some(false),
+        },
+        ProvisionMode::Yq | ProvisionMode::Ansible => {
+            return Err(field("mode", "this mode is not supported"));
+        }
+    };
+    let text = if mode == ProvisionMode::Data { &step.content } else { &step.script };
+    Ok(Step { kind, text: text.clone().unwrap_or_default() })
+}
+
+fn probe(probe: &Probe) -> ReadinessProbe {
+    ReadinessProbe {
+        description: probe.description.clone().unwrap_or_default(),
+        script: probe.script.clone().unwrap_or_default(),
+        hint: probe.hint.clone().unwrap_or_default(),
+    }
+}
+
+fn read_certs(
+    files: Option<&[String]>,
+    certs: Option<Vec<String>>,
+) -> Result<Vec<String>, SpecError> {
+    let mut all = certs.unwrap_or_default();
+    for file in files.unwrap_or_default() {
+        let text = fs::read_to_string(file).map_err(|error| SpecError::Field {
+            field: "caCerts.files".to_owned(),
+            reason: format!("cannot read {file}: {error}"),
+        })?;
+        all.push(text);
+    }
+    Ok(all)
+}
+
+fn texts(map: Option<&BTreeMap<String, Text>>) -> BTreeMap<String, String> {
+    map.into_iter().flatten().map(|(key, value)| (key.clone(), value.0.clone())).collect()
+}
+
+fn ssh_port(lima: &Lima) -> Result<u16, SpecError> {
+    let port = lima.ssh.as_ref().and_then(|ssh| ssh.local_port).map_or(0, |port| port.0);
+    u16::try_from(port).map_err(|_| SpecError::Field {
+        field: "ssh.localPort".to_owned(),
+        reason: format!("{port} is no port"),
+    })
+}
+
+fn positive(field: &str, number: i64) -> Result<u32, SpecError> {
+    u32::try_from(number).ok().filter(|&number| number > 0).ok_or_else(|| SpecError::Field {
+        field: field.to_owned(),
+        reason: format!("{number} is not a positive number"),
+    })
+}

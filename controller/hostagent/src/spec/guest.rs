@@ -1,0 +1,116 @@
+//! What the guest is told through the seed volume, and what is waited for.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::AttachedDisk;
+
+/// The guest's side of an instance.
+#[derive(Clone, Debug)]
+pub struct GuestSpec {
+    /// The instance's name.
+    pub name: String,
+    /// The guest's host name.
+    pub hostname: String,
+    /// Login name.
+    pub user: String,
+    /// User id.
+    pub uid: u32,
+    /// Full name.
+    pub comment: String,
+    /// Home directory.
+    pub home: String,
+    /// Login shell.
+    pub shell: String,
+    /// Whether `sudo` asks for no password.
+    pub passwordless_sudo: bool,
+    /// Whether only the essential is set up.
+    pub plain: bool,
+    /// Whether packages are upgraded at first boot.
+    pub upgrade_packages: bool,
+    /// Time zone; empty leaves the guest's.
+    pub timezone: String,
+    /// Name servers instead of those that DHCP names.
+    pub dns: Vec<IpAddr>,
+    /// Certificates to trust, in PEM.
+    pub ca_certs: Vec<String>,
+    /// Whether the certificates that the guest comes with are no longer trusted.
+    pub remove_default_certs: bool,
+    /// Environment of every session.
+    pub env: BTreeMap<String, String>,
+    /// Parameters, for scripts.
+    pub param: BTreeMap<String, String>,
+    /// Disks to make file systems on and to mount.
+    pub disks: Vec<AttachedDisk>,
+    /// Provisioning in order.
+    pub steps: Vec<Step>,
+    /// What must succeed before the instance is ready.
+    pub probes: Vec<ReadinessProbe>,
+    /// The address of the first network card.
+    pub mac: String,
+    /// Whether the host user's own keys are let in, too.
+    pub load_dot_ssh: bool,
+    /// `ForwardAgent`.
+    pub forward_agent: bool,
+    /// `ForwardX11`.
+    pub forward_x11: bool,
+    /// `ForwardX11Trusted`.
+    pub forward_x11_trusted: bool,
+}
+
+/// One step of provisioning. Its index in the list names its file.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// What it does.
+    pub kind: StepKind,
+    /// The script, or the file's content.
+    pub text: String,
+}
+
+/// What a step of provisioning does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StepKind {
+    /// Runs a script as root.
+    System,
+    /// Runs a script as the user.
+    User,
+    /// Runs a script as root before all others of these.
+    Dependency,
+    /// Runs a script as root before the seed volume is mounted.
+    Boot,
+    /// Writes a file.
+    Data {
+        /// The file.
+        path: String,
+        /// Owner and group.
+        owner: String,
+        /// Permissions in octal.
+        permissions: String,
+        /// Whether an existing file is replaced.
+        overwrite: bool,
+    },
+}
+
+impl StepKind {
+    /// Lima's name of the mode.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::User => "user",
+            Self::Dependency => "dependency",
+            Self::Boot => "boot",
+            Self::Data { .. } => "data",
+        }
+    }
+}
+
+/// A script in the guest that must succeed.
+#[derive(Clone, Debug)]
+pub struct ReadinessProbe {
+    /// What is waited for, in words.
+    pub description: String,
+    /// The script, with its `#!` line.
+    pub script: String,
+    /// What to do when it fails.
+    pub hint: String,
+}

@@ -1,0 +1,16 @@
+//! What one VM is made of, resolved: no defaults are left to be filled and no file to be found.
+
+mod disk;
+mod format;
+mod from_lima;
+mod guest;
+mod host_facts;
+mod mac;
+mod vm_spec;
+
+pub use disk::{AttachedDisk, DiskLock};
+pub use format::DiskFormat;
+pub use from_lima::{SpecError, resolve};
+pub use guest::{GuestSpec, ReadinessProbe, Step, StepKind};
+pub use host_facts::host_facts;
+pub use vm_spec::{BootDisk, DirectKernel, Firmware, VmSpec};

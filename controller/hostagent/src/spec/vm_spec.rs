@@ -1,0 +1,70 @@
+//! The machine that a driver builds.
+
+use std::path::PathBuf;
+
+use limekiln_api::Arch;
+
+use super::{AttachedDisk, DiskFormat};
+use crate::files::InstanceFiles;
+
+/// A virtual machine.
+#[derive(Clone, Debug)]
+pub struct VmSpec {
+    /// The instance's name.
+    pub name: String,
+    /// Where its files are.
+    pub files: InstanceFiles,
+    /// The guest's architecture.
+    pub arch: Arch,
+    /// Processors.
+    pub cpus: u32,
+    /// Memory in MiB.
+    pub memory_mib: u64,
+    /// The processor model, where the user chose one.
+    pub cpu_model: Option<String>,
+    /// What starts the guest.
+    pub firmware: Firmware,
+    /// A kernel to start without a boot loader.
+    pub kernel: Option<DirectKernel>,
+    /// The disk it starts from.
+    pub disk: BootDisk,
+    /// A CD to start from, `iso` in the instance directory.
+    pub iso: Option<PathBuf>,
+    /// Further disks: `vdb`, `vdc` and so on.
+    pub disks: Vec<AttachedDisk>,
+    /// The seed volume.
+    pub cidata: PathBuf,
+    /// The port on 127.0.0.1 that leads to the guest's port 22.
+    pub ssh_port: u16,
+    /// The address of the first network card.
+    pub mac: String,
+}
+
+/// What starts the guest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Firmware {
+    /// What QEMU has built in for the machine: SeaBIOS on x86_64, SLOF on ppc64le.
+    BuiltIn,
+    /// A UEFI image.
+    Uefi(PathBuf),
+}
+
+/// A kernel to start without a boot loader.
+#[derive(Clone, Debug)]
+pub struct DirectKernel {
+    /// The kernel.
+    pub kernel: PathBuf,
+    /// The initial RAM disk.
+    pub initrd: Option<PathBuf>,
+    /// The kernel's command line.
+    pub cmdline: String,
+}
+
+/// The disk that the guest starts from.
+#[derive(Clone, Debug)]
+pub struct BootDisk {
+    /// The file.
+    pub path: PathBuf,
+    /// Its format.
+    pub format: DiskFormat,
+}

@@ -1,0 +1,17 @@
+//! SSH into the guest, with OpenSSH's own programs.
+
+mod banner;
+mod config;
+mod error;
+mod key;
+mod options;
+mod port;
+mod session;
+
+pub(crate) use banner::wait_for_banner;
+pub(crate) use config::write_config;
+pub use error::SshError;
+pub(crate) use key::authorized_keys;
+pub use options::{SshOption, options};
+pub(crate) use port::choose_port;
+pub(crate) use session::Session;

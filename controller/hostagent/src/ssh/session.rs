@@ -1,0 +1,67 @@
+//! Commands in the guest, over the control master.
+
+use std::io;
+use std::path::PathBuf;
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+
+use super::SshOption;
+
+/// How long the control master may take to end.
+const EXIT_DEADLINE: Duration = Duration::from_secs(2);
+
+/// How to run commands in one guest.
+#[derive(Clone, Debug)]
+pub(crate) struct Session {
+    options: Vec<SshOption>,
+    socket: PathBuf,
+    port: u16,
+}
+
+impl Session {
+    pub(crate) fn new(options: Vec<SshOption>, socket: PathBuf, port: u16) -> Self {
+        Self { options, socket, port }
+    }
+
+    /// Runs a command, given as one text to the user's shell in the guest, with `input`. The
+    /// first one opens the control master. Ends with this future.
+    pub(crate) async fn run(&self, command: &str, input: &str) -> io::Result<Output> {
+        let mut ssh = self.ssh();
+        ssh.args(["127.0.0.1", "--", command]);
+        ssh.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = ssh.kill_on_drop(true).spawn()?;
+        if let Some(mut stdin) = child.stdin.take() {
+            // A command that does not read its input is not an error.
+            let _ = stdin.write_all(input.as_bytes()).await;
+        }
+        child.wait_with_output().await
+    }
+
+    /// Ends the control master.
+    pub(crate) async fn exit(&self) {
+        if !self.socket.exists() {
+            return;
+        }
+        let mut ssh = self.ssh();
+        ssh.args(["-O", "exit", "127.0.0.1"]);
+        ssh.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        // A master that does not end loses its connection in a moment, with the VM.
+        let _ = tokio::time::timeout(EXIT_DEADLINE, ssh.kill_on_drop(true).status()).await;
+        let _ = std::fs::remove_file(&self.socket);
+    }
+
+    fn ssh(&self) -> Command {
+        let mut ssh = Command::new("ssh");
+        ssh.args(["-F", "/dev/null"]);
+        for SshOption { key, value } in &self.options {
+            ssh.arg("-o").arg(format!("{key}={value}"));
+        }
+        ssh.arg("-p").arg(self.port.to_string());
+        // A signal for the host agent's group must not cut the connection before the VM stops.
+        ssh.process_group(0);
+        ssh
+    }
+}
