@@ -51,6 +51,12 @@ pub enum Error {
     /// The hypervisor failed.
     #[error("the VM could not be started")]
     Driver(#[from] DriverError),
+    /// The VM ended by itself.
+    #[error("the VM ended: {reason}")]
+    VmEnded {
+        /// What the hypervisor said last.
+        reason: String,
+    },
     /// SSH could not be set up.
     #[error("SSH could not be set up")]
     Ssh(#[from] SshError),

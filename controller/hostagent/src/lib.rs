@@ -6,6 +6,8 @@
 //! new host agent adopts it.
 
 pub mod accel;
+mod agent;
+pub mod api;
 mod args;
 mod atomic;
 pub mod cidata;
@@ -19,7 +21,9 @@ pub mod process;
 pub mod spawn;
 pub mod spec;
 pub mod ssh;
+mod state;
 
+pub use agent::{main, run};
 pub use args::HostAgentArgs;
 pub use error::{Error, chain};
 pub use files::InstanceFiles;

@@ -46,15 +46,14 @@ fn list(paths: &[std::path::PathBuf]) -> String {
     paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
-/// Reads the instance's configuration, fills in defaults, and resolves it. The SSH port is the
+/// Reads the instance's configuration from `yaml`, fills in defaults, and resolves it. The SSH port is the
 /// configured one, or 0 where a free one is to be taken.
 ///
 /// # Errors
 /// A file can't be read, or the configuration can't be run.
-pub fn resolve(args: &HostAgentArgs) -> Result<(VmSpec, GuestSpec), Error> {
+pub fn resolve(args: &HostAgentArgs, yaml: &Path) -> Result<(VmSpec, GuestSpec), Error> {
     let files = InstanceFiles::new(&args.instance_dir);
-    let yaml = files.lima_yaml();
-    let text = fs::read_to_string(&yaml).map_err(Error::file("read", &yaml))?;
+    let text = fs::read_to_string(yaml).map_err(Error::file("read", yaml))?;
     let dir_name = args.instance_dir.file_name().unwrap_or_default().to_string_lossy();
     let name = Name::new(dir_name).map_err(SpecError::from)?;
     let lima = read_lima(&text).map_err(SpecError::from)?;

@@ -17,6 +17,10 @@ load() {
 load "$LIMA_CIDATA_MNT/lima.env"
 load "$LIMA_CIDATA_MNT/param.env"
 
+# For probes, which run as the user.
+(umask 077 && cat "$LIMA_CIDATA_MNT/param.env" >/run/limekiln-params &&
+    chown "$LIMA_CIDATA_UID" /run/limekiln-params)
+
 step() {
     name=$1
     shift

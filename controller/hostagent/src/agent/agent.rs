@@ -1,0 +1,71 @@
+//! What a host agent holds while its VM runs.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::api::Shared;
+use crate::driver::{Driver, Machine};
+use crate::events::{EventWriter, Status};
+use crate::spec::{DiskLock, GuestSpec, VmSpec};
+use crate::ssh::Session;
+use crate::state::State;
+use crate::{Error, HostAgentArgs};
+
+/// One host agent, ready to start its VM or to take one over.
+pub(super) struct Agent {
+    pub(super) args: HostAgentArgs,
+    pub(super) spec: VmSpec,
+    pub(super) guest: GuestSpec,
+    pub(super) instance_id: String,
+    pub(super) driver: Box<dyn Driver>,
+    pub(super) session: Session,
+    pub(super) shared: Arc<Shared>,
+    pub(super) events: EventWriter,
+    /// Given back when the agent ends.
+    pub(super) _locks: Vec<DiskLock>,
+}
+
+impl Agent {
+    /// Appends to the event log what the status says now.
+    pub(super) fn emit(&mut self, change: impl FnOnce(&mut Status)) {
+        let mut status =
+            Status { ssh_local_port: self.shared.status().ssh_local_port, ..Status::default() };
+        change(&mut status);
+        self.events.emit(status);
+    }
+
+    /// Records the running VM, so that it can be adopted.
+    pub(super) fn save_state(&self, machine: &dyn Machine, ready: bool) -> Result<(), Error> {
+        let status = self.shared.status();
+        let Some(accelerator) = status.accelerator else { return Ok(()) };
+        let state = State {
+            version: State::version(),
+            driver_pid: machine.process().pid(),
+            driver_start_time: machine.process().start_time(),
+            ssh_local_port: status.ssh_local_port,
+            instance_id: self.instance_id.clone(),
+            accelerator,
+            fallback_reason: status.fallback_reason,
+            started_at: status.started_at,
+            ready,
+            errors: status.errors,
+        };
+        state.write(&self.spec.files.state())
+    }
+
+    /// Forgets the VM, which is down.
+    pub(super) fn forget(&mut self) {
+        for path in
+            [self.spec.files.state(), self.spec.files.booted_yaml(), self.spec.files.ssh_sock()]
+        {
+            // What is left is found to be stale by its pid.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// A new id for a guest at each start, as Lima makes it.
+pub(super) fn new_instance_id() -> String {
+    format!("iid-{}", Timestamp::now().as_second())
+}

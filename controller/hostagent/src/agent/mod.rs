@@ -1,0 +1,14 @@
+//! The life of one instance, from its files to its last event.
+
+mod adopt;
+#[expect(clippy::module_inception, reason = "the file is named after its type")]
+mod agent;
+mod boot;
+mod live;
+mod prepare;
+mod readiness;
+mod run;
+mod signals;
+mod stop;
+
+pub use run::{main, run};

@@ -1,0 +1,104 @@
+//! Everything before a VM can be started.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use super::agent::{Agent, new_instance_id};
+use crate::api::{AgentStatus, Phase, Shared};
+use crate::driver::qemu::Qemu;
+use crate::events::EventWriter;
+use crate::process::{self, Process};
+use crate::spec::{DiskLock, GuestSpec, VmSpec, resolve};
+use crate::ssh::{self, Session};
+use crate::state::State;
+use crate::{Error, HostAgentArgs, atomic, cidata, pidfile};
+
+/// Makes the files that a start needs.
+///
+/// # Errors
+/// A VM of this instance runs already, the configuration can't be run, or a file can't be written.
+pub(super) fn prepare(args: HostAgentArgs) -> Result<Agent, Error> {
+    let yaml = args.instance_dir.join("lima.yaml");
+    let (mut spec, guest) = resolve(&args, &yaml)?;
+    refuse_orphan(&spec)?;
+    spec.ssh_port = ssh::choose_port(spec.ssh_port)?;
+    let text = fs::read(&yaml).map_err(Error::file("read", &yaml))?;
+    atomic::write(&spec.files.booted_yaml(), &text, 0o644)?;
+    let instance_id = new_instance_id();
+    let keys = ssh::authorized_keys(&args.lima_home, guest.load_dot_ssh)?;
+    let seed = cidata::Seed { guest: &guest, instance_id: &instance_id, keys: &keys };
+    cidata::write(&spec.files, &seed)?;
+    let agent = assemble(args, spec, guest, instance_id, digest(&text))?;
+    // A master of an earlier VM would keep new sessions from the new one.
+    let _ = fs::remove_file(agent.spec.files.ssh_sock());
+    Ok(agent)
+}
+
+/// Puts an agent together; also writes `ssh.config` and takes the disks' locks.
+pub(super) fn assemble(
+    args: HostAgentArgs,
+    spec: VmSpec,
+    guest: GuestSpec,
+    instance_id: String,
+    config_digest: String,
+) -> Result<Agent, Error> {
+    let options = ssh::options(&args.lima_home, &spec.files, &guest)?;
+    ssh::write_config(&spec.files, &guest.hostname, &options, spec.ssh_port)?;
+    let status = AgentStatus {
+        phase: Phase::Booting,
+        waiting_for: None,
+        accelerator: None,
+        fallback_reason: None,
+        errors: Vec::new(),
+        started_at: Timestamp::now(),
+        ssh_local_port: spec.ssh_port,
+        driver_pid: None,
+        config_digest,
+    };
+    let locks = spec
+        .disks
+        .iter()
+        .map(|disk| DiskLock::take(disk.path.parent().unwrap_or(Path::new("/")), spec.files.dir()));
+    Ok(Agent {
+        _locks: locks.collect::<Result<_, _>>()?,
+        session: Session::new(options, spec.files.ssh_sock(), spec.ssh_port),
+        shared: Arc::new(Shared::new(status)),
+        events: EventWriter::open(&spec.files.events())?,
+        driver: Box::new(Qemu),
+        args,
+        spec,
+        guest,
+        instance_id,
+    })
+}
+
+/// `sha256:<hex>`.
+pub(super) fn digest(bytes: &[u8]) -> String {
+    let hex: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{hex}")
+}
+
+/// Two QEMUs on one disk would destroy it. QEMU locks its images, but only where it can.
+fn refuse_orphan(spec: &VmSpec) -> Result<(), Error> {
+    if let Ok(state) = State::read(&spec.files.state())
+        && Process::foreign(state.driver_pid, state.driver_start_time).is_some()
+    {
+        return Err(Error::Orphan { pid: state.driver_pid });
+    }
+    // One that Lima started; its pid may long belong to something else.
+    match pidfile::read(&spec.files.qemu_pid()) {
+        Some(pid) if process::exists(pid) && runs_instance(pid, spec) => Err(Error::Orphan { pid }),
+        _ => Ok(()),
+    }
+}
+
+/// Whether the process's arguments name this instance's pid file.
+fn runs_instance(pid: u32, spec: &VmSpec) -> bool {
+    let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let wanted = spec.files.qemu_pid();
+    arguments.split(|&byte| byte == 0).any(|word| word == wanted.as_os_str().as_encoded_bytes())
+}

@@ -1,0 +1,19 @@
+//! The HTTP API on `ha.sock`: Lima's `/v1/info`, and ours below `/v1/limekiln`.
+//!
+//! | route | answer |
+//! |---|---|
+//! | `GET /v1/info` | [`Info`] |
+//! | `GET /v1/limekiln/status` | [`AgentStatus`] |
+//! | `POST /v1/limekiln/stop?force=true` | 202 at once; the VM is down when the `exiting` event comes |
+//!
+//! Errors are `{"message": …}` with a status of 400 and above, as Lima has them.
+
+mod client;
+mod server;
+mod shared;
+mod status;
+
+pub use client::{Client, ClientError};
+pub(crate) use server::Server;
+pub(crate) use shared::{Shared, StopRequest};
+pub use status::{AgentStatus, Info, Phase};

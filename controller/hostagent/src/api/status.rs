@@ -1,0 +1,63 @@
+//! What the API tells.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::accel::Accelerator;
+
+/// Lima's answer to `/v1/info`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Info {
+    /// The forwarded port on 127.0.0.1; 0 if there is none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub ssh_local_port: u16,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u16) -> bool {
+    *number == 0
+}
+
+/// Where an instance is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// The VM starts, or its guest is not ready.
+    Booting,
+    /// The guest is ready.
+    Running,
+    /// The VM runs, but something failed; see the errors.
+    Degraded,
+    /// The VM is stopping.
+    Stopping,
+}
+
+/// Our answer to `/v1/limekiln/status`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AgentStatus {
+    /// Where it is in its life.
+    pub phase: Phase,
+    /// What it waits for, in words; `None` when it waits for nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_for: Option<String>,
+    /// What runs the guest's instructions; `None` until the VM has started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accelerator: Option<Accelerator>,
+    /// Why it is not a quicker one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback_reason: Option<String>,
+    /// What failed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<String>,
+    /// When the VM was started; an adopted VM keeps its time.
+    pub started_at: Timestamp,
+    /// The forwarded port on 127.0.0.1.
+    pub ssh_local_port: u16,
+    /// The hypervisor's process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver_pid: Option<u32>,
+    /// `sha256:<hex>` of the `lima.yaml` that the VM was started with, which `booted.yaml` holds.
+    pub config_digest: String,
+}
