@@ -23,6 +23,7 @@ pub struct Remembered {
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct HostFile {
     #[serde(default)]
     broken_accelerators: BTreeMap<String, Remembered>,

@@ -11,7 +11,7 @@ use crate::driver::Machine;
 
 /// A guest that still boots may miss the power button, so it is pressed again; one that shuts
 /// down does not mind.
-const PRESS_AGAIN: Duration = Duration::from_secs(10);
+const PRESS_AGAIN: Duration = Duration::from_secs(2);
 
 impl Agent {
     /// Presses the power button and waits; then, or when told to, kills. When this returns, the

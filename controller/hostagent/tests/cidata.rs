@@ -1,0 +1,93 @@
+//! What the seed volume holds.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use limekiln_hostagent::cidata::{Contents, Seed, contents};
+use limekiln_hostagent::spec::{AttachedDisk, DiskFormat, GuestSpec, Step, StepKind};
+
+fn guest() -> GuestSpec {
+    let step = |kind, text: &str| Step { kind, text: text.to_owned() };
+    GuestSpec {
+        name: "web_1".to_owned(),
+        hostname: "lima-web-1".to_owned(),
+        user: "alice".to_owned(),
+        uid: 1000,
+        comment: "Alice, \"A\"\nB".to_owned(),
+        home: "/home/alice.guest".to_owned(),
+        shell: "/bin/bash".to_owned(),
+        passwordless_sudo: true,
+        plain: false,
+        upgrade_packages: true,
+        timezone: "Europe/Berlin".to_owned(),
+        dns: vec!["192.0.2.1".parse().unwrap()],
+        ca_certs: vec!["-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n".to_owned()],
+        remove_default_certs: false,
+        env: [("EDITOR".to_owned(), "vi -u 'x'".to_owned())].into(),
+        param: [("KEY".to_owned(), "$(reboot) 'it''s'".to_owned())].into(),
+        disks: vec![AttachedDisk {
+            name: "data".to_owned(),
+            path: "/lima/_disks/data/datadisk".into(),
+            format: DiskFormat::Qcow2,
+            make_fs: true,
+            fs_type: "ext4".to_owned(),
+            fs_args: vec!["-m".to_owned(), "0".to_owned()],
+        }],
+        steps: vec![
+            step(StepKind::System, "#!/bin/sh\necho system\n"),
+            step(StepKind::Boot, "echo boot\n"),
+            step(StepKind::User, "#!/bin/sh\necho user\n"),
+            step(
+                StepKind::Data {
+                    path: "/etc/motd".to_owned(),
+                    owner: "root:root".to_owned(),
+                    permissions: "644".to_owned(),
+                    overwrite: true,
+                },
+                "hello\n",
+            ),
+        ],
+        probes: Vec::new(),
+        mac: "52:55:55:01:02:03".to_owned(),
+        load_dot_ssh: false,
+        forward_agent: false,
+        forward_x11: false,
+        forward_x11_trusted: false,
+    }
+}
+
+fn files() -> Contents {
+    let keys = ["ssh-ed25519 AAAA lima".to_owned()];
+    contents(&Seed { guest: &guest(), instance_id: "iid-1", keys: &keys })
+}
+
+#[test]
+fn generated_files() {
+    let files = files();
+    for name in
+        ["meta-data", "user-data", "network-config", "lima.env", "param.env", "etc_environment"]
+    {
+        insta::assert_snapshot!(name, files[name]);
+    }
+    let names: Vec<&str> = files.keys().map(String::as_str).collect();
+    insta::assert_snapshot!("names", names.join("\n"));
+}
+
+#[test]
+fn the_scripts_are_posix_shell() {
+    for (name, text) in files().iter().filter(|(name, _)| name.ends_with(".sh")) {
+        let mut shell =
+            Command::new("sh").args(["-n"]).stdin(Stdio::piped()).spawn().expect("sh runs");
+        shell.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        assert!(shell.wait().unwrap().success(), "{name}");
+    }
+}
+
+#[test]
+fn names_fit_the_volume() {
+    for path in files().keys() {
+        for name in path.split('/') {
+            assert!(name.len() <= 30, "{path}: Lima keeps names to 30 characters");
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! QEMU's command lines, for each architecture and way to start.
+
+use limekiln_api::Arch;
+use limekiln_hostagent::InstanceFiles;
+use limekiln_hostagent::accel::Accelerator;
+use limekiln_hostagent::driver::qemu::command_line;
+use limekiln_hostagent::spec::{
+    AttachedDisk, BootDisk, DirectKernel, DiskFormat, Firmware, VmSpec,
+};
+
+fn spec(arch: Arch, firmware: Firmware) -> VmSpec {
+    let files = InstanceFiles::new("/lima/web");
+    VmSpec {
+        name: "web".to_owned(),
+        arch,
+        cpus: 2,
+        memory_mib: 4096,
+        cpu_model: None,
+        firmware,
+        kernel: None,
+        disk: BootDisk { path: files.disk(), format: DiskFormat::Qcow2 },
+        iso: None,
+        disks: Vec::new(),
+        cidata: files.cidata(),
+        ssh_port: 60022,
+        mac: "52:55:55:01:02:03".to_owned(),
+        files,
+    }
+}
+
+fn uefi() -> Firmware {
+    Firmware::Uefi("/usr/share/CODE.fd".into())
+}
+
+/// One option and its value per line.
+fn render(spec: &VmSpec, accelerator: Accelerator) -> String {
+    let mut text = String::new();
+    for word in command_line(spec, accelerator) {
+        let word = word.to_string_lossy();
+        text.push_str(if word.starts_with('-') { "\n" } else { " " });
+        text.push_str(&word);
+    }
+    text
+}
+
+#[test]
+fn x86_64_kvm_uefi() {
+    insta::assert_snapshot!(render(&spec(Arch::X86_64, uefi()), Accelerator::Kvm));
+}
+
+#[test]
+fn x86_64_tcg_legacy_bios() {
+    insta::assert_snapshot!(render(&spec(Arch::X86_64, Firmware::BuiltIn), Accelerator::Tcg));
+}
+
+#[test]
+fn x86_64_hvf_takes_the_hosts_processor() {
+    let text = render(&spec(Arch::X86_64, uefi()), Accelerator::Hvf);
+    assert!(text.contains("-cpu host\n-machine q35,accel=hvf\n"), "{text}");
+}
+
+#[test]
+fn direct_kernel_boot() {
+    let mut spec = spec(Arch::X86_64, Firmware::BuiltIn);
+    spec.kernel = Some(DirectKernel {
+        kernel: "/lima/web/kernel".into(),
+        initrd: Some("/lima/web/initrd".into()),
+        cmdline: "console=ttyS0 quiet".to_owned(),
+    });
+    insta::assert_snapshot!(render(&spec, Accelerator::Tcg));
+}
+
+#[test]
+fn further_disks_an_iso_and_a_chosen_processor() {
+    let mut spec = spec(Arch::X86_64, uefi());
+    spec.cpu_model = Some("Haswell-v4".to_owned());
+    spec.iso = Some("/lima/web/iso".into());
+    for (name, format) in [("data", DiskFormat::Qcow2), ("a,b", DiskFormat::Raw)] {
+        spec.disks.push(AttachedDisk {
+            name: name.to_owned(),
+            path: format!("/lima/_disks/{name}/datadisk").into(),
+            format,
+            make_fs: true,
+            fs_type: "ext4".to_owned(),
+            fs_args: Vec::new(),
+        });
+    }
+    insta::assert_snapshot!(render(&spec, Accelerator::Tcg));
+}
+
+#[test]
+fn other_architectures() {
+    insta::assert_snapshot!("aarch64", render(&spec(Arch::Aarch64, uefi()), Accelerator::Tcg));
+    insta::assert_snapshot!("armv7l", render(&spec(Arch::Armv7l, uefi()), Accelerator::Tcg));
+    insta::assert_snapshot!("riscv64", render(&spec(Arch::Riscv64, uefi()), Accelerator::Tcg));
+    let built_in = |arch| render(&spec(arch, Firmware::BuiltIn), Accelerator::Tcg);
+    insta::assert_snapshot!("ppc64le", built_in(Arch::Ppc64le));
+    insta::assert_snapshot!("s390x", built_in(Arch::S390x));
+}

@@ -1,0 +1,117 @@
+//! Host agents as processes of their own, which can be killed: this test program again.
+
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use limekiln_hostagent::HostAgentArgs;
+use limekiln_hostagent::api::{AgentStatus, Client};
+use limekiln_hostagent::events::{Event, EventReader, Status};
+
+use crate::instance::Instance;
+
+/// A running host agent. Its VM is killed with it if a test fails.
+pub struct Agent {
+    child: Child,
+    dir: PathBuf,
+    events: EventReader,
+}
+
+impl Agent {
+    pub fn start(instance: &Instance) -> Self {
+        Self::spawn(instance, "run")
+    }
+
+    pub fn adopt(instance: &Instance) -> Self {
+        Self::spawn(instance, "adopt")
+    }
+
+    fn spawn(instance: &Instance, how: &str) -> Self {
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["agent::process", "--exact", "--ignored", "--nocapture"])
+            .env("LIMEKILN_TEST_AGENT", instance.dir())
+            .env("LIMEKILN_TEST_AGENT_HOW", how)
+            .stdout(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        let events = EventReader::new(&instance.dir().join("ha.stdout.log"));
+        Self { child, dir: instance.dir(), events }
+    }
+
+    /// Waits for an event, at most as long as a slow host needs for a boot.
+    pub fn wait_for(&mut self, wanted: impl Fn(&Status) -> bool) -> Event {
+        let deadline = Instant::now() + Duration::from_secs(120);
+        loop {
+            if let Some(event) =
+                self.events.poll().unwrap().into_iter().find(|event| wanted(&event.status))
+            {
+                return event;
+            }
+            assert!(Instant::now() < deadline, "no such event in time");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    pub fn client(&self) -> Client {
+        Client::new(self.dir.join("ha.sock"))
+    }
+
+    pub fn status(&self) -> AgentStatus {
+        block_on(self.client().status()).unwrap()
+    }
+
+    pub fn client_answers(&mut self) -> bool {
+        assert_eq!(self.child.try_wait().unwrap(), None, "the host agent ended");
+        block_on(self.client().status()).is_ok()
+    }
+
+    pub fn interrupt(&self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    }
+
+    /// The host agent alone; its VM lives on.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    pub fn wait(&mut self) -> ExitStatus {
+        self.child.wait().unwrap()
+    }
+
+    pub fn qemu_pid(&self) -> u32 {
+        std::fs::read_to_string(self.dir.join("qemu.pid")).unwrap().trim().parse().unwrap()
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        if self.child.try_wait().unwrap().is_none() {
+            self.kill();
+        }
+        if std::thread::panicking() && self.dir.join("qemu.pid").exists() {
+            let pid = self.qemu_pid().to_string();
+            let _ = Command::new("kill").args(["-KILL", &pid]).status();
+        }
+    }
+}
+
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+/// Not a test: what [`Agent`] starts.
+#[test]
+#[ignore = "run by other tests as a host agent"]
+fn process() {
+    let Some(dir) = std::env::var_os("LIMEKILN_TEST_AGENT") else { return };
+    let dir = PathBuf::from(dir);
+    let home = dir.parent().unwrap().to_owned();
+    let mut args = HostAgentArgs::new(dir, home);
+    args.adopt = std::env::var_os("LIMEKILN_TEST_AGENT_HOW").is_some_and(|how| how == "adopt");
+    args.stall_timeout = Duration::from_secs(3);
+    block_on(limekiln_hostagent::run(args)).unwrap();
+}

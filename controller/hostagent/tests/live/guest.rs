@@ -1,0 +1,71 @@
+//! What the guest is told, it does.
+
+use std::process::Command;
+
+use crate::agent::Agent;
+use crate::instance::Instance;
+
+const GOOD: &str = r#"
+additionalDisks: [data]
+env: {COLOUR: "light blue"}
+param: {WORD: "$(id) 'x'"}
+provision:
+- mode: data
+  path: /etc/app/conf
+  content: "a = 1\n"
+  owner: lima:lima
+  permissions: 600
+- mode: system
+  script: |
+    #!/bin/sh
+    printf %s "$PARAM_WORD" >/var/system
+- mode: user
+  script: |
+    #!/bin/sh
+    printf %s "$PARAM_WORD" >~/user
+user: {name: lima, uid: 1234}
+probes:
+- description: the system step has run
+  script: |
+    #!/bin/bash
+    [[ -e /var/system && $PARAM_WORD == *id* ]]
+"#;
+
+#[test]
+fn disks_files_scripts_and_probes() {
+    let Some(instance) = Instance::new(GOOD) else { return };
+    let disk = instance.home().join("_disks/data");
+    std::fs::create_dir_all(&disk).unwrap();
+    let mut create = Command::new("qemu-img");
+    create.args(["create", "-q", "-f", "qcow2"]).arg(disk.join("datadisk")).arg("64M");
+    assert!(create.status().unwrap().success());
+
+    let mut agent = Agent::start(&instance);
+    let ready = agent.wait_for(|status| status.running);
+    assert_eq!(ready.status.errors, [""; 0]);
+    assert!(disk.join("in_use_by").is_symlink());
+    assert_eq!(instance.output("sudo cat /etc/app/conf"), "a = 1");
+    assert_eq!(instance.output("stat -c %U:%a /etc/app/conf"), "lima:600");
+    assert_eq!(instance.output("cat /var/system"), "$(id) 'x'");
+    assert_eq!(instance.output("cat user; id -u"), "$(id) 'x'1234");
+    assert_eq!(instance.output("grep COLOUR /etc/environment"), "COLOUR=light blue");
+    let mounts = instance.output("grep /mnt/lima-data /proc/mounts");
+    assert!(mounts.contains(" ext4 rw"), "{mounts}");
+    agent.interrupt();
+    assert!(agent.wait().success());
+    assert!(!disk.join("in_use_by").is_symlink());
+}
+
+#[test]
+fn a_failed_step_shows_as_degraded() {
+    let yaml = "provision: [{script: \"#!/bin/sh\\nexit 7\\n\"}, {script: \"touch /var/second\"}]";
+    let Some(instance) = Instance::new(yaml) else { return };
+    let mut agent = Agent::start(&instance);
+    let ready = agent.wait_for(|status| status.running);
+    assert!(ready.status.degraded);
+    assert_eq!(ready.status.errors, ["provision.system/00000000 ended with 7"]);
+    assert_eq!(agent.status().errors, ready.status.errors);
+    instance.output("test -e /var/second");
+    agent.interrupt();
+    assert!(agent.wait().success());
+}

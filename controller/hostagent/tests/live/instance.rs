@@ -1,0 +1,60 @@
+//! Instance directories of the tiny guest.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+/// A home with one instance, gone with this.
+pub struct Instance {
+    home: TempDir,
+}
+
+impl Instance {
+    /// An instance of the tiny guest with `yaml` added to its template; `None` if there is no
+    /// guest, which is said once per test.
+    pub fn new(yaml: &str) -> Option<Self> {
+        let Some(guests) = std::env::var_os("LIMEKILN_TEST_GUEST") else {
+            println!("SKIPPED: LIMEKILN_TEST_GUEST is not set");
+            return None;
+        };
+        let guest = PathBuf::from(guests).join(format!("tiny-{}", std::env::consts::ARCH));
+        // Below /tmp, because socket paths are short.
+        let home = tempfile::Builder::new().prefix("lk-").tempdir_in("/tmp").unwrap();
+        let instance = Self { home };
+        fs::create_dir(instance.dir()).unwrap();
+        for (from, to) in [
+            ("disk.qcow2", "disk"),
+            ("vmlinuz", "kernel"),
+            ("initrd", "initrd"),
+            ("cmdline", "kernel.cmdline"),
+        ] {
+            fs::copy(guest.join(from), instance.dir().join(to)).unwrap();
+        }
+        let template = "vmType: qemu\ncpus: 1\nmemory: 256MiB\nimages: [{location: /none}]\n";
+        fs::write(instance.dir().join("lima.yaml"), format!("{template}{yaml}")).unwrap();
+        Some(instance)
+    }
+
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    pub fn dir(&self) -> PathBuf {
+        self.home.path().join("it")
+    }
+
+    /// Runs a command in the guest as a user would.
+    pub fn ssh(&self, command: &str) -> Output {
+        let config = self.dir().join("ssh.config");
+        Command::new("ssh").arg("-F").arg(config).args(["lima-it", command]).output().unwrap()
+    }
+
+    /// What a command in the guest prints.
+    pub fn output(&self, command: &str) -> String {
+        let output = self.ssh(command);
+        assert!(output.status.success(), "{command}: {output:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+}
