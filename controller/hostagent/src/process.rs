@@ -69,18 +69,23 @@ impl Process {
     }
 }
 
-/// Whether a process with this pid exists. One that we may not signal does.
+/// Whether a process with this pid lives. One that we may not signal does; one that only waits to
+/// be reaped does not, and in a container nobody may ever reap it.
 pub fn exists(pid: u32) -> bool {
-    let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return false };
-    !matches!(test_kill_process(pid), Err(rustix::io::Errno::SRCH))
+    let Some(raw) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return false };
+    let found = !matches!(test_kill_process(raw), Err(rustix::io::Errno::SRCH));
+    found && (cfg!(not(target_os = "linux")) || start_time(pid).is_some())
 }
 
-/// When the process started, in clock ticks since boot; `None` if it is gone (field 22 of
-/// proc_pid_stat(5); the command name before it may hold spaces and parentheses).
+/// When the process started, in clock ticks since boot; `None` if it has ended (fields 3 and 22 of
+/// proc_pid_stat(5); the command name before them may hold spaces and parentheses).
 #[cfg(target_os = "linux")]
 pub fn start_time(pid: u32) -> Option<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(19)?.parse().ok()
+    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
+    let ended = matches!(fields.next()?, "Z" | "X");
+    let time = fields.nth(18)?.parse().ok()?;
+    (!ended).then_some(time)
 }
 
 /// Always zero: without procfs, pids can't be told apart further.
@@ -182,7 +187,11 @@ mod tests {
         assert!(Process::foreign(child.id(), start).is_some());
         assert!(Process::foreign(child.id(), start + 1).is_none());
         child.kill().unwrap();
-        child.wait().unwrap();
+        // Not reaped, as in a container without a real first process.
+        while super::exists(child.id()) {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
         assert!(Process::foreign(child.id(), start).is_none());
+        child.wait().unwrap();
     }
 }

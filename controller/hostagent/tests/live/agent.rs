@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use limekiln_hostagent::HostAgentArgs;
 use limekiln_hostagent::api::{AgentStatus, Client};
 use limekiln_hostagent::events::{Event, EventReader, Status};
@@ -16,6 +17,7 @@ pub struct Agent {
     child: Child,
     dir: PathBuf,
     events: EventReader,
+    since: Timestamp,
 }
 
 impl Agent {
@@ -28,6 +30,7 @@ impl Agent {
     }
 
     fn spawn(instance: &Instance, how: &str) -> Self {
+        let since = Timestamp::now();
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["agent::process", "--exact", "--ignored", "--nocapture"])
             .env("LIMEKILN_TEST_AGENT", instance.dir())
@@ -37,18 +40,22 @@ impl Agent {
             .spawn()
             .unwrap();
         let events = EventReader::new(&instance.dir().join("ha.stdout.log"));
-        Self { child, dir: instance.dir(), events }
+        Self { child, dir: instance.dir(), events, since }
     }
 
     /// Waits for an event, at most as long as a slow host needs for a boot.
     pub fn wait_for(&mut self, wanted: impl Fn(&Status) -> bool) -> Event {
         let deadline = Instant::now() + Duration::from_secs(120);
         loop {
+            let mut events = self.events.poll().unwrap().into_iter();
+            // The log may hold the events of an earlier host agent.
             if let Some(event) =
-                self.events.poll().unwrap().into_iter().find(|event| wanted(&event.status))
+                events.find(|event| event.time >= self.since && wanted(&event.status))
             {
                 return event;
             }
+            let ended = self.child.try_wait().unwrap();
+            assert!(ended.is_none_or(|status| status.success()), "the host agent ended");
             assert!(Instant::now() < deadline, "no such event in time");
             std::thread::sleep(Duration::from_millis(20));
         }

@@ -50,10 +50,13 @@ fn a_vm_outlives_its_host_agent_and_is_adopted() {
 fn a_vm_that_died_with_its_host_agent_is_not_adopted() {
     let Some(instance) = Instance::new("") else { return };
     let mut first = Agent::start(&instance);
-    first.wait_for(|status| status.ssh_local_port != 0);
+    first.wait_for(|status| status.running);
     let pid = first.qemu_pid();
     first.kill();
     kill(pid);
+    while limekiln_hostagent::process::exists(pid) {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
     assert!(!Agent::adopt(&instance).wait().success());
     // Stale files, as after a reboot of the host, do not prevent a start.
     let mut second = Agent::start(&instance);
