@@ -1,5 +1,7 @@
 //! What the seed volume holds.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::io::Write;
 use std::process::{Command, Stdio};
 

@@ -9,14 +9,8 @@ use super::agent::Agent;
 use crate::spec::ReadinessProbe;
 use crate::ssh;
 
-/// After a broken connection, before the next: a server that starts refuses for a moment.
-const RECONNECT: Duration = Duration::from_millis(100);
-
-/// After a failed probe, before it runs again: at first, and at most.
-const PROBE_AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
-
-/// ssh(1): the connection failed, rather than the command.
-const NO_CONNECTION: Option<i32> = Some(255);
+/// After a broken connection or a failed probe, before the next: at first, and at most.
+const AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 
 impl Agent {
     /// Waits until the guest is ready. Returns what failed; time running out is a failure, too.
@@ -43,28 +37,26 @@ impl Agent {
     /// Opens the control master, and waits in the guest, which costs the host nothing.
     async fn wait_for_boot_scripts(&self) -> Vec<String> {
         let command = wait_command(&self.instance_id);
+        let mut pause = AGAIN.0;
+        self.shared.waits_for("the guest's SSH server");
         loop {
-            self.shared.waits_for("the guest's SSH server");
             ssh::wait_for_banner(self.spec.ssh_port).await;
             self.shared.waits_for("the guest's boot scripts");
-            match self.session.run(&command, "").await {
-                Ok(output) if output.status.success() => {
-                    return lines(&output.stdout);
-                }
-                Ok(output) if output.status.code() == NO_CONNECTION => {
-                    tracing::debug!("ssh: {}", printable(&output.stderr));
-                }
-                Ok(output) => tracing::warn!("ssh: {}", printable(&output.stderr)),
-                Err(error) => tracing::error!("cannot run ssh: {error}"),
-            }
-            sleep(RECONNECT).await;
+            let problem = match self.session.run(&command, "").await {
+                Ok(output) if output.status.success() => return lines(&output.stdout),
+                Ok(output) => last_line(&output.stderr),
+                Err(error) => format!("cannot run ssh: {error}"),
+            };
+            self.shared.waits_for(&format!("the guest to let us in ({problem})"));
+            sleep(pause).await;
+            pause = (pause * 2).min(AGAIN.1);
         }
     }
 
     /// Runs a probe until it succeeds.
     async fn run_probe(&self, probe: &ReadinessProbe) {
         let command = probe_command(&probe.script);
-        let mut pause = PROBE_AGAIN.0;
+        let mut pause = AGAIN.0;
         loop {
             match self.session.run(&command, &probe.script).await {
                 Ok(output) if output.status.success() => return,
@@ -72,7 +64,7 @@ impl Agent {
                 Err(error) => tracing::error!("cannot run ssh: {error}"),
             }
             sleep(pause).await;
-            pause = (pause * 2).min(PROBE_AGAIN.1);
+            pause = (pause * 2).min(AGAIN.1);
         }
     }
 
@@ -116,8 +108,13 @@ fn lines(bytes: &[u8]) -> Vec<String> {
         .split(|&byte| byte == b'\n')
         .filter(|line| !line.is_empty())
         .take(32)
-        .map(|line| printable(line))
+        .map(printable)
         .collect()
+}
+
+/// What ssh complains about; the lines before are about the host key.
+fn last_line(stderr: &[u8]) -> String {
+    lines(stderr).pop().unwrap_or_else(|| "the connection broke".to_owned())
 }
 
 fn printable(bytes: &[u8]) -> String {

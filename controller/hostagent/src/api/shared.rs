@@ -39,8 +39,10 @@ impl Shared {
 
     /// Says what is waited for.
     pub(crate) fn waits_for(&self, what: &str) {
-        tracing::info!("waiting for {what}");
-        self.update(|status| status.waiting_for = Some(what.to_owned()));
+        if self.status.borrow().waiting_for.as_deref() != Some(what) {
+            tracing::info!("waiting for {what}");
+            self.update(|status| status.waiting_for = Some(what.to_owned()));
+        }
     }
 
     /// Asks for a stop. One that is more urgent stays.

@@ -51,6 +51,8 @@ fn a_vm_that_died_with_its_host_agent_is_not_adopted() {
     let Some(instance) = Instance::new("") else { return };
     let mut first = Agent::start(&instance);
     first.wait_for(|status| status.running);
+    // What the guest has not written would be lost, as by a power cut.
+    instance.output("sync");
     let pid = first.qemu_pid();
     first.kill();
     kill(pid);

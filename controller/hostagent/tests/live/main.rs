@@ -1,6 +1,8 @@
 //! Real VMs. Skipped unless `LIMEKILN_TEST_GUEST` names the folder of the tiny guests
 //! (docs/testing.md).
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 mod agent;
 mod boot;
 mod death;
