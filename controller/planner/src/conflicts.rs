@@ -1,0 +1,140 @@
+//! Two objects that claim one thing, and what the host does not have.
+
+use std::collections::BTreeMap;
+
+use limekiln_api::RunStrategy;
+use limekiln_model::{Kind, Name, ObjectId, WaitReason};
+
+use crate::draft::Draft;
+use crate::held::{self, Held};
+use crate::scene::Scene;
+use crate::uses;
+
+/// Holds objects whose names differ only in case: file systems of macOS take them for one.
+pub(crate) fn names(scene: &Scene<'_>, draft: &mut Draft) -> Held {
+    let mut held = held::initial(scene, draft);
+    let mut by_lower: BTreeMap<(Kind, String), Vec<ObjectId>> = BTreeMap::new();
+    for id in held::wanted(scene.desired).chain(existing(scene)) {
+        let alike = by_lower.entry((id.kind, id.name.as_str().to_lowercase())).or_default();
+        if !alike.contains(&id) {
+            alike.push(id);
+        }
+    }
+    for alike in by_lower.into_values().filter(|alike| alike.len() > 1) {
+        for id in alike.iter().filter(|id| scene.desired.mentions(id)) {
+            let other = alike.iter().find(|other| *other != id).unwrap_or(id);
+            held.hold(id.clone());
+            let reason = WaitReason::Conflict {
+                with: other.clone(),
+                over: "a name that differs only in case".to_owned(),
+            };
+            draft.report.add(id.clone(), reason, Some("rename one of them".to_owned()));
+        }
+    }
+    held
+}
+
+fn existing<'a>(scene: &Scene<'a>) -> impl Iterator<Item = ObjectId> + 'a {
+    let instances = scene.observed.instances.keys().map(ObjectId::instance);
+    instances
+        .chain(scene.observed.disks.keys().map(ObjectId::disk))
+        .chain(scene.observed.networks.keys().map(ObjectId::network))
+}
+
+/// Holds the start of instances that claim one disk or one port, or a port that is taken.
+pub(crate) fn resources(scene: &Scene<'_>, held: &mut Held, draft: &mut Draft) {
+    let mut disks: BTreeMap<Name, Vec<Name>> = BTreeMap::new();
+    let mut ports: BTreeMap<u16, Vec<Name>> = BTreeMap::new();
+    for name in runners(scene) {
+        let Some(lima) = will_run_with(scene, &name) else { continue };
+        uses::disks(lima).for_each(|disk| disks.entry(disk).or_default().push(name.clone()));
+        if let Some(port) = uses::port(lima) {
+            ports.entry(port).or_default().push(name.clone());
+        }
+    }
+    for (disk, claimants) in disks {
+        clash(scene, &claimants, &format!("disk {disk}"), "attach it to one of them", held, draft);
+    }
+    for (port, claimants) in &ports {
+        clash(
+            scene,
+            claimants,
+            &format!("host port {port}"),
+            "give one of them another ssh.localPort",
+            held,
+            draft,
+        );
+    }
+    taken_ports(scene, &ports, held, draft);
+}
+
+/// Instances that run after the plan, or would like to.
+fn runners(scene: &Scene<'_>) -> Vec<Name> {
+    let wanted = scene.desired.instances.iter().filter(|(name, wanted)| {
+        match wanted.spec.spec.run_strategy {
+            RunStrategy::Always => true,
+            RunStrategy::Manual => scene.runs(name),
+            RunStrategy::Halted => false,
+        }
+    });
+    let mut names: Vec<_> = wanted.map(|(name, _)| name.clone()).collect();
+    let others = scene.observed.instances.keys().filter(|name| {
+        scene.runs(name) && !scene.desired.instances.contains_key(*name) && !is_pruned(scene, name)
+    });
+    names.extend(others.cloned());
+    names
+}
+
+fn is_pruned(scene: &Scene<'_>, name: &Name) -> bool {
+    scene.policy.prune && scene.observed.owners.contains_key(&ObjectId::instance(name))
+}
+
+fn will_run_with<'a>(scene: &Scene<'a>, name: &Name) -> Option<&'a limekiln_api::Lima> {
+    let wanted = scene.desired.instances.get(name).map(|wanted| &wanted.spec.filled);
+    wanted.or_else(|| scene.observed.instances.get(name)?.config.as_ref())
+}
+
+/// Those that run already go on; none of the others is started.
+fn clash(
+    scene: &Scene<'_>,
+    claimants: &[Name],
+    over: &str,
+    hint: &str,
+    held: &mut Held,
+    draft: &mut Draft,
+) {
+    if claimants.len() < 2 {
+        return;
+    }
+    for name in claimants.iter().filter(|name| scene.desired.instances.contains_key(*name)) {
+        let other = claimants.iter().find(|other| *other != name).unwrap_or(name);
+        held.hold_start(name);
+        let reason =
+            WaitReason::Conflict { with: ObjectId::instance(other), over: over.to_owned() };
+        draft.report.add(ObjectId::instance(name), reason, Some(hint.to_owned()));
+    }
+}
+
+/// A stranger listens on the port. An instance of ours that listens on it itself is no stranger.
+fn taken_ports(
+    scene: &Scene<'_>,
+    ports: &BTreeMap<u16, Vec<Name>>,
+    held: &mut Held,
+    draft: &mut Draft,
+) {
+    let Some(host) = &scene.observed.host else { return };
+    for (port, claimants) in ports.iter().filter(|(port, _)| host.taken_ports.contains(port)) {
+        let has_it = |name: &&Name| {
+            let instance = scene.observed.instances.get(*name);
+            !instance.is_some_and(|instance| {
+                instance.phase.is_running() && instance.ssh_port == Some(*port)
+            })
+        };
+        for name in claimants.iter().filter(has_it) {
+            held.hold_start(name);
+            let why = format!("something else listens on port {port} of this host");
+            let hint = "stop that program, or choose another ssh.localPort".to_owned();
+            draft.report.add(ObjectId::instance(name), WaitReason::Host { why }, Some(hint));
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Field-level differences.
+
+use limekiln_api::{ByteSize, Lima};
+use limekiln_model::{Capabilities, Change, Cost};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::cost::cost_on;
+
+/// The fields in which `to` differs from `from`, with what each costs a running VM.
+pub fn templates(from: &Lima, to: &Lima, capabilities: &Capabilities) -> Vec<Change> {
+    if from == to {
+        return Vec::new();
+    }
+    let mut changes = values("template", from, to, capabilities);
+    for change in &mut changes {
+        if change.path == "template.disk" {
+            cost_of_size(change, from.disk, to.disk, capabilities.live_disk_resize);
+        }
+        if change.path.starts_with("template.images") && same_image(from, to) {
+            // A fallback that was not used, or another architecture's image.
+            change.cost = Cost::Live;
+            change.note = None;
+        }
+    }
+    changes
+}
+
+/// The fields in which any two values differ, below `root`.
+pub(crate) fn values<T: Serialize>(
+    root: &str,
+    from: &T,
+    to: &T,
+    capabilities: &Capabilities,
+) -> Vec<Change> {
+    let json = |value: &T| serde_json::to_value(value).unwrap_or(Value::Null);
+    let mut changes = Vec::new();
+    compare(root.to_owned(), &json(from), &json(to), &mut |path, from, to| {
+        let (cost, note) = cost_on(&path, capabilities);
+        changes.push(Change { path, from, to, cost, note: note.map(str::to_owned) });
+    });
+    changes
+}
+
+/// Growing needs the VM stopped unless the engine can do it live; shrinking would lose data.
+pub(crate) fn cost_of_size(
+    change: &mut Change,
+    from: Option<ByteSize>,
+    to: Option<ByteSize>,
+    live: bool,
+) {
+    if to < from {
+        change.cost = Cost::Refused;
+        change.note = Some("disks never shrink".to_owned());
+    } else if live {
+        change.cost = Cost::Live;
+        change.note = None;
+    }
+}
+
+/// Whether an instance would be made from the same image.
+fn same_image(from: &Lima, to: &Lima) -> bool {
+    let used = |lima: &Lima| {
+        let image = lima.usable_images().next();
+        image.map(|image| {
+            (
+                image.location.clone(),
+                image.digest.clone(),
+                image.kernel.clone(),
+                image.initrd.clone(),
+            )
+        })
+    };
+    used(from) == used(to)
+}
+
+fn compare(
+    path: String,
+    from: &Value,
+    to: &Value,
+    found: &mut impl FnMut(String, Option<Value>, Option<Value>),
+) {
+    match (from, to) {
+        (from, to) if from == to => {}
+        (Value::Object(from), Value::Object(to)) => {
+            let keys = from.keys().chain(to.keys().filter(|key| !from.contains_key(*key)));
+            for key in keys {
+                pair(format!("{path}.{key}"), from.get(key), to.get(key), found);
+            }
+        }
+        (Value::Array(from), Value::Array(to)) => {
+            for index in 0..from.len().max(to.len()) {
+                pair(format!("{path}[{index}]"), from.get(index), to.get(index), found);
+            }
+        }
+        (from, to) => found(path, Some(from.clone()), Some(to.clone())),
+    }
+}
+
+fn pair(
+    path: String,
+    from: Option<&Value>,
+    to: Option<&Value>,
+    found: &mut impl FnMut(String, Option<Value>, Option<Value>),
+) {
+    match (from, to) {
+        (Some(from), Some(to)) => compare(path, from, to, found),
+        (from, to) => found(path, from.cloned(), to.cloned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use limekiln_api::{HostFacts, Name, fill, read_lima};
+
+    use super::*;
+
+    fn between(from: &str, to: &str) -> Vec<(String, Cost)> {
+        let filled = |yaml: &str| {
+            let name = Name::new("vm").expect("a name");
+            fill(&read_lima(yaml).expect("yaml"), &name, &HostFacts::example())
+        };
+        let changes = templates(&filled(from), &filled(to), &Capabilities::default());
+        changes.into_iter().map(|change| (change.path, change.cost)).collect()
+    }
+
+    #[test]
+    fn each_field_is_named_with_its_cost() {
+        assert_eq!(between("cpus: 2", "cpus: 2"), []);
+        assert_eq!(
+            between("cpus: 2", "cpus: 4\nmessage: hi"),
+            [("template.cpus".into(), Cost::Restart), ("template.message".into(), Cost::Live)]
+        );
+        assert_eq!(
+            between("arch: x86_64", "arch: aarch64"),
+            [("template.arch".into(), Cost::Recreate)]
+        );
+        assert_eq!(
+            between("provision: [{script: a}]", "provision: [{script: b}, {script: c}]"),
+            [
+                ("template.provision[0].script".into(), Cost::Restart),
+                ("template.provision[1]".into(), Cost::Restart)
+            ]
+        );
+    }
+
+    #[test]
+    fn disks_grow_and_never_shrink() {
+        assert_eq!(
+            between("disk: 10GiB", "disk: 20GiB"),
+            [("template.disk".into(), Cost::Restart)]
+        );
+        assert_eq!(
+            between("disk: 20GiB", "disk: 10GiB"),
+            [("template.disk".into(), Cost::Refused)]
+        );
+    }
+
+    #[test]
+    fn only_the_image_in_use_counts() {
+        let one = "images: [{location: /a, arch: x86_64}]";
+        let fallback = "images: [{location: /a, arch: x86_64}, {location: /b, arch: aarch64}]";
+        assert_eq!(between(one, fallback), [("template.images[1]".into(), Cost::Live)]);
+        assert_eq!(
+            between(one, "images: [{location: /c, arch: x86_64}]"),
+            [("template.images[0].location".into(), Cost::Recreate)]
+        );
+    }
+}

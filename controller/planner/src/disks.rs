@@ -1,0 +1,115 @@
+//! Additional disks.
+
+use limekiln_api::DiskSpec;
+use limekiln_model::{Action, Change, Cost, Name, ObjectId, ObservedDisk, WaitReason};
+
+use crate::cost::cost_on;
+use crate::diff;
+use crate::draft::Draft;
+use crate::held::Held;
+use crate::networks::Moved;
+use crate::scene::Scene;
+use crate::uses;
+
+/// Creates and grows disks. Adds the instances that growing moves.
+pub(crate) fn plan(scene: &Scene<'_>, held: &Held, mut moved: Moved, draft: &mut Draft) -> Moved {
+    for (name, wanted) in &scene.desired.disks {
+        let id = ObjectId::disk(name);
+        if held.holds(&id) {
+            continue;
+        }
+        match scene.observed.disks.get(name) {
+            None => {
+                draft.push(
+                    Action::CreateDisk { disk: name.clone(), spec: wanted.spec.clone() },
+                    None,
+                );
+            }
+            Some(observed) => change(scene, name, &wanted.spec, observed, &mut moved, draft),
+        }
+    }
+    moved
+}
+
+fn change(
+    scene: &Scene<'_>,
+    name: &Name,
+    spec: &DiskSpec,
+    observed: &ObservedDisk,
+    moved: &mut Moved,
+    draft: &mut Draft,
+) {
+    let id = ObjectId::disk(name);
+    let changes = changes(scene, spec, observed);
+    let (refused, possible): (Vec<_>, Vec<_>) =
+        changes.into_iter().partition(|change| change.cost == Cost::Refused);
+    if !refused.is_empty() {
+        draft.report.add(id.clone(), WaitReason::Refused { changes: refused }, None);
+    }
+    let Some(cost) = possible.iter().map(|change| change.cost).max() else { return };
+    let users: Vec<_> = running_users(scene, name).collect();
+    if cost == Cost::Restart {
+        if let Some(user) = users.iter().find(|user| !crate::instances::may_restart(scene, user)) {
+            let hint = format!("{user} would be restarted: allow it with --max-disruption restart");
+            draft.report.add(id, WaitReason::RestartRequired { changes: possible }, Some(hint));
+            return;
+        }
+        moved.extend(users.iter().map(|user| (user.clone(), format!("disk {name} grows"))));
+    }
+    draft.changes.insert(id, possible);
+    let resize = Action::ResizeDisk {
+        disk: name.clone(),
+        from: observed.size,
+        to: spec.size.0,
+        format: observed.format,
+    };
+    draft.push(resize, (!users.is_empty()).then_some(cost));
+}
+
+fn changes(scene: &Scene<'_>, spec: &DiskSpec, observed: &ObservedDisk) -> Vec<Change> {
+    let mut changes = Vec::new();
+    let now = limekiln_api::ByteSize(observed.size);
+    if spec.size != now {
+        let (cost, note) = cost_on("disk.size", scene.capabilities);
+        let json = |size: limekiln_api::ByteSize| Some(size.to_string().into());
+        let mut change = Change {
+            path: "size".into(),
+            from: json(now),
+            to: json(spec.size),
+            cost,
+            note: note.map(str::to_owned),
+        };
+        diff::cost_of_size(
+            &mut change,
+            Some(now),
+            Some(spec.size),
+            scene.capabilities.live_disk_resize,
+        );
+        changes.push(change);
+    }
+    if spec.format != observed.format {
+        let (cost, note) = cost_on("disk.format", scene.capabilities);
+        let json = |format: limekiln_api::DiskFormat| Some(format.word().into());
+        changes.push(Change {
+            path: "format".into(),
+            from: json(observed.format),
+            to: json(spec.format),
+            cost,
+            note: note.map(str::to_owned),
+        });
+    }
+    changes
+}
+
+/// Running instances that have the disk attached.
+fn running_users<'a>(scene: &Scene<'a>, disk: &'a Name) -> impl Iterator<Item = Name> + 'a {
+    let in_use = scene.observed.disks.get(disk).and_then(|disk| disk.in_use_by.as_ref());
+    let running =
+        scene.observed.instances.iter().filter(|(_, instance)| instance.phase.is_running());
+    let users = running.filter(move |(name, instance)| {
+        let config = instance.booted.as_ref().or(instance.config.as_ref());
+        in_use == Some(*name)
+            || config.is_some_and(|config| uses::disks(config).any(|used| used == *disk))
+    });
+    users.map(|(name, _)| name.clone())
+}

@@ -1,0 +1,100 @@
+//! Objects on which nothing, or not everything, may be done.
+
+use std::collections::BTreeSet;
+
+use limekiln_api::HostFacts;
+use limekiln_model::{Desired, Name, ObjectId, WaitReason};
+
+use crate::draft::Draft;
+use crate::scene::Scene;
+
+/// What may not be done.
+#[derive(Default)]
+pub(crate) struct Held {
+    whole: BTreeSet<ObjectId>,
+    start: BTreeSet<Name>,
+}
+
+impl Held {
+    /// Nothing is done to the object.
+    pub(crate) fn hold(&mut self, id: ObjectId) {
+        self.whole.insert(id);
+    }
+
+    /// The instance is not started.
+    pub(crate) fn hold_start(&mut self, name: &Name) {
+        self.start.insert(name.clone());
+    }
+
+    /// Whether nothing may be done to the object.
+    pub(crate) fn holds(&self, id: &ObjectId) -> bool {
+        self.whole.contains(id)
+    }
+
+    /// Whether the instance may not be started.
+    pub(crate) fn holds_start(&self, name: &Name) -> bool {
+        self.start.contains(name) || self.whole.contains(&ObjectId::instance(name))
+    }
+}
+
+/// Holds what is frozen, suspended, meant for other hosts, or not ours.
+pub(crate) fn initial(scene: &Scene<'_>, draft: &mut Draft) -> Held {
+    let mut held = Held::default();
+    for (id, frozen) in &scene.desired.frozen {
+        held.hold(id.clone());
+        let hint = Some(format!("mend {}", frozen.origin.file.display()));
+        draft.report.add(id.clone(), WaitReason::Frozen { why: frozen.why.clone() }, hint);
+    }
+    for id in wanted(scene.desired) {
+        if !scene.is_ours(&id) {
+            held.hold(id.clone());
+            draft.report.add(
+                id,
+                WaitReason::NotOurs,
+                Some("take it over with `limekiln apply --adopt`".to_owned()),
+            );
+        }
+    }
+    for (name, wanted) in &scene.desired.instances {
+        let id = ObjectId::instance(name);
+        if wanted.spec.spec.suspend {
+            held.hold(id.clone());
+            draft.report.add(id, WaitReason::Suspended, None);
+        } else if let Some(label) = elsewhere(scene, name) {
+            held.hold(id.clone());
+            if scene.exists(&id) {
+                let why = format!("its hostSelector asks for another {label}");
+                draft.report.add(id, WaitReason::Host { why }, None);
+            }
+        }
+    }
+    held
+}
+
+/// Every wanted object.
+pub(crate) fn wanted(desired: &Desired) -> impl Iterator<Item = ObjectId> + '_ {
+    let instances = desired.instances.keys().map(ObjectId::instance);
+    instances
+        .chain(desired.disks.keys().map(ObjectId::disk))
+        .chain(desired.networks.keys().map(ObjectId::network))
+}
+
+/// The label by which the instance belongs on another host.
+fn elsewhere<'a>(scene: &Scene<'a>, name: &Name) -> Option<&'a str> {
+    let selector = scene.desired.instances.get(name)?.spec.spec.host_selector.as_ref()?;
+    let facts = &scene.observed.host.as_ref()?.facts;
+    selector
+        .match_labels
+        .iter()
+        .find(|(label, value)| !matches(facts, label, value))
+        .map(|(label, _)| label.as_str())
+}
+
+/// Lima and Go say `darwin` where Rust says `macos`.
+fn matches(facts: &HostFacts, label: &str, value: &str) -> bool {
+    match label {
+        "os" => facts.os == value || (facts.os == "macos" && value == "darwin"),
+        "arch" => facts.arch.word() == value,
+        _ => false,
+    }
+}

@@ -1,0 +1,163 @@
+//! Objects that are ours and that no manifest speaks of any more.
+
+use std::collections::BTreeSet;
+
+use limekiln_api::DeletionPolicy;
+use limekiln_model::{
+    Action, Cost, InstancePhase, Kind, Name, NetworkPhase, ObjectId, StopMode, WaitReason,
+};
+
+use crate::draft::Draft;
+use crate::scene::Scene;
+use crate::uses;
+
+/// Deletes what may be deleted; reports the rest.
+pub(crate) fn plan(scene: &Scene<'_>, draft: &mut Draft) {
+    let gone = gone(scene);
+    if gone.is_empty() {
+        return;
+    }
+    if let Err((why, hint)) = permission(scene, gone.len()) {
+        for id in gone {
+            draft.report.add(id, WaitReason::Unpruned { why: why.clone() }, Some(hint.to_owned()));
+        }
+        return;
+    }
+    // Instances come first, so that what they use is free.
+    for id in &gone {
+        delete(scene, id, &gone, draft);
+    }
+}
+
+/// Owned objects of sources that were read whole, which are in none of their manifests.
+fn gone(scene: &Scene<'_>) -> BTreeSet<ObjectId> {
+    let owned = scene.observed.owners.iter().filter(|(id, owner)| {
+        scene.desired.sources.contains(&owner.origin.source)
+            && !scene.desired.mentions(id)
+            && scene.exists(id)
+    });
+    owned.map(|(id, _)| id.clone()).collect()
+}
+
+/// Whether so many may go: a wrong directory or a bad merge must not take everything.
+fn permission(scene: &Scene<'_>, gone: usize) -> Result<(), (String, &'static str)> {
+    if !scene.policy.prune {
+        return Err((
+            "it is in no manifest any more".to_owned(),
+            "delete it with `limekiln apply --prune`",
+        ));
+    }
+    if scene.policy.prune_all {
+        return Ok(());
+    }
+    let owned = scene
+        .observed
+        .owners
+        .values()
+        .filter(|owner| scene.desired.sources.contains(&owner.origin.source))
+        .count();
+    if gone == owned {
+        return Err((
+            format!("all {owned} objects of the source would be deleted"),
+            "if that is meant: --prune-all",
+        ));
+    }
+    let budget = scene.policy.prune_budget.unwrap_or_else(|| (owned / 5).max(1));
+    if gone > budget {
+        let why =
+            format!("{gone} of {owned} objects would be deleted, and at most {budget} are at once");
+        return Err((why, "if that is meant: --prune-all"));
+    }
+    Ok(())
+}
+
+fn delete(scene: &Scene<'_>, id: &ObjectId, gone: &BTreeSet<ObjectId>, draft: &mut Draft) {
+    let retain = scene
+        .observed
+        .owners
+        .get(id)
+        .is_some_and(|owner| owner.deletion_policy == DeletionPolicy::Retain);
+    if retain {
+        draft.push_because(
+            Action::Release { object: id.clone() },
+            None,
+            Some("deletionPolicy: Retain".to_owned()),
+        );
+    } else if let Some(user) = remaining_user(scene, id, gone) {
+        draft.report.add(
+            id.clone(),
+            WaitReason::Dependency { on: ObjectId::instance(&user) },
+            Some(format!("{user} still uses it")),
+        );
+    } else if is_protected(scene, id) {
+        draft.report.add(id.clone(), WaitReason::Protected, None);
+    } else {
+        push_deletion(scene, id, draft);
+    }
+}
+
+/// Stops the object and moves it aside.
+pub(crate) fn push_deletion(scene: &Scene<'_>, id: &ObjectId, draft: &mut Draft) {
+    push_stop(scene, id, draft);
+    draft.push(Action::Park { object: id.clone() }, None);
+}
+
+/// Stops whatever of the object runs.
+pub(crate) fn push_stop(scene: &Scene<'_>, id: &ObjectId, draft: &mut Draft) {
+    let cost = Some(Cost::Recreate);
+    match id.kind {
+        Kind::Instance => {
+            let phase = scene.observed.instances.get(&id.name).map(|instance| &instance.phase);
+            let mode = match phase {
+                Some(InstancePhase::Broken { .. }) => StopMode::Force,
+                Some(phase) if phase.is_running() => StopMode::Graceful,
+                _ => return,
+            };
+            draft.push(Action::StopInstance { instance: id.name.clone(), mode }, cost);
+        }
+        Kind::Network => {
+            let running = scene
+                .observed
+                .networks
+                .get(&id.name)
+                .is_some_and(|network| network.phase == NetworkPhase::Running);
+            if running {
+                draft.push(Action::StopNetwork { network: id.name.clone() }, cost);
+            }
+        }
+        Kind::Disk => {}
+    }
+}
+
+/// Lima's marker.
+pub(crate) fn is_protected(scene: &Scene<'_>, id: &ObjectId) -> bool {
+    let instance = scene.observed.instances.get(&id.name).filter(|_| id.kind == Kind::Instance);
+    instance.is_some_and(|instance| instance.protected)
+}
+
+/// An instance that stays and uses the disk or network.
+pub(crate) fn remaining_user(
+    scene: &Scene<'_>,
+    id: &ObjectId,
+    gone: &BTreeSet<ObjectId>,
+) -> Option<Name> {
+    if id.kind == Kind::Instance {
+        return None;
+    }
+    let uses_it = |lima: &limekiln_api::Lima| uses::objects(lima).any(|used| used == *id);
+    let wanted = scene
+        .desired
+        .instances
+        .iter()
+        .find(|(_, wanted)| uses_it(&wanted.spec.filled))
+        .map(|(name, _)| name);
+    let existing = || {
+        let mut instances = scene.observed.instances.iter();
+        let user = instances.find(|(name, instance)| {
+            let stays = !gone.contains(&ObjectId::instance(name));
+            stays && instance.config.as_ref().is_some_and(uses_it)
+        });
+        user.map(|(name, _)| name)
+    };
+    wanted.or_else(existing).cloned()
+}

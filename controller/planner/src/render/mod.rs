@@ -1,0 +1,14 @@
+//! Plans as text: lines for a terminal, and graphs.
+//!
+//! Nothing here knows colours; a line says what it is, and the command line styles it.
+
+mod dot;
+mod lines;
+mod mermaid;
+mod tree;
+mod value;
+
+pub use dot::dot;
+pub use lines::{Line, Sign, Summary, lines, summary};
+pub use mermaid::mermaid;
+pub use tree::tree;

@@ -1,0 +1,33 @@
+//! What all stages look at.
+
+use limekiln_model::{Capabilities, Desired, Name, ObjectId, Observed, Policy};
+
+/// The inputs of planning.
+#[derive(Clone, Copy)]
+pub(crate) struct Scene<'a> {
+    pub(crate) desired: &'a Desired,
+    pub(crate) observed: &'a Observed,
+    pub(crate) capabilities: &'a Capabilities,
+    pub(crate) policy: &'a Policy,
+}
+
+impl Scene<'_> {
+    /// Whether the object exists, whoever made it.
+    pub(crate) fn exists(&self, id: &ObjectId) -> bool {
+        match id.kind {
+            limekiln_model::Kind::Instance => self.observed.instances.contains_key(&id.name),
+            limekiln_model::Kind::Disk => self.observed.disks.contains_key(&id.name),
+            limekiln_model::Kind::Network => self.observed.networks.contains_key(&id.name),
+        }
+    }
+
+    /// Whether the object may be changed: it is ours, or is taken over, or does not exist yet.
+    pub(crate) fn is_ours(&self, id: &ObjectId) -> bool {
+        self.observed.owners.contains_key(id) || self.policy.adopt || !self.exists(id)
+    }
+
+    /// Whether a driver process of the instance may exist.
+    pub(crate) fn runs(&self, name: &Name) -> bool {
+        self.observed.instances.get(name).is_some_and(|instance| instance.phase.is_running())
+    }
+}

@@ -1,0 +1,31 @@
+//! What an instance uses, from its template.
+
+use limekiln_api::Lima;
+use limekiln_model::{Name, ObjectId};
+
+/// The additional disks, in order.
+pub(crate) fn disks(lima: &Lima) -> impl Iterator<Item = Name> + '_ {
+    lima.additional_disks.iter().flatten().filter_map(|disk| Name::new(disk.name.as_str()).ok())
+}
+
+/// The networks, in order.
+pub(crate) fn networks(lima: &Lima) -> impl Iterator<Item = Name> + '_ {
+    lima.networks.iter().flatten().filter_map(|network| Name::new(network.lima.as_deref()?).ok())
+}
+
+/// Disks and networks.
+pub(crate) fn objects(lima: &Lima) -> impl Iterator<Item = ObjectId> + '_ {
+    let disks = disks(lima).map(|name| ObjectId::disk(&name));
+    disks.chain(networks(lima).map(|name| ObjectId::network(&name)))
+}
+
+/// The fixed SSH port, if there is one.
+pub(crate) fn port(lima: &Lima) -> Option<u16> {
+    let port = lima.ssh.as_ref()?.local_port?;
+    u16::try_from(port.0).ok().filter(|port| *port != 0)
+}
+
+/// Bytes of memory.
+pub(crate) fn memory(lima: &Lima) -> u64 {
+    lima.memory.map_or(0, |memory| memory.0)
+}

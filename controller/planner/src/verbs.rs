@@ -1,0 +1,222 @@
+//! Plans for commands that name their objects: delete, undelete, start, stop, restart.
+
+use std::collections::BTreeSet;
+
+use limekiln_model::{
+    Action, Capabilities, Cost, Desired, InstancePhase, Name, ObjectId, Observed, ObservedInstance,
+    Plan, Policy, Report, StopMode, WaitReason,
+};
+
+use crate::draft::Draft;
+use crate::instances::push_start;
+use crate::order;
+use crate::prune::{is_protected, push_deletion, push_stop, remaining_user};
+use crate::scene::Scene;
+
+/// What to do with instances.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunVerb {
+    /// Start those that do not run.
+    Start,
+    /// Stop those that run.
+    Stop(StopMode),
+    /// Stop those that run, and start all.
+    Restart,
+}
+
+fn with_scene<T>(
+    observed: &Observed,
+    capabilities: &Capabilities,
+    act: impl FnOnce(&Scene<'_>) -> T,
+) -> T {
+    let (desired, policy) = (Desired::default(), Policy::default());
+    act(&Scene { desired: &desired, observed, capabilities, policy: &policy })
+}
+
+/// Plans the deletion of objects: parked, or with `purge` removed for good (also from where they
+/// are parked). Objects that are not ours, protected, or used by others are reported instead.
+pub fn plan_delete(
+    observed: &Observed,
+    capabilities: &Capabilities,
+    ids: &[ObjectId],
+    purge: bool,
+) -> (Plan, Report) {
+    with_scene(observed, capabilities, |scene| {
+        let mut draft = Draft::default();
+        let gone: BTreeSet<_> = ids.iter().cloned().collect();
+        for id in &gone {
+            delete(scene, id, &gone, purge, &mut draft);
+        }
+        order::connect(scene, &mut draft);
+        draft.finish(observed, "")
+    })
+}
+
+fn delete(
+    scene: &Scene<'_>,
+    id: &ObjectId,
+    gone: &BTreeSet<ObjectId>,
+    purge: bool,
+    draft: &mut Draft,
+) {
+    let parked: Vec<_> =
+        scene.observed.parked.iter().filter(|parked| parked.id == *id && purge).collect();
+    if !scene.exists(id) && parked.is_empty() {
+        return draft.report.add(id.clone(), WaitReason::Missing { object: id.clone() }, None);
+    }
+    if scene.exists(id) {
+        if !scene.is_ours(id) {
+            let hint = "take it over first: put it into a manifest and `limekiln apply --adopt`"
+                .to_owned();
+            return draft.report.add(id.clone(), WaitReason::NotOurs, Some(hint));
+        }
+        if is_protected(scene, id) {
+            return draft.report.add(
+                id.clone(),
+                WaitReason::Protected,
+                Some("`limactl unprotect` it first".to_owned()),
+            );
+        }
+        if let Some(user) = remaining_user(scene, id, gone) {
+            let hint = format!("{user} uses it: delete that first, or both at once");
+            return draft.report.add(
+                id.clone(),
+                WaitReason::Dependency { on: ObjectId::instance(&user) },
+                Some(hint),
+            );
+        }
+        if purge {
+            push_stop(scene, id, draft);
+            draft.push(Action::Purge { object: id.clone(), key: None }, None);
+        } else {
+            push_deletion(scene, id, draft);
+        }
+    }
+    for parked in parked {
+        draft.push(Action::Purge { object: id.clone(), key: Some(parked.key.clone()) }, None);
+    }
+}
+
+/// Plans bringing parked objects back, each from its latest parking.
+pub fn plan_restore(
+    observed: &Observed,
+    capabilities: &Capabilities,
+    ids: &[ObjectId],
+) -> (Plan, Report) {
+    with_scene(observed, capabilities, |scene| {
+        let mut draft = Draft::default();
+        for id in ids.iter().collect::<BTreeSet<_>>() {
+            let latest = observed
+                .parked
+                .iter()
+                .filter(|parked| parked.id == *id)
+                .max_by_key(|parked| parked.since);
+            match latest {
+                None => draft.report.add(
+                    id.clone(),
+                    WaitReason::Missing { object: id.clone() },
+                    Some("`limekiln get --deleted` lists what can be brought back".to_owned()),
+                ),
+                Some(_) if scene.exists(id) => {
+                    let reason =
+                        WaitReason::Conflict { with: id.clone(), over: "its name".to_owned() };
+                    draft.report.add(
+                        id.clone(),
+                        reason,
+                        Some("delete or rename the one that exists now".to_owned()),
+                    );
+                }
+                Some(parked) => {
+                    draft.push(
+                        Action::Restore { object: id.clone(), key: parked.key.clone() },
+                        None,
+                    );
+                }
+            }
+        }
+        draft.finish(observed, "")
+    })
+}
+
+/// Plans starts and stops by hand. Whoever made the instances, they may be started and stopped.
+pub fn plan_run(
+    observed: &Observed,
+    capabilities: &Capabilities,
+    names: &[Name],
+    verb: RunVerb,
+) -> (Plan, Report) {
+    with_scene(observed, capabilities, |scene| {
+        let mut draft = Draft::default();
+        for name in names.iter().collect::<BTreeSet<_>>() {
+            let id = ObjectId::instance(name);
+            match observed.instances.get(name) {
+                None => draft.report.add(id.clone(), WaitReason::Missing { object: id }, None),
+                Some(instance) => run(scene, name, instance, verb, &mut draft),
+            }
+        }
+        order::connect(scene, &mut draft);
+        draft.finish(observed, "")
+    })
+}
+
+fn run(
+    scene: &Scene<'_>,
+    name: &Name,
+    instance: &ObservedInstance,
+    verb: RunVerb,
+    draft: &mut Draft,
+) {
+    let running = instance.phase.is_running();
+    let broken = matches!(instance.phase, InstancePhase::Broken { .. });
+    let mode = match verb {
+        RunVerb::Stop(mode) => Some(mode),
+        RunVerb::Restart => Some(StopMode::Graceful),
+        RunVerb::Start => None,
+    };
+    if let Some(mode) = mode.filter(|_| running || broken) {
+        let mode = if broken { StopMode::Force } else { mode };
+        draft.push(Action::StopInstance { instance: name.clone(), mode }, Some(Cost::Restart));
+    }
+    if matches!(verb, RunVerb::Stop(_)) {
+        return;
+    }
+    if verb == RunVerb::Start && running {
+        if instance.phase == InstancePhase::Booting {
+            draft.push(Action::AwaitReady { instance: name.clone() }, None);
+        }
+        return;
+    }
+    start(scene, name, instance, draft);
+}
+
+fn start(scene: &Scene<'_>, name: &Name, instance: &ObservedInstance, draft: &mut Draft) {
+    let id = ObjectId::instance(name);
+    let Some(config) = &instance.config else {
+        let why = "its lima.yaml cannot be read".to_owned();
+        return draft.report.add(id, WaitReason::Broken { why }, None);
+    };
+    if instance.phase == InstancePhase::Creating {
+        let why = "its making was interrupted".to_owned();
+        return draft.report.add(
+            id,
+            WaitReason::Broken { why },
+            Some("`limekiln apply` finishes it".to_owned()),
+        );
+    }
+    // A size that was stored while the VM ran.
+    if let (Some(from), Some(to)) = (instance.disk_bytes, config.disk.map(|disk| disk.0))
+        && to > from
+        && !matches!(instance.phase, InstancePhase::Broken { .. })
+    {
+        draft.push(
+            Action::ResizeInstanceDisk {
+                instance: name.clone(),
+                from: Some(from),
+                to,
+                live: false,
+            },
+            None,
+        );
+    }
+    push_start(scene, name, config, draft);
+}
