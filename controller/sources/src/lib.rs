@@ -1,1 +1,19 @@
-//! Placeholder.
+//! Where manifests come from: files, directories and standard input, read as snapshots.
+//!
+//! A snapshot is whole or it is an error. A root that is missing or unreadable is never an empty
+//! snapshot, and a file that somebody is still writing is waited for: half of a manifest can be
+//! valid YAML, and acting on it would change or delete things that nobody asked to change.
+
+mod directory;
+mod error;
+mod input;
+mod options;
+mod quiet;
+mod read;
+mod snapshot;
+
+pub use error::SourceError;
+pub use input::Input;
+pub use options::ReadOptions;
+pub use read::read;
+pub use snapshot::{Snapshot, SourceFile};

@@ -1,0 +1,65 @@
+//! Waiting for files that are being written.
+
+use std::collections::BTreeMap;
+use std::fs::Metadata;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::{ReadOptions, SourceError};
+
+/// What changes when a file is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    size: u64,
+    modified: Option<SystemTime>,
+}
+
+impl Stamp {
+    pub(crate) fn of(metadata: &Metadata) -> Self {
+        Self { size: metadata.len(), modified: metadata.modified().ok() }
+    }
+
+    /// How long ago it was written; `None` when the clock can't say, as with a time in the
+    /// future.
+    fn age(&self) -> Option<Duration> {
+        self.modified?.elapsed().ok()
+    }
+}
+
+/// Knows since when each file has looked as it does.
+pub(crate) struct Watch<'a> {
+    options: &'a ReadOptions,
+    begun: Instant,
+    seen: BTreeMap<PathBuf, (Stamp, Instant)>,
+}
+
+impl<'a> Watch<'a> {
+    pub(crate) fn new(options: &'a ReadOptions) -> Self {
+        Self { options, begun: Instant::now(), seen: BTreeMap::new() }
+    }
+
+    /// How much longer the file has to stay as it is; zero when it is quiet.
+    pub(crate) fn missing(&mut self, path: &Path, stamp: Stamp) -> Duration {
+        let age = stamp.age();
+        let now = Instant::now();
+        let seen = self.seen.entry(path.to_owned()).or_insert_with(|| (stamp.clone(), now));
+        if seen.0 != stamp {
+            *seen = (stamp, now);
+        }
+        let still = age.unwrap_or_default().max(now - seen.1);
+        self.options.quiet.saturating_sub(still)
+    }
+
+    /// Sleeps before the next look.
+    ///
+    /// # Errors
+    /// If patience has run out.
+    pub(crate) fn pause(&self, path: &Path, missing: Duration) -> Result<(), SourceError> {
+        let patience = self.options.patience;
+        if self.begun.elapsed() > patience {
+            return Err(SourceError::Busy { path: path.into(), seconds: patience.as_secs() });
+        }
+        std::thread::sleep(missing.max(Duration::from_millis(1)));
+        Ok(())
+    }
+}
