@@ -17,6 +17,7 @@ impl Agent {
     pub(super) async fn wait_until_ready(&self) -> Vec<String> {
         let all = async {
             let mut errors = self.wait_for_boot_scripts().await;
+            self.start_new_session().await;
             for probe in &self.guest.probes {
                 self.shared.waits_for(&format!("the probe {:?}", probe.description));
                 self.run_probe(probe).await;
@@ -38,9 +39,7 @@ impl Agent {
     async fn wait_for_boot_scripts(&self) -> Vec<String> {
         let command = wait_command(&self.instance_id);
         let mut pause = AGAIN.0;
-        self.shared.waits_for("the guest's SSH server");
         loop {
-            ssh::wait_for_banner(self.spec.ssh_port).await;
             self.shared.waits_for("the guest's boot scripts");
             let problem = match self.session.run(&command, "").await {
                 Ok(output) if output.status.success() => return lines(&output.stdout),
@@ -50,6 +49,19 @@ impl Agent {
             self.shared.waits_for(&format!("the guest to let us in ({problem})"));
             sleep(pause).await;
             pause = (pause * 2).min(AGAIN.1);
+            ssh::wait_for_banner(self.spec.ssh_port).await;
+        }
+    }
+
+    /// A session keeps the environment and the groups that it began with; users' commands, which
+    /// share the control master's connection, shall have those of the boot scripts.
+    async fn start_new_session(&self) {
+        if self.guest.env.is_empty() && self.guest.steps.is_empty() {
+            return;
+        }
+        self.session.exit().await;
+        if let Err(error) = self.session.run("true", "").await {
+            tracing::warn!("cannot run ssh: {error}");
         }
     }
 

@@ -59,13 +59,13 @@ fn user(seed: &Seed<'_>) -> Value {
     };
     json!({
         "name": guest.user,
-        "uid": guest.uid.to_string(),
+        "uid": guest.uid,
         "gecos": guest.comment,
         "homedir": guest.home,
         "shell": guest.shell,
         "sudo": sudo,
         "lock_passwd": locked,
-        "ssh-authorized-keys": seed.keys,
+        "ssh_authorized_keys": seed.keys,
     })
 }
 

@@ -6,35 +6,41 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
+use tokio::time::error::Elapsed;
 use tokio::time::{sleep, timeout};
 
 /// Between two attempts.
-const EVERY: Duration = Duration::from_millis(30);
+const EVERY: Duration = Duration::from_millis(40);
 
-/// How long one attempt may take. QEMU's network accepts at once and then waits for the guest,
-/// which a busy guest answers late; so attempts overlap.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// How long most attempts may take. QEMU's network accepts a connection at once and then knocks at
+/// the guest again and again, but ever more seldom: one made after the guest's network came up is
+/// through much sooner than one made before.
+const SHORT: Duration = Duration::from_millis(300);
 
-/// Attempts at a time: more than a guest that boots can hold would be in each other's way.
-const AT_ONCE: usize = 4;
+/// How long every eighth may take, for guests that are up but slow.
+const LONG: Duration = Duration::from_secs(5);
 
 /// Waits until an SSH server answers on the port. Never fails: the caller has a deadline.
 pub(crate) async fn wait_for_banner(port: u16) {
     let mut attempts = JoinSet::new();
-    loop {
-        if attempts.len() < AT_ONCE {
-            attempts.spawn(timeout(PATIENCE, speaks_ssh(port)));
-        }
+    for number in 0_u64.. {
+        let patience = if number % 8 == 7 { LONG } else { SHORT };
+        attempts.spawn(timeout(patience, speaks_ssh(port)));
         tokio::select! {
-            Some(result) = attempts.join_next() => {
-                if matches!(result, Ok(Ok(true))) {
-                    return;
-                }
-                sleep(EVERY).await;
-            }
-            () = sleep(EVERY * 4) => {}
+            () = any_speaks(&mut attempts) => return,
+            () = sleep(EVERY) => {}
         }
     }
+}
+
+/// Collects attempts that ended until one was answered.
+async fn any_speaks(attempts: &mut JoinSet<Result<bool, Elapsed>>) {
+    while let Some(result) = attempts.join_next().await {
+        if matches!(result, Ok(Ok(true))) {
+            return;
+        }
+    }
+    std::future::pending().await
 }
 
 async fn speaks_ssh(port: u16) -> bool {

@@ -30,7 +30,9 @@ impl Session {
     /// first one opens the control master. Ends with this future.
     pub(crate) async fn run(&self, command: &str, input: &str) -> io::Result<Output> {
         let mut ssh = self.ssh();
-        ssh.args(["127.0.0.1", "--", command]);
+        // Also bounds the wait for the server's first words, which never come from a guest that
+        // is not up.
+        ssh.args(["-o", "ConnectTimeout=10", "127.0.0.1", "--", command]);
         ssh.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = ssh.kill_on_drop(true).spawn()?;
         if let Some(mut stdin) = child.stdin.take() {
