@@ -24,6 +24,6 @@ pub mod ssh;
 mod state;
 
 pub use agent::{main, run};
-pub use args::HostAgentArgs;
+pub use args::{ArgsError, HostAgentArgs};
 pub use error::{Error, chain};
 pub use files::InstanceFiles;

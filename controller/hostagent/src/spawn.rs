@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use crate::{HostAgentArgs, files::InstanceFiles};
 
-/// The command that starts `exe hostagent` for `args` in a process group of its own, with
+/// The command that starts `exe hostagent`, followed by [`HostAgentArgs::to_words`], in a process group of its own, with
 /// Lima's log files as output. They are emptied, unless a running VM is adopted.
 ///
 /// # Errors
@@ -26,19 +26,7 @@ pub fn command(exe: &Path, args: &HostAgentArgs) -> io::Result<Command> {
         OpenOptions::new().create(true).append(true).open(path)
     };
     let mut command = Command::new(exe);
-    command.arg("hostagent").arg("--instance-dir").arg(&args.instance_dir);
-    command.arg("--lima-home").arg(&args.lima_home);
-    command.arg("--pidfile").arg(&args.pidfile).arg("--socket").arg(&args.socket);
-    for (flag, value) in [
-        ("--boot-timeout-ms", args.boot_timeout),
-        ("--stop-timeout-ms", args.stop_timeout),
-        ("--stall-timeout-ms", args.stall_timeout),
-    ] {
-        command.arg(flag).arg(value.as_millis().to_string());
-    }
-    if args.adopt {
-        command.arg("--adopt");
-    }
+    command.arg("hostagent").args(args.to_words());
     command.stdin(Stdio::null()).stdout(open(files.events())?).stderr(open(files.log())?);
     // A signal from the terminal, such as Ctrl-C, goes to the whole foreground group.
     command.process_group(0);

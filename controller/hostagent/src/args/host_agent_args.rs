@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// Arguments of one host agent.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostAgentArgs {
     /// The instance's directory; its last component is the instance's name.
     pub instance_dir: PathBuf,
