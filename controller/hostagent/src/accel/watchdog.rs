@@ -65,3 +65,73 @@ impl Watchdog {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::Duration;
+
+    use async_trait::async_trait;
+    use tokio::time::Instant;
+
+    use super::{Outcome, Watchdog};
+    use crate::driver::{DriverError, Machine, Progress};
+    use crate::process::Process;
+
+    /// A guest whose progress is a function of how often it was looked at.
+    struct Guest {
+        process: Process,
+        looks: AtomicU64,
+        progress: fn(u64) -> Progress,
+    }
+
+    impl Guest {
+        fn new(progress: fn(u64) -> Progress) -> Self {
+            let process = Process::child(Command::new("true").spawn().unwrap()).unwrap();
+            Self { process, looks: AtomicU64::new(0), progress }
+        }
+    }
+
+    #[async_trait]
+    impl Machine for Guest {
+        fn process(&self) -> &Process {
+            &self.process
+        }
+
+        async fn progress(&self) -> Result<Progress, DriverError> {
+            Ok((self.progress)(self.looks.fetch_add(1, Ordering::Relaxed)))
+        }
+
+        async fn power_button(&self) -> Result<(), DriverError> {
+            Ok(())
+        }
+
+        fn clean_up(&mut self) -> Option<String> {
+            None
+        }
+    }
+
+    async fn watch(progress: fn(u64) -> Progress) -> (Outcome, Duration) {
+        let start = Instant::now();
+        let watchdog = Watchdog::new(Duration::from_secs(5));
+        (watchdog.watch(&Guest::new(progress)).await, start.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_guest_that_stops_after_its_firmware_is_noticed() {
+        let (outcome, after) =
+            watch(|look| Progress { console_bytes: 40, reads: look.min(4), writes: 0 }).await;
+        let Outcome::Stalled(report) = outcome else { panic!("{outcome:?}") };
+        assert!(report.contains("40 bytes of console output and 4 disk reads"), "{report}");
+        assert!(after < Duration::from_secs(7), "{after:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_guest_is_given_time() {
+        let slow = |look| Progress { console_bytes: look / 16, reads: 0, writes: look / 200 };
+        let (outcome, after) = watch(slow).await;
+        assert_eq!(outcome, Outcome::Alive);
+        assert!(after > Duration::from_secs(49), "{after:?}");
+    }
+}

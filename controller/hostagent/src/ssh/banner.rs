@@ -40,7 +40,7 @@ async fn any_speaks(attempts: &mut JoinSet<Result<bool, Elapsed>>) {
             return;
         }
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 async fn speaks_ssh(port: u16) -> bool {
