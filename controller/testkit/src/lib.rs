@@ -1,1 +1,10 @@
-//! Placeholder.
+//! Builders, random states and a driver, for tests of planner, executor and reconciler.
+
+mod build;
+mod converge;
+mod ledger;
+pub mod random;
+
+pub use build::{desired, instance, name, observed_instance, template, wanted};
+pub use converge::{Converged, Driver, Pass};
+pub use ledger::Ledger;
