@@ -7,8 +7,11 @@ use std::path::Path;
 
 use crate::Error;
 
-/// Replaces `path` by `data`, also across a power cut.
-pub(crate) fn write(path: &Path, data: &[u8], mode: u32) -> Result<(), Error> {
+/// Replaces `path` by `data`, with these permissions, also across a power cut.
+///
+/// # Errors
+/// The directory can't be written, or the disk is full; the old file is as it was then.
+pub fn write(path: &Path, data: &[u8], mode: u32) -> Result<(), Error> {
     try_write(path, data, mode).map_err(Error::file("write", path))
 }
 

@@ -9,7 +9,7 @@ pub mod accel;
 mod agent;
 pub mod api;
 mod args;
-mod atomic;
+pub mod atomic;
 pub mod cidata;
 pub mod driver;
 mod error;

@@ -10,7 +10,7 @@ use crate::events::{EventWriter, Status};
 use crate::spec::{DiskLock, GuestSpec, VmSpec};
 use crate::ssh::Session;
 use crate::state::State;
-use crate::{Error, HostAgentArgs};
+use crate::{HostAgentArgs, chain};
 
 /// One host agent, ready to start its VM or to take one over.
 pub(super) struct Agent {
@@ -35,10 +35,11 @@ impl Agent {
         self.events.emit(status);
     }
 
-    /// Records the running VM, so that it can be adopted.
-    pub(super) fn save_state(&self, machine: &dyn Machine, ready: bool) -> Result<(), Error> {
+    /// Records the running VM, so that it can be adopted. A full disk must not take a VM down, so
+    /// a failure is only logged.
+    pub(super) fn save_state(&self, machine: &dyn Machine, ready: bool) {
         let status = self.shared.status();
-        let Some(accelerator) = status.accelerator else { return Ok(()) };
+        let Some(accelerator) = status.accelerator else { return };
         let state = State {
             version: State::version(),
             driver_pid: machine.process().pid(),
@@ -51,7 +52,9 @@ impl Agent {
             ready,
             errors: status.errors,
         };
-        state.write(&self.spec.files.state())
+        if let Err(error) = state.write(&self.spec.files.state()) {
+            tracing::error!("the VM could not be adopted: {}", chain(&error));
+        }
     }
 
     /// Forgets the VM, which is down.

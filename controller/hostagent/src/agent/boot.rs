@@ -20,21 +20,25 @@ enum Signs {
 }
 
 impl Agent {
-    /// Starts the VM and waits for a sign of life where the accelerator may be at fault.
+    /// Starts the VM and waits for a sign of life where the accelerator may be at fault. `None` if
+    /// a stop was asked for before.
     ///
     /// # Errors
     /// The VM can't be started, or ended by itself.
-    pub(super) async fn start_vm(&mut self) -> Result<Box<dyn Machine>, Error> {
+    pub(super) async fn start_vm(&mut self) -> Result<Option<Box<dyn Machine>>, Error> {
         let mut candidates = self.candidates().into_iter().peekable();
         let mut suspect: Option<(Accelerator, String)> = None;
         while let Some(accelerator) = candidates.next() {
+            if self.shared.stop_is_requested() {
+                return Ok(None);
+            }
             let is_last = candidates.peek().is_none();
             let reason = match self.try_accelerator(accelerator, is_last).await? {
                 Attempt::Runs { machine, answers } => {
                     if let Some((broken, reason)) = suspect.filter(|_| answers) {
                         self.remember(broken, &reason);
                     }
-                    return Ok(machine);
+                    return Ok(Some(machine));
                 }
                 Attempt::Failed(reason) => reason,
             };
@@ -80,7 +84,7 @@ impl Agent {
             status.accelerator = Some(accelerator);
             status.driver_pid = Some(pid);
         });
-        self.save_state(machine.as_ref(), false)?;
+        self.save_state(machine.as_ref(), false);
         self.emit(|_| ());
         match self.first_signs(machine.as_ref(), !is_last).await {
             Signs::Answers => Ok(Attempt::Runs { machine, answers: true }),

@@ -22,7 +22,7 @@ impl Agent {
         mut machine: Box<dyn Machine>,
         ready: bool,
     ) -> Result<(), Error> {
-        let next = self.until_end(machine.as_ref(), ready).await?;
+        let next = self.until_end(machine.as_ref(), ready).await;
         self.shared.update(|status| {
             status.phase = Phase::Stopping;
             status.waiting_for = None;
@@ -37,23 +37,23 @@ impl Agent {
         }
     }
 
-    async fn until_end(&mut self, machine: &dyn Machine, ready: bool) -> Result<Next, Error> {
+    async fn until_end(&mut self, machine: &dyn Machine, ready: bool) -> Next {
         if !ready {
             let errors = tokio::select! {
                 errors = self.wait_until_ready() => errors,
-                () = machine.process().exited() => return Ok(Next::Ended),
-                () = self.shared.stop_requested(StopRequest::Graceful) => return Ok(Next::Stop),
+                () = machine.process().exited() => return Next::Ended,
+                () = self.shared.stop_requested(StopRequest::Graceful) => return Next::Stop,
             };
             self.shared.update(|status| status.errors = errors);
         }
-        self.announce(machine)?;
+        self.announce(machine);
         tokio::select! {
-            () = machine.process().exited() => Ok(Next::Ended),
-            () = self.shared.stop_requested(StopRequest::Graceful) => Ok(Next::Stop),
+            () = machine.process().exited() => Next::Ended,
+            () = self.shared.stop_requested(StopRequest::Graceful) => Next::Stop,
         }
     }
 
-    fn announce(&mut self, machine: &dyn Machine) -> Result<(), Error> {
+    fn announce(&mut self, machine: &dyn Machine) {
         let errors = self.shared.status().errors;
         let degraded = !errors.is_empty();
         for error in &errors {
@@ -63,13 +63,12 @@ impl Agent {
             status.phase = if degraded { Phase::Degraded } else { Phase::Running };
             status.waiting_for = None;
         });
-        self.save_state(machine, true)?;
+        self.save_state(machine, true);
         tracing::info!("the guest is {}", if degraded { "degraded" } else { "ready" });
         self.emit(|status| {
             status.running = true;
             status.degraded = degraded;
             status.errors = errors;
         });
-        Ok(())
     }
 }

@@ -67,8 +67,10 @@ pub async fn run(args: HostAgentArgs) -> Result<(), Error> {
 }
 
 async fn start_and_live(agent: &mut Agent) -> Result<(), Error> {
-    let machine = agent.start_vm().await?;
-    agent.live(machine, false).await
+    match agent.start_vm().await? {
+        Some(machine) => agent.live(machine, false).await,
+        None => Ok(()),
+    }
 }
 
 /// Each connection and each console takes a descriptor.

@@ -60,6 +60,11 @@ impl Shared {
         });
     }
 
+    /// Whether a stop was asked for.
+    pub(crate) fn stop_is_requested(&self) -> bool {
+        *self.stop.borrow() > StopRequest::None
+    }
+
     /// Waits until a stop is asked for that is at least this urgent.
     pub(crate) async fn stop_requested(&self, at_least: StopRequest) {
         let mut requests = self.stop.subscribe();

@@ -1,7 +1,7 @@
 #!/bin/sh
 # The host under its usual name.
 line="$LIMA_CIDATA_SLIRP_GATEWAY host.lima.internal"
-[ -e /etc/hosts ] || : >/etc/hosts
+[ -e /etc/hosts ] || echo '127.0.0.1 localhost' >/etc/hosts
 grep -qxF "$line" /etc/hosts && exit 0
 sed '/ host\.lima\.internal$/d' /etc/hosts >/etc/hosts.limekiln || exit
 echo "$line" >>/etc/hosts.limekiln
