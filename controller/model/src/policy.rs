@@ -4,7 +4,7 @@ use limekiln_api::Disruption;
 use serde::{Deserialize, Serialize};
 
 /// What may be planned.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
     /// Whether owned objects that are no longer in their source are deleted.
     pub prune: bool,
@@ -16,16 +16,4 @@ pub struct Policy {
     pub max_disruption: Option<Disruption>,
     /// Whether existing objects that nobody owns are taken over.
     pub adopt: bool,
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        Self {
-            prune: false,
-            prune_budget: None,
-            prune_all: false,
-            max_disruption: None,
-            adopt: false,
-        }
-    }
 }

@@ -1,1 +1,32 @@
-//! Placeholder.
+//! Reads manifests, looks, plans, runs, and keeps the books.
+//!
+//! [`Reconciler`] is all that a command needs: [`load`] turns sources into what is desired,
+//! [`Reconciler::plan`] compares it with what exists, [`Reconciler::execute`] runs exactly the
+//! plan that was shown, and [`Reconciler::settle`] goes on until nothing is left to do. Our own
+//! state lives below `$LIMA_HOME/_limekiln`, in small files that are replaced as a whole.
+
+mod atomic;
+mod error;
+mod home;
+mod journal;
+mod ledger;
+mod load;
+mod outcome;
+mod ports;
+mod reconciler;
+mod saved_plan;
+mod status;
+
+pub use error::ReconcileError;
+pub use home::{Home, HomeError, HomeLock};
+pub use journal::{Journal, Record, RecordOutcome};
+pub use ledger::{Claim, Claims, Ledger, LedgerError};
+pub use load::{LoadContext, Loaded, load};
+pub use outcome::{End, Outcome, Pass, Planned, Run, Settled};
+pub use reconciler::Reconciler;
+pub use saved_plan::{SavedPlan, SavedPlanError};
+pub use status::{StatusStore, conditions, status};
+
+pub use limekiln_executor::{Limits, RunResult};
+pub use limekiln_planner::RunVerb;
+pub use limekiln_sources::{Input, ReadOptions, SourceError};

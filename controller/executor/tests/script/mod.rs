@@ -73,7 +73,11 @@ impl Script {
         times: usize,
         error: impl Fn() -> EngineError + Send + Sync + 'static,
     ) -> Self {
-        self.state.lock().unwrap().failures.insert(instance.to_owned(), (times, Box::new(error)));
+        self.state
+            .lock()
+            .expect("no test panics while it holds this")
+            .failures
+            .insert(instance.to_owned(), (times, Box::new(error)));
         self
     }
 
@@ -88,20 +92,22 @@ impl Script {
         cancel: &CancellationToken,
     ) -> RunResult {
         let events = Arc::clone(&self.events);
-        let sink = Arc::new(move |event| events.lock().unwrap().push(event));
+        let sink = Arc::new(move |event| {
+            events.lock().expect("no test panics while it holds this").push(event)
+        });
         Executor::new(Arc::new(self.clone()), limits).run(plan, cancel, sink).await
     }
 
     pub fn log(&self) -> Vec<String> {
-        self.state.lock().unwrap().log.clone()
+        self.state.lock().expect("no test panics while it holds this").log.clone()
     }
 
     pub fn most_at_once(&self) -> usize {
-        self.state.lock().unwrap().most
+        self.state.lock().expect("no test panics while it holds this").most
     }
 
     pub fn events(&self) -> Vec<Event> {
-        self.events.lock().unwrap().clone()
+        self.events.lock().expect("no test panics while it holds this").clone()
     }
 }
 
@@ -131,13 +137,13 @@ impl Engine for Script {
     async fn perform(&self, action: &Action, _: &ActionContext) -> Result<(), EngineError> {
         let word = word(action);
         {
-            let mut state = self.state.lock().unwrap();
+            let mut state = self.state.lock().expect("no test panics while it holds this");
             state.log.push(format!("+{word}"));
             state.now += 1;
             state.most = state.most.max(state.now);
         }
         tokio::time::sleep(Self::WORK).await;
-        let mut state = self.state.lock().unwrap();
+        let mut state = self.state.lock().expect("no test panics while it holds this");
         state.log.push(format!("-{word}"));
         state.now -= 1;
         match state.failures.get_mut(action.object().name.as_str()) {

@@ -1,0 +1,49 @@
+//! Why a command ends early.
+
+use limekiln_engine::EngineError;
+use limekiln_model::ObjectId;
+use limekiln_sources::SourceError;
+
+use crate::{HomeError, LedgerError, SavedPlanError};
+
+/// A pass that did not take place. Failures of single steps are in the result, not here.
+#[derive(Debug, thiserror::Error)]
+pub enum ReconcileError {
+    /// The manifests cannot be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// Our directory cannot be used, or somebody else uses it.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// The ledger cannot be used.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The saved plan cannot be used.
+    #[error(transparent)]
+    Saved(#[from] SavedPlanError),
+    /// The engine cannot look.
+    #[error("cannot see what exists")]
+    Observe(#[source] EngineError),
+    /// The plan was made for another state than there is now.
+    #[error("the plan is out of date: changed since it was made: {}", list(.0))]
+    Moved(Vec<ObjectId>),
+}
+
+fn list(ids: &[ObjectId]) -> String {
+    ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+impl ReconcileError {
+    /// What the user can do.
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Source(error) => error.hint(),
+            Self::Home(error) => error.hint(),
+            Self::Ledger(LedgerError::Newer { .. }) => Some("use the newer limekiln on this home"),
+            Self::Ledger(LedgerError::Io { .. }) => None,
+            Self::Saved(error) => error.hint(),
+            Self::Observe(error) => error.hint.as_deref(),
+            Self::Moved(_) => Some("nothing was changed; plan again and look at the new plan"),
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Our own directory, and who may work in it.
+
+use std::fs::{self, DirBuilder, File, Metadata, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+/// `$LIMA_HOME/_limekiln`. Lima takes no directory whose name begins with `_` for an instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Home {
+    lima_home: PathBuf,
+    dir: PathBuf,
+}
+
+/// Why our directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum HomeError {
+    /// No permission, no space.
+    #[error("cannot use {path}", path = .path.display())]
+    Io {
+        /// What.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Others could change what we believe to own.
+    #[error("{path} is not safe: {why}", path = .path.display())]
+    Unsafe {
+        /// What.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// Another limekiln is at work.
+    #[error("another limekiln{} works on {home}", holder(.pid.as_ref()), home = .home.display())]
+    Locked {
+        /// The directory.
+        home: PathBuf,
+        /// The other's process id, when it is known.
+        pid: Option<u32>,
+    },
+}
+
+fn holder(pid: Option<&u32>) -> String {
+    pid.map(|pid| format!(" (process {pid})")).unwrap_or_default()
+}
+
+impl HomeError {
+    pub(crate) fn io(path: &Path, source: io::Error) -> Self {
+        Self::Io { path: path.to_owned(), source }
+    }
+
+    /// What the user can do.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Io { .. } => None,
+            Self::Unsafe { .. } => Some("make it a directory of yours that nobody else can write"),
+            Self::Locked { .. } => Some("wait until it has finished"),
+        }
+    }
+}
+
+impl Home {
+    /// The home below `$LIMA_HOME`. Touches nothing.
+    pub fn new(lima_home: &Path) -> Self {
+        Self { lima_home: lima_home.to_owned(), dir: lima_home.join("_limekiln") }
+    }
+
+    /// `$LIMA_HOME`.
+    pub fn lima_home(&self) -> &Path {
+        &self.lima_home
+    }
+
+    /// Our directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Makes the directories, for this user alone.
+    ///
+    /// # Errors
+    /// If they cannot be made, or others can write to them.
+    pub fn prepare(&self) -> Result<(), HomeError> {
+        for dir in [&self.lima_home, &self.dir, &self.dir.join("owners"), &self.dir.join("parked")]
+        {
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
+            made.map_err(|source| HomeError::io(dir, source))?;
+        }
+        self.check()
+    }
+
+    /// Whether what is there can be believed. A home that does not exist yet can.
+    ///
+    /// # Errors
+    /// If our directory is not one, or others can write to it.
+    pub fn check(&self) -> Result<(), HomeError> {
+        let metadata = match fs::symlink_metadata(&self.dir) {
+            Ok(metadata) => metadata,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(HomeError::io(&self.dir, error)),
+        };
+        match distrust(&metadata) {
+            Some(why) => Err(HomeError::Unsafe { path: self.dir.clone(), why }),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes the lock for as long as the guard lives. Commands that only read take none.
+    ///
+    /// # Errors
+    /// If somebody else has it, or the home cannot be used.
+    pub fn lock(&self) -> Result<HomeLock, HomeError> {
+        self.prepare()?;
+        let path = self.dir.join("lock");
+        let failed = |source| HomeError::io(&path, source);
+        let mut options = File::options();
+        let mut file = options
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut text = String::new();
+                // Without the number the message is still true.
+                let _ = file.read_to_string(&mut text);
+                let pid = text.trim().parse().ok();
+                return Err(HomeError::Locked { home: self.lima_home.clone(), pid });
+            }
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+        file.set_len(0).and_then(|()| file.rewind()).map_err(failed)?;
+        writeln!(file, "{}", std::process::id()).map_err(failed)?;
+        Ok(HomeLock { _file: file })
+    }
+}
+
+fn distrust(metadata: &Metadata) -> Option<&'static str> {
+    if !metadata.is_dir() {
+        Some("it is not a directory")
+    } else if metadata.uid() != rustix::process::geteuid().as_raw() {
+        Some("it belongs to another user")
+    } else if metadata.mode() & 0o022 != 0 {
+        Some("others can write to it")
+    } else {
+        None
+    }
+}
+
+/// The lock on a home. The kernel frees it with the process, however that ends.
+#[derive(Debug)]
+pub struct HomeLock {
+    _file: File,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn one_at_a_time_and_the_other_is_told_who() {
+        let dir = tempfile::tempdir().expect("dir");
+        let home = Home::new(dir.path());
+        let lock = home.lock().expect("free");
+        let error = home.lock().expect_err("held");
+        assert!(error.to_string().contains(&format!("process {}", std::process::id())), "{error}");
+        drop(lock);
+        home.lock().expect("free again");
+    }
+
+    #[test]
+    fn a_directory_that_others_can_write_is_refused() {
+        let dir = tempfile::tempdir().expect("dir");
+        let home = Home::new(dir.path());
+        home.prepare().expect("made");
+        assert_eq!(fs::metadata(home.dir()).expect("there").mode() & 0o777, 0o700);
+        fs::set_permissions(home.dir(), fs::Permissions::from_mode(0o770)).expect("chmod");
+        assert!(matches!(home.lock(), Err(HomeError::Unsafe { .. })));
+    }
+
+    #[test]
+    fn a_link_is_refused() {
+        let dir = tempfile::tempdir().expect("dir");
+        let elsewhere = tempfile::tempdir().expect("dir");
+        std::os::unix::fs::symlink(elsewhere.path(), dir.path().join("_limekiln")).expect("link");
+        assert!(matches!(Home::new(dir.path()).check(), Err(HomeError::Unsafe { .. })));
+    }
+}

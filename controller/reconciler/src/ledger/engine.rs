@@ -1,0 +1,153 @@
+//! An engine that keeps the ledger in step with what is done.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use limekiln_engine::{ActionContext, Engine, EngineError, ErrorClass};
+use limekiln_model::{Action, Capabilities, Fingerprint, ObjectId, Observed, Owner, fingerprint};
+
+use super::{Claim, Ledger, LedgerError};
+
+/// Stands between the executor and the engine, so that no order of steps can forget the ledger.
+///
+/// A claim is written before its object begins to exist and goes after the object is gone: a
+/// crash in between leaves a claim on nothing, which is harmless, and never an object of ours
+/// that nobody knows of.
+pub(crate) struct LedgerEngine {
+    inner: Arc<dyn Engine>,
+    ledger: Ledger,
+    owners: BTreeMap<ObjectId, Owner>,
+}
+
+impl LedgerEngine {
+    /// `owners` says whose the objects will be that the plan makes.
+    pub(crate) fn new(
+        inner: Arc<dyn Engine>,
+        ledger: Ledger,
+        owners: BTreeMap<ObjectId, Owner>,
+    ) -> Self {
+        Self { inner, ledger, owners }
+    }
+
+    async fn create(&self, action: &Action, context: &ActionContext) -> Result<(), EngineError> {
+        let id = action.object();
+        let before = self.ledger.get(&id).map_err(failed)?;
+        if let (None, Some(owner)) = (&before, self.owners.get(&id)) {
+            self.ledger.put(&claim(&id, owner)).map_err(failed)?;
+        }
+        let made = self.inner.perform(action, context).await;
+        self.withdraw(&id, before.is_none(), &made)?;
+        made?;
+        self.applied(action)
+    }
+
+    /// If nothing was done because somebody else's object is in the way, the claim on it goes.
+    fn withdraw(
+        &self,
+        id: &ObjectId,
+        ours: bool,
+        made: &Result<(), EngineError>,
+    ) -> Result<(), EngineError> {
+        match made {
+            Err(error) if ours && error.class == ErrorClass::Precondition => {
+                self.ledger.forget(id).map_err(failed)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Notes what was stored.
+    fn applied(&self, action: &Action) -> Result<(), EngineError> {
+        let Some(print) = stored(action) else { return Ok(()) };
+        match self.ledger.get(&action.object()).map_err(failed)? {
+            Some(claim) if claim.applied.as_ref() != Some(&print) => {
+                self.ledger.put(&Claim { applied: Some(print), ..claim }).map_err(failed)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn park(
+        &self,
+        id: &ObjectId,
+        action: &Action,
+        context: &ActionContext,
+    ) -> Result<(), EngineError> {
+        self.ledger.note_parked(id).map_err(failed)?;
+        self.inner.perform(action, context).await?;
+        self.ledger.forget(id).map_err(failed)
+    }
+
+    async fn restore(
+        &self,
+        id: &ObjectId,
+        action: &Action,
+        context: &ActionContext,
+    ) -> Result<(), EngineError> {
+        let before = self.ledger.get(id).map_err(failed)?;
+        if let (None, Some(claim)) = (&before, self.ledger.parked(id).map_err(failed)?) {
+            self.ledger.put(&claim).map_err(failed)?;
+        }
+        let restored = self.inner.perform(action, context).await;
+        self.withdraw(id, before.is_none(), &restored)?;
+        restored?;
+        self.ledger.forget_parked(id).map_err(failed)
+    }
+}
+
+#[async_trait]
+impl Engine for LedgerEngine {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    fn unsupported_fields(&self) -> &'static [(&'static str, &'static str)] {
+        self.inner.unsupported_fields()
+    }
+
+    async fn observe(&self) -> Result<Observed, EngineError> {
+        self.inner.observe().await
+    }
+
+    async fn perform(&self, action: &Action, context: &ActionContext) -> Result<(), EngineError> {
+        match action {
+            Action::CreateInstance { .. }
+            | Action::CreateDisk { .. }
+            | Action::DefineNetwork { .. } => self.create(action, context).await,
+            Action::EditInstance { .. } => {
+                self.inner.perform(action, context).await?;
+                self.applied(action)
+            }
+            Action::Park { object } => self.park(object, action, context).await,
+            Action::Restore { object, .. } => self.restore(object, action, context).await,
+            Action::Purge { object, key: None } => {
+                self.inner.perform(action, context).await?;
+                self.ledger.forget(object).map_err(failed)
+            }
+            // To let go is a matter of the ledger alone.
+            Action::Release { object } => self.ledger.forget(object).map_err(failed),
+            _ => self.inner.perform(action, context).await,
+        }
+    }
+}
+
+fn claim(id: &ObjectId, owner: &Owner) -> Claim {
+    Claim { id: id.clone(), owner: owner.clone(), applied: None }
+}
+
+fn stored(action: &Action) -> Option<Fingerprint> {
+    match action {
+        Action::CreateInstance { filled, .. } | Action::EditInstance { filled, .. } => {
+            Some(fingerprint(filled))
+        }
+        _ => None,
+    }
+}
+
+/// Not retried: without the ledger nothing may be made or removed.
+fn failed(error: LedgerError) -> EngineError {
+    EngineError::needs_human("cannot note who owns the object")
+        .because(error)
+        .hint("check the space and the permissions of $LIMA_HOME/_limekiln")
+}

@@ -1,0 +1,69 @@
+//! Keeping claims in step with the manifests.
+
+use limekiln_api::DeletionPolicy;
+use limekiln_model::{Desired, Kind, ObjectId, Observed, Owner};
+
+use super::{Claim, Claims, Ledger, LedgerError};
+
+/// Rewrites claims whose manifest has moved or changed its mind, takes over what may be adopted,
+/// and gives up claims on objects that neither exist nor are wanted.
+///
+/// The last of these matters: an object that somebody else makes later under that name is not
+/// ours.
+pub(crate) fn follow(
+    ledger: &Ledger,
+    claims: &Claims,
+    desired: &Desired,
+    observed: &Observed,
+    adopt: bool,
+) -> Result<(), LedgerError> {
+    for id in wanted(desired) {
+        let Some(owner) = owner_in(desired, &id) else { continue };
+        match claims.by_id.get(&id) {
+            Some(claim) if claim.owner == owner => {}
+            Some(claim) => ledger.put(&Claim { owner, ..claim.clone() })?,
+            None if adopt && exists(observed, &id) => {
+                ledger.put(&Claim { id, owner, applied: None })?;
+            }
+            None => {}
+        }
+    }
+    for (id, claim) in &claims.by_id {
+        let gone = !exists(observed, id) && !desired.mentions(id);
+        if gone && desired.sources.contains(&claim.owner.origin.source) {
+            ledger.forget(id)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whose the object will be.
+pub(crate) fn owner_in(desired: &Desired, id: &ObjectId) -> Option<Owner> {
+    let (origin, deletion_policy) = match id.kind {
+        Kind::Instance => {
+            let wanted = desired.instances.get(&id.name)?;
+            (&wanted.origin, wanted.spec.spec.deletion_policy)
+        }
+        Kind::Disk => {
+            let wanted = desired.disks.get(&id.name)?;
+            (&wanted.origin, wanted.spec.deletion_policy)
+        }
+        Kind::Network => (&desired.networks.get(&id.name)?.origin, DeletionPolicy::Delete),
+    };
+    Some(Owner { origin: origin.clone(), deletion_policy })
+}
+
+fn wanted(desired: &Desired) -> impl Iterator<Item = ObjectId> + '_ {
+    let instances = desired.instances.keys().map(ObjectId::instance);
+    let disks = desired.disks.keys().map(ObjectId::disk);
+    instances.chain(disks).chain(desired.networks.keys().map(ObjectId::network))
+}
+
+/// Whether the object exists, whoever made it.
+pub(crate) fn exists(observed: &Observed, id: &ObjectId) -> bool {
+    match id.kind {
+        Kind::Instance => observed.instances.contains_key(&id.name),
+        Kind::Disk => observed.disks.contains_key(&id.name),
+        Kind::Network => observed.networks.contains_key(&id.name),
+    }
+}

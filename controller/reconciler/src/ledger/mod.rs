@@ -1,0 +1,11 @@
+//! Which objects are ours.
+
+mod claim;
+mod engine;
+mod follow;
+mod store;
+
+pub use claim::{Claim, Claims};
+pub(crate) use engine::LedgerEngine;
+pub(crate) use follow::{exists, follow, owner_in};
+pub use store::{Ledger, LedgerError};

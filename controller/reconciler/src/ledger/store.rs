@@ -1,0 +1,169 @@
+//! The ledger's files.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use limekiln_model::ObjectId;
+
+use super::claim::{Claim, Claims, Reading};
+use crate::{Home, atomic};
+
+/// Which objects are ours: one small file each, `owners/instance-web.json`.
+///
+/// One file per object instead of one for all: a torn or damaged file then costs one claim, not
+/// all of them, and nothing is rewritten that did not change. What is lost is only ever a claim;
+/// an object without one is left alone until it is adopted.
+///
+/// The claim of a deleted object waits in `parked/`, so that bringing the object back brings it
+/// back as ours. Of several parkings of one name the latest claim is kept.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    owners: PathBuf,
+    parked: PathBuf,
+}
+
+/// A ledger that cannot be used at all.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// No permission, no space.
+    #[error("cannot use the ledger file {path}", path = .path.display())]
+    Io {
+        /// What.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Written by a later version of this program.
+    #[error("{path} has version {version}; this limekiln knows version 1", path = .path.display())]
+    Newer {
+        /// What.
+        path: PathBuf,
+        /// Its version.
+        version: u64,
+    },
+}
+
+impl Ledger {
+    /// The ledger of a home.
+    pub fn new(home: &Home) -> Self {
+        Self { owners: home.dir().join("owners"), parked: home.dir().join("parked") }
+    }
+
+    /// Reads all claims. A ledger that does not exist has none.
+    ///
+    /// # Errors
+    /// If the directory cannot be read, or a file was written by a later version: to guess what
+    /// that one owns could destroy it.
+    pub fn read(&self) -> Result<Claims, LedgerError> {
+        let mut claims = Claims::default();
+        let entries = match fs::read_dir(&self.owners) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(claims),
+            Err(error) => return Err(io_error(&self.owners, error)),
+        };
+        for entry in entries {
+            let path = entry.map_err(|error| io_error(&self.owners, error))?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if name.starts_with('.') || !name.ends_with(".json") {
+                continue;
+            }
+            match read_claim(&path)? {
+                Some(claim) if file_name(&claim.id) == name => {
+                    claims.by_id.insert(claim.id.clone(), claim);
+                }
+                _ => claims.damaged.push(path),
+            }
+        }
+        claims.damaged.sort();
+        Ok(claims)
+    }
+
+    /// Moves damaged files aside, where they hinder nobody and can be looked at.
+    ///
+    /// # Errors
+    /// If one cannot be renamed.
+    pub fn set_aside(&self, claims: &Claims) -> Result<Vec<PathBuf>, LedgerError> {
+        let mut moved = Vec::new();
+        for path in &claims.damaged {
+            let aside = (1..)
+                .map(|n| path.with_extension(format!("json.corrupt-{n}")))
+                .find(|aside| !aside.exists())
+                .expect("there is no end of numbers");
+            fs::rename(path, &aside).map_err(|error| io_error(path, error))?;
+            moved.push(aside);
+        }
+        Ok(moved)
+    }
+
+    /// Writes a claim, durably.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn put(&self, claim: &Claim) -> Result<(), LedgerError> {
+        write_claim(&self.owners, claim)
+    }
+
+    /// The claim on an object. A damaged one is none.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is of a later version.
+    pub fn get(&self, id: &ObjectId) -> Result<Option<Claim>, LedgerError> {
+        read_claim(&self.owners.join(file_name(id)))
+    }
+
+    /// Gives up the claim on an object.
+    ///
+    /// # Errors
+    /// If it cannot be removed.
+    pub fn forget(&self, id: &ObjectId) -> Result<(), LedgerError> {
+        remove(&self.owners.join(file_name(id)))
+    }
+
+    /// Notes the claim for when the object, which is about to be parked, is brought back.
+    pub(crate) fn note_parked(&self, id: &ObjectId) -> Result<(), LedgerError> {
+        self.get(id)?.map_or(Ok(()), |claim| write_claim(&self.parked, &claim))
+    }
+
+    /// The claim that was noted when the object was parked.
+    pub(crate) fn parked(&self, id: &ObjectId) -> Result<Option<Claim>, LedgerError> {
+        read_claim(&self.parked.join(file_name(id)))
+    }
+
+    /// Drops that note.
+    pub(crate) fn forget_parked(&self, id: &ObjectId) -> Result<(), LedgerError> {
+        remove(&self.parked.join(file_name(id)))
+    }
+}
+
+/// Names have no character that means something in a path.
+fn file_name(id: &ObjectId) -> String {
+    format!("{}-{}.json", id.kind, id.name)
+}
+
+fn io_error(path: &Path, source: io::Error) -> LedgerError {
+    LedgerError::Io { path: path.to_owned(), source }
+}
+
+fn read_claim(path: &Path) -> Result<Option<Claim>, LedgerError> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(io_error(path, error)),
+    };
+    match Claim::from_bytes(&bytes) {
+        Reading::Claim(claim) => Ok(Some(claim)),
+        Reading::Damaged => Ok(None),
+        Reading::Newer(version) => Err(LedgerError::Newer { path: path.to_owned(), version }),
+    }
+}
+
+fn write_claim(dir: &Path, claim: &Claim) -> Result<(), LedgerError> {
+    let path = dir.join(file_name(&claim.id));
+    atomic::write(&path, &claim.to_bytes()).map_err(|error| io_error(&path, error))
+}
+
+fn remove(path: &Path) -> Result<(), LedgerError> {
+    atomic::remove(path).map_err(|error| io_error(path, error))
+}

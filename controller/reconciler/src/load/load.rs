@@ -1,0 +1,155 @@
+//! From documents to desired objects.
+
+use std::collections::BTreeMap;
+
+use limekiln_api::{
+    Diagnostic, FieldError, HostFacts, Instance, Located, Manifest, Severity, fill, unsupported,
+    validate,
+};
+use limekiln_model::{
+    Desired, DesiredInstance, Frozen, ObjectId, Origin, Owner, Wanted, fingerprint,
+};
+use limekiln_sources::Snapshot;
+
+use super::entries::{Document, Entries, Entry, Unreadable};
+use super::host;
+
+/// What manifests are read against.
+#[derive(Clone, Debug)]
+pub struct LoadContext<'a> {
+    /// The host, on which defaults depend.
+    pub facts: &'a HostFacts,
+    /// Fields that the engine refuses, as it states them.
+    pub unsupported: &'a [(&'static str, &'static str)],
+    /// What is ours already: it is left alone when its file cannot be read.
+    pub owners: BTreeMap<ObjectId, Owner>,
+}
+
+/// What sources hold.
+#[derive(Clone, Debug, Default)]
+pub struct Loaded {
+    /// What is desired; objects with errors are frozen in it.
+    pub desired: Desired,
+    /// All that is wrong, by file and line.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Loaded {
+    /// Whether any manifest has an error. The others can be applied all the same.
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+}
+
+/// Reads manifests, fills in defaults, checks every rule. Touches nothing.
+///
+/// An object whose manifest is wrong, or that two manifests describe, is frozen: nothing is done
+/// to it. What cannot even be named freezes what came from its source before and is missing now.
+pub fn load(snapshots: &[Snapshot], context: &LoadContext<'_>) -> Loaded {
+    let entries = Entries::read(snapshots);
+    let lasting = snapshots.iter().filter(|snapshot| snapshot.is_lasting());
+    let desired = Desired {
+        revision: revision(snapshots),
+        sources: lasting.map(|snapshot| snapshot.source.clone()).collect(),
+        ..Desired::default()
+    };
+    let mut loading = Loading { context, desired, diagnostics: entries.diagnostics };
+    for entries in entries.by_name.into_values() {
+        loading.object(entries);
+    }
+    for unreadable in &entries.unreadable {
+        loading.freeze_missing(unreadable);
+    }
+    let Loading { desired, mut diagnostics, .. } = loading;
+    diagnostics.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+    Loaded { desired, diagnostics }
+}
+
+fn revision(snapshots: &[Snapshot]) -> String {
+    match snapshots {
+        [one] => one.revision.clone(),
+        many => {
+            let parts: Vec<_> = many.iter().map(|one| (&one.source, &one.revision)).collect();
+            fingerprint(&parts).0
+        }
+    }
+}
+
+struct Loading<'a> {
+    context: &'a LoadContext<'a>,
+    desired: Desired,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Loading<'_> {
+    fn object(&mut self, mut entries: Vec<Entry>) {
+        if entries.len() > 1 {
+            return self.twice(&entries);
+        }
+        let Some(entry) = entries.pop() else { return };
+        let id = entry.id();
+        match entry.document {
+            Document::Valid(located) => self.admit(id, &located, entry.origin),
+            Document::Broken(broken) => self.freeze(id, broken.why, entry.origin),
+        }
+    }
+
+    /// Nobody can say which of them is meant.
+    fn twice(&mut self, entries: &[Entry]) {
+        for (index, entry) in entries.iter().enumerate() {
+            let others = entries.iter().enumerate().filter(|(other, _)| *other != index);
+            let others: Vec<_> = others.map(|(_, other)| other.place.as_str()).collect();
+            let id = entry.id();
+            let why = format!("{id} is also described at {}", others.join(" and "));
+            if let Document::Valid(located) = &entry.document {
+                let error = FieldError::new("metadata.name", why.clone())
+                    .hint("keep one of them; nothing is done to this object until then");
+                self.diagnostics.push(located.diagnose(&error));
+            }
+            self.freeze(id, why, entry.origin.clone());
+        }
+    }
+
+    fn freeze(&mut self, id: ObjectId, why: String, origin: Origin) {
+        self.desired.frozen.insert(id, Frozen { why, origin });
+    }
+
+    fn freeze_missing(&mut self, unreadable: &Unreadable) {
+        for (id, owner) in &self.context.owners {
+            if owner.origin.source == unreadable.origin.source && !self.desired.mentions(id) {
+                self.freeze(id.clone(), unreadable.why.clone(), owner.origin.clone());
+            }
+        }
+    }
+
+    fn admit(&mut self, id: ObjectId, located: &Located, origin: Origin) {
+        match &located.manifest {
+            Manifest::Instance(instance) => self.instance(id, instance, located, origin),
+            Manifest::Disk(disk) => {
+                let wanted = Wanted { spec: disk.spec.clone(), origin };
+                self.desired.disks.insert(id.name, wanted);
+            }
+            Manifest::Network(network) => {
+                let wanted = Wanted { spec: network.spec.clone(), origin };
+                self.desired.networks.insert(id.name, wanted);
+            }
+        }
+    }
+
+    fn instance(&mut self, id: ObjectId, instance: &Instance, located: &Located, origin: Origin) {
+        let LoadContext { facts, unsupported: table, .. } = self.context;
+        let filled = fill(&instance.spec.template, &id.name, facts);
+        let mut errors = validate(instance, &filled, facts);
+        errors.extend(unsupported(&instance.spec.template, table));
+        if let Some(first) = errors.first() {
+            let why = first.message.clone();
+            self.diagnostics.extend(errors.iter().map(|error| located.diagnose(error)));
+            return self.freeze(id, why, origin);
+        }
+        let here = instance.spec.host_selector.as_ref();
+        if here.is_none_or(|selector| host::matches(selector, facts)) {
+            let spec = DesiredInstance { spec: instance.spec.clone(), filled };
+            self.desired.instances.insert(id.name, Wanted { spec, origin });
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! Observe, plan, execute.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use limekiln_api::{HostFacts, Status};
+use limekiln_engine::Engine;
+use limekiln_executor::{Executor, Limits};
+use limekiln_model::{
+    Capabilities, Desired, Host, Name, ObjectId, Observed, Owner, Plan, Policy, Report,
+};
+use limekiln_planner::{RunVerb, basis_holds, checker};
+use limekiln_sources::{Input, ReadOptions};
+use tracing::warn;
+
+use crate::ledger::{LedgerEngine, exists, follow, owner_in};
+use crate::load::{LoadContext, Loaded, load};
+use crate::{
+    Claims, End, Home, Journal, Ledger, Outcome, Pass, Planned, ReconcileError, Run, SavedPlan,
+    SavedPlanError, Settled, StatusStore, conditions, journal, ports, status,
+};
+
+/// The most passes that [`Reconciler::settle`] makes.
+const PASSES: usize = 5;
+/// How often the same plan may come again, though it was done each time.
+const SAME: usize = 3;
+
+/// Brings the VMs of one home to where manifests want them.
+///
+/// Methods that change something take the home's lock; the others take none and write nothing.
+pub struct Reconciler {
+    engine: Arc<dyn Engine>,
+    home: Home,
+    facts: HostFacts,
+    limits: Limits,
+    ledger: Ledger,
+}
+
+impl Reconciler {
+    /// A reconciler of a home, with the engine that makes its instances.
+    pub fn new(engine: Arc<dyn Engine>, home: Home, facts: HostFacts) -> Self {
+        let limits = Limits::for_host(facts.cpus);
+        let ledger = Ledger::new(&home);
+        Self { engine, home, facts, limits, ledger }
+    }
+
+    /// With other limits than the host suggests.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// The home.
+    pub fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// What the engine can do.
+    pub fn capabilities(&self) -> Capabilities {
+        self.engine.capabilities()
+    }
+
+    /// What was done, for `events`.
+    pub fn journal(&self) -> Journal {
+        Journal::new(&self.home)
+    }
+
+    /// What is ours.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn claims(&self) -> Result<Claims, ReconcileError> {
+        self.home.check()?;
+        let claims = self.ledger.read()?;
+        for path in &claims.damaged {
+            warn!("{} is damaged; its object is not managed until adopted", path.display());
+        }
+        Ok(claims)
+    }
+
+    /// Reads the inputs and checks all manifests.
+    ///
+    /// # Errors
+    /// If an input cannot be read whole, or the ledger can't. Faulty manifests are diagnostics.
+    pub fn load(&self, inputs: &[Input], options: &ReadOptions) -> Result<Loaded, ReconcileError> {
+        let snapshots = limekiln_sources::read(inputs, options)?;
+        let owners = self.claims()?.by_id.into_iter().map(|(id, claim)| (id, claim.owner));
+        let context = LoadContext {
+            facts: &self.facts,
+            unsupported: self.engine.unsupported_fields(),
+            owners: owners.collect(),
+        };
+        Ok(load(&snapshots, &context))
+    }
+
+    /// Looks at everything.
+    ///
+    /// # Errors
+    /// If the home or the ledger cannot be read.
+    pub async fn observe(&self) -> Result<Observed, ReconcileError> {
+        self.observe_for(&Desired::default()).await
+    }
+
+    /// Looks at everything, also at who has the ports that are asked for.
+    async fn observe_for(&self, desired: &Desired) -> Result<Observed, ReconcileError> {
+        let claims = self.claims()?;
+        let mut observed = self.engine.observe().await.map_err(ReconcileError::Observe)?;
+        let existing = claims.by_id.into_iter().filter(|(id, _)| exists(&observed, id));
+        observed.owners = existing.map(|(id, claim)| (id, claim.owner)).collect();
+        let taken_ports = ports::taken(desired, &observed);
+        observed.host = Some(Host { facts: self.facts.clone(), taken_ports });
+        Ok(observed)
+    }
+
+    /// Plans what the manifests ask for.
+    ///
+    /// # Errors
+    /// If the home or the ledger cannot be read.
+    pub async fn plan(&self, desired: Desired, policy: Policy) -> Result<Planned, ReconcileError> {
+        let observed = self.observe_for(&desired).await?;
+        let (plan, report) =
+            limekiln_planner::plan(&desired, &observed, &self.capabilities(), &policy);
+        Ok(Planned { plan, report, observed, desired, policy })
+    }
+
+    /// Plans deletions: parked, or with `purge` removed for good.
+    ///
+    /// # Errors
+    /// If the home or the ledger cannot be read.
+    pub async fn plan_delete(
+        &self,
+        ids: &[ObjectId],
+        purge: bool,
+    ) -> Result<Planned, ReconcileError> {
+        self.plan_with(|observed, can| limekiln_planner::plan_delete(observed, can, ids, purge))
+            .await
+    }
+
+    /// Plans bringing parked objects back.
+    ///
+    /// # Errors
+    /// If the home or the ledger cannot be read.
+    pub async fn plan_restore(&self, ids: &[ObjectId]) -> Result<Planned, ReconcileError> {
+        self.plan_with(|observed, can| limekiln_planner::plan_restore(observed, can, ids)).await
+    }
+
+    /// Plans starts and stops by hand.
+    ///
+    /// # Errors
+    /// If the home or the ledger cannot be read.
+    pub async fn plan_run(&self, names: &[Name], verb: RunVerb) -> Result<Planned, ReconcileError> {
+        self.plan_with(|observed, can| limekiln_planner::plan_run(observed, can, names, verb)).await
+    }
+
+    async fn plan_with(
+        &self,
+        plan: impl FnOnce(&Observed, &Capabilities) -> (Plan, Report),
+    ) -> Result<Planned, ReconcileError> {
+        let observed = self.observe().await?;
+        let (plan, report) = plan(&observed, &self.capabilities());
+        Ok(Planned { plan, report, observed, ..Planned::default() })
+    }
+
+    /// The plan as it is to be written to a file.
+    pub fn save(&self, planned: &Planned) -> SavedPlan {
+        SavedPlan::new(planned, self.home.lima_home())
+    }
+
+    /// Takes up a saved plan, after a look at whether it still fits.
+    ///
+    /// # Errors
+    /// If it was made for another home or another state, or breaks a rule of plans.
+    pub async fn resume(&self, saved: SavedPlan) -> Result<Planned, ReconcileError> {
+        let here = self.home.lima_home();
+        if saved.lima_home != here {
+            let (made_for, here) = (saved.lima_home, here.to_owned());
+            return Err(SavedPlanError::Elsewhere { made_for, here }.into());
+        }
+        let observed = self.observe_for(&saved.desired).await?;
+        basis_holds(&saved.plan, &observed).map_err(ReconcileError::Moved)?;
+        if let Some(first) = checker::check(&saved.plan, &observed, saved.policy.adopt).first() {
+            return Err(SavedPlanError::Unsound(first.to_string()).into());
+        }
+        let SavedPlan { plan, report, desired, policy, .. } = saved;
+        Ok(Planned { plan, report, observed, desired, policy })
+    }
+
+    /// Runs exactly this plan, and updates the ledger, also when the plan is empty.
+    ///
+    /// # Errors
+    /// If another limekiln is at work, or an object with a step has changed since the plan was
+    /// made: then nothing is done.
+    pub async fn execute(&self, planned: &Planned, run: &Run) -> Result<Outcome, ReconcileError> {
+        let _lock = self.home.lock()?;
+        self.execute_locked(planned, run).await
+    }
+
+    async fn execute_locked(
+        &self,
+        planned: &Planned,
+        run: &Run,
+    ) -> Result<Outcome, ReconcileError> {
+        // Who destroys looks again: the plan may have waited for an answer for hours.
+        let observed = self.observe_for(&planned.desired).await?;
+        basis_holds(&planned.plan, &observed).map_err(ReconcileError::Moved)?;
+        self.keep_books(planned, &observed)?;
+        let engine =
+            LedgerEngine::new(Arc::clone(&self.engine), self.ledger.clone(), owners_after(planned));
+        let executor = Executor::new(Arc::new(engine), self.limits.clone());
+        let sink = self.sink(&planned.plan, run);
+        let result = executor.run(&planned.plan, &run.cancel, sink).await;
+        let observed = self.observe_for(&planned.desired).await?;
+        self.note_status(planned, &observed);
+        Ok(Outcome { result, observed })
+    }
+
+    fn keep_books(&self, planned: &Planned, observed: &Observed) -> Result<(), ReconcileError> {
+        let claims = self.claims()?;
+        for aside in self.ledger.set_aside(&claims)? {
+            warn!("a damaged ledger file was set aside as {}", aside.display());
+        }
+        let Planned { desired, policy, .. } = planned;
+        follow(&self.ledger, &claims, desired, observed, policy.adopt)?;
+        Ok(())
+    }
+
+    fn sink(&self, plan: &Plan, run: &Run) -> limekiln_executor::EventSink {
+        let (plan, journal, on_event) =
+            (Arc::new(plan.clone()), self.journal(), Arc::clone(&run.on_event));
+        Arc::new(move |event| {
+            if let Some(record) = journal::record(&plan, &event)
+                && let Err(error) = journal.append(&record)
+            {
+                warn!("cannot write the event log: {error}");
+            }
+            on_event(&plan, &event);
+        })
+    }
+
+    /// Times of conditions are nice to have: a run does not fail for them.
+    fn note_status(&self, planned: &Planned, observed: &Observed) {
+        let Ok(claims) = self.claims() else { return };
+        let (plan, report) = limekiln_planner::plan(
+            &planned.desired,
+            observed,
+            &self.capabilities(),
+            &planned.policy,
+        );
+        let compared = (!planned.desired.sources.is_empty()).then_some((&plan, &report));
+        let ids = claims.by_id.keys().filter(|id| exists(observed, id));
+        let current =
+            ids.map(|id| (id.clone(), conditions(id, observed, compared, claims.by_id.get(id))));
+        if let Err(error) = StatusStore::new(&self.home).note(current) {
+            warn!("cannot write the status file: {error}");
+        }
+    }
+
+    /// Phase and conditions of an object, with times where they are known.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn status(
+        &self,
+        id: &ObjectId,
+        observed: &Observed,
+        planned: Option<&Planned>,
+    ) -> Result<Status, ReconcileError> {
+        let claim = self.ledger.get(id)?;
+        let compared = planned.map(|planned| (&planned.plan, &planned.report));
+        let mut status = status(id, observed, compared, claim.as_ref());
+        StatusStore::new(&self.home).date(id, &mut status.conditions);
+        Ok(status)
+    }
+
+    /// Runs the plan, looks again, and goes on with what has become possible, until nothing is
+    /// left to do. Later passes destroy nothing: that would need consent of its own.
+    ///
+    /// # Errors
+    /// As [`Self::execute`], for the first pass; if the home can no longer be read later.
+    pub async fn settle(&self, planned: Planned, run: &Run) -> Result<Settled, ReconcileError> {
+        let _lock = self.home.lock()?;
+        let mut passes: Vec<Pass> = Vec::new();
+        let mut rest = planned;
+        loop {
+            let outcome = self.execute_locked(&rest, run).await?;
+            let Planned { plan, desired, policy, .. } = rest;
+            passes.push(Pass { plan, result: outcome.result });
+            rest = self.plan(desired, policy).await?;
+            if let Some(end) = end(&passes, &rest, run) {
+                return Ok(Settled { passes, rest, end });
+            }
+        }
+    }
+}
+
+/// Why to stop after these passes, if so.
+fn end(passes: &[Pass], rest: &Planned, run: &Run) -> Option<End> {
+    let last = &passes.last()?.result;
+    if last.was_cancelled() || run.cancel.is_cancelled() {
+        Some(End::Cancelled)
+    } else if !last.is_done() && !last.look_again {
+        Some(End::Failed)
+    } else if rest.plan.is_empty() {
+        Some(if last.is_done() { End::Settled } else { End::Failed })
+    } else if passes.iter().filter(|pass| pass.plan.steps == rest.plan.steps).count() >= SAME
+        || passes.len() >= PASSES
+    {
+        Some(if last.is_done() { End::Stalled } else { End::Failed })
+    } else if rest.plan.destructive().next().is_some() {
+        Some(End::NeedsConsent)
+    } else {
+        None
+    }
+}
+
+/// Whose the objects will be that have steps.
+fn owners_after(planned: &Planned) -> BTreeMap<ObjectId, Owner> {
+    let ids = planned.plan.steps.iter().map(|step| step.action.object());
+    ids.filter_map(|id| owner_in(&planned.desired, &id).map(|owner| (id, owner))).collect()
+}
