@@ -1,5 +1,6 @@
 //! Host agents as processes of their own, which can be killed: this test program again.
 
+use std::fs::OpenOptions;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -31,11 +32,14 @@ impl Agent {
 
     fn spawn(instance: &Instance, how: &str) -> Self {
         let since = Timestamp::now();
+        let log = instance.dir().join("ha.stderr.log");
+        let log = OpenOptions::new().create(true).append(true).open(log).unwrap();
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["agent::process", "--exact", "--ignored", "--nocapture"])
             .env("LIMEKILN_TEST_AGENT", instance.dir())
             .env("LIMEKILN_TEST_AGENT_HOW", how)
             .stdout(Stdio::null())
+            .stderr(log)
             .process_group(0)
             .spawn()
             .unwrap();
