@@ -1,1 +1,22 @@
-//! Placeholder.
+//! The engine that needs no Lima: images, disks, instance directories, and one host agent per
+//! running instance.
+//!
+//! It keeps Lima's on-disk layout, so what it makes are ordinary Lima instances. What belongs to
+//! us alone lies below `$LIMA_HOME/_limekiln/`.
+
+mod config;
+mod disks;
+mod engine;
+mod error;
+pub mod images;
+mod instance;
+mod observe;
+mod paths;
+mod run;
+mod tool;
+mod trash;
+mod unsupported;
+
+pub use config::NativeConfig;
+pub use engine::NativeEngine;
+pub use limekiln_hostagent::spec::host_facts;

@@ -1,0 +1,159 @@
+//! The engine.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use limekiln_api::HostFacts;
+use limekiln_engine::{ActionContext, Engine, EngineError};
+use limekiln_model::{Action, Capabilities, Kind, Name, ObjectId, Observed};
+
+use crate::error::blocking;
+use crate::images::Images;
+use crate::observe::{agent_pid, driver_pid};
+use crate::paths::Paths;
+use crate::unsupported::UNSUPPORTED;
+use crate::{NativeConfig, disks, instance, observe, run, trash};
+
+/// Fields that are stored and have their effect without a restart, because they are only read
+/// when they are needed.
+const LIVE_FIELDS: [&str; 2] = ["template.message", "template.probes"];
+
+/// QEMU instances below one `$LIMA_HOME`.
+#[derive(Clone, Debug)]
+pub struct NativeEngine {
+    paths: Paths,
+    facts: Arc<HostFacts>,
+    images: Images,
+    config: NativeConfig,
+}
+
+impl NativeEngine {
+    /// An engine; nothing is read or written yet.
+    pub fn new(config: NativeConfig) -> Self {
+        Self {
+            paths: Paths::new(&config.facts.lima_home),
+            facts: Arc::new(config.facts.clone()),
+            images: Images::new(&config.cache_dir, &config.facts.home),
+            config,
+        }
+    }
+
+    async fn in_files<F>(&self, work: F) -> Result<(), EngineError>
+    where
+        F: FnOnce(&Paths) -> Result<(), EngineError> + Send + 'static,
+    {
+        let paths = self.paths.clone();
+        blocking(move || work(&paths)).await
+    }
+
+    /// The instance's files may be touched only while none of its processes lives.
+    fn must_be_stopped(&self, object: &ObjectId) -> Result<(), EngineError> {
+        let dir = self.paths.instance(&object.name);
+        let lives = object.kind == Kind::Instance
+            && (agent_pid(&dir).is_some() || driver_pid(&dir).is_some());
+        if lives { Err(EngineError::precondition(format!("{object} runs"))) } else { Ok(()) }
+    }
+
+    /// A disk may be touched only while no running instance has it.
+    fn must_be_free(&self, disk: &Name) -> Result<(), EngineError> {
+        let Ok(holder) = std::fs::read_link(self.paths.disk(disk).join("in_use_by")) else {
+            return Ok(());
+        };
+        if agent_pid(&holder).is_some() || driver_pid(&holder).is_some() {
+            return Err(EngineError::precondition(format!(
+                "disk/{disk} is used by {}",
+                holder.display()
+            )));
+        }
+        Ok(())
+    }
+
+    fn must_be_idle(&self, object: &ObjectId) -> Result<(), EngineError> {
+        match object.kind {
+            Kind::Disk => self.must_be_free(&object.name),
+            _ => self.must_be_stopped(object),
+        }
+    }
+}
+
+#[async_trait]
+impl Engine for NativeEngine {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            engine: "native".to_owned(),
+            live_fields: LIVE_FIELDS.iter().map(|&field| field.to_owned()).collect(),
+            ..Capabilities::default()
+        }
+    }
+
+    fn unsupported_fields(&self) -> &'static [(&'static str, &'static str)] {
+        UNSUPPORTED
+    }
+
+    async fn observe(&self) -> Result<Observed, EngineError> {
+        observe::observe(&self.paths, &self.facts).await
+    }
+
+    async fn perform(&self, action: &Action, context: &ActionContext) -> Result<(), EngineError> {
+        if context.cancel.is_cancelled() {
+            return Err(EngineError::cancelled());
+        }
+        match action.clone() {
+            Action::FetchImage { filled, .. } => {
+                self.images.fetch(&filled, true, context).await.map(drop)
+            }
+            Action::CreateDisk { disk, spec } => {
+                self.in_files(move |paths| disks::create(paths, &disk, &spec)).await
+            }
+            Action::ResizeDisk { disk, to, .. } => {
+                self.must_be_free(&disk)?;
+                self.in_files(move |paths| disks::resize(paths, &disk, to)).await
+            }
+            Action::CreateInstance { instance, template, filled } => {
+                let fetched = self.images.fetch(&filled, false, context).await?;
+                instance::create(&self.paths, &instance, &template, &filled, &fetched, context)
+                    .await
+            }
+            Action::EditInstance { instance, template, filled, .. } => {
+                self.in_files(move |paths| instance::edit(paths, &instance, &template, &filled))
+                    .await
+            }
+            Action::ResizeInstanceDisk { instance, to, .. } => {
+                self.must_be_stopped(&ObjectId::instance(&instance))?;
+                self.in_files(move |paths| instance::resize(paths, &instance, to)).await
+            }
+            Action::StartDriver { instance } => {
+                run::start(&self.paths, &self.config.agent_exe, &instance, context).await
+            }
+            Action::AwaitReady { instance } => {
+                run::await_ready(&self.paths, &instance, context).await
+            }
+            Action::StopInstance { instance, mode } => {
+                run::stop(&self.paths, &instance, mode, context).await
+            }
+            Action::Park { object } => {
+                self.must_be_idle(&object)?;
+                self.in_files(move |paths| trash::park(paths, &object)).await
+            }
+            Action::Restore { object, key } => {
+                self.in_files(move |paths| trash::restore(paths, &object, &key)).await
+            }
+            Action::Purge { object, key } => {
+                if key.is_none() {
+                    self.must_be_idle(&object)?;
+                }
+                self.in_files(move |paths| trash::purge(paths, &object, key.as_deref())).await
+            }
+            // The ledger is the caller's; nothing of the object changes.
+            Action::Release { .. } => Ok(()),
+            Action::DefineNetwork { .. }
+            | Action::StartNetwork { .. }
+            | Action::StopNetwork { .. }
+            | Action::Mount { .. }
+            | Action::Forward { .. } => Err(EngineError::permanent(format!(
+                "cannot {}: this engine does not do that yet",
+                action.verb()
+            ))),
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! All that an instance is made from.
+
+use std::path::{Path, PathBuf};
+
+use limekiln_api::Lima;
+use limekiln_api::lima::Image;
+use limekiln_engine::{ActionContext, EngineError};
+
+use super::ImageError;
+use super::digest::Digest;
+use super::download;
+use super::location::Location;
+
+/// The files of one image, as they were downloaded: still packed.
+#[derive(Clone, Debug)]
+pub struct Fetched {
+    /// Where the disk image was found, as the template writes it.
+    pub location: String,
+    /// The disk image.
+    pub disk: PathBuf,
+    /// The kernel and its command line.
+    pub kernel: Option<(PathBuf, String)>,
+    /// The RAM disk.
+    pub initrd: Option<PathBuf>,
+}
+
+/// Finds and fetches images.
+#[derive(Clone, Debug)]
+pub struct Images {
+    cache_dir: PathBuf,
+    home: PathBuf,
+}
+
+impl Images {
+    /// Images cached below `cache_dir`; `~` in locations is `home`.
+    pub fn new(cache_dir: &Path, home: &Path) -> Self {
+        Self { cache_dir: cache_dir.to_owned(), home: home.to_owned() }
+    }
+
+    /// The first image of the template, in its order, that can be had and is what it should be.
+    ///
+    /// `ask_server` says whether bytes that are cached, and for which the template states no
+    /// digest, are compared with the server's.
+    ///
+    /// # Errors
+    /// If none can be had: the error of the only one, or one that lists all.
+    pub async fn fetch(
+        &self,
+        filled: &Lima,
+        ask_server: bool,
+        context: &ActionContext,
+    ) -> Result<Fetched, EngineError> {
+        let mut errors: Vec<EngineError> = Vec::new();
+        for image in filled.usable_images() {
+            match self.fetch_one(image, ask_server, context).await {
+                Ok(fetched) => return Ok(fetched),
+                Err(ImageError::Cancelled) => return Err(EngineError::cancelled()),
+                Err(error) => {
+                    context.message(format!("{}: {error}", image.location));
+                    errors.push(error.into());
+                }
+            }
+        }
+        Err(none_left(errors))
+    }
+
+    async fn fetch_one(
+        &self,
+        image: &Image,
+        ask_server: bool,
+        context: &ActionContext,
+    ) -> Result<Fetched, ImageError> {
+        let disk = self.file(&image.location, image.digest.as_deref(), ask_server, context).await?;
+        let kernel = match &image.kernel {
+            Some(kernel) => {
+                let path = self
+                    .file(&kernel.location, kernel.digest.as_deref(), ask_server, context)
+                    .await?;
+                Some((path, kernel.cmdline.clone().unwrap_or_default()))
+            }
+            None => None,
+        };
+        let initrd = match &image.initrd {
+            Some(initrd) => Some(
+                self.file(&initrd.location, initrd.digest.as_deref(), ask_server, context).await?,
+            ),
+            None => None,
+        };
+        Ok(Fetched { location: image.location.clone(), disk, kernel, initrd })
+    }
+
+    async fn file(
+        &self,
+        location: &str,
+        digest: Option<&str>,
+        ask_server: bool,
+        context: &ActionContext,
+    ) -> Result<PathBuf, ImageError> {
+        let digest = digest.map(Digest::parse).transpose()?;
+        match Location::parse(location, &self.home)? {
+            Location::Url(url) => {
+                download::cached(self.cache_dir.clone(), &url, digest.as_ref(), ask_server, context)
+                    .await
+            }
+            Location::File(path) => {
+                std::fs::File::open(&path)
+                    .map_err(|source| ImageError::Local { path: path.clone(), source })?;
+                if let Some(digest) = &digest {
+                    download::verify(path.clone(), digest, location, context).await?;
+                }
+                Ok(path)
+            }
+        }
+    }
+}
+
+/// One error for all images: as bad as the one that is most likely to pass.
+fn none_left(mut errors: Vec<EngineError>) -> EngineError {
+    match errors.len() {
+        0 => EngineError::permanent("the template has no image for this architecture"),
+        1 => errors.remove(0),
+        _ => {
+            let transient =
+                errors.iter().find(|error| error.class == limekiln_engine::ErrorClass::Transient);
+            let class = transient.unwrap_or(&errors[0]).class;
+            let all: Vec<_> = errors.iter().map(EngineError::chain).collect();
+            let error = EngineError::new(
+                class,
+                format!("none of the {} images can be had: {}", all.len(), all.join("; ")),
+            );
+            error.hint("check the network, or put an image at one of these places")
+        }
+    }
+}

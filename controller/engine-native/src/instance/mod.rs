@@ -1,0 +1,7 @@
+//! Instance directories, with Lima's file names and formats.
+
+mod create;
+mod edit;
+
+pub(crate) use create::create;
+pub(crate) use edit::{disk_bytes, edit, resize};

@@ -1,0 +1,10 @@
+//! Running instances: start, wait, stop.
+
+mod log;
+mod ready;
+mod start;
+mod stop;
+
+pub(crate) use ready::await_ready;
+pub(crate) use start::start;
+pub(crate) use stop::stop;

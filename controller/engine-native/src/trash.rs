@@ -1,0 +1,178 @@
+//! Deleted objects: parked, brought back, removed.
+//!
+//! Every step is a rename, so an object is always whole in one place: where it lived, in the
+//! trash, or among what is being removed. What a crash leaves among the latter goes with the
+//! next deletion.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use limekiln_engine::EngineError;
+use limekiln_hostagent::atomic;
+use limekiln_model::{ObjectId, Parked};
+use serde::{Deserialize, Serialize};
+
+use crate::disks::{publish, remove_dir};
+use crate::error::{file, write};
+use crate::paths::Paths;
+
+/// What is known of a parked object, in `meta.json` beside its `data`.
+#[derive(Serialize, Deserialize)]
+struct Meta {
+    object: ObjectId,
+    since: i64,
+}
+
+/// Moves the object aside.
+pub(crate) fn park(paths: &Paths, object: &ObjectId) -> Result<(), EngineError> {
+    let place = place(paths, object)?;
+    if !place.exists() {
+        // An earlier try got through.
+        let parked = parked(paths).iter().any(|parked| parked.id == *object);
+        return if parked { Ok(()) } else { Err(absent(object)) };
+    }
+    let since = Timestamp::now();
+    let key = format!("{}-{}-{}", object.kind, object.name, since.as_millisecond());
+    let dir = paths.trash().join(key);
+    fs::create_dir_all(&dir).map_err(file("make", &dir))?;
+    let meta = Meta { object: object.clone(), since: since.as_second() };
+    let json = serde_json::to_vec(&meta)
+        .map_err(|error| EngineError::permanent("cannot park").because(error))?;
+    atomic::write(&dir.join("meta.json"), &json, 0o644).map_err(write)?;
+    publish(&place, &dir.join("data"))
+}
+
+/// Brings a parked object back.
+pub(crate) fn restore(paths: &Paths, object: &ObjectId, key: &str) -> Result<(), EngineError> {
+    let place = place(paths, object)?;
+    let dir = entry(paths, key)?;
+    let data = dir.join("data");
+    match (place.exists(), data.exists()) {
+        (true, false) => return remove_dir(&dir),
+        (true, true) => {
+            return Err(EngineError::precondition(format!("{object} exists; its name is not free")));
+        }
+        (false, false) => {
+            return Err(EngineError::precondition(format!("nothing is parked as {key}")));
+        }
+        (false, true) => {}
+    }
+    if let Some(parent) = place.parent() {
+        fs::create_dir_all(parent).map_err(file("make", parent))?;
+    }
+    publish(&data, &place)?;
+    remove_dir(&dir)
+}
+
+/// Removes for good: a parked object, or the object itself.
+pub(crate) fn purge(
+    paths: &Paths,
+    object: &ObjectId,
+    key: Option<&str>,
+) -> Result<(), EngineError> {
+    let from = match key {
+        Some(key) => entry(paths, key)?,
+        None => place(paths, object)?,
+    };
+    let bin = paths.purge();
+    fs::create_dir_all(&bin).map_err(file("make", &bin))?;
+    if from.exists() {
+        let name = format!("{}-{}-{}", object.kind, object.name, Timestamp::now().as_nanosecond());
+        publish(&from, &bin.join(name))?;
+    }
+    remove_dir(&bin)
+}
+
+/// What can be brought back, oldest first. Half-made entries are not.
+pub(crate) fn parked(paths: &Paths) -> Vec<Parked> {
+    let entries = fs::read_dir(paths.trash()).into_iter().flatten().flatten();
+    let mut parked: Vec<Parked> = entries.filter_map(|entry| read(&entry.path())).collect();
+    parked.sort_by(|one, other| (one.since, &one.key).cmp(&(other.since, &other.key)));
+    parked
+}
+
+fn read(dir: &Path) -> Option<Parked> {
+    if !dir.join("data").exists() {
+        return None;
+    }
+    let meta: Meta = serde_json::from_slice(&fs::read(dir.join("meta.json")).ok()?).ok()?;
+    Some(Parked { id: meta.object, key: dir.file_name()?.to_str()?.to_owned(), since: meta.since })
+}
+
+fn place(paths: &Paths, object: &ObjectId) -> Result<PathBuf, EngineError> {
+    paths
+        .object(object)
+        .ok_or_else(|| EngineError::permanent("networks are not run by this engine yet"))
+}
+
+/// Keys come from saved plans, which are files: none may lead out of the trash.
+fn entry(paths: &Paths, key: &str) -> Result<PathBuf, EngineError> {
+    let plain = !key.is_empty() && !key.starts_with('.') && !key.contains(['/', '\0']);
+    if plain {
+        Ok(paths.trash().join(key))
+    } else {
+        Err(EngineError::precondition(format!("{key:?} is no parked object")))
+    }
+}
+
+fn absent(object: &ObjectId) -> EngineError {
+    EngineError::precondition(format!("{object} does not exist"))
+}
+
+#[cfg(test)]
+mod tests {
+    use limekiln_model::Name;
+
+    use super::*;
+
+    fn home() -> (tempfile::TempDir, Paths, ObjectId) {
+        let dir = tempfile::tempdir().expect("a directory");
+        let paths = Paths::new(dir.path());
+        let id = ObjectId::instance(&Name::new("vm").expect("a name"));
+        fs::create_dir(dir.path().join("vm")).expect("writable");
+        fs::write(dir.path().join("vm/lima.yaml"), "cpus: 1\n").expect("writable");
+        (dir, paths, id)
+    }
+
+    #[test]
+    fn what_is_parked_comes_back_whole() {
+        let (dir, paths, id) = home();
+        park(&paths, &id).expect("parked");
+        park(&paths, &id).expect("twice is once");
+        assert!(!dir.path().join("vm").exists());
+        let [parked] = parked(&paths).try_into().expect("one");
+        let Parked { key, .. } = parked;
+        restore(&paths, &id, &key).expect("restored");
+        restore(&paths, &id, &key).expect("twice is once");
+        assert_eq!(
+            fs::read_to_string(dir.path().join("vm/lima.yaml")).expect("readable"),
+            "cpus: 1\n"
+        );
+    }
+
+    #[test]
+    fn purging_finishes_what_a_crash_left() {
+        let (dir, paths, id) = home();
+        fs::create_dir_all(paths.purge().join("half/removed")).expect("writable");
+        purge(&paths, &id, None).expect("purged");
+        purge(&paths, &id, None).expect("twice is once");
+        assert!(!dir.path().join("vm").exists() && !paths.purge().exists());
+    }
+
+    #[test]
+    fn keys_do_not_lead_out_of_the_trash() {
+        let (dir, paths, id) = home();
+        for key in ["../../vm", "..", "", "a/b"] {
+            purge(&paths, &id, Some(key)).expect_err(key);
+        }
+        assert!(dir.path().join("vm").exists());
+    }
+
+    #[test]
+    fn a_half_made_entry_is_not_listed() {
+        let (_dir, paths, _) = home();
+        fs::create_dir_all(paths.trash().join("instance-vm-1")).expect("writable");
+        assert_eq!(parked(&paths), []);
+    }
+}

@@ -1,0 +1,38 @@
+//! What this engine cannot honour yet.
+
+/// Fields and reasons, in the form of [`limekiln_api::unsupported`].
+pub(crate) const UNSUPPORTED: &[(&str, &str)] = &[
+    ("vmType!=qemu", "this engine runs QEMU only"),
+    ("os!=Linux", "this engine runs Linux guests only"),
+    ("mounts", "host directories cannot be mounted yet"),
+    ("mountInotify", "there are no mounts yet"),
+    (
+        "portForwards",
+        "ports cannot be forwarded yet; `ssh -L` with the instance's ssh.config works",
+    ),
+    ("networks", "networks between instances do not exist yet"),
+    ("containerd.system", "containerd is not installed for you; a provisioning script can"),
+    ("containerd.user", "containerd is not installed for you; a provisioning script can"),
+    ("containerd.archives", "containerd is not installed for you"),
+    ("copyToHost", "files are not copied by themselves; use `limekiln copy`"),
+    ("audio.device", "guests have no sound"),
+    ("video.display!=none", "guests have no display"),
+    ("video.vnc.display", "guests have no display"),
+    ("tpm", "guests have no TPM"),
+    (
+        "nestedVirtualization",
+        "it depends on the host's accelerator, which is chosen at every start",
+    ),
+    ("firmware.images", "only installed firmware is used"),
+    ("rosetta", "it belongs to macOS's own virtualization"),
+    ("vmOpts.vz", "this engine runs QEMU only"),
+    ("vmOpts.qemu.minimumVersion", "QEMU's version is not checked"),
+    ("cpuType", "use `vmOpts.qemu.cpuType`"),
+    ("ssh.overVsock", "SSH goes over the network"),
+    ("hostResolver.hosts", "names are not resolved on the host"),
+    ("hostResolver.ipv6", "names are not resolved on the host"),
+    ("provision.mode=yq|ansible", "use `system`, `user` or `data`"),
+    ("provision.file", "scripts in files are not read yet; use `script`"),
+    ("probes.file", "scripts in files are not read yet; use `script`"),
+    ("osOpts", "it belongs to Windows guests"),
+];
