@@ -129,21 +129,26 @@ fn unguarded(
 }
 
 /// What exists and runs as the plan goes along, in the plan's own order.
+#[derive(Default)]
 struct States {
     exists: BTreeSet<ObjectId>,
     running: BTreeSet<ObjectId>,
     half: BTreeSet<ObjectId>,
+    /// Not made whole: may be made or taken away, and nothing else.
+    begun: BTreeSet<ObjectId>,
 }
 
 impl States {
     fn of(observed: &Observed) -> Self {
         use limekiln_model::{InstancePhase, NetworkPhase};
-        let mut states =
-            Self { exists: BTreeSet::new(), running: BTreeSet::new(), half: BTreeSet::new() };
+        let mut states = Self::default();
         for (name, instance) in &observed.instances {
             let id = ObjectId::instance(name);
             match instance.phase {
-                InstancePhase::Creating => continue,
+                InstancePhase::Creating => {
+                    states.begun.insert(id);
+                    continue;
+                }
                 InstancePhase::Broken { .. } => drop(states.half.insert(id.clone())),
                 _ if instance.phase.is_running() => drop(states.running.insert(id.clone())),
                 _ => {}
@@ -206,11 +211,12 @@ impl States {
                 needs(exists, "it does not exist")
             }
             Action::Park { .. } => {
+                let begun = self.begun.remove(&id);
                 self.exists.remove(&id);
-                needs(exists, "it does not exist")
+                needs(exists || begun, "it does not exist")
             }
             Action::Purge { key, .. } => {
-                let needed = exists || key.is_some();
+                let needed = exists || key.is_some() || self.begun.contains(&id);
                 if key.is_none() {
                     self.exists.remove(&id);
                 }

@@ -7,12 +7,18 @@ use crate::cost::cost_on;
 use crate::diff;
 use crate::draft::Draft;
 use crate::held::Held;
-use crate::networks::Moved;
+use crate::networks::{Blocked, Moved, hint};
 use crate::scene::Scene;
 use crate::uses;
 
 /// Creates and grows disks. Adds the instances that growing moves.
-pub(crate) fn plan(scene: &Scene<'_>, held: &Held, mut moved: Moved, draft: &mut Draft) -> Moved {
+pub(crate) fn plan(
+    scene: &Scene<'_>,
+    held: &Held,
+    blocked: &Blocked,
+    mut moved: Moved,
+    draft: &mut Draft,
+) -> Moved {
     for (name, wanted) in &scene.desired.disks {
         let id = ObjectId::disk(name);
         if held.holds(&id) {
@@ -25,7 +31,9 @@ pub(crate) fn plan(scene: &Scene<'_>, held: &Held, mut moved: Moved, draft: &mut
                     None,
                 );
             }
-            Some(observed) => change(scene, name, &wanted.spec, observed, &mut moved, draft),
+            Some(observed) => {
+                change(scene, name, &wanted.spec, observed, blocked, &mut moved, draft);
+            }
         }
     }
     moved
@@ -36,6 +44,7 @@ fn change(
     name: &Name,
     spec: &DiskSpec,
     observed: &ObservedDisk,
+    blocked: &Blocked,
     moved: &mut Moved,
     draft: &mut Draft,
 ) {
@@ -49,12 +58,15 @@ fn change(
     let Some(cost) = possible.iter().map(|change| change.cost).max() else { return };
     let users: Vec<_> = running_users(scene, name).collect();
     if cost == Cost::Restart {
-        if let Some(user) = users.iter().find(|user| !crate::instances::may_restart(scene, user)) {
-            let hint = format!("{user} would be restarted: allow it with --max-disruption restart");
-            draft.report.add(id, WaitReason::RestartRequired { changes: possible }, Some(hint));
+        let fixed = users.iter().find(|user| !crate::instances::may_restart(scene, user));
+        if let Some(user) = fixed.or(blocked.get(&id)) {
+            let reason = WaitReason::RestartRequired { changes: possible };
+            draft.report.add(id, reason, Some(hint(user)));
             return;
         }
-        moved.extend(users.iter().map(|user| (user.clone(), format!("disk {name} grows"))));
+        for user in &users {
+            moved.entry(user.clone()).or_default().push(id.clone());
+        }
     }
     draft.changes.insert(id, possible);
     let resize = Action::ResizeDisk {
@@ -104,12 +116,8 @@ fn changes(scene: &Scene<'_>, spec: &DiskSpec, observed: &ObservedDisk) -> Vec<C
 /// Running instances that have the disk attached.
 fn running_users<'a>(scene: &Scene<'a>, disk: &'a Name) -> impl Iterator<Item = Name> + 'a {
     let in_use = scene.observed.disks.get(disk).and_then(|disk| disk.in_use_by.as_ref());
-    let running =
-        scene.observed.instances.iter().filter(|(_, instance)| instance.phase.is_running());
-    let users = running.filter(move |(name, instance)| {
-        let config = instance.booted.as_ref().or(instance.config.as_ref());
-        in_use == Some(*name)
-            || config.is_some_and(|config| uses::disks(config).any(|used| used == *disk))
+    let users = scene.alive().filter(move |(name, config)| {
+        in_use == Some(*name) || uses::disks(config).any(|used| used == *disk)
     });
     users.map(|(name, _)| name.clone())
 }

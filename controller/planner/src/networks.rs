@@ -10,11 +10,14 @@ use crate::held::Held;
 use crate::scene::Scene;
 use crate::uses;
 
-/// Instances that have to be stopped and started because something under them changes, and why.
-pub(crate) type Moved = BTreeMap<Name, String>;
+/// Instances that have to be stopped and started because these change under them.
+pub(crate) type Moved = BTreeMap<Name, Vec<ObjectId>>;
+
+/// Networks and disks that cannot change, for an instance that uses them would not come back.
+pub(crate) type Blocked = BTreeMap<ObjectId, Name>;
 
 /// Defines and redefines networks. Returns the instances that a redefinition moves.
-pub(crate) fn plan(scene: &Scene<'_>, held: &Held, draft: &mut Draft) -> Moved {
+pub(crate) fn plan(scene: &Scene<'_>, held: &Held, blocked: &Blocked, draft: &mut Draft) -> Moved {
     let mut moved = Moved::new();
     for (name, wanted) in &scene.desired.networks {
         let id = ObjectId::network(name);
@@ -35,15 +38,9 @@ pub(crate) fn plan(scene: &Scene<'_>, held: &Held, draft: &mut Draft) -> Moved {
             Some(observed) => {
                 let changes =
                     diff::values("network", &observed.spec, &wanted.spec, scene.capabilities);
-                if let Err(blocked) = movable(scene, name, &mut moved) {
+                if let Err(user) = movable(scene, name, blocked, &mut moved) {
                     let reason = WaitReason::RestartRequired { changes };
-                    draft.report.add(
-                        id,
-                        reason,
-                        Some(format!(
-                            "{blocked} would be restarted: allow it with --max-disruption restart"
-                        )),
-                    );
+                    draft.report.add(id, reason, Some(hint(&user)));
                     continue;
                 }
                 draft.changes.insert(id, changes);
@@ -57,23 +54,34 @@ pub(crate) fn plan(scene: &Scene<'_>, held: &Held, draft: &mut Draft) -> Moved {
     moved
 }
 
+/// What can be done about a user that stands in the way.
+pub(crate) fn hint(user: &Name) -> String {
+    format!("{user} would be restarted: allow it with --max-disruption restart, or stop {user}")
+}
+
 /// Notes the running users, or names one that may not be restarted.
-fn movable(scene: &Scene<'_>, network: &Name, moved: &mut Moved) -> Result<(), Name> {
+fn movable(
+    scene: &Scene<'_>,
+    network: &Name,
+    blocked: &Blocked,
+    moved: &mut Moved,
+) -> Result<(), Name> {
+    let id = ObjectId::network(network);
     let users: Vec<_> = running_users(scene, network).collect();
-    if let Some(blocked) = users.iter().find(|user| !crate::instances::may_restart(scene, user)) {
-        return Err((*blocked).clone());
+    let fixed = users.iter().find(|user| !crate::instances::may_restart(scene, user));
+    if let Some(fixed) = fixed.or(blocked.get(&id)) {
+        return Err(fixed.clone());
     }
-    moved.extend(users.into_iter().map(|user| (user, format!("network {network} changes"))));
+    for user in users {
+        moved.entry(user).or_default().push(id.clone());
+    }
     Ok(())
 }
 
 fn running_users<'a>(scene: &Scene<'a>, network: &'a Name) -> impl Iterator<Item = Name> + 'a {
-    let instances =
-        scene.observed.instances.iter().filter(|(_, instance)| instance.phase.is_running());
-    let users = instances.filter(move |(_, instance)| {
-        let config = instance.booted.as_ref().or(instance.config.as_ref());
-        config.is_some_and(|config| uses::networks(config).any(|used| used == *network))
-    });
+    let users = scene
+        .alive()
+        .filter(move |(_, config)| uses::networks(config).any(|used| used == *network));
     users.map(|(name, _)| name.clone())
 }
 
@@ -112,19 +120,16 @@ pub(crate) fn daemons(scene: &Scene<'_>, held: &Held, draft: &mut Draft) {
 
 /// Networks of the instances that run when the plan is done.
 fn needed(scene: &Scene<'_>, draft: &Draft) -> BTreeSet<Name> {
-    let names: BTreeSet<_> =
-        scene.desired.instances.keys().chain(scene.observed.instances.keys()).collect();
-    let run = names.into_iter().filter(|name| {
-        let id = ObjectId::instance(name);
-        let last = |like: fn(&Action) -> bool| draft.find(&id, like).is_some();
-        let starts = last(|action| matches!(action, Action::StartDriver { .. }));
-        let stops = last(|action| matches!(action, Action::StopInstance { .. }));
-        starts || (scene.runs(name) && !stops)
+    let stops = |name: &Name| {
+        let stop = |action: &Action| matches!(action, Action::StopInstance { .. });
+        draft.find(&ObjectId::instance(name), stop).is_some()
+    };
+    let go_on = scene.alive().filter(|(name, _)| !stops(name)).map(|(_, config)| config);
+    let starts = draft.all(|action| matches!(action, Action::StartDriver { .. }));
+    let start = starts.into_iter().filter_map(|node| {
+        let name = draft.action(node).object().name;
+        let wanted = scene.desired.instances.get(&name).map(|wanted| &wanted.spec.filled);
+        wanted.or_else(|| scene.observed.instances.get(&name)?.config.as_ref())
     });
-    run.filter_map(|name| {
-        let wanted = scene.desired.instances.get(name).map(|wanted| &wanted.spec.filled);
-        wanted.or_else(|| scene.observed.instances.get(name)?.config.as_ref())
-    })
-    .flat_map(uses::networks)
-    .collect()
+    go_on.chain(start).flat_map(uses::networks).collect()
 }

@@ -1,8 +1,11 @@
 //! The whole of planning.
 
-use limekiln_model::{Capabilities, Desired, Observed, Plan, Policy, Report};
+use limekiln_model::{
+    Action, Capabilities, Desired, Name, ObjectId, Observed, Plan, Policy, Report,
+};
 
 use crate::draft::Draft;
+use crate::networks::Blocked;
 use crate::scene::Scene;
 use crate::{conflicts, depends, disks, instances, networks, order, prune};
 
@@ -17,15 +20,37 @@ pub fn plan(
     policy: &Policy,
 ) -> (Plan, Report) {
     let scene = Scene { desired, observed, capabilities, policy };
+    let mut blocked = Blocked::new();
+    loop {
+        match attempt(&scene, &blocked) {
+            Ok(draft) => return draft.finish(observed, &desired.revision),
+            // At least one more network or disk each time, so this ends.
+            Err(more) => blocked.extend(more),
+        }
+    }
+}
+
+/// One round through the stages; fails with what turns out not to be changeable.
+fn attempt(scene: &Scene<'_>, blocked: &Blocked) -> Result<Draft, Blocked> {
     let mut draft = Draft::default();
-    let mut held = conflicts::names(&scene, &mut draft);
-    let order = depends::order(&scene, &mut held, &mut draft);
-    let moved = networks::plan(&scene, &held, &mut draft);
-    let moved = disks::plan(&scene, &held, moved, &mut draft);
-    conflicts::resources(&scene, &mut held, &mut draft);
-    instances::plan(&scene, &order, &mut held, &moved, &mut draft);
-    networks::daemons(&scene, &held, &mut draft);
-    prune::plan(&scene, &mut draft);
-    order::connect(&scene, &mut draft);
-    draft.finish(observed, &desired.revision)
+    let mut held = conflicts::names(scene, &mut draft);
+    let order = depends::order(scene, &mut held, &mut draft);
+    let moved = networks::plan(scene, &held, blocked, &mut draft);
+    let moved = disks::plan(scene, &held, blocked, moved, &mut draft);
+    conflicts::resources(scene, &mut held, &mut draft);
+    instances::plan(scene, &order, &mut held, &moved, &mut draft);
+    let stays = |name: &Name| {
+        let stop = |action: &Action| matches!(action, Action::StopInstance { .. });
+        draft.find(&ObjectId::instance(name), stop).is_none()
+    };
+    let more = moved.into_iter().filter(|(name, _)| stays(name));
+    let more: Blocked =
+        more.flat_map(|(name, ids)| ids.into_iter().map(move |id| (id, name.clone()))).collect();
+    if !more.is_empty() {
+        return Err(more);
+    }
+    networks::daemons(scene, &held, &mut draft);
+    prune::plan(scene, &mut draft);
+    order::connect(scene, &mut draft);
+    Ok(draft)
 }

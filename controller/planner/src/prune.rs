@@ -24,8 +24,10 @@ pub(crate) fn plan(scene: &Scene<'_>, draft: &mut Draft) {
         return;
     }
     // Instances come first, so that what they use is free.
+    let leaving = gone.iter().filter(|id| !retained(scene, id) && !is_protected(scene, id));
+    let leaving = leaving.cloned().collect();
     for id in &gone {
-        delete(scene, id, &gone, draft);
+        delete(scene, id, &leaving, draft);
     }
 }
 
@@ -71,19 +73,19 @@ fn permission(scene: &Scene<'_>, gone: usize) -> Result<(), (String, &'static st
     Ok(())
 }
 
-fn delete(scene: &Scene<'_>, id: &ObjectId, gone: &BTreeSet<ObjectId>, draft: &mut Draft) {
-    let retain = scene
-        .observed
-        .owners
-        .get(id)
-        .is_some_and(|owner| owner.deletion_policy == DeletionPolicy::Retain);
-    if retain {
+fn retained(scene: &Scene<'_>, id: &ObjectId) -> bool {
+    let owner = scene.observed.owners.get(id);
+    owner.is_some_and(|owner| owner.deletion_policy == DeletionPolicy::Retain)
+}
+
+fn delete(scene: &Scene<'_>, id: &ObjectId, leaving: &BTreeSet<ObjectId>, draft: &mut Draft) {
+    if retained(scene, id) {
         draft.push_because(
             Action::Release { object: id.clone() },
             None,
             Some("deletionPolicy: Retain".to_owned()),
         );
-    } else if let Some(user) = remaining_user(scene, id, gone) {
+    } else if let Some(user) = remaining_user(scene, id, leaving) {
         draft.report.add(
             id.clone(),
             WaitReason::Dependency { on: ObjectId::instance(&user) },
@@ -129,6 +131,12 @@ pub(crate) fn push_stop(scene: &Scene<'_>, id: &ObjectId, draft: &mut Draft) {
     }
 }
 
+/// The running instance that has the disk attached.
+fn holder<'a>(scene: &Scene<'a>, id: &ObjectId) -> Option<&'a Name> {
+    let disk = scene.observed.disks.get(&id.name).filter(|_| id.kind == Kind::Disk);
+    disk.and_then(|disk| disk.in_use_by.as_ref())
+}
+
 /// Lima's marker.
 pub(crate) fn is_protected(scene: &Scene<'_>, id: &ObjectId) -> bool {
     let instance = scene.observed.instances.get(&id.name).filter(|_| id.kind == Kind::Instance);
@@ -139,7 +147,7 @@ pub(crate) fn is_protected(scene: &Scene<'_>, id: &ObjectId) -> bool {
 pub(crate) fn remaining_user(
     scene: &Scene<'_>,
     id: &ObjectId,
-    gone: &BTreeSet<ObjectId>,
+    leaving: &BTreeSet<ObjectId>,
 ) -> Option<Name> {
     if id.kind == Kind::Instance {
         return None;
@@ -154,8 +162,9 @@ pub(crate) fn remaining_user(
     let existing = || {
         let mut instances = scene.observed.instances.iter();
         let user = instances.find(|(name, instance)| {
-            let stays = !gone.contains(&ObjectId::instance(name));
-            stays && instance.config.as_ref().is_some_and(uses_it)
+            let stays = !leaving.contains(&ObjectId::instance(name));
+            let configs = [instance.config.as_ref(), instance.booted.as_ref()];
+            stays && (configs.into_iter().flatten().any(uses_it) || holder(scene, id) == Some(name))
         });
         user.map(|(name, _)| name)
     };

@@ -1,6 +1,7 @@
 //! What all stages look at.
 
-use limekiln_model::{Capabilities, Desired, Name, ObjectId, Observed, Policy};
+use limekiln_api::Lima;
+use limekiln_model::{Capabilities, Desired, InstancePhase, Name, ObjectId, Observed, Policy};
 
 /// The inputs of planning.
 #[derive(Clone, Copy)]
@@ -11,7 +12,7 @@ pub(crate) struct Scene<'a> {
     pub(crate) policy: &'a Policy,
 }
 
-impl Scene<'_> {
+impl<'a> Scene<'a> {
     /// Whether the object exists, whoever made it.
     pub(crate) fn exists(&self, id: &ObjectId) -> bool {
         match id.kind {
@@ -24,6 +25,15 @@ impl Scene<'_> {
     /// Whether the object may be changed: it is ours, or is taken over, or does not exist yet.
     pub(crate) fn is_ours(&self, id: &ObjectId) -> bool {
         self.observed.owners.contains_key(id) || self.policy.adopt || !self.exists(id)
+    }
+
+    /// What each VM that may be alive was started with. Half of a broken one may live.
+    pub(crate) fn alive(&self) -> impl Iterator<Item = (&'a Name, &'a Lima)> + use<'a> {
+        self.observed.instances.iter().filter_map(|(name, instance)| {
+            let broken = matches!(instance.phase, InstancePhase::Broken { .. });
+            let config = instance.booted.as_ref().or(instance.config.as_ref())?;
+            (instance.phase.is_running() || broken).then_some((name, config))
+        })
     }
 
     /// Whether a driver process of the instance may exist.

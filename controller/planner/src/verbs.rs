@@ -44,8 +44,10 @@ pub fn plan_delete(
     with_scene(observed, capabilities, |scene| {
         let mut draft = Draft::default();
         let gone: BTreeSet<_> = ids.iter().cloned().collect();
+        let leaving = gone.iter().filter(|id| scene.is_ours(id) && !is_protected(scene, id));
+        let leaving = leaving.cloned().collect();
         for id in &gone {
-            delete(scene, id, &gone, purge, &mut draft);
+            delete(scene, id, &leaving, purge, &mut draft);
         }
         order::connect(scene, &mut draft);
         draft.finish(observed, "")
@@ -55,7 +57,7 @@ pub fn plan_delete(
 fn delete(
     scene: &Scene<'_>,
     id: &ObjectId,
-    gone: &BTreeSet<ObjectId>,
+    leaving: &BTreeSet<ObjectId>,
     purge: bool,
     draft: &mut Draft,
 ) {
@@ -77,7 +79,7 @@ fn delete(
                 Some("`limactl unprotect` it first".to_owned()),
             );
         }
-        if let Some(user) = remaining_user(scene, id, gone) {
+        if let Some(user) = remaining_user(scene, id, leaving) {
             let hint = format!("{user} uses it: delete that first, or both at once");
             return draft.report.add(
                 id.clone(),

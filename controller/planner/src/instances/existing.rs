@@ -22,6 +22,7 @@ pub(super) fn plan(
     name: &Name,
     wanted: &DesiredInstance,
     instance: &ObservedInstance,
+    complete: bool,
     held: &Held,
     moved: &Moved,
     starts: &mut Starts,
@@ -39,7 +40,8 @@ pub(super) fn plan(
             None,
         );
     }
-    let mut subject = Subject { scene, name, wanted, instance, config, held, starts, draft };
+    let mut subject =
+        Subject { scene, name, wanted, instance, config, complete, held, starts, draft };
     if !changes.recreate.is_empty() && subject.recreate(&changes.recreate) {
         return;
     }
@@ -84,6 +86,7 @@ struct Subject<'a, 'b> {
     wanted: &'a DesiredInstance,
     instance: &'a ObservedInstance,
     config: &'a Lima,
+    complete: bool,
     held: &'a Held,
     starts: &'b mut Starts,
     draft: &'b mut Draft,
@@ -132,6 +135,10 @@ impl Subject<'_, '_> {
             return false;
         }
         let starts = self.wants_to_run() && self.can_start();
+        // One that could not be made again, or would not run again, is not taken away.
+        if !self.complete || (self.running() && self.wants_to_run() && !starts) {
+            return true;
+        }
         self.draft.changes.insert(self.id(), changes.to_vec());
         if self.running() {
             self.stop(Some("it is made anew".to_owned()), Cost::Recreate);
@@ -149,7 +156,7 @@ impl Subject<'_, '_> {
         self.draft.push_because(stop, Some(cost), why);
     }
 
-    fn update(&mut self, changes: &Changes, moved: Option<&String>) {
+    fn update(&mut self, changes: &Changes, moved: Option<&Vec<ObjectId>>) {
         let allowed = allowed(self.scene, self.wanted);
         let withheld = changes.withheld(allowed);
         let template = withhold::keep(&self.wanted.spec.template, self.config, &withheld);
@@ -157,7 +164,8 @@ impl Subject<'_, '_> {
         let (stops, starts) = self.run_steps(changes, moved, allowed);
         let carried_out = changes.carried_out(stops && starts, &withheld);
         if stops {
-            self.stop(moved.cloned(), Cost::Restart);
+            let why = moved.and_then(|under| under.first()).map(|id| format!("{id} changes"));
+            self.stop(why, Cost::Restart);
         }
         if filled != *self.config {
             self.edit(&template, &filled, carried_out.clone(), stops);
@@ -177,7 +185,7 @@ impl Subject<'_, '_> {
     fn run_steps(
         &mut self,
         changes: &Changes,
-        moved: Option<&String>,
+        moved: Option<&Vec<ObjectId>>,
         allowed: Disruption,
     ) -> (bool, bool) {
         let wants_to_run = self.wants_to_run();

@@ -43,9 +43,17 @@ pub(crate) fn plan(
                     create(scene, name, wanted, held, &mut starts, draft);
                 }
             }
-            Some(instance) => {
-                existing::plan(scene, name, wanted, instance, held, moved, &mut starts, draft)
-            }
+            Some(instance) => existing::plan(
+                scene,
+                name,
+                wanted,
+                instance,
+                complete,
+                held,
+                moved,
+                &mut starts,
+                draft,
+            ),
         }
     }
 }
@@ -62,7 +70,9 @@ pub(crate) fn may_restart(scene: &Scene<'_>, name: &Name) -> bool {
     let id = ObjectId::instance(name);
     let touchable =
         scene.is_ours(&id) && !scene.desired.frozen.contains_key(&id) && !wanted.spec.spec.suspend;
-    touchable && allowed(scene, &wanted.spec) >= Disruption::Restart
+    let observed = scene.observed.instances.get(name).map(|instance| &instance.phase);
+    let broken = matches!(observed, Some(InstancePhase::Broken { .. }));
+    touchable && !broken && allowed(scene, &wanted.spec) >= Disruption::Restart
 }
 
 /// Whether disks and networks of the template exist or are wanted; reports those that do not.

@@ -1,5 +1,7 @@
 //! Whether an instance may be started, and the steps of starting it.
 
+use std::collections::BTreeMap;
+
 use limekiln_api::{ByteSize, Dependency, DependencyCondition, Lima};
 use limekiln_model::{Action, DesiredInstance, InstancePhase, Kind, Name, ObjectId, WaitReason};
 
@@ -12,6 +14,7 @@ use crate::uses;
 pub(super) struct Starts {
     total: u64,
     left: Option<u64>,
+    held_now: BTreeMap<String, Name>,
 }
 
 impl Starts {
@@ -26,6 +29,7 @@ impl Starts {
         Self {
             total: total.unwrap_or_default(),
             left: total.map(|total| total.saturating_sub(used)),
+            held_now: held_now(scene),
         }
     }
 
@@ -47,7 +51,21 @@ impl Starts {
                 draft.report.add(ObjectId::instance(name), reason, None);
             }
         }
+        for claim in claims(&wanted.filled).filter(|_| possible) {
+            if let Some(holder) = self.holder(&claim, name, draft) {
+                let reason = WaitReason::Conflict { with: ObjectId::instance(holder), over: claim };
+                draft.report.add(ObjectId::instance(name), reason, None);
+                return false;
+            }
+        }
         possible && self.enough_memory(name, uses::memory(&wanted.filled), freed, draft)
+    }
+
+    /// Another instance that has the thing now, and that is not known to stop.
+    fn holder(&self, claim: &str, name: &Name, draft: &Draft) -> Option<&Name> {
+        let holder = self.held_now.get(claim).filter(|holder| *holder != name)?;
+        let stop = |action: &Action| matches!(action, Action::StopInstance { .. });
+        draft.find(&ObjectId::instance(holder), stop).is_none().then_some(holder)
     }
 
     fn enough_memory(&mut self, name: &Name, needed: u64, freed: u64, draft: &mut Draft) -> bool {
@@ -81,6 +99,26 @@ impl Starts {
     ) {
         push_start(scene, name, filled, draft);
     }
+}
+
+/// What only one running instance can have, in words.
+fn claims(lima: &Lima) -> impl Iterator<Item = String> + '_ {
+    let port = uses::port(lima).map(|port| format!("host port {port}"));
+    uses::disks(lima).map(|disk| format!("disk {disk}")).chain(port)
+}
+
+/// Who has what, now.
+fn held_now(scene: &Scene<'_>) -> BTreeMap<String, Name> {
+    let mut held = BTreeMap::new();
+    for (name, config) in scene.alive() {
+        held.extend(claims(config).map(|claim| (claim, name.clone())));
+        let port = scene.observed.instances.get(name).and_then(|instance| instance.ssh_port);
+        held.extend(port.map(|port| (format!("host port {port}"), name.clone())));
+    }
+    for (disk, observed) in &scene.observed.disks {
+        held.extend(observed.in_use_by.clone().map(|user| (format!("disk {disk}"), user)));
+    }
+    held
 }
 
 /// Start, wait, then what needs a running guest.
