@@ -9,7 +9,8 @@ use std::process::{Command, Stdio};
 use crate::{HostAgentArgs, files::InstanceFiles};
 
 /// The command that starts `exe hostagent`, followed by [`HostAgentArgs::to_words`], in a process group of its own, with
-/// Lima's log files as output. They are emptied, unless a running VM is adopted.
+/// Lima's log files as output. They are replaced, unless a running VM is adopted; so the caller
+/// has made sure that no host agent writes to them.
 ///
 /// # Errors
 /// A log file can't be opened.

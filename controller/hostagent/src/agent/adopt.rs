@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::agent::Agent;
+use super::agent::{Agent, Known};
 use super::prepare;
 use crate::api::Phase;
 use crate::driver::Machine;
@@ -12,12 +12,12 @@ use crate::spec::resolve;
 use crate::state::State;
 use crate::{Error, HostAgentArgs};
 
-/// Finds the VM, checks that it answers, and becomes its host agent. The flag tells whether its
-/// guest was ready.
+/// Finds the VM, checks that it answers, and becomes its host agent. Also tells what is known
+/// of its guest.
 ///
 /// # Errors
 /// There is no such VM, or it does not answer; it is left as it is then.
-pub(super) async fn adopt(args: HostAgentArgs) -> Result<(Agent, Box<dyn Machine>, bool), Error> {
+pub(super) async fn adopt(args: HostAgentArgs) -> Result<(Agent, Box<dyn Machine>, Known), Error> {
     let files = InstanceFiles::new(&args.instance_dir);
     let state = State::read(&files.state()).map_err(|reason| Error::NothingToAdopt { reason })?;
     let gone = || Error::NothingToAdopt { reason: format!("pid {} is gone", state.driver_pid) };
@@ -41,5 +41,5 @@ pub(super) async fn adopt(args: HostAgentArgs) -> Result<(Agent, Box<dyn Machine
         }
     });
     tracing::info!("adopted the VM in process {}", state.driver_pid);
-    Ok((agent, machine, state.ready))
+    Ok((agent, machine, if state.ready { Known::Ready } else { Known::Nothing }))
 }

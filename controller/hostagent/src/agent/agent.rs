@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use crate::api::Shared;
 use crate::driver::{Driver, Machine};
@@ -22,6 +23,8 @@ pub(super) struct Agent {
     pub(super) session: Session,
     pub(super) shared: Arc<Shared>,
     pub(super) events: EventWriter,
+    /// When the guest counts as degraded if it is not ready.
+    pub(super) boot_deadline: Instant,
     /// Given back when the agent ends.
     pub(super) _locks: Vec<DiskLock>,
 }
@@ -66,6 +69,17 @@ impl Agent {
             let _ = std::fs::remove_file(path);
         }
     }
+}
+
+/// What is known of a guest that runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    /// Nothing.
+    Nothing,
+    /// Its SSH server answered.
+    Answers,
+    /// It was ready.
+    Ready,
 }
 
 /// A new id for a guest at each start, as Lima makes it.

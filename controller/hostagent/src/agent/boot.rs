@@ -1,6 +1,6 @@
 //! Starting the VM under the best accelerator that works.
 
-use super::agent::Agent;
+use super::agent::{Agent, Known};
 use crate::accel::{self, Accelerator, Outcome, Watchdog};
 use crate::api::StopRequest;
 use crate::driver::Machine;
@@ -25,7 +25,7 @@ impl Agent {
     ///
     /// # Errors
     /// The VM can't be started, or ended by itself.
-    pub(super) async fn start_vm(&mut self) -> Result<Option<Box<dyn Machine>>, Error> {
+    pub(super) async fn start_vm(&mut self) -> Result<Option<(Box<dyn Machine>, Known)>, Error> {
         let mut candidates = self.candidates().into_iter().peekable();
         let mut suspect: Option<(Accelerator, String)> = None;
         while let Some(accelerator) = candidates.next() {
@@ -34,11 +34,11 @@ impl Agent {
             }
             let is_last = candidates.peek().is_none();
             let reason = match self.try_accelerator(accelerator, is_last).await? {
-                Attempt::Runs { machine, answers } => {
-                    if let Some((broken, reason)) = suspect.filter(|_| answers) {
+                Attempt::Runs { machine, known } => {
+                    if let Some((broken, reason)) = suspect.filter(|_| known == Known::Answers) {
                         self.remember(broken, &reason);
                     }
-                    return Ok(Some(machine));
+                    return Ok(Some((machine, known)));
                 }
                 Attempt::Failed(reason) => reason,
             };
@@ -87,10 +87,10 @@ impl Agent {
         self.save_state(machine.as_ref(), false);
         self.emit(|_| ());
         match self.first_signs(machine.as_ref(), !is_last).await {
-            Signs::Answers => Ok(Attempt::Runs { machine, answers: true }),
-            Signs::Unknown => Ok(Attempt::Runs { machine, answers: false }),
+            Signs::Answers => Ok(Attempt::Runs { machine, known: Known::Answers }),
+            Signs::Unknown => Ok(Attempt::Runs { machine, known: Known::Nothing }),
             // Whoever waits for the machine next sees that it has ended, and why.
-            Signs::Ended if is_last => Ok(Attempt::Runs { machine, answers: false }),
+            Signs::Ended if is_last => Ok(Attempt::Runs { machine, known: Known::Nothing }),
             Signs::Ended => Ok(Attempt::Failed(
                 machine.clean_up().unwrap_or_else(|| "the guest switched itself off".to_owned()),
             )),
@@ -116,7 +116,7 @@ impl Agent {
             reason = watch => Signs::Stalled(reason),
             () = machine.process().exited() => Signs::Ended,
             () = self.shared.stop_requested(StopRequest::Graceful) => Signs::Unknown,
-            () = tokio::time::sleep(self.args.boot_timeout) => Signs::Unknown,
+            () = tokio::time::sleep_until(self.boot_deadline) => Signs::Unknown,
         }
     }
 
@@ -138,6 +138,6 @@ impl Agent {
 }
 
 enum Attempt {
-    Runs { machine: Box<dyn Machine>, answers: bool },
+    Runs { machine: Box<dyn Machine>, known: Known },
     Failed(String),
 }

@@ -1,6 +1,6 @@
 //! From a VM that runs to one that does not.
 
-use super::agent::Agent;
+use super::agent::{Agent, Known};
 use crate::Error;
 use crate::api::{Phase, StopRequest};
 use crate::driver::Machine;
@@ -20,9 +20,9 @@ impl Agent {
     pub(super) async fn live(
         &mut self,
         mut machine: Box<dyn Machine>,
-        ready: bool,
+        known: Known,
     ) -> Result<(), Error> {
-        let next = self.until_end(machine.as_ref(), ready).await;
+        let next = self.until_end(machine.as_ref(), known).await;
         self.shared.update(|status| {
             status.phase = Phase::Stopping;
             status.waiting_for = None;
@@ -37,10 +37,10 @@ impl Agent {
         }
     }
 
-    async fn until_end(&mut self, machine: &dyn Machine, ready: bool) -> Next {
-        if !ready {
+    async fn until_end(&mut self, machine: &dyn Machine, known: Known) -> Next {
+        if known != Known::Ready {
             let errors = tokio::select! {
-                errors = self.wait_until_ready() => errors,
+                errors = self.wait_until_ready(known) => errors,
                 () = machine.process().exited() => return Next::Ended,
                 () = self.shared.stop_requested(StopRequest::Graceful) => return Next::Stop,
             };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
+use tokio::time::Instant;
 
 use super::agent::{Agent, new_instance_id};
 use crate::api::{AgentStatus, Phase, Shared};
@@ -69,6 +70,7 @@ pub(super) fn assemble(
         shared: Arc::new(Shared::new(status)),
         events: EventWriter::open(&spec.files.events())?,
         driver: Box::new(Qemu),
+        boot_deadline: Instant::now() + args.boot_timeout,
         args,
         spec,
         guest,

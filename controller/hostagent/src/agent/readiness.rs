@@ -3,9 +3,9 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::{sleep, timeout_at};
 
-use super::agent::Agent;
+use super::agent::{Agent, Known};
 use crate::spec::ReadinessProbe;
 use crate::ssh;
 
@@ -14,8 +14,13 @@ const AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_
 
 impl Agent {
     /// Waits until the guest is ready. Returns what failed; time running out is a failure, too.
-    pub(super) async fn wait_until_ready(&self) -> Vec<String> {
+    pub(super) async fn wait_until_ready(&self, known: Known) -> Vec<String> {
         let all = async {
+            if known == Known::Nothing {
+                // A connection that begins before the guest's network is up would hang long.
+                self.shared.waits_for("the guest's SSH server");
+                ssh::wait_for_banner(self.spec.ssh_port).await;
+            }
             let mut errors = self.wait_for_boot_scripts().await;
             self.start_new_session().await;
             for probe in &self.guest.probes {
@@ -25,7 +30,7 @@ impl Agent {
             errors.sort();
             errors
         };
-        match timeout(self.args.boot_timeout, all).await {
+        match timeout_at(self.boot_deadline, all).await {
             Ok(errors) => errors,
             Err(_) => {
                 let waited = self.shared.status().waiting_for.unwrap_or_default();

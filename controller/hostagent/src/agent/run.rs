@@ -41,17 +41,17 @@ pub async fn run(args: HostAgentArgs) -> Result<(), Error> {
     let _pidfile = PidFile::take(&args.pidfile)?;
     raise_descriptor_limit();
     let (mut agent, adopted) = if args.adopt {
-        let (agent, machine, ready) = adopt(args).await?;
-        (agent, Some((machine, ready)))
+        let (agent, machine, known) = adopt(args).await?;
+        (agent, Some((machine, known)))
     } else {
         (prepare(args)?, None)
     };
     let _server = Server::start(&agent.args.socket, Arc::clone(&agent.shared))?;
     let signals = signals.forward(Arc::clone(&agent.shared));
     let result = match adopted {
-        Some((machine, ready)) => {
+        Some((machine, known)) => {
             agent.emit(|_| ());
-            agent.live(machine, ready).await
+            agent.live(machine, known).await
         }
         None => start_and_live(&mut agent).await,
     };
@@ -68,7 +68,7 @@ pub async fn run(args: HostAgentArgs) -> Result<(), Error> {
 
 async fn start_and_live(agent: &mut Agent) -> Result<(), Error> {
     match agent.start_vm().await? {
-        Some(machine) => agent.live(machine, false).await,
+        Some((machine, known)) => agent.live(machine, known).await,
         None => Ok(()),
     }
 }

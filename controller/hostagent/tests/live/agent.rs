@@ -23,28 +23,32 @@ pub struct Agent {
 
 impl Agent {
     pub fn start(instance: &Instance) -> Self {
-        Self::spawn(instance, "run")
+        Self::spawn(&instance.args())
     }
 
     pub fn adopt(instance: &Instance) -> Self {
-        Self::spawn(instance, "adopt")
+        let mut args = instance.args();
+        args.adopt = true;
+        Self::spawn(&args)
     }
 
-    fn spawn(instance: &Instance, how: &str) -> Self {
+    pub fn spawn(args: &HostAgentArgs) -> Self {
+        let dir = args.instance_dir.clone();
+        let words: Vec<String> =
+            args.to_words().into_iter().map(|word| word.into_string().unwrap()).collect();
         let since = Timestamp::now();
-        let log = instance.dir().join("ha.stderr.log");
+        let log = dir.join("ha.stderr.log");
         let log = OpenOptions::new().create(true).append(true).open(log).unwrap();
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["agent::process", "--exact", "--ignored", "--nocapture"])
-            .env("LIMEKILN_TEST_AGENT", instance.dir())
-            .env("LIMEKILN_TEST_AGENT_HOW", how)
+            .env("LIMEKILN_TEST_AGENT", words.join("\n"))
             .stdout(Stdio::null())
             .stderr(log)
             .process_group(0)
             .spawn()
             .unwrap();
-        let events = EventReader::new(&instance.dir().join("ha.stdout.log"));
-        Self { child, dir: instance.dir(), events, since }
+        let events = EventReader::new(&dir.join("ha.stdout.log"));
+        Self { child, dir, events, since }
     }
 
     /// Waits for an event, at most as long as a slow host needs for a boot.
@@ -118,11 +122,7 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
 #[test]
 #[ignore = "run by other tests as a host agent"]
 fn process() {
-    let Some(dir) = std::env::var_os("LIMEKILN_TEST_AGENT") else { return };
-    let dir = PathBuf::from(dir);
-    let home = dir.parent().unwrap().to_owned();
-    let mut args = HostAgentArgs::new(dir, home);
-    args.adopt = std::env::var_os("LIMEKILN_TEST_AGENT_HOW").is_some_and(|how| how == "adopt");
-    args.stall_timeout = Duration::from_secs(3);
+    let Ok(words) = std::env::var("LIMEKILN_TEST_AGENT") else { return };
+    let args = HostAgentArgs::from_words(words.split('\n').map(Into::into)).unwrap();
     block_on(limekiln_hostagent::run(args)).unwrap();
 }

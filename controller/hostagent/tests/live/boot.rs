@@ -1,5 +1,6 @@
 //! A boot and a stop.
 
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 
 use limekiln_hostagent::api::Phase;
@@ -53,4 +54,15 @@ fn a_second_host_agent_is_refused() {
     assert!(!Agent::start(&instance).wait().success());
     block_on(agent.client().stop(true)).unwrap();
     assert!(agent.wait().success());
+}
+
+#[test]
+fn a_taken_port_is_refused_and_named() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let Some(instance) = Instance::new(&format!("ssh: {{localPort: {port}}}")) else { return };
+    assert!(!Agent::start(&instance).wait().success());
+    let log = std::fs::read_to_string(instance.dir().join("ha.stderr.log")).unwrap();
+    assert!(log.contains("PortTaken") && log.contains(&port.to_string()), "{log}");
+    assert!(!instance.dir().join("ha.pid").exists());
 }

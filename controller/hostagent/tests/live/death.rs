@@ -47,6 +47,25 @@ fn a_vm_outlives_its_host_agent_and_is_adopted() {
 }
 
 #[test]
+fn a_vm_is_adopted_in_the_middle_of_its_boot() {
+    let Some(instance) = Instance::new("") else { return };
+    let mut first = Agent::start(&instance);
+    // The VM that will boot, not one that is given up under an accelerator that does not work.
+    first.wait_for(|status| status.running);
+    first.interrupt();
+    assert!(first.wait().success());
+    let mut first = Agent::start(&instance);
+    first.wait_for(|status| status.ssh_local_port != 0);
+    let pid = first.qemu_pid();
+    first.kill();
+    let mut second = Agent::adopt(&instance);
+    second.wait_for(|status| status.running);
+    assert_eq!(second.qemu_pid(), pid);
+    second.interrupt();
+    assert!(second.wait().success());
+}
+
+#[test]
 fn a_vm_that_died_with_its_host_agent_is_not_adopted() {
     let Some(instance) = Instance::new("") else { return };
     let mut first = Agent::start(&instance);

@@ -1,6 +1,7 @@
 //! What the guest is told, it does.
 
 use std::process::Command;
+use std::time::Duration;
 
 use crate::agent::Agent;
 use crate::instance::Instance;
@@ -66,6 +67,20 @@ fn a_failed_step_shows_as_degraded() {
     assert_eq!(ready.status.errors, ["provision.system/00000000 ended with 7"]);
     assert_eq!(agent.status().errors, ready.status.errors);
     instance.output("test -e /var/second");
+    agent.interrupt();
+    assert!(agent.wait().success());
+}
+
+#[test]
+fn a_probe_that_never_succeeds_shows_as_degraded() {
+    let yaml = "probes: [{description: a miracle, hint: wait, script: \"#!/bin/sh\\nexit 1\\n\"}]";
+    let Some(instance) = Instance::new(yaml) else { return };
+    let mut args = instance.args();
+    args.boot_timeout = Duration::from_secs(20);
+    let mut agent = Agent::spawn(&args);
+    let ready = agent.wait_for(|status| status.running);
+    let wanted = "waited 20 s in vain for the probe \"a miracle\" (wait)";
+    assert_eq!(ready.status.errors, [wanted]);
     agent.interrupt();
     assert!(agent.wait().success());
 }

@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::Duration;
 
+use limekiln_hostagent::HostAgentArgs;
 use tempfile::TempDir;
 
 /// A home with one instance, gone with this.
@@ -35,6 +37,13 @@ impl Instance {
         let template = "vmType: qemu\ncpus: 1\nmemory: 256MiB\nimages: [{location: /none}]\n";
         fs::write(instance.dir().join("lima.yaml"), format!("{template}{yaml}")).unwrap();
         Some(instance)
+    }
+
+    /// Arguments of its host agent.
+    pub fn args(&self) -> HostAgentArgs {
+        let mut args = HostAgentArgs::new(self.dir(), self.home());
+        args.stall_timeout = Duration::from_secs(3);
+        args
     }
 
     pub fn home(&self) -> &Path {
