@@ -1,2 +1,125 @@
-//! The `limekiln` binary.
-fn main() {}
+//! `limekiln`: the command line, and the only place that knows which engines exist.
+
+mod args;
+mod commands;
+mod compose;
+mod exit;
+mod output;
+mod refs;
+mod run;
+mod sources;
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use args::{Cli, Command};
+use exit::{Exit, Failure};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments()) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    log_to_stderr(cli.verbose);
+    match run(&cli.command) {
+        Ok(exit) => exit.into(),
+        Err(error) => report(&error).into(),
+    }
+}
+
+/// The arguments; under the name `limactl-apply` the first one is `apply`.
+fn arguments() -> Vec<OsString> {
+    let mut words: Vec<OsString> = std::env::args_os().collect();
+    let command = words.first().and_then(|program| {
+        Path::new(program).file_name()?.to_str()?.strip_prefix("limactl-").map(OsString::from)
+    });
+    if let Some(command) = command {
+        words.splice(..1, ["limekiln".into(), command]);
+    }
+    words
+}
+
+/// Clap ends bad arguments with 2, which is "differences" here.
+fn usage(error: &clap::Error) -> ExitCode {
+    // If the message cannot be printed there is nobody to read it.
+    let _ = error.print();
+    if error.use_stderr() { Exit::BadInput.into() } else { Exit::Done.into() }
+}
+
+fn log_to_stderr(verbose: u8) {
+    let level = match verbose {
+        0 => "warn",
+        1 => "info,limekiln=debug",
+        _ => "trace",
+    };
+    let filter = EnvFilter::try_from_env("LIMEKILN_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .without_time()
+        .with_target(false)
+        .init();
+}
+
+fn run(command: &Command) -> anyhow::Result<Exit> {
+    match command {
+        Command::Apply(args) => commands::apply::run(args),
+        Command::Diff(args) => commands::diff::run(args),
+        Command::Plan(args) => commands::plan::run(args),
+        Command::Validate(args) => commands::validate::run(args),
+        Command::Get(args) => commands::get::run(args),
+        Command::Describe(args) => commands::describe::run(args),
+        Command::Events(args) => commands::events::run(args),
+        Command::Wait(args) => commands::wait::run(args),
+        Command::Delete(args) => commands::delete::run(args),
+        Command::Undelete(args) => commands::undelete::run(args),
+        Command::Graph(args) => commands::graph::run(args),
+        Command::Explain(args) => commands::explain::run(args),
+        Command::List(args) => commands::list::run(args),
+        Command::Start(args) => commands::start::run(args),
+        Command::Stop(args) => commands::stop::run(args),
+        Command::Restart(args) => commands::restart::run(args),
+        Command::Shell(args) => commands::shell::run(args),
+        Command::Copy(args) => commands::copy::run(args),
+        Command::Doctor(args) => commands::doctor::run(args),
+        Command::Schema(args) => commands::schema::run(args),
+        Command::Completion(args) => Ok(commands::completion::run(args)),
+        Command::Plugin(args) => commands::plugin::run(args),
+        Command::Hostagent(args) => commands::hostagent::run(args),
+    }
+}
+
+/// Prints the error with its causes and what to do, and chooses the exit code.
+fn report(error: &anyhow::Error) -> Exit {
+    let failure = error.chain().find_map(|cause| cause.downcast_ref::<Failure>());
+    let closed_pipe = error.chain().any(|cause| {
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+    });
+    if closed_pipe {
+        return Exit::Done;
+    }
+    let bad = output::style::Styled(output::style::BAD, "error:");
+    anstream::eprintln!("{bad} {}", chain(error));
+    if let Some(hint) = failure.and_then(Failure::advice) {
+        anstream::eprintln!("{} {hint}", output::style::Styled(output::style::BOLD, "help:"));
+    }
+    failure.map_or(Exit::Failed, Failure::exit)
+}
+
+/// The error and its causes; a cause that the text before already contains is left out.
+fn chain(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text += ": ";
+            text += &cause;
+        }
+    }
+    text
+}

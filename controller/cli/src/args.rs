@@ -1,0 +1,86 @@
+//! The command line.
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{
+    apply::ApplyArgs, completion::CompletionArgs, copy::CopyArgs, delete::DeleteArgs,
+    describe::DescribeArgs, diff::DiffArgs, doctor::DoctorArgs, events::EventsArgs,
+    explain::ExplainArgs, get::GetArgs, graph::GraphArgs, hostagent::HostagentArgs, list::ListArgs,
+    plan::PlanArgs, plugin::PluginArgs, restart::RestartArgs, schema::SchemaArgs, shell::ShellArgs,
+    start::StartArgs, stop::StopArgs, undelete::UndeleteArgs, validate::ValidateArgs,
+    wait::WaitArgs,
+};
+
+/// Commands that limactl does not have: what `limekiln plugin install` makes links for.
+pub const PLUGIN_COMMANDS: [&str; 9] =
+    ["apply", "describe", "diff", "doctor", "explain", "get", "graph", "plan", "undelete"];
+
+/// Declarative Linux VMs: manifests in, running machines out.
+#[derive(Parser)]
+#[command(
+    name = "limekiln",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true,
+    after_help = "Start with:  limekiln apply -f manifests/quickstart\nExit codes:  0 done, 1 failed, 2 differences (diff --exit-code), 3 bad input, 4 needs consent, 5 timed out"
+)]
+pub struct Cli {
+    /// Say more on standard error; twice for everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Make what exists match the manifests
+    Apply(ApplyArgs),
+    /// Show what `apply` would change
+    Diff(DiffArgs),
+    /// Write the plan to a file, for `apply FILE`
+    Plan(PlanArgs),
+    /// Check manifests
+    Validate(ValidateArgs),
+    /// List objects
+    Get(GetArgs),
+    /// Show all about an object
+    Describe(DescribeArgs),
+    /// Show what was done
+    Events(EventsArgs),
+    /// Wait until objects are ready
+    Wait(WaitArgs),
+    /// Delete objects; `undelete` brings them back
+    Delete(DeleteArgs),
+    /// Bring deleted objects back
+    Undelete(UndeleteArgs),
+    /// Draw the plan
+    Graph(GraphArgs),
+    /// Explain a field of a manifest
+    Explain(ExplainArgs),
+    /// List instances as limactl does
+    #[command(visible_alias = "ls")]
+    List(ListArgs),
+    /// Start instances
+    Start(StartArgs),
+    /// Stop instances
+    Stop(StopArgs),
+    /// Stop and start instances
+    Restart(RestartArgs),
+    /// Open a shell in an instance, or run a command there
+    Shell(ShellArgs),
+    /// Copy files between the host and instances
+    Copy(CopyArgs),
+    /// Check this host
+    Doctor(DoctorArgs),
+    /// Print a JSON Schema
+    Schema(SchemaArgs),
+    /// Print a completion script
+    Completion(CompletionArgs),
+    /// Install the commands into limactl
+    Plugin(PluginArgs),
+    /// Run one VM
+    #[command(hide = true)]
+    Hostagent(HostagentArgs),
+}

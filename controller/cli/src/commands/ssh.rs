@@ -1,0 +1,54 @@
+//! What `shell` and `copy` need of an instance.
+
+use std::path::PathBuf;
+
+use limekiln_model::Name;
+
+use crate::compose::App;
+use crate::exit::{Exit, Failure};
+
+/// How ssh reaches an instance.
+pub struct Target {
+    /// The host name in the configuration.
+    pub host: String,
+    /// The configuration file.
+    pub config: PathBuf,
+}
+
+/// The way to a running instance.
+///
+/// # Errors
+/// If there is no such instance or it does not run.
+pub fn target(app: &App, name: &str) -> anyhow::Result<Target> {
+    let name = Name::new(name).map_err(|error| Failure::bad_input(error.to_string()))?;
+    let dir = app.lima_home().join(name.as_str());
+    if !dir.join("lima.yaml").exists() {
+        let failure = Failure::bad_input(format!("there is no instance {name}"));
+        return Err(failure.hint("`limekiln get instances` shows those that exist").into());
+    }
+    let config = dir.join("ssh.config");
+    if !dir.join("ha.sock").exists() || !config.exists() {
+        let failure = Failure::new(Exit::Failed, format!("instance/{name} does not run"));
+        return Err(failure.hint(format!("start it: limekiln start {name}")).into());
+    }
+    Ok(Target { host: name.hostname(), config })
+}
+
+/// The text as one word of a POSIX shell.
+pub fn quote(word: &str) -> String {
+    let plain = !word.is_empty()
+        && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-./:=@%+,".contains(&byte));
+    if plain { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quote;
+
+    #[test]
+    fn quoting_keeps_plain_words() {
+        assert_eq!(quote("/usr/bin:x=1"), "/usr/bin:x=1");
+        assert_eq!(quote(""), "''");
+        assert_eq!(quote("it's $x"), r"'it'\''s $x'");
+    }
+}

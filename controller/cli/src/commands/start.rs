@@ -1,0 +1,29 @@
+//! `limekiln start`
+
+use std::time::Duration;
+
+use clap::Args;
+use limekiln_reconciler::RunVerb;
+
+use crate::commands::by_hand;
+use crate::exit::Exit;
+use crate::output::time::parse_duration;
+
+/// Start instances and wait until they are ready.
+#[derive(Args)]
+pub struct StartArgs {
+    /// The instances
+    #[arg(required = true, value_name = "NAME")]
+    names: Vec<String>,
+    /// Stop waiting after this long: 90s, 5m
+    #[arg(long, value_parser = parse_duration, value_name = "TIME")]
+    timeout: Option<Duration>,
+}
+
+/// Does it.
+///
+/// # Errors
+/// If a name is no name, or another limekiln is at work.
+pub fn run(args: &StartArgs) -> anyhow::Result<Exit> {
+    by_hand::run(&args.names, RunVerb::Start, args.timeout)
+}

@@ -1,0 +1,35 @@
+//! `-o`: for people or for programs.
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+/// What `-o` accepts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Columns.
+    #[default]
+    Table,
+    /// More columns.
+    Wide,
+    /// `kind/name`, one per line.
+    Name,
+    /// JSON.
+    Json,
+    /// YAML.
+    Yaml,
+}
+
+/// Prints a value as JSON or YAML; `false` for the formats that are for people.
+///
+/// # Errors
+/// If standard output is closed.
+pub fn print_data<T: Serialize>(format: Format, value: &T) -> anyhow::Result<bool> {
+    use std::io::Write;
+    let text = match format {
+        Format::Json => serde_json::to_string_pretty(value)? + "\n",
+        Format::Yaml => limekiln_api::to_yaml(value),
+        Format::Table | Format::Wide | Format::Name => return Ok(false),
+    };
+    std::io::stdout().write_all(text.as_bytes())?;
+    Ok(true)
+}
