@@ -1,1 +1,8 @@
-//! What the scenario, command-line and live tests share.
+//! What the command-line and live tests share: a private home, and the program under test.
+
+mod home;
+mod outcome;
+pub mod skip;
+
+pub use home::Home;
+pub use outcome::Outcome;

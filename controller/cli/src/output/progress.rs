@@ -1,6 +1,6 @@
 //! What a run is doing: bars on a terminal, plain lines elsewhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -28,7 +28,7 @@ struct Running {
     bar: Option<ProgressBar>,
     since: Instant,
     told: Instant,
-    last: String,
+    said: BTreeSet<String>,
 }
 
 impl Progress {
@@ -83,7 +83,7 @@ impl State {
             bar
         });
         let now = Instant::now();
-        self.running.insert(step, Running { bar, since: now, told: now, last: String::new() });
+        self.running.insert(step, Running { bar, since: now, told: now, said: BTreeSet::new() });
     }
 
     fn progress(&mut self, plan: &Plan, step: StepId, progress: &Step) {
@@ -106,9 +106,9 @@ impl State {
             (None, _) => {}
         }
         let due = !quiet || running.told.elapsed() >= LINES;
-        if plain && due && text != running.last {
+        // What is waited for may alternate for minutes; a log needs each of it once.
+        if plain && due && running.said.insert(text.clone()) {
             running.told = Instant::now();
-            running.last.clone_from(&text);
             anstream::eprintln!("{}  {}", label(plan, step), Styled(DIM, &text));
         }
     }

@@ -74,12 +74,14 @@ make_user() {
     user=$LIMA_CIDATA_USER uid=$LIMA_CIDATA_UID home=$LIMA_CIDATA_HOME shell=$LIMA_CIDATA_SHELL
     [ -n "$user" ] || return 1
     [ -x "$shell" ] || shell=/bin/sh
-    if ! grep -q "^$user:" /etc/passwd; then
-        echo "$user:x:$uid:$uid:${LIMA_CIDATA_COMMENT:-}:$home:$shell" >>/etc/passwd
-        echo "$user:x:$uid:" >>/etc/group
-        echo "$user:*:19000:0:99999:7:::" >>/etc/shadow
+    # Each file by itself: a VM that is killed may have kept some of them and not the others.
+    grep -q "^$user:" /etc/passwd || echo "$user:x:$uid:$uid:${LIMA_CIDATA_COMMENT:-}:$home:$shell" >>/etc/passwd
+    grep -q "^$user:" /etc/group || echo "$user:x:$uid:" >>/etc/group
+    grep -q "^$user:" /etc/shadow || echo "$user:*:19000:0:99999:7:::" >>/etc/shadow
+    if [ ! -s "/etc/sudoers.d/90-$user" ]; then
         echo "$user ALL=(ALL) NOPASSWD:ALL" >"/etc/sudoers.d/90-$user"
         chmod 0440 "/etc/sudoers.d/90-$user"
+        sync
     fi
     mkdir -p "$home/.ssh"
     cat "$mnt/ssh_authorized_keys" >"$home/.ssh/authorized_keys"

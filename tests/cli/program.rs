@@ -1,0 +1,75 @@
+//! The program itself: help, names, completion.
+
+use std::os::unix::fs::symlink;
+use std::process::Command;
+
+use limekiln_tests::Home;
+
+#[test]
+fn help_and_errors_have_their_exit_codes() {
+    let home = Home::new();
+    let help = home.run("--help").ok().out;
+    for command in ["apply", "diff", "delete", "undelete", "shell", "doctor"] {
+        assert!(help.contains(&format!("\n  {command} ")), "{command} is missing in {help}");
+    }
+    assert!(!help.contains("hostagent"), "an inner command");
+    home.run("no-such-command").expect(3);
+    home.run("apply").expect(3);
+    home.run("explain instance.spec.nope").expect(3);
+    home.run("get pod/x").expect(3);
+    home.run("shell nobody").expect(3);
+    home.run("describe nobody").expect(1);
+}
+
+#[test]
+fn nothing_is_written_by_looking() {
+    let home = Home::new();
+    home.run("get").ok();
+    home.run("list").ok();
+    home.run("events").ok();
+    assert!(!home.lima().exists());
+}
+
+#[test]
+fn another_name_is_a_command() {
+    let home = Home::new();
+    let bin = home.manifests().with_file_name("bin");
+    home.run(&format!("plugin install --dir {}", bin.display())).ok();
+    let link = bin.join("limactl-explain");
+    assert!(link.is_symlink());
+    let output = Command::new(&link).arg("disk.spec.size").output().expect("it starts");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("grow"), "{output:?}");
+    std::fs::remove_file(bin.join("limactl-apply")).expect("ours");
+    std::fs::write(bin.join("limactl-apply"), "somebody's").expect("writable");
+    home.run(&format!("plugin install --dir {}", bin.display())).expect(1);
+    home.run(&format!("plugin uninstall --dir {}", bin.display())).ok();
+    assert!(!link.exists() && bin.join("limactl-apply").exists());
+    symlink("/nowhere", bin.join("limactl-diff")).expect("writable");
+    home.run(&format!("plugin uninstall --dir {}", bin.display())).ok();
+    assert!(bin.join("limactl-diff").is_symlink(), "not ours to remove");
+}
+
+#[test]
+fn schemas_and_completions_are_printed() {
+    let home = Home::new();
+    assert!(home.run("schema disk").ok().out.contains("\"const\": \"Disk\""));
+    home.run("schema pod").expect(3);
+    assert!(home.run("completion bash").ok().out.contains("limekiln"));
+    assert!(home.run("explain instance.spec.template.cpus").ok().out.contains("restart"));
+}
+
+#[test]
+fn doctor_finds_what_instances_need() {
+    let home = Home::new();
+    let found: serde_json::Value =
+        serde_json::from_str(&home.run("doctor -o json").out).expect("JSON");
+    let names: Vec<_> = found
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|check| check["what"].as_str())
+        .collect();
+    for what in ["qemu-img", "ssh", "accelerator", "home path", "free space"] {
+        assert!(names.contains(&what), "{what} is missing in {names:?}");
+    }
+}

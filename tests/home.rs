@@ -1,0 +1,136 @@
+//! A private home.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+use crate::Outcome;
+
+/// A temporary `LIMA_HOME` with a directory of manifests beside it. VMs that still run when it is
+/// dropped are stopped by force.
+pub struct Home {
+    dir: TempDir,
+}
+
+impl Default for Home {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Home {
+    /// An empty home. It lies in `/tmp` because socket paths are short.
+    ///
+    /// # Panics
+    /// If `/tmp` cannot be written.
+    pub fn new() -> Self {
+        let dir =
+            tempfile::Builder::new().prefix("lkt").tempdir_in("/tmp").expect("/tmp can be written");
+        fs::create_dir(dir.path().join("m")).expect("a new directory is writable");
+        Self { dir }
+    }
+
+    /// `LIMA_HOME`; it does not exist at first.
+    pub fn lima(&self) -> PathBuf {
+        self.dir.path().join("h")
+    }
+
+    /// The directory of an instance.
+    pub fn instance(&self, name: &str) -> PathBuf {
+        self.lima().join(name)
+    }
+
+    /// The directory of manifests.
+    pub fn manifests(&self) -> PathBuf {
+        self.dir.path().join("m")
+    }
+
+    /// Writes a manifest, replacing the file as an editor does.
+    ///
+    /// # Panics
+    /// If the disk is full.
+    pub fn write(&self, file: &str, text: &str) -> PathBuf {
+        let path = self.manifests().join(file);
+        fs::write(&path, text).expect("a new directory is writable");
+        path
+    }
+
+    /// An empty raw image of one MiB, from which instances can be made that never start.
+    ///
+    /// # Panics
+    /// If the disk is full.
+    pub fn blank_image(&self) -> PathBuf {
+        let path = self.dir.path().join("blank.raw");
+        let file = fs::File::create(&path).expect("a new directory is writable");
+        file.set_len(1 << 20).expect("sparse files are possible");
+        path
+    }
+
+    /// The program under test, in this home, with its input closed.
+    ///
+    /// # Panics
+    /// If the program was not built.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program());
+        command
+            .args(arguments)
+            .env("LIMA_HOME", self.lima())
+            .env("XDG_CACHE_HOME", self.dir.path().join("cache"));
+        command
+            .env_remove("NO_COLOR")
+            .env("COLUMNS", "80")
+            .stdin(Stdio::null())
+            .current_dir(self.dir.path());
+        command
+    }
+
+    /// Runs the program; words are split at spaces, `{m}` is the manifests' directory.
+    ///
+    /// # Panics
+    /// If the program cannot be started.
+    pub fn run(&self, line: &str) -> Outcome {
+        let words: Vec<String> = line
+            .split(' ')
+            .map(|word| word.replace("{m}", &self.manifests().display().to_string()))
+            .collect();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        self.command(&words).output().expect("the program starts").into()
+    }
+
+    /// The text with this home's paths replaced, for snapshots.
+    pub fn redact(&self, text: &str) -> String {
+        text.replace(&self.dir.path().display().to_string(), "[home]")
+    }
+}
+
+/// `$LIMEKILN_BIN`, or the program that was built last beside the test.
+fn program() -> PathBuf {
+    if let Some(program) = std::env::var_os("LIMEKILN_BIN") {
+        return program.into();
+    }
+    let test = std::env::current_exe().expect("a test knows its program");
+    let built = test.ancestors().nth(2).unwrap_or(Path::new(".")).join("limekiln");
+    assert!(
+        built.exists(),
+        "{} is missing: run `cargo build -p limekiln-cli`, or `cargo xtask test`",
+        built.display()
+    );
+    built
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        let entries = fs::read_dir(self.lima()).into_iter().flatten().flatten();
+        let running = entries.filter(|entry| {
+            entry.path().join("ha.pid").exists() || entry.path().join("qemu.pid").exists()
+        });
+        for name in running.filter_map(|entry| entry.file_name().into_string().ok()) {
+            let outcome = self.run(&format!("stop --force {name}"));
+            if outcome.code != 0 {
+                eprintln!("{name} may still run: {}", outcome.err);
+            }
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! The full Debian image: UEFI, systemd, cloud-init.
+
+use std::path::Path;
+
+use limekiln_tests::{Home, skip};
+
+use crate::guest::{inside, instance};
+
+fn template(image: &Path, extra: &str) -> String {
+    format!(
+        "    vmType: qemu\n    arch: x86_64\n    cpus: 2\n    memory: 1GiB\n    disk: 6GiB\n    images:\n    - {{location: {}, arch: x86_64}}\n{extra}",
+        image.display()
+    )
+}
+
+#[test]
+fn a_stock_image_with_cloud_init_boots_under_uefi_and_grows() {
+    let Some(image) = skip::full_image() else { return };
+    let home = Home::new();
+    home.write("deb.yaml", &instance("deb", "", &template(&image, "")));
+    home.run("apply -f {m} --yes --timeout 10m").ok();
+    let seen = inside(
+        &home,
+        "deb",
+        "test -d /sys/firmware/efi && echo uefi; hostname; sudo -n id -u; cloud-init status --wait | head -1; df -k / | tail -1 | awk '{print ($2 > 5000000)}'",
+    );
+    assert_eq!(seen, "uefi\nlima-deb\n0\nstatus: done\n1");
+    home.run("stop deb").ok();
+    let log =
+        std::fs::read_to_string(home.instance("deb").join("ha.stderr.log")).expect("readable");
+    assert!(!log.contains("\"level\":\"error\""), "a graceful stop: {log}");
+}
+
+#[test]
+fn a_stock_image_boots_under_the_legacy_bios() {
+    let Some(image) = skip::full_image() else { return };
+    let home = Home::new();
+    home.write(
+        "bios.yaml",
+        &instance("bios", "", &template(&image, "    firmware: {legacyBIOS: true}\n")),
+    );
+    home.run("apply -f {m} --yes --timeout 10m").ok();
+    assert_eq!(inside(&home, "bios", "test -d /sys/firmware/efi || echo bios"), "bios");
+}

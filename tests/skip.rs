@@ -1,0 +1,21 @@
+//! Tests that cannot run everywhere say so, in a line that `cargo xtask test` counts.
+
+use std::path::PathBuf;
+
+/// The folder of the tiny x86_64 guest; `None`, with the reason printed, if there is none.
+pub fn tiny_guest() -> Option<PathBuf> {
+    from_env("LIMEKILN_TEST_GUEST").map(|dir| dir.join("tiny-x86_64"))
+}
+
+/// The full Debian image; `None`, with the reason printed, if there is none.
+pub fn full_image() -> Option<PathBuf> {
+    from_env("LIMEKILN_TEST_FULL")
+}
+
+fn from_env(name: &str) -> Option<PathBuf> {
+    let found = std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    if found.is_none() {
+        println!("SKIPPED: {name} is not set; `cargo xtask test` builds the guests and sets it");
+    }
+    found
+}
