@@ -51,7 +51,9 @@ pub(crate) fn restore(paths: &Paths, object: &ObjectId, key: &str) -> Result<(),
     match (place.exists(), data.exists()) {
         (true, false) => return remove_dir(&dir),
         (true, true) => {
-            return Err(EngineError::precondition(format!("{object} exists; its name is not free")));
+            return Err(EngineError::precondition(format!(
+                "{object} exists; its name is not free"
+            )));
         }
         (false, false) => {
             return Err(EngineError::precondition(format!("nothing is parked as {key}")));

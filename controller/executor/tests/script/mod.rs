@@ -93,7 +93,7 @@ impl Script {
     ) -> RunResult {
         let events = Arc::clone(&self.events);
         let sink = Arc::new(move |event| {
-            events.lock().expect("no test panics while it holds this").push(event)
+            events.lock().expect("no test panics while it holds this").push(event);
         });
         Executor::new(Arc::new(self.clone()), limits).run(plan, cancel, sink).await
     }

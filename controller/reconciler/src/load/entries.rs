@@ -19,10 +19,21 @@ pub(super) enum Document {
     Broken(Broken),
 }
 
-/// A file in which something cannot even be named.
+/// A file that cannot be read in part.
 pub(super) struct Unreadable {
-    pub(super) origin: Origin,
+    origin: Origin,
     pub(super) why: String,
+    /// Whether something in it has no name. What has one may be named wrongly all the same: the
+    /// name of a text that is no YAML is a guess.
+    nameless: bool,
+}
+
+impl Unreadable {
+    /// Whether an object that came from `origin` may be described here. One that has no name may
+    /// have come from any file of the source.
+    pub(super) fn may_hold(&self, origin: &Origin) -> bool {
+        self.origin.source == origin.source && (self.nameless || self.origin.file == origin.file)
+    }
 }
 
 #[derive(Default)]
@@ -53,15 +64,15 @@ impl Entries {
             let (origin, place) = (origin(located.line), place(located.line));
             self.add(Entry { origin, place, document: Document::Valid(Box::new(located)) });
         }
+        if parsed.unreadable || !parsed.broken.is_empty() {
+            let first = parsed.diagnostics.first().map_or("", |first| first.message.as_str());
+            let why = format!("{} cannot be read: {first}", file.path.display());
+            let nameless = parsed.unreadable;
+            self.unreadable.push(Unreadable { origin: origin(0), why, nameless });
+        }
         for broken in parsed.broken {
             let (origin, place) = (origin(broken.line), place(broken.line));
             self.add(Entry { origin, place, document: Document::Broken(broken) });
-        }
-        if parsed.unreadable {
-            let first = parsed.diagnostics.first().map(|first| first.message.clone());
-            let why =
-                format!("{} cannot be read: {}", file.path.display(), first.unwrap_or_default());
-            self.unreadable.push(Unreadable { origin: origin(0), why });
         }
         self.diagnostics.extend(parsed.diagnostics);
     }

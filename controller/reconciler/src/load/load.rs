@@ -114,9 +114,10 @@ impl Loading<'_> {
         self.desired.frozen.insert(id, Frozen { why, origin });
     }
 
+    /// Leaves alone what was described before and may be in what cannot be read now.
     fn freeze_missing(&mut self, unreadable: &Unreadable) {
         for (id, owner) in &self.context.owners {
-            if owner.origin.source == unreadable.origin.source && !self.desired.mentions(id) {
+            if unreadable.may_hold(&owner.origin) && !self.desired.mentions(id) {
                 self.freeze(id.clone(), unreadable.why.clone(), owner.origin.clone());
             }
         }

@@ -1,0 +1,133 @@
+//! A home and a directory of manifests in real files, and the simulated engine.
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use limekiln_api::HostFacts;
+use limekiln_engine_sim::{FaultKind, SimEngine};
+use limekiln_model::{Name, ObjectId, Policy};
+use limekiln_reconciler::{
+    Home, Input, Limits, Loaded, Planned, ReadOptions, Reconciler, Run, Settled,
+};
+
+pub struct Fixture {
+    dir: tempfile::TempDir,
+    pub engine: Arc<SimEngine>,
+    pub reconciler: Reconciler,
+}
+
+pub fn id(text: &str) -> ObjectId {
+    text.parse().expect("an id")
+}
+
+pub fn name(text: &str) -> Name {
+    Name::new(text).expect("a name")
+}
+
+pub fn instance(name: &str, cpus: u32) -> String {
+    format!(
+        "apiVersion: lima-vm.io/v1alpha1\nkind: Instance\nmetadata: {{name: {name}}}\nspec:\n  template:\n    images: [{{location: 'https://example.com/a.img'}}]\n    cpus: {cpus}\n"
+    )
+}
+
+pub fn disk(name: &str) -> String {
+    format!(
+        "apiVersion: lima-vm.io/v1alpha1\nkind: Disk\nmetadata: {{name: {name}}}\nspec: {{size: 1GiB, deletionPolicy: Delete}}\n"
+    )
+}
+
+pub fn prune() -> Policy {
+    Policy { prune: true, ..Policy::default() }
+}
+
+impl Fixture {
+    pub fn new() -> Self {
+        Self::with(SimEngine::new(1))
+    }
+
+    pub fn with(engine: SimEngine) -> Self {
+        let dir = tempfile::tempdir().expect("dir");
+        fs::create_dir(dir.path().join("m")).expect("dir");
+        let engine = Arc::new(engine);
+        let reconciler = reconciler(&dir, &engine);
+        Self { dir, engine, reconciler }
+    }
+
+    /// As after the end of the process: nothing is kept but files and the world.
+    pub fn restart(&mut self) {
+        self.reconciler = reconciler(&self.dir, &self.engine);
+    }
+
+    pub fn manifests(&self) -> PathBuf {
+        self.dir.path().join("m")
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Writes a manifest that has been quiet for long.
+    pub fn put(&self, file: &str, text: &str) {
+        let path = self.manifests().join(file);
+        fs::write(&path, text).expect("write");
+        let past = SystemTime::now() - Duration::from_secs(60);
+        let file = File::options().write(true).open(&path).expect("open");
+        file.set_modified(past).expect("set the time");
+    }
+
+    pub fn remove(&self, file: &str) {
+        fs::remove_file(self.manifests().join(file)).expect("remove");
+    }
+
+    pub fn load(&self) -> Loaded {
+        let inputs = [Input::Path(self.manifests())];
+        self.reconciler.load(&inputs, &ReadOptions::default()).expect("load")
+    }
+
+    pub async fn plan(&self, policy: Policy) -> Planned {
+        self.reconciler.plan(self.load().desired, policy).await.expect("plan")
+    }
+
+    pub async fn apply(&self, policy: Policy) -> Settled {
+        let planned = self.plan(policy).await;
+        self.reconciler.settle(planned, &Run::silent()).await.expect("settle")
+    }
+
+    /// `create instance/web`, … of everything that was asked of the engine.
+    pub fn log(&self) -> Vec<String> {
+        let entries = self.engine.log().into_iter();
+        entries.map(|entry| format!("{} {}", entry.action.verb(), entry.action.object())).collect()
+    }
+
+    pub fn instances(&self) -> Vec<String> {
+        self.engine.look().instances.keys().map(ToString::to_string).collect()
+    }
+
+    pub fn phase(&self, instance: &str) -> &'static str {
+        self.engine.look().instances.get(instance).map_or("absent", |found| found.phase.word())
+    }
+
+    pub fn cpus(&self, instance: &str) -> i64 {
+        let observed = self.engine.look();
+        let config = observed.instances[&name(instance)].config.clone().expect("readable");
+        config.cpus.expect("filled").0
+    }
+
+    pub fn owned(&self) -> Vec<String> {
+        self.reconciler.claims().expect("ledger").by_id.keys().map(ToString::to_string).collect()
+    }
+}
+
+fn reconciler(dir: &tempfile::TempDir, engine: &Arc<SimEngine>) -> Reconciler {
+    let lima_home = dir.path().join("lima");
+    let facts = HostFacts { lima_home: lima_home.clone(), ..HostFacts::example() };
+    // One after the other, so that the log has one order.
+    let limits = Limits { downloads: 1, boots: 1, light: 1, ..Limits::default() };
+    let engine: Arc<SimEngine> = Arc::clone(engine);
+    Reconciler::new(engine, Home::new(&lima_home), facts).with_limits(limits)
+}
+
+/// Used by the tests about crashes.
+pub const CRASHES: [FaultKind; 3] = FaultKind::CRASHES;

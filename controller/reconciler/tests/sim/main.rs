@@ -1,0 +1,5 @@
+//! The reconciler on the simulated engine, with real files.
+
+mod fixture;
+mod manifests;
+mod runs;

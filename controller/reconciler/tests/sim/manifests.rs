@@ -1,0 +1,183 @@
+//! Manifests that are wrong, doubled, moved or gone.
+
+use crate::fixture::{Fixture, disk, id, instance, prune};
+use limekiln_model::{Policy, WaitReason};
+use limekiln_reconciler::{End, Input, ReadOptions};
+
+#[tokio::test(start_paused = true)]
+async fn one_invalid_manifest_freezes_its_object_and_no_other() {
+    let fixture = Fixture::new();
+    for name in ["a", "b", "c"] {
+        fixture.put(&format!("{name}.yaml"), &instance(name, 1));
+    }
+    assert_eq!(fixture.apply(Policy::default()).await.end, End::Settled);
+    let before = fixture.log().len();
+
+    fixture.put("a.yaml", &instance("a", 2));
+    fixture.put("b.yaml", &instance("b", 2).replace("cpus", "cpuz"));
+    let loaded = fixture.load();
+    assert!(loaded.has_errors());
+    let text = loaded.diagnostics[0].to_string();
+    assert!(text.contains("b.yaml:7:5") && text.contains("did you mean `cpus`?"), "{text}");
+
+    let settled = fixture.apply(prune()).await;
+    assert_eq!(settled.end, End::Settled);
+    assert!(matches!(
+        settled.rest.report.waiting[&id("instance/b")][0].reason,
+        WaitReason::Frozen { .. }
+    ));
+    assert_eq!((fixture.cpus("a"), fixture.cpus("b"), fixture.cpus("c")), (2, 1, 1));
+    assert!(fixture.log()[before..].iter().all(|line| line.ends_with("instance/a")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_named_freezes_what_came_from_its_source() {
+    let fixture = Fixture::new();
+    let both = format!("{}---\n{}", instance("a", 1), disk("d"));
+    fixture.put("all.yaml", &both);
+    fixture.put("other.yaml", &instance("o", 1));
+    fixture.apply(Policy::default()).await;
+    for broken in ["", "- 1\n", "apiVersion: [", "\u{0}"] {
+        let broken = if broken.is_empty() { "kind: Nothing\nmetadata: {}\n" } else { broken };
+        fixture.put("all.yaml", broken);
+        let policy = Policy { prune_all: true, ..prune() };
+        let planned = fixture.plan(policy).await;
+        assert!(planned.plan.is_empty(), "{broken:?}: {:?}", planned.plan.steps);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_manifests_for_one_object_freeze_it_and_name_both_places() {
+    for (other, second) in [("web", instance("web", 4)), ("WEB", instance("WEB", 4))] {
+        let fixture = Fixture::new();
+        fixture.put("a.yaml", &instance("web", 1));
+        fixture.apply(Policy::default()).await;
+        fixture.put("b.yaml", &second);
+        fixture.put("c.yaml", &instance("c", 1));
+        let loaded = fixture.load();
+        let texts: Vec<_> = loaded.diagnostics.iter().map(ToString::to_string).collect();
+        assert_eq!(texts.len(), 2, "{texts:?}");
+        assert!(texts[0].contains("a.yaml:3:") && texts[0].contains("b.yaml:1"), "{texts:?}");
+        assert!(texts[1].contains("b.yaml:3:") && texts[1].contains("a.yaml:1"), "{texts:?}");
+
+        fixture.apply(prune()).await;
+        assert_eq!(fixture.cpus("web"), 1, "{other}");
+        assert_eq!(fixture.instances(), ["c", "web"], "{other}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_of_somebody_else_is_not_adopted_in_silence() {
+    let fixture = Fixture::new();
+    fixture.put("web.yaml", &instance("web", 1));
+    fixture.apply(Policy::default()).await;
+    let foreign = Fixture::new();
+    foreign.engine.outside(|world| world.observed = fixture.engine.look());
+    foreign.put("web.yaml", &instance("web", 2));
+
+    let settled = foreign.apply(prune()).await;
+    let reason = &settled.rest.report.waiting[&id("instance/web")][0].reason;
+    assert_eq!(*reason, WaitReason::NotOurs);
+    assert_eq!((foreign.cpus("web"), foreign.log().len()), (1, 0));
+    assert_eq!(foreign.owned(), Vec::<String>::new());
+
+    foreign.apply(Policy { adopt: true, ..Policy::default() }).await;
+    assert_eq!(foreign.cpus("web"), 2);
+    assert_eq!(foreign.owned(), ["instance/web"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manifest_moved_to_another_file_changes_nothing() {
+    let fixture = Fixture::new();
+    fixture.put("a.yaml", &format!("{}---\n{}", instance("a", 1), instance("b", 1)));
+    fixture.apply(Policy::default()).await;
+    let before = fixture.log();
+    fixture.put("a.yaml", &instance("a", 1));
+    fixture.put("b.yaml", &instance("b", 1));
+    assert_eq!(fixture.apply(prune()).await.end, End::Settled);
+    assert_eq!(fixture.log(), before);
+    let claims = fixture.reconciler.claims().expect("ledger");
+    let origin = &claims.by_id[&id("instance/b")].owner.origin;
+    assert!(origin.file.ends_with("b.yaml"), "{origin:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn pruning_has_a_budget() {
+    let fixture = Fixture::new();
+    for n in 0..10 {
+        fixture.put(&format!("d{n}.yaml"), &disk(&format!("d{n}")));
+    }
+    fixture.apply(Policy::default()).await;
+    for n in 0..3 {
+        fixture.remove(&format!("d{n}.yaml"));
+    }
+    let settled = fixture.apply(prune()).await;
+    assert_eq!(settled.rest.report.waiting.len(), 3);
+    assert_eq!(fixture.engine.look().disks.len(), 10);
+
+    fixture.put("d0.yaml", &disk("d0"));
+    fixture.apply(Policy::default()).await;
+    assert_eq!(fixture.engine.look().disks.len(), 10, "nothing goes without --prune");
+    fixture.apply(prune()).await;
+    assert_eq!(fixture.engine.look().disks.len(), 8);
+    assert_eq!(fixture.owned().len(), 8);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_directory_deletes_nothing_and_a_missing_one_is_an_error() {
+    let fixture = Fixture::new();
+    fixture.put("a.yaml", &instance("a", 1));
+    fixture.put("b.yaml", &instance("b", 1));
+    fixture.apply(Policy::default()).await;
+    fixture.remove("a.yaml");
+    fixture.remove("b.yaml");
+    fixture.apply(prune()).await;
+    assert_eq!(fixture.instances(), ["a", "b"]);
+    std::fs::remove_dir(fixture.manifests()).expect("remove");
+    let inputs = [Input::Path(fixture.manifests())];
+    fixture.reconciler.load(&inputs, &ReadOptions::default()).expect_err("missing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_piped_in_prunes_nothing() {
+    let fixture = Fixture::new();
+    let stdin = |text: String| {
+        let inputs = [Input::Stdin(text.into_bytes())];
+        fixture.reconciler.load(&inputs, &ReadOptions::default()).expect("load").desired
+    };
+    for name in ["a", "b"] {
+        let policy = Policy { prune_all: true, ..prune() };
+        let planned = fixture.reconciler.plan(stdin(instance(name, 1)), policy).await;
+        let run = limekiln_reconciler::Run::silent();
+        fixture.reconciler.settle(planned.expect("plan"), &run).await.expect("settle");
+    }
+    assert_eq!(fixture.instances(), ["a", "b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_for_other_hosts_is_not_wanted_here() {
+    let fixture = Fixture::new();
+    let on = |name: &str, os: &str| {
+        instance(name, 1).replace(
+            "spec:\n",
+            &format!("spec:\n  hostSelector: {{matchLabels: {{os: {os}, arch: x86_64}}}}\n"),
+        )
+    };
+    fixture.put("a.yaml", &on("a", "linux"));
+    fixture.put("b.yaml", &on("b", "darwin"));
+    fixture.apply(Policy::default()).await;
+    assert_eq!(fixture.instances(), ["a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_port_that_somebody_has_is_seen() {
+    let fixture = Fixture::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("listen");
+    let port = listener.local_addr().expect("bound").port();
+    fixture.put("a.yaml", &format!("{}    ssh: {{localPort: {port}}}\n", instance("a", 1)));
+    let host = fixture.plan(Policy::default()).await.observed.host.expect("known");
+    assert_eq!(host.taken_ports, [port].into());
+    drop(listener);
+    let host = fixture.plan(Policy::default()).await.observed.host.expect("known");
+    assert!(host.taken_ports.is_empty());
+}
