@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -134,7 +134,12 @@ fn a_killed_apply_is_finished_by_the_next() {
         let line =
             ["apply", "-f", &home.manifests().display().to_string(), "--yes"].map(str::to_owned);
         let words: Vec<&str> = line.iter().map(String::as_str).collect();
-        let mut child = home.command(&words).spawn().expect("it starts");
+        let mut child = home
+            .command(&words)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it starts");
         sleep(Duration::from_millis(milliseconds));
         child.kill().expect("it is ours");
         child.wait().expect("it is ours");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use limekiln_api::HostFacts;
+use limekiln_api::{HostFacts, Lima};
 use limekiln_engine::{ActionContext, Engine, EngineError};
 use limekiln_model::{Action, Capabilities, Kind, Name, ObjectId, Observed};
 
@@ -68,6 +68,21 @@ impl NativeEngine {
         Ok(())
     }
 
+    /// An instance is made after the additional disks that it attaches.
+    fn must_have_disks(&self, filled: &Lima) -> Result<(), EngineError> {
+        let names = filled
+            .additional_disks
+            .iter()
+            .flatten()
+            .filter_map(|disk| Name::new(disk.name.as_str()).ok());
+        for name in names {
+            if !disks::data(&self.paths.disk(&name)).exists() {
+                return Err(EngineError::precondition(format!("disk/{name} does not exist")));
+            }
+        }
+        Ok(())
+    }
+
     fn must_be_idle(&self, object: &ObjectId) -> Result<(), EngineError> {
         match object.kind {
             Kind::Disk => self.must_be_free(&object.name),
@@ -110,6 +125,7 @@ impl Engine for NativeEngine {
                 self.in_files(move |paths| disks::resize(paths, &disk, to)).await
             }
             Action::CreateInstance { instance, template, filled } => {
+                self.must_have_disks(&filled)?;
                 let fetched = self.images.fetch(&filled, false, context).await?;
                 instance::create(&self.paths, &instance, &template, &filled, &fetched, context)
                     .await

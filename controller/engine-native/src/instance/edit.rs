@@ -40,6 +40,9 @@ pub(crate) fn edit(
 /// Grows the disk of an instance that does not run.
 pub(crate) fn resize(paths: &Paths, name: &Name, to: u64) -> Result<(), EngineError> {
     let disk = InstanceFiles::new(paths.instance(name)).disk();
+    if !disk.exists() {
+        return Err(EngineError::precondition(format!("instance/{name} has no disk")));
+    }
     let format = format(&disk);
     let from = virtual_size(&disk, format == DiskFormat::Raw).map_err(file("read", &disk))?;
     if from > to {

@@ -18,6 +18,9 @@ const LOOK: Duration = Duration::from_millis(15);
 /// Without an event, the host agent is asked what it waits for.
 const ASK: Duration = Duration::from_millis(300);
 
+/// Seconds within which the end of a host agent is that of the start before.
+const RECENT: i64 = 15;
+
 /// Returns when the guest is ready.
 pub(crate) async fn await_ready(
     paths: &Paths,
@@ -28,6 +31,9 @@ pub(crate) async fn await_ready(
     let client = Client::new(files.file("ha.sock"));
     let mut events = EventReader::new(&files.events());
     let mut waiting = String::new();
+    if agent_pid(files.dir()).is_none() {
+        return Err(not_running(&files, name, &mut events));
+    }
     loop {
         match client.status().await {
             Ok(status) => {
@@ -77,6 +83,19 @@ fn degraded(files: &InstanceFiles, name: &Name, errors: &[String]) -> EngineErro
     };
     EngineError::permanent(format!("instance/{name} runs but is not ready: {what}"))
         .hint(format!("look inside with `limekiln shell {name}`, or see {}", files.log().display()))
+}
+
+/// Nothing runs that could be waited for: it was never started, or it went down just now.
+fn not_running(files: &InstanceFiles, name: &Name, events: &mut EventReader) -> EngineError {
+    let last = events.poll().unwrap_or_default().pop();
+    let just_now = last.is_some_and(|event| {
+        let age = jiff::Timestamp::now().as_second() - event.time.as_second();
+        event.status.exiting && !event.status.errors.is_empty() && age < RECENT
+    });
+    match just_now {
+        true => ended(files, name),
+        false => EngineError::precondition(format!("instance/{name} does not run")),
+    }
 }
 
 fn ended(files: &InstanceFiles, name: &Name) -> EngineError {

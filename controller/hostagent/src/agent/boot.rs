@@ -112,7 +112,7 @@ impl Agent {
             std::future::pending().await
         };
         tokio::select! {
-            () = ssh::wait_for_banner(self.spec.ssh_port) => Signs::Answers,
+            () = ssh::wait_for_banner(self.spec.ssh_port, true) => Signs::Answers,
             reason = watch => Signs::Stalled(reason),
             () = machine.process().exited() => Signs::Ended,
             () = self.shared.stop_requested(StopRequest::Graceful) => Signs::Unknown,

@@ -19,7 +19,7 @@ impl Agent {
             if known == Known::Nothing {
                 // A connection that begins before the guest's network is up would hang long.
                 self.shared.waits_for("the guest's SSH server");
-                ssh::wait_for_banner(self.spec.ssh_port).await;
+                ssh::wait_for_banner(self.spec.ssh_port, true).await;
             }
             let mut errors = self.wait_for_boot_scripts().await;
             self.start_new_session().await;
@@ -54,7 +54,7 @@ impl Agent {
             self.shared.waits_for(&format!("the guest to let us in ({problem})"));
             sleep(pause).await;
             pause = (pause * 2).min(AGAIN.1);
-            ssh::wait_for_banner(self.spec.ssh_port).await;
+            ssh::wait_for_banner(self.spec.ssh_port, false).await;
         }
     }
 

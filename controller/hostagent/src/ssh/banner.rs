@@ -7,28 +7,38 @@ use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::error::Elapsed;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
-/// Between two attempts.
+/// Between two attempts at first, when a small guest may be up at any moment.
 const EVERY: Duration = Duration::from_millis(40);
 
-/// How long most attempts may take. QEMU's network accepts a connection at once and then knocks at
-/// the guest again and again, but ever more seldom: one made after the guest's network came up is
-/// through much sooner than one made before.
+/// How long such an attempt may take. QEMU's network accepts a connection at once and then knocks
+/// at the guest again and again, but ever more seldom: one made after the guest's network came up
+/// is through much sooner than one made before.
 const SHORT: Duration = Duration::from_millis(300);
 
-/// How long every eighth may take, for guests that are up but slow.
-const LONG: Duration = Duration::from_secs(5);
+/// How long attempts are made so fast. A guest that takes longer is a large one, whose SSH server
+/// starts a process for every connection: so many of them would keep it from ever getting ready.
+const EAGER: Duration = Duration::from_secs(8);
 
-/// Waits until an SSH server answers on the port. Never fails: the caller has a deadline.
-pub(crate) async fn wait_for_banner(port: u16) {
+/// Between two attempts afterwards.
+const SELDOM: Duration = Duration::from_secs(1);
+
+/// How long such an attempt may take, for guests that are up but slow.
+const LONG: Duration = Duration::from_secs(4);
+
+/// Waits until an SSH server answers on the port; `eager` if the guest has just been started.
+/// Never fails: the caller has a deadline.
+pub(crate) async fn wait_for_banner(port: u16, eager: bool) {
     let mut attempts = JoinSet::new();
-    for number in 0_u64.. {
-        let patience = if number % 8 == 7 { LONG } else { SHORT };
+    let start = Instant::now();
+    loop {
+        let fast = eager && start.elapsed() < EAGER;
+        let (every, patience) = if fast { (EVERY, SHORT) } else { (SELDOM, LONG) };
         attempts.spawn(timeout(patience, speaks_ssh(port)));
         tokio::select! {
             () = any_speaks(&mut attempts) => return,
-            () = sleep(EVERY) => {}
+            () = sleep(every) => {}
         }
     }
 }
@@ -67,7 +77,7 @@ mod tests {
             std::future::pending::<()>().await;
         };
         tokio::select! {
-            () = super::wait_for_banner(port) => {}
+            () = super::wait_for_banner(port, true) => {}
             () = server => {}
         }
     }

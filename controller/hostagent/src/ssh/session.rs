@@ -32,7 +32,7 @@ impl Session {
         let mut ssh = self.ssh();
         // Also bounds the wait for the server's first words, which never come from a guest that
         // is not up.
-        ssh.args(["-o", "ConnectTimeout=10", "127.0.0.1", "--", command]);
+        ssh.args(["-o", "ConnectTimeout=30", "127.0.0.1", "--", command]);
         ssh.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = ssh.kill_on_drop(true).spawn()?;
         if let Some(mut stdin) = child.stdin.take() {
