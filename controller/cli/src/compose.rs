@@ -88,6 +88,7 @@ pub fn warn_about_root() {
 
 /// A reconciler's error as the program's: with its hint, and with the exit code that bad input
 /// has.
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
 pub fn told(error: limekiln_reconciler::ReconcileError) -> anyhow::Error {
     use limekiln_reconciler::ReconcileError;
     let exit = match &error {

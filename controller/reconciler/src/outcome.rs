@@ -21,13 +21,16 @@ pub struct Planned {
     pub policy: Policy,
 }
 
+/// Takes the events of a plan's steps.
+pub type OnEvent = Arc<dyn Fn(&Plan, &Event) + Send + Sync>;
+
 /// How a run is watched and ended.
 #[derive(Clone)]
 pub struct Run {
     /// Ends the run at safe points when it fires.
     pub cancel: CancellationToken,
     /// Takes the events, with the plan that their step numbers are of. Must be quick.
-    pub on_event: Arc<dyn Fn(&Plan, &Event) + Send + Sync>,
+    pub on_event: OnEvent,
 }
 
 impl Run {

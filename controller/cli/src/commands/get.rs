@@ -51,7 +51,7 @@ pub fn run(args: &GetArgs) -> anyhow::Result<Exit> {
             };
         }
         Format::Table | Format::Wide => {
-            tables(&app, &observed, &chosen, args.output == Format::Wide)
+            tables(&app, &observed, &chosen, args.output == Format::Wide);
         }
     }
     Ok(Exit::Done)

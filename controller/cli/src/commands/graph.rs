@@ -63,7 +63,7 @@ pub fn run(args: &GraphArgs) -> anyhow::Result<Exit> {
     };
     match args.output {
         Drawing::Tree if plan.is_empty() => {
-            println!("Nothing to do; --from-scratch draws what it took.")
+            println!("Nothing to do; --from-scratch draws what it took.");
         }
         Drawing::Tree => print!("{}", render::tree(&plan)),
         Drawing::Dot => print!("{}", render::dot(&plan)),

@@ -132,10 +132,10 @@ impl State {
                 }
             }
             StepOutcome::Skipped => {
-                self.line(&format!("{} {name}  {what}: not done", Styled(DIM, "-")))
+                self.line(&format!("{} {name}  {what}: not done", Styled(DIM, "-")));
             }
             StepOutcome::Cancelled => {
-                self.line(&format!("{} {name}  {what}: cancelled", Styled(CHANGE, "-")))
+                self.line(&format!("{} {name}  {what}: cancelled", Styled(CHANGE, "-")));
             }
         }
     }

@@ -38,10 +38,8 @@ pub(crate) fn plan(
         match scene.observed.instances.get(name) {
             None if complete => create(scene, name, wanted, held, &mut starts, draft),
             None => {}
-            Some(instance) if instance.phase == InstancePhase::Creating => {
-                if complete {
-                    create(scene, name, wanted, held, &mut starts, draft);
-                }
+            Some(instance) if instance.phase == InstancePhase::Creating && complete => {
+                create(scene, name, wanted, held, &mut starts, draft);
             }
             Some(instance) => existing::plan(
                 scene,

@@ -2,6 +2,6 @@
 
 mod entries;
 mod host;
-mod load;
+mod loading;
 
-pub use load::{LoadContext, Loaded, load};
+pub use loading::{LoadContext, Loaded, load};
