@@ -20,6 +20,7 @@ pub mod parse;
 pub mod schema;
 mod size;
 mod strings;
+pub mod template;
 mod unsupported;
 mod validate;
 mod yaml;

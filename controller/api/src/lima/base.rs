@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// Where a text is: a locator, or a locator with a digest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
-pub enum Locator {
+pub enum PinnedLocator {
     /// Only the locator.
     Url(String),
     /// A locator and a digest of what is there.
@@ -19,7 +19,7 @@ pub enum Locator {
     },
 }
 
-impl Locator {
+impl PinnedLocator {
     /// The locator.
     pub fn url(&self) -> &str {
         match self {
@@ -35,7 +35,7 @@ pub enum Base {
     /// One.
     One(String),
     /// Several.
-    Many(Vec<Locator>),
+    Many(Vec<PinnedLocator>),
 }
 
 impl Base {

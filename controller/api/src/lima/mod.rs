@@ -28,7 +28,7 @@ mod vm_opts;
 
 pub use arch::Arch;
 pub use audio::Audio;
-pub use base::{Base, Locator};
+pub use base::{Base, PinnedLocator};
 pub use ca_certs::CaCerts;
 pub use containerd::Containerd;
 pub use copy::CopyToHost;

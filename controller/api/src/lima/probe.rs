@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Locator;
+use super::PinnedLocator;
 
 /// What a probe decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -25,7 +25,7 @@ pub struct Probe {
     /// The script, which starts with `#!`.
     pub script: Option<String>,
     /// Where the script is.
-    pub file: Option<Locator>,
+    pub file: Option<PinnedLocator>,
     /// What to do when it fails.
     pub hint: Option<String>,
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Locator, Text};
+use super::{PinnedLocator, Text};
 
 /// When and how a provisioning step runs.
 #[derive(
@@ -37,7 +37,7 @@ pub struct Provision {
     /// The script.
     pub script: Option<String>,
     /// Where the script is.
-    pub file: Option<Locator>,
+    pub file: Option<PinnedLocator>,
     /// `dependency`: whether the usual packages are left out.
     pub skip_default_dependency_resolution: Option<bool>,
     /// `data`, `yq`: the file in the guest.

@@ -1,14 +1,15 @@
 //! Files to manifests.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
 use super::bounds::{MAX_DOCUMENTS, MAX_FILE, options, yaml_message};
 use super::diagnostic::Diagnostic;
-use super::locate::{Located, diagnostic};
+use super::locate::Located;
 use super::path::{FieldPath, Segment};
+use super::sources::Sources;
 use super::split::{Chunk, split};
 use super::tree::{Node, Position, Tree};
 use super::typed::{self, Fault};
@@ -49,15 +50,17 @@ pub struct Parsed {
 ///
 /// Never fails as a whole: each document gives manifests or diagnostics.
 pub fn parse_documents(bytes: &[u8], file: &Path) -> Parsed {
-    let mut reader = Reader { file, source: "".into(), parsed: Parsed::default() };
-    match text_of(bytes) {
+    let sources = Sources::new(file, "".into());
+    let mut reader = Reader { file, sources, parsed: Parsed::default() };
+    match decode(bytes) {
         Ok(text) => reader.read(text),
         Err((at, message)) => reader.refuse_file(at, message),
     }
     reader.parsed
 }
 
-fn text_of(bytes: &[u8]) -> Result<&str, (Position, String)> {
+/// The bytes as text, without a byte order mark.
+pub(crate) fn decode(bytes: &[u8]) -> Result<&str, (Position, String)> {
     if bytes.len() > MAX_FILE {
         let message = format!("the file has {} bytes, at most {MAX_FILE} are read", bytes.len());
         return Err((Position::default(), message));
@@ -67,24 +70,24 @@ fn text_of(bytes: &[u8]) -> Result<&str, (Position, String)> {
         let good = &bytes[..error.valid_up_to()];
         let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
         let column = good.iter().rev().take_while(|byte| **byte != b'\n').count() + 1;
-        (Position { line, column }, "not UTF-8 text".to_owned())
+        (Position { source: 0, line, column }, "not UTF-8 text".to_owned())
     })
 }
 
 struct Reader<'a> {
     file: &'a Path,
-    source: Arc<str>,
+    sources: Sources,
     parsed: Parsed,
 }
 
 impl Reader<'_> {
     fn refuse_file(&mut self, at: Position, message: String) {
         self.parsed.unreadable = true;
-        self.parsed.diagnostics.push(diagnostic(self.file, "", at, String::new(), message));
+        self.parsed.diagnostics.push(self.sources.diagnostic(at, String::new(), message));
     }
 
     fn read(&mut self, text: &str) {
-        self.source = text.into();
+        self.sources = Sources::new(self.file, Arc::from(text));
         let chunks = split(text);
         if chunks.len() > MAX_DOCUMENTS {
             let message = format!(
@@ -96,7 +99,7 @@ impl Reader<'_> {
         for chunk in chunks {
             match serde_saphyr::from_str_with_options::<Node>(chunk.text, options()) {
                 Ok(mut node) => {
-                    node.shift(chunk.lines_before);
+                    node.relocate(0, chunk.lines_before);
                     self.document(node, chunk.lines_before + 1);
                 }
                 Err(error) => self.syntax_error(chunk, &error),
@@ -105,11 +108,7 @@ impl Reader<'_> {
     }
 
     fn syntax_error(&mut self, chunk: Chunk<'_>, error: &serde_saphyr::Error) {
-        let at = error.location().map_or(Position { line: 1, column: 1 }, |location| Position {
-            line: location.line() as usize,
-            column: location.column() as usize,
-        });
-        let at = Position { line: at.line + chunk.lines_before, column: at.column };
+        let at = super::tree::place_of(error, chunk.lines_before);
         let message = yaml_message(error);
         match self.name_in_text(chunk.text) {
             Some((kind, name)) => {
@@ -118,13 +117,7 @@ impl Reader<'_> {
             }
             None => self.parsed.unreadable = true,
         }
-        self.parsed.diagnostics.push(diagnostic(
-            self.file,
-            &self.source,
-            at,
-            String::new(),
-            message,
-        ));
+        self.parsed.diagnostics.push(self.sources.diagnostic(at, String::new(), message));
     }
 
     /// Kind and name of a text that is not YAML, from the lines that usually carry them.
@@ -204,7 +197,7 @@ impl Reader<'_> {
             }
             None => self.parsed.unreadable = true,
         }
-        let place = diagnostic(self.file, &self.source, node.at, String::new(), message);
+        let place = self.sources.diagnostic(node.at, String::new(), message);
         self.parsed.diagnostics.push(Diagnostic { hint, ..place });
     }
 
@@ -266,8 +259,8 @@ impl Reader<'_> {
     ) {
         match read {
             Ok(manifest) => {
-                let (file, source) = (PathBuf::from(self.file), Arc::clone(&self.source));
-                self.parsed.objects.push(Located { manifest, file, line, plain, tree, source });
+                let (file, sources) = (self.file.to_owned(), self.sources.clone());
+                self.parsed.objects.push(Located { manifest, file, line, plain, tree, sources });
             }
             Err(faults) => self.faulty(&faults, &tree, line, named, plain),
         }
@@ -286,9 +279,7 @@ impl Reader<'_> {
         } else {
             named.as_ref().map_or_else(|| kind_word(tree), |(kind, _)| kind.singular().to_owned())
         };
-        let mut found: Vec<_> =
-            faults.iter().map(|fault| self.explain_fault(fault, tree, &kind)).collect();
-        found.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));
+        let mut found = typed_faults(faults, tree, &kind, &self.sources);
         let why = found.first().map(|first| first.message.clone()).unwrap_or_default();
         match named {
             Some((kind, name)) => self.parsed.broken.push(Broken { kind, name, line, why }),
@@ -296,14 +287,24 @@ impl Reader<'_> {
         }
         self.parsed.diagnostics.append(&mut found);
     }
+}
 
-    fn explain_fault(&self, fault: &Fault, tree: &Node, kind: &str) -> Diagnostic {
+/// What keeps a tree from being a type, each at its place and in their order.
+pub(super) fn typed_faults(
+    faults: &[Fault],
+    tree: &Node,
+    kind: &str,
+    sources: &Sources,
+) -> Vec<Diagnostic> {
+    let explain = |fault: &Fault| {
         let at = if fault.at_key { tree.key_at(&fault.path) } else { tree.value_at(&fault.path) };
-        let place =
-            diagnostic(self.file, &self.source, at, fault.path.to_string(), fault.message.clone());
+        let place = sources.diagnostic(at, fault.path.to_string(), fault.message.clone());
         let hint = if fault.at_key { nearest_field(kind, &fault.path) } else { None };
-        Diagnostic { hint, ..place }
-    }
+        (at, Diagnostic { hint, ..place })
+    };
+    let mut found: Vec<_> = faults.iter().map(explain).collect();
+    found.sort_by_key(|(at, _)| *at);
+    found.into_iter().map(|(_, diagnostic)| diagnostic).collect()
 }
 
 fn kind_word(tree: &Node) -> String {

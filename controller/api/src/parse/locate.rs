@@ -1,13 +1,16 @@
 //! A manifest together with the places of its fields.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use super::diagnostic::{Diagnostic, Severity};
+use super::diagnostic::Diagnostic;
+use super::document::typed_faults;
 use super::path::FieldPath;
-use super::tree::{Node, Position};
-use crate::Manifest;
+use super::sources::Sources;
+use super::tree::Node;
+use super::typed;
+use crate::template::{Embedding, Locator};
 use crate::validate::FieldError;
+use crate::{Lima, Manifest};
 
 /// A manifest, and where it was read.
 #[derive(Clone, Debug)]
@@ -21,11 +24,12 @@ pub struct Located {
     /// Whether it is plain Lima YAML, named after its file.
     pub plain: bool,
     pub(super) tree: Node,
-    pub(super) source: Arc<str>,
+    pub(super) sources: Sources,
 }
 
 impl Located {
-    /// The error at the place where the field is written.
+    /// The error at the place where the field is written, be it in the manifest or in a template
+    /// that it builds on.
     pub fn diagnose(&self, error: &FieldError) -> Diagnostic {
         let path = if self.plain {
             error.path.strip_prefix("spec.template.").unwrap_or(&error.path)
@@ -33,39 +37,30 @@ impl Located {
             &error.path
         };
         let at = self.tree.value_at(&FieldPath::parse(path));
-        Diagnostic {
-            hint: error.hint.clone(),
-            ..diagnostic(&self.file, &self.source, at, path.to_owned(), error.message.clone())
+        let place = self.sources.diagnostic(at, path.to_owned(), error.message.clone());
+        Diagnostic { hint: error.hint.clone(), ..place }
+    }
+
+    /// Puts what an Instance's template builds on into it: its `base` templates, and the scripts
+    /// that are in files. Nothing is left to fetch afterwards.
+    ///
+    /// # Errors
+    /// All that is wrong with what it builds on; the manifest is as before then.
+    pub fn embed(&mut self, embedding: &Embedding<'_>) -> Result<(), Vec<Diagnostic>> {
+        let Manifest::Instance(instance) = &mut self.manifest else { return Ok(()) };
+        let prefix = if self.plain { "" } else { "spec.template" };
+        let Some(template) = self.tree.at_mut(&FieldPath::parse(prefix)) else { return Ok(()) };
+        let locator = Locator::of_file(&self.file);
+        let Some(embedded) = embedding.embed(template, &locator, &mut self.sources)? else {
+            return Ok(());
+        };
+        match typed::read::<Lima>(embedded.to_json(), |_| false) {
+            Ok(lima) => {
+                instance.spec.template = lima;
+                *template = embedded;
+                Ok(())
+            }
+            Err(faults) => Err(typed_faults(&faults, &embedded, "lima", &self.sources)),
         }
-    }
-}
-
-/// An error at a position of a source text.
-pub(super) fn diagnostic(
-    file: &std::path::Path,
-    source: &str,
-    at: Position,
-    path: String,
-    message: String,
-) -> Diagnostic {
-    Diagnostic {
-        severity: Severity::Error,
-        line: at.line,
-        column: at.column,
-        path,
-        message,
-        source_line: source_line(source, at),
-        ..Diagnostic::about_file(file, "")
-    }
-}
-
-/// The line as it can be shown; one that is too long to show with its caret is left out.
-fn source_line(source: &str, at: Position) -> String {
-    let line = source.lines().nth(at.line.saturating_sub(1)).unwrap_or_default().trim_end();
-    let shown = at.line > 0 && line.len() <= 200;
-    if shown {
-        line.chars().filter(|c| *c == '\t' || !c.is_control()).collect()
-    } else {
-        String::new()
     }
 }

@@ -9,11 +9,17 @@ mod diagnostic;
 mod document;
 mod locate;
 mod path;
+mod read;
+mod sources;
 mod split;
 mod tree;
 mod typed;
 
 pub(crate) use bounds::{options, yaml_message};
 pub use diagnostic::{Diagnostic, Severity};
+pub(crate) use document::decode;
 pub use document::{Broken, Parsed, parse_documents};
 pub use locate::Located;
+pub(crate) use read::read_node;
+pub(crate) use sources::Sources;
+pub(crate) use tree::{Key, Node, Position, Tree};

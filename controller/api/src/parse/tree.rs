@@ -8,10 +8,14 @@ use serde_saphyr::Spanned;
 
 use super::path::{FieldPath, Segment};
 
-/// Line and column, from 1.
+/// A place in one of the texts that a manifest is made from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Position {
+    /// Which text, see [`super::Sources`]; 0 is the manifest's own file.
+    pub(crate) source: u16,
+    /// From 1.
     pub(crate) line: usize,
+    /// From 1.
     pub(crate) column: usize,
 }
 
@@ -54,7 +58,8 @@ impl Node {
         self.field(name).map(|(_, node)| node)
     }
 
-    fn field(&self, name: &str) -> Option<&(Key, Self)> {
+    /// A key of a mapping and its value.
+    pub(crate) fn field(&self, name: &str) -> Option<&(Key, Self)> {
         match &self.value {
             Tree::Map(fields) => fields.iter().find(|(key, _)| key.name == name),
             _ => None,
@@ -97,24 +102,76 @@ impl Node {
         Ok(node)
     }
 
-    /// Moves the whole tree down, for a document that does not start its file.
-    pub(crate) fn shift(&mut self, lines: usize) {
-        self.at.line += lines;
+    /// Moves the whole tree into a text, below so many lines.
+    pub(crate) fn relocate(&mut self, source: u16, lines_before: usize) {
+        let moved = |at: &mut Position| {
+            at.source = source;
+            at.line += lines_before;
+        };
+        moved(&mut self.at);
         match &mut self.value {
             Tree::Scalar(_) => {}
-            Tree::List(items) => items.iter_mut().for_each(|item| item.shift(lines)),
+            Tree::List(items) => {
+                items.iter_mut().for_each(|item| item.relocate(source, lines_before));
+            }
             Tree::Map(fields) => {
                 for (key, node) in fields {
-                    key.at.line += lines;
-                    node.shift(lines);
+                    moved(&mut key.at);
+                    node.relocate(source, lines_before);
                 }
             }
         }
     }
+
+    /// The fields of a mapping.
+    pub(crate) fn fields_mut(&mut self) -> Option<&mut Vec<(Key, Self)>> {
+        match &mut self.value {
+            Tree::Map(fields) => Some(fields),
+            _ => None,
+        }
+    }
+
+    /// The node at exactly this path.
+    pub(crate) fn at_mut(&mut self, path: &FieldPath) -> Option<&mut Self> {
+        let mut node = self;
+        for segment in &path.0 {
+            node = match (segment, &mut node.value) {
+                (Segment::Key(name), Tree::Map(fields)) => {
+                    fields.iter_mut().find(|(key, _)| key.name == *name).map(|(_, node)| node)?
+                }
+                (Segment::Index(index), Tree::List(items)) => items.get_mut(*index)?,
+                _ => return None,
+            };
+        }
+        Some(node)
+    }
+
+    /// The field of a mapping.
+    pub(crate) fn get_mut(&mut self, name: &str) -> Option<&mut Self> {
+        self.fields_mut()?.iter_mut().find(|(key, _)| key.name == name).map(|(_, node)| node)
+    }
+
+    /// Takes a field out of a mapping.
+    pub(crate) fn take(&mut self, name: &str) -> Option<Self> {
+        let fields = self.fields_mut()?;
+        let index = fields.iter().position(|(key, _)| key.name == name)?;
+        Some(fields.remove(index).1)
+    }
+
+    /// Whether it is `null`.
+    pub(crate) fn is_null(&self) -> bool {
+        matches!(&self.value, Tree::Scalar(Value::Null))
+    }
 }
 
 fn position(location: serde_saphyr::Location) -> Position {
-    Position { line: location.line() as usize, column: location.column() as usize }
+    Position { source: 0, line: location.line() as usize, column: location.column() as usize }
+}
+
+/// Where the YAML reader stopped, in a document with so many lines before it.
+pub(crate) fn place_of(error: &serde_saphyr::Error, lines_before: usize) -> Position {
+    let at = error.location().map_or(Position { source: 0, line: 1, column: 1 }, position);
+    Position { line: at.line + lines_before, ..at }
 }
 
 impl<'de> Deserialize<'de> for Node {
