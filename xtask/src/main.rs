@@ -3,6 +3,7 @@
 mod bench;
 mod check_deps;
 mod codegen;
+mod fuzz;
 mod guest;
 mod images;
 mod quickstart;
@@ -28,6 +29,8 @@ enum Task {
     CheckDeps,
     /// Write schemas/ and crds/ from the types.
     Codegen(codegen::Args),
+    /// Run the fuzz targets, for a bounded time each.
+    Fuzz(fuzz::Args),
     /// Build the guest images that live tests and the quickstart boot.
     Images(images::Args),
     /// From nothing to a VM that runs: set-up, build, image, apply, a command in the VM.
@@ -43,6 +46,7 @@ fn main() -> anyhow::Result<()> {
         Task::Bench(args) => bench::run(&args),
         Task::CheckDeps => check_deps::run(),
         Task::Codegen(args) => codegen::run(&args),
+        Task::Fuzz(args) => fuzz::run(&args),
         Task::Images(args) => images::run(&args),
         Task::Quickstart => quickstart::run(),
         Task::Setup => setup::run(true),

@@ -19,6 +19,18 @@ pub fn run(build_images: bool) -> anyhow::Result<()> {
         println!("setup: nothing is missing");
         return Ok(());
     }
+    install(&missing)
+}
+
+/// Installs a C++ compiler where there is none: libFuzzer is built from source.
+///
+/// # Errors
+/// As [`run`].
+pub fn compiler() -> anyhow::Result<()> {
+    if needs::COMPILER.met() { Ok(()) } else { install(&[&needs::COMPILER]) }
+}
+
+fn install(missing: &[&Need]) -> anyhow::Result<()> {
     let names: Vec<_> = missing.iter().map(|need| need.what).collect();
     let Some(manager) = Manager::detect() else {
         bail!(

@@ -7,6 +7,7 @@ mod condition;
 pub mod crd;
 mod disk;
 pub mod explain;
+mod export;
 mod fill;
 mod host_facts;
 mod instance;
@@ -27,6 +28,7 @@ mod yaml;
 
 pub use condition::{Condition, ConditionStatus, Status};
 pub use disk::{Disk, DiskFormat, DiskSpec};
+pub use export::{Exported, export_instance};
 pub use fill::fill;
 pub use host_facts::HostFacts;
 pub use instance::{

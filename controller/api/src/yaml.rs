@@ -21,7 +21,9 @@ pub fn to_yaml<T: Serialize>(value: &T) -> String {
 /// If it is not YAML, or a field has the wrong type; the text names the line.
 pub fn read_lima(text: &str) -> Result<Lima, ReadError> {
     let options = crate::parse::options();
-    serde_saphyr::from_str_with_options::<Option<Lima>>(text, options)
+    let text = text.trim_start_matches('\u{feff}');
+    let first = crate::parse::first_document(text);
+    serde_saphyr::from_str_with_options::<Option<Lima>>(first, options)
         .map(Option::unwrap_or_default)
         .map_err(|error| ReadError(crate::parse::yaml_message(&error)))
 }

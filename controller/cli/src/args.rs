@@ -5,15 +5,16 @@ use clap::{Parser, Subcommand};
 use crate::commands::{
     apply::ApplyArgs, completion::CompletionArgs, copy::CopyArgs, delete::DeleteArgs,
     describe::DescribeArgs, diff::DiffArgs, doctor::DoctorArgs, events::EventsArgs,
-    explain::ExplainArgs, get::GetArgs, graph::GraphArgs, hostagent::HostagentArgs, list::ListArgs,
-    plan::PlanArgs, plugin::PluginArgs, restart::RestartArgs, schema::SchemaArgs, shell::ShellArgs,
-    start::StartArgs, stop::StopArgs, undelete::UndeleteArgs, validate::ValidateArgs,
-    wait::WaitArgs,
+    explain::ExplainArgs, export::ExportArgs, get::GetArgs, graph::GraphArgs,
+    hostagent::HostagentArgs, list::ListArgs, plan::PlanArgs, plugin::PluginArgs,
+    restart::RestartArgs, schema::SchemaArgs, shell::ShellArgs, start::StartArgs, stop::StopArgs,
+    undelete::UndeleteArgs, validate::ValidateArgs, wait::WaitArgs,
 };
 
 /// Commands that limactl does not have: what `limekiln plugin install` makes links for.
-pub const PLUGIN_COMMANDS: [&str; 9] =
-    ["apply", "describe", "diff", "doctor", "explain", "get", "graph", "plan", "undelete"];
+pub const PLUGIN_COMMANDS: [&str; 10] = [
+    "apply", "describe", "diff", "doctor", "explain", "export", "get", "graph", "plan", "undelete",
+];
 
 /// Declarative Linux VMs: manifests in, running machines out.
 #[derive(Parser)]
@@ -59,6 +60,8 @@ pub enum Command {
     Graph(GraphArgs),
     /// Explain a field of a manifest
     Explain(ExplainArgs),
+    /// Print what exists as manifests
+    Export(ExportArgs),
     /// List instances as limactl does
     #[command(visible_alias = "ls")]
     List(ListArgs),

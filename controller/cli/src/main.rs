@@ -79,6 +79,7 @@ fn run(command: &Command) -> anyhow::Result<Exit> {
         Command::Undelete(args) => commands::undelete::run(args),
         Command::Graph(args) => commands::graph::run(args),
         Command::Explain(args) => commands::explain::run(args),
+        Command::Export(args) => commands::export::run(args),
         Command::List(args) => commands::list::run(args),
         Command::Start(args) => commands::start::run(args),
         Command::Stop(args) => commands::stop::run(args),

@@ -6,7 +6,9 @@
 mod agent;
 mod boot;
 mod diff;
+mod example;
 mod home;
+mod manifests;
 mod planner;
 mod row;
 
@@ -29,7 +31,8 @@ pub struct Args {
 /// A figure's group: the start of its rows' names, and how they are measured.
 type Group = (&'static str, fn() -> anyhow::Result<Vec<Row>>);
 
-const GROUPS: [Group; 4] = [
+const GROUPS: [Group; 5] = [
+    ("manifests", manifests::rows),
     ("planner", planner::rows),
     ("diff", diff::rows),
     ("boot", boot::rows),

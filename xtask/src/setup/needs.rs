@@ -51,6 +51,14 @@ const fn image(what: &'static str, probe: Probe, apt: &'static str, dnf: &'stati
     Need { what, why, probe, packages: [Some(apt), Some(dnf), None], image: true }
 }
 
+/// For fuzzing only.
+pub const COMPILER: Need = run(
+    "c++",
+    "fuzz targets can't be built",
+    Probe::Program("c++"),
+    [Some("g++"), Some("gcc-c++"), None],
+);
+
 const NEEDS: &[Need] = &[
     run(
         "qemu-system-x86_64",

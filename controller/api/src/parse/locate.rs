@@ -60,7 +60,7 @@ impl Located {
                 *template = embedded;
                 Ok(())
             }
-            Err(faults) => Err(typed_faults(&faults, &embedded, "lima", &self.sources)),
+            Err(faults) => Err(typed_faults(&faults, &embedded, "lima", &self.sources, 0)),
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod diff;
 pub mod doctor;
 pub mod events;
 pub mod explain;
+pub mod export;
 pub mod get;
 pub mod graph;
 pub mod hostagent;
