@@ -101,6 +101,10 @@ impl Reader<'_> {
         }
         let mut nodes = 0;
         for chunk in chunks {
+            if self.parsed.diagnostics.len() > MAX_DIAGNOSTICS {
+                self.parsed.unreadable = true;
+                return;
+            }
             match serde_saphyr::from_str_with_options::<Node>(chunk.text, options()) {
                 Ok(mut node) => {
                     nodes += node.relocate(0, chunk.lines_before);
