@@ -146,12 +146,11 @@ fn readable(bytes: u64) -> ByteSize {
 /// Why a dependency is not met and will not be.
 fn unmet(scene: &Scene<'_>, dependency: &Dependency, draft: &Draft) -> Option<WaitReason> {
     let id = ObjectId { kind: dependency.kind, name: dependency.name.clone() };
-    let wanted = scene.desired.origin(&id).is_some();
-    if !wanted && !scene.exists(&id) {
+    if !scene.desired.mentions(&id) && !scene.exists(&id) {
         return Some(WaitReason::Missing { object: id });
     }
     let met = match dependency.kind {
-        Kind::Disk | Kind::Network => true,
+        Kind::Disk | Kind::Network => scene.exists(&id) || draft.last(&id).is_some(),
         Kind::Instance => instance_comes(scene, &id, dependency.condition, draft),
     };
     (!met).then_some(WaitReason::Dependency { on: id })

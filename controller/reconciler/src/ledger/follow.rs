@@ -29,7 +29,8 @@ pub(crate) fn follow(
         }
     }
     for (id, claim) in &claims.by_id {
-        let gone = !exists(observed, id) && !desired.mentions(id);
+        let unwanted = !desired.mentions(id) || desired.is_elsewhere(id);
+        let gone = unwanted && !exists(observed, id);
         if gone && desired.sources.contains(&claim.owner.origin.source) {
             ledger.forget(id)?;
         }
