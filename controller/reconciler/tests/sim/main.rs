@@ -1,5 +1,6 @@
 //! The reconciler on the simulated engine, with real files.
 
+mod crashes;
 mod fixture;
 mod manifests;
 mod runs;
