@@ -7,7 +7,7 @@ use limekiln_model::{
 };
 
 use super::change::Changes;
-use super::start::{push_mounts, push_ready, push_start};
+use super::start::{push_forward, push_mounts, push_ready, push_start};
 use super::{Stage, allowed, withhold};
 use crate::draft::Draft;
 use crate::uses;
@@ -133,7 +133,7 @@ impl Subject<'_, '_> {
     fn update(&mut self, changes: &Changes) {
         let moved = self.stage.moved.get(self.name);
         let allowed = allowed(self.stage.scene, self.wanted);
-        let withheld = changes.withheld(allowed);
+        let withheld = changes.withheld();
         let template = withhold::keep(&self.wanted.spec.template, self.config, &withheld);
         let filled = withhold::keep(&self.wanted.filled, self.config, &withheld);
         let (stops, starts) = self.run_steps(changes, moved, allowed);
@@ -142,8 +142,13 @@ impl Subject<'_, '_> {
             let why = moved.and_then(|under| under.first()).map(|id| format!("{id} changes"));
             self.stop(why, Cost::Restart);
         }
-        if filled != *self.config {
-            self.edit(&template, &filled, carried_out.clone(), stops);
+        if *filled != *self.config {
+            self.edit(
+                template.into_owned(),
+                filled.clone().into_owned(),
+                carried_out.clone(),
+                stops,
+            );
         }
         if !carried_out.is_empty() {
             self.stage.draft.changes.insert(self.id(), carried_out);
@@ -152,18 +157,23 @@ impl Subject<'_, '_> {
         if starts {
             push_start(self.stage.scene, self.name, &filled, self.stage.draft);
         } else if !stops {
-            self.finish_start();
+            self.finish_start(&filled);
         }
     }
 
-    /// What is left of a start that this or another run began.
-    fn finish_start(&mut self) {
-        let config = self.instance.booted.as_ref().unwrap_or(self.config);
+    /// What is left of a start that this or another run began. The VM has the mounts that it was
+    /// booted with; forwards change live.
+    fn finish_start(&mut self, filled: &Lima) {
+        let booted = self.instance.booted.as_ref().unwrap_or(self.config);
         let Stage { scene, draft, .. } = &mut *self.stage;
         match self.instance.phase {
-            InstancePhase::Booting => push_ready(scene, self.name, config, draft),
+            InstancePhase::Booting => {
+                draft.push(Action::AwaitReady { instance: self.name.clone() }, None);
+                push_mounts(scene, self.name, booted, &self.instance.mounts, draft);
+                push_forward(scene, self.name, filled, draft);
+            }
             InstancePhase::Ready => {
-                push_mounts(scene, self.name, config, &self.instance.mounts, draft);
+                push_mounts(scene, self.name, booted, &self.instance.mounts, draft);
             }
             _ => {}
         }
@@ -200,18 +210,19 @@ impl Subject<'_, '_> {
         (restarts, restarts)
     }
 
-    fn edit(&mut self, template: &Lima, filled: &Lima, changes: Vec<Change>, stops: bool) {
+    fn edit(&mut self, template: Lima, filled: Lima, changes: Vec<Change>, stops: bool) {
         let cost = if stops { Cost::Restart } else { Cost::Live };
         let forwards =
             changes.iter().any(|change| change.path.starts_with("template.portForwards"));
         let edit = Action::EditInstance {
             instance: self.name.clone(),
-            template: Box::new(template.clone()),
-            filled: Box::new(filled.clone()),
+            template: Box::new(template),
+            filled: Box::new(filled),
             changes,
         };
         self.stage.draft.push(edit, self.running().then_some(cost));
-        if forwards && self.stage.scene.capabilities.forwards && self.running() && !stops {
+        let ready = self.instance.phase == InstancePhase::Ready;
+        if forwards && self.stage.scene.capabilities.forwards && ready && !stops {
             self.stage
                 .draft
                 .push(Action::Forward { instance: self.name.clone() }, Some(Cost::Live));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use limekiln_api::{ByteSize, Dependency, DependencyCondition, Lima};
 use limekiln_model::{
-    Action, DesiredInstance, InstancePhase, Kind, Mounted, Name, ObjectId, WaitReason,
+    Action, DesiredInstance, InstancePhase, Kind, Mounted, Name, NetworkPhase, ObjectId, WaitReason,
 };
 
 use super::Stage;
@@ -56,6 +56,17 @@ impl Starts {
 }
 
 impl Stage<'_> {
+    /// A network of the template whose daemon does not run, and that is not for us to start.
+    fn silent_network(&self, lima: &Lima) -> Option<ObjectId> {
+        let networks = uses::networks(lima).filter(|_| self.scene.capabilities.networks);
+        let silent = networks.filter(|name| {
+            let network = self.scene.observed.networks.get(name);
+            network.is_some_and(|network| network.phase != NetworkPhase::Running)
+        });
+        let mut silent = silent.map(|name| ObjectId::network(&name));
+        silent.find(|id| self.held.holds(id) || !self.scene.is_ours(id))
+    }
+
     /// Whether nothing stands in the way of a start; reports what does. `freed` is the memory
     /// that the instance itself gives back when it is stopped first.
     pub(super) fn can_start(&mut self, name: &Name, wanted: &DesiredInstance, freed: u64) -> bool {
@@ -66,6 +77,11 @@ impl Stage<'_> {
                 possible = false;
                 self.draft.report.add(id.clone(), reason, None);
             }
+        }
+        if let Some(network) = self.silent_network(&wanted.filled) {
+            possible = false;
+            let hint = format!("{network} is not managed here: start its daemon, or adopt it");
+            self.draft.report.add(id.clone(), WaitReason::Dependency { on: network }, Some(hint));
         }
         if !possible {
             return false;
@@ -118,6 +134,10 @@ pub(crate) fn push_start(scene: &Scene<'_>, name: &Name, filled: &Lima, draft: &
 pub(super) fn push_ready(scene: &Scene<'_>, name: &Name, filled: &Lima, draft: &mut Draft) {
     draft.push(Action::AwaitReady { instance: name.clone() }, None);
     push_mounts(scene, name, filled, &[], draft);
+    push_forward(scene, name, filled, draft);
+}
+
+pub(super) fn push_forward(scene: &Scene<'_>, name: &Name, filled: &Lima, draft: &mut Draft) {
     let forwards = filled.port_forwards.as_ref().is_some_and(|forwards| !forwards.is_empty());
     if scene.capabilities.forwards && forwards {
         draft.push(Action::Forward { instance: name.clone() }, None);

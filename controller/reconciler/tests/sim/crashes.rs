@@ -5,19 +5,19 @@
 //! dropped where it stands, and what comes after knows only the files and the world.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::future::pending;
 use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use limekiln_api::{HostFacts, Lima};
+use limekiln_api::{Disruption, HostFacts, RunStrategy};
 use limekiln_engine::{ActionContext, Engine, EngineError, ErrorClass};
 use limekiln_engine_sim::{Fault, FaultKind, SimEngine, World};
-use limekiln_model::{Action, Capabilities, Desired, Observed, Policy};
+use limekiln_model::{Action, Capabilities, InstancePhase, Observed, Policy};
 use limekiln_reconciler::{Claim, Home, Ledger, Reconciler, Run};
-use limekiln_testkit::random;
+use limekiln_testkit::{Scenario, desired, instance, name, observed_instance};
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 use tokio::sync::Notify;
 
 /// Lives until the engine's fault says that it dies.
@@ -60,58 +60,21 @@ struct Host {
     engine: Arc<SimEngine>,
 }
 
-/// What is wanted, and what is allowed.
-#[derive(Clone)]
-struct Scenario {
-    world: World,
-    desired: Desired,
-    policy: Policy,
-}
-
-/// In few words: whole templates would fill screens.
-impl fmt::Debug for Scenario {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let brief = |lima: &Lima| {
-            let disks = lima.additional_disks.iter().flatten().map(|disk| disk.name.to_string());
-            let networks = lima.networks.iter().flatten().filter_map(|lan| lan.lima.clone());
-            let uses: Vec<_> = disks.chain(networks).collect();
-            let port = lima.ssh.as_ref().and_then(|ssh| ssh.local_port).map(|port| port.0);
-            let size =
-                (lima.cpus.map(|cpus| cpus.0), lima.memory, lima.disk.map(|disk| disk.0 >> 30));
-            format!("{:?} {size:?} port {port:?} uses {uses:?}", lima.arch)
-        };
-        writeln!(f, "{:?}", self.policy)?;
-        for (name, instance) in &self.world.observed.instances {
-            let config = instance.config.as_ref().map(brief);
-            writeln!(f, "is    {name} {:?} {config:?}", instance.phase)?;
-        }
-        for (name, wanted) in &self.desired.instances {
-            let spec = &wanted.spec.spec;
-            let run = (spec.run_strategy, spec.max_disruption, spec.suspend, &spec.depends_on);
-            writeln!(f, "wants {name} {run:?} {}", brief(&wanted.spec.filled))?;
-        }
-        writeln!(f, "is    {:?} {:?}", self.world.observed.disks, self.world.observed.networks)?;
-        writeln!(f, "wants {:?} {:?}", self.desired.disks, self.desired.networks)
-    }
-}
-
-fn scenario() -> impl Strategy<Value = Scenario> {
-    (random::world(), random::desired(), random::policy())
-        .prop_map(|(world, desired, policy)| Scenario { world, desired, policy })
-}
-
 impl Host {
-    /// All that exists is ours.
     fn new(scenario: &Scenario) -> Self {
         let dir = tempfile::tempdir().expect("dir");
         let home = Home::new(&dir.path().join("lima"));
         home.prepare().expect("home");
         let ledger = Ledger::new(&home);
-        for (id, owner) in limekiln_testkit::Ledger::of_all(&scenario.world.observed).owners {
+        for (id, owner) in scenario.owners() {
             let claim = Claim { id, owner, applied: None, applying: None, restarting: false };
             ledger.put(&claim).expect("claim");
         }
-        let engine = Arc::new(SimEngine::new(0).with_world(scenario.world.clone()));
+        let engine = Arc::new(
+            SimEngine::new(0)
+                .with_world(scenario.world.clone())
+                .with_capabilities(|can| can.networks = scenario.networks),
+        );
         Self { dir, engine }
     }
 
@@ -120,8 +83,7 @@ impl Host {
         let died = Arc::new(Notify::new());
         let mortal = Mortal { engine: Arc::clone(&self.engine), died: Arc::clone(&died) };
         let lima_home = self.dir.path().join("lima");
-        let facts =
-            HostFacts { lima_home: lima_home.clone(), memory: 64 << 30, ..HostFacts::example() };
+        let facts = HostFacts { lima_home: lima_home.clone(), ..scenario.host.facts.clone() };
         let reconciler = Reconciler::new(Arc::new(mortal), Home::new(&lima_home), facts);
         tokio::select! {
             biased;
@@ -217,24 +179,58 @@ fn difference(end: &End, straight: &End) -> Vec<String> {
         .collect()
 }
 
+/// Plays the scenario through, and again with a death at every action: before it, inside it and
+/// after it, and with a second one on the way back.
+fn die_everywhere(scenario: &Scenario, seed: usize) -> Result<(), TestCaseError> {
+    let (straight, actions, plain) = play(scenario, &[]);
+    let die = |faults: &[Fault]| {
+        let (end, _, log) = play(scenario, faults);
+        let differs = difference(&end, &straight);
+        prop_assert!(
+            differs.is_empty(),
+            "{faults:?}: {differs:#?}\n{log:#?}\nstraight: {plain:#?}"
+        );
+        Ok(())
+    };
+    for at in 0..actions {
+        for kind in FaultKind::CRASHES {
+            die(&[Fault { at, kind }])?;
+        }
+        let kind = FaultKind::CRASHES[(seed / 3 + at) % 3];
+        let again = Fault { at: at + 1 + seed % 5, kind: FaultKind::CRASHES[seed % 3] };
+        die(&[Fault { at, kind }, again])?;
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 12, max_shrink_iters: 60, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_death_at_any_action_changes_nothing_in_the_end(scenario in scenario(), seed in any::<usize>()) {
-        let (straight, actions, plain) = play(&scenario, &[]);
-        for at in 0..actions {
-            for kind in FaultKind::CRASHES {
-                let (end, _, log) = play(&scenario, &[Fault { at, kind }]);
-                let differs = difference(&end, &straight);
-                prop_assert!(differs.is_empty(), "{kind:?} at {at}: {differs:#?}\n{log:#?}\nstraight: {plain:#?}");
-            }
-            // And again while it recovers.
-            let kind = FaultKind::CRASHES[(seed / 3 + at) % 3];
-            let again = Fault { at: at + 1 + seed % 5, kind: FaultKind::CRASHES[seed % 3] };
-            let (end, _, log) = play(&scenario, &[Fault { at, kind }, again]);
-            let differs = difference(&end, &straight);
-            prop_assert!(differs.is_empty(), "{kind:?} at {at}, {again:?}: {differs:#?}\n{log:#?}\nstraight: {plain:#?}");
-        }
+    fn a_death_at_any_action_changes_nothing_in_the_end(
+        scenario in Scenario::any(),
+        seed in any::<usize>(),
+    ) {
+        die_everywhere(&scenario, seed)?;
+    }
+}
+
+/// `Manual` leaves an instance as the user left it, which is not as a dead controller left it.
+#[test]
+fn an_instance_that_the_user_started_runs_again_after_a_death() {
+    for (now, then) in [("cpus: 1", "cpus: 2"), ("arch: x86_64", "arch: aarch64")] {
+        let mut runner = proptest::test_runner::TestRunner::deterministic();
+        let scenario = Scenario::any().new_tree(&mut runner).expect("a scenario");
+        let mut scenario = scenario.current();
+        let manual = instance("web", then, |spec| {
+            spec.run_strategy = RunStrategy::Manual;
+            spec.max_disruption = Disruption::Recreate;
+        });
+        scenario.desired = desired([manual]);
+        scenario.world = World::default();
+        let ready = observed_instance("web", now, InstancePhase::Ready);
+        scenario.world.observed.instances.insert(name("web"), ready);
+        (scenario.policy, scenario.strangers) = (Policy::default(), BTreeSet::new());
+        die_everywhere(&scenario, 1).unwrap_or_else(|error| panic!("{error}"));
     }
 }
