@@ -26,7 +26,7 @@ enum Task {
     Bench(bench::Args),
     /// Hold the layer rules against the real dependency graph.
     CheckDeps,
-    /// Write schemas/ and crds/ from the types.
+    /// Write schemas/, crds/ and docs/costs.md from the types.
     Codegen(codegen::Args),
     /// Build the guest images that live tests and the quickstart boot.
     Images(images::Args),

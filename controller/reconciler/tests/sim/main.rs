@@ -4,3 +4,4 @@ mod crashes;
 mod fixture;
 mod manifests;
 mod runs;
+mod stale;
