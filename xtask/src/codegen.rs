@@ -1,5 +1,7 @@
 //! `cargo xtask codegen`: writes what is made from the types, or checks that it is up to date.
 
+mod costs;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -15,7 +17,7 @@ pub struct Args {
     check: bool,
 }
 
-/// Writes `schemas/` and `crds/`, or compares them.
+/// Writes `schemas/`, `crds/` and `docs/costs.md`, or compares them.
 ///
 /// # Errors
 /// A file can't be written or, with `--check`, is missing, differs, or should not be there.
@@ -42,7 +44,8 @@ fn generated() -> Vec<(PathBuf, String)> {
     let crds = limekiln_api::crd::crds()
         .into_iter()
         .map(|(name, yaml)| (Path::new("crds").join(name), yaml));
-    schemas.chain(crds).collect()
+    let costs = (Path::new("docs").join("costs.md"), costs::markdown());
+    schemas.chain(crds).chain([costs]).collect()
 }
 
 fn write(files: &[(PathBuf, String)]) -> anyhow::Result<Vec<PathBuf>> {

@@ -27,7 +27,7 @@ enum Task {
     Bench(bench::Args),
     /// Hold the layer rules against the real dependency graph.
     CheckDeps,
-    /// Write schemas/ and crds/ from the types.
+    /// Write schemas/, crds/ and docs/costs.md from the types.
     Codegen(codegen::Args),
     /// Run the fuzz targets, for a bounded time each.
     Fuzz(fuzz::Args),

@@ -23,6 +23,10 @@ pub struct Observed {
     pub parked: Vec<Parked>,
     /// Who owns what, from the ledger. An object that is absent here is not ours.
     pub owners: BTreeMap<ObjectId, Owner>,
+    /// Instances that a run of ours stopped or took away in order to start them again, and did
+    /// not come to it; from the ledger.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub restarting: BTreeSet<Name>,
     /// The host.
     pub host: Option<Host>,
 }

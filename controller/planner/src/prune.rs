@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use limekiln_api::DeletionPolicy;
 use limekiln_model::{
-    Action, Cost, InstancePhase, Kind, Name, NetworkPhase, ObjectId, StopMode, WaitReason,
+    Action, Cost, DesiredInstance, InstancePhase, Kind, Name, NetworkPhase, ObjectId, StopMode,
+    WaitReason,
 };
 
 use crate::draft::Draft;
@@ -24,7 +25,11 @@ pub(crate) fn plan(scene: &Scene<'_>, draft: &mut Draft) {
         return;
     }
     // Instances come first, so that what they use is free.
-    let leaving = gone.iter().filter(|id| !retained(scene, id) && !is_protected(scene, id));
+    let nothing = BTreeSet::new();
+    let leaving = gone.iter().filter(|id| {
+        let needed = id.kind == Kind::Instance && remaining_user(scene, id, &nothing).is_some();
+        !needed && !retained(scene, id) && !is_protected(scene, id)
+    });
     let leaving = leaving.cloned().collect();
     for id in &gone {
         delete(scene, id, &leaving, draft);
@@ -143,21 +148,22 @@ pub(crate) fn is_protected(scene: &Scene<'_>, id: &ObjectId) -> bool {
     instance.is_some_and(|instance| instance.protected)
 }
 
-/// An instance that stays and uses the disk or network.
+/// An instance that stays and uses the disk or network, or depends on the object.
 pub(crate) fn remaining_user(
     scene: &Scene<'_>,
     id: &ObjectId,
     leaving: &BTreeSet<ObjectId>,
 ) -> Option<Name> {
-    if id.kind == Kind::Instance {
-        return None;
-    }
+    let depends = |wanted: &DesiredInstance| {
+        let mut on = wanted.spec.depends_on.iter();
+        on.any(|dependency| dependency.kind == id.kind && dependency.name == id.name)
+    };
     let uses_it = |lima: &limekiln_api::Lima| uses::objects(lima).any(|used| used == *id);
     let wanted = scene
         .desired
         .instances
         .iter()
-        .find(|(_, wanted)| uses_it(&wanted.spec.filled))
+        .find(|(_, wanted)| uses_it(&wanted.spec.filled) || depends(&wanted.spec))
         .map(|(name, _)| name);
     let existing = || {
         let mut instances = scene.observed.instances.iter();

@@ -8,10 +8,11 @@ use limekiln_model::{
 };
 
 use crate::draft::Draft;
+use crate::held::Held;
 use crate::instances::push_start;
-use crate::order;
 use crate::prune::{is_protected, push_deletion, push_stop, remaining_user};
 use crate::scene::Scene;
+use crate::{networks, order};
 
 /// What to do with instances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,6 +157,7 @@ pub fn plan_run(
                 Some(instance) => run(scene, name, instance, verb, &mut draft),
             }
         }
+        networks::daemons(scene, &Held::default(), &mut draft);
         order::connect(scene, &mut draft);
         draft.finish(observed, "")
     })

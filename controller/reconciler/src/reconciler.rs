@@ -105,6 +105,8 @@ impl Reconciler {
     async fn observe_for(&self, desired: &Desired) -> Result<Observed, ReconcileError> {
         let claims = self.claims()?;
         let mut observed = self.engine.observe().await.map_err(ReconcileError::Observe)?;
+        let restarting = claims.by_id.values().filter(|claim| claim.restarting);
+        observed.restarting = restarting.map(|claim| claim.id.name.clone()).collect();
         let existing = claims.by_id.into_iter().filter(|(id, _)| exists(&observed, id));
         observed.owners = existing.map(|(id, claim)| (id, claim.owner)).collect();
         let taken_ports = ports::taken(desired, &observed);
@@ -178,7 +180,8 @@ impl Reconciler {
         }
         let observed = self.observe_for(&saved.desired).await?;
         basis_holds(&saved.plan, &observed).map_err(ReconcileError::Moved)?;
-        if let Some(first) = checker::check(&saved.plan, &observed, saved.policy.adopt).first() {
+        let broken = checker::check(&saved.plan, &saved.desired, &observed, saved.policy.adopt);
+        if let Some(first) = broken.first() {
             return Err(SavedPlanError::Unsound(first.to_string()).into());
         }
         let SavedPlan { plan, report, desired, policy, .. } = saved;
@@ -204,8 +207,8 @@ impl Reconciler {
         let observed = self.observe_for(&planned.desired).await?;
         basis_holds(&planned.plan, &observed).map_err(ReconcileError::Moved)?;
         self.keep_books(planned, &observed)?;
-        let engine =
-            LedgerEngine::new(Arc::clone(&self.engine), self.ledger.clone(), owners_after(planned));
+        let (inner, ledger) = (Arc::clone(&self.engine), self.ledger.clone());
+        let engine = LedgerEngine::new(inner, ledger, &planned.plan, owners_after(planned));
         let executor = Executor::new(Arc::new(engine), self.limits.clone());
         let sink = self.sink(&planned.plan, run);
         let result = executor.run(&planned.plan, &run.cancel, sink).await;

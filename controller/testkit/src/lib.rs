@@ -4,7 +4,9 @@ mod build;
 mod converge;
 mod ledger;
 pub mod random;
+mod scenario;
 
 pub use build::{desired, instance, name, observed_instance, template, wanted};
 pub use converge::{Converged, Driver, Pass};
 pub use ledger::Ledger;
+pub use scenario::Scenario;

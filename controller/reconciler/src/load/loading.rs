@@ -7,7 +7,7 @@ use limekiln_api::{
     validate,
 };
 use limekiln_model::{
-    Desired, DesiredInstance, Frozen, ObjectId, Origin, Owner, Wanted, fingerprint,
+    Desired, DesiredInstance, Elsewhere, Frozen, ObjectId, Origin, Owner, Wanted, fingerprint,
 };
 use limekiln_sources::Snapshot;
 
@@ -147,10 +147,16 @@ impl Loading<'_> {
             self.diagnostics.extend(errors.iter().map(|error| located.diagnose(error)));
             return self.freeze(id, why, origin);
         }
-        let here = instance.spec.host_selector.as_ref();
-        if here.is_none_or(|selector| host::matches(selector, facts)) {
-            let spec = DesiredInstance { spec: instance.spec.clone(), filled };
-            self.desired.instances.insert(id.name, Wanted { spec, origin });
+        let selector = instance.spec.host_selector.as_ref();
+        match selector.and_then(|selector| host::mismatch(selector, facts)) {
+            None => {
+                let spec = DesiredInstance { spec: instance.spec.clone(), filled };
+                self.desired.instances.insert(id.name, Wanted { spec, origin });
+            }
+            Some(label) => {
+                let elsewhere = Elsewhere { label: label.to_owned(), origin };
+                self.desired.elsewhere.insert(id.name, elsewhere);
+            }
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The reconciler on the simulated engine, with real files.
 
+mod crashes;
 mod fixture;
 mod manifests;
 mod runs;
+mod stale;
