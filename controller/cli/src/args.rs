@@ -22,11 +22,11 @@ pub const PLUGIN_COMMANDS: [&str; 9] =
     version,
     max_term_width = 100,
     disable_help_subcommand = true,
-    after_help = "Start with:  limekiln apply -f manifests/quickstart\nExit codes:  0 done, 1 failed, 2 differences (diff --exit-code), 3 bad input, 4 needs consent, 5 timed out"
+    after_help = "Start with:  limekiln apply -f manifests/quickstart\n\nExit codes:  0 done, 1 failed, 2 differences (diff --exit-code), 3 bad input,\n             4 needs consent, 5 timed out"
 )]
 pub struct Cli {
     /// Say more on standard error; twice for everything
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, display_order = 900, action = clap::ArgAction::Count)]
     pub verbose: u8,
     #[command(subcommand)]
     pub command: Command,

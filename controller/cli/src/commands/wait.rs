@@ -41,7 +41,7 @@ pub fn run(args: &WaitArgs) -> anyhow::Result<Exit> {
     loop {
         let waiting = unmet(&app, &ids, &goal)?;
         if waiting.is_empty() {
-            ids.iter().for_each(|id| println!("{id} {}", args.condition));
+            ids.iter().for_each(|id| outln!("{id} {}", args.condition));
             return Ok(Exit::Done);
         }
         if start.elapsed() >= args.timeout {
