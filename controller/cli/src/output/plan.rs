@@ -48,8 +48,7 @@ fn one(line: &Line, columns: &Columns) -> String {
     match line {
         Line::Object { sign, id, what, cost } => {
             let name = format!("{:3} {:2$}", sign.text(), id.to_string(), columns.name);
-            let cost = cost.map(|cost| format!("  {}", price(*sign, cost))).unwrap_or_default();
-            format!("{}  {what}{cost}", Styled(of_sign(*sign), &name))
+            format!("{}  {what}{}", Styled(of_sign(*sign), &name), price(*sign, *cost))
         }
         Line::Made(what) => beside(what),
         Line::Field { path, from, to, cost, note } => {
@@ -128,7 +127,7 @@ fn of_sign(sign: Sign) -> anstyle::Style {
     match sign {
         Sign::Create => GOOD,
         Sign::Change => CHANGE,
-        Sign::Replace | Sign::Delete => BAD,
+        Sign::Replace | Sign::Delete | Sign::Purge => BAD,
         Sign::Run => BOLD,
     }
 }
@@ -142,12 +141,15 @@ fn style_of(cost: Cost) -> anstyle::Style {
 }
 
 /// What the steps of an object cost. What is parked is not lost.
-fn price(sign: Sign, cost: Cost) -> String {
-    match sign {
-        Sign::Delete => Styled(DIM, "undelete brings it back").to_string(),
-        Sign::Replace => Styled(BAD, "its own disk starts empty").to_string(),
-        _ => Styled(style_of(cost), cost.word()).to_string(),
-    }
+fn price(sign: Sign, cost: Option<Cost>) -> String {
+    let (style, words) = match (sign, cost) {
+        (Sign::Delete, _) => (DIM, "undelete brings it back"),
+        (Sign::Purge, _) => (BAD, "nothing brings it back"),
+        (Sign::Replace, _) => (BAD, "its own disk starts empty"),
+        (_, Some(cost)) => (style_of(cost), cost.word()),
+        (_, None) => return String::new(),
+    };
+    format!("  {}", Styled(style, words))
 }
 
 /// `Plan: 1 to create, 2 to change (1 restart).`
@@ -180,7 +182,7 @@ pub fn waiting(report: &Report) -> String {
     let mut out = String::new();
     for (id, waiting) in entries(report) {
         let name = format!("{:3} {id}", "!");
-        let line = format!("{}  {}", Styled(CHANGE, &name), reason(&waiting.reason));
+        let line = format!("{}  {}", Styled(CHANGE, &name), reason(id, &waiting.reason));
         out += &(fold(&line, 6, width) + "\n");
         if let Some(hint) = &waiting.hint {
             let hint = format!("      {}", Styled(DIM, &format!("→ {hint}")));

@@ -16,8 +16,10 @@ pub enum Sign {
     Change,
     /// It is made anew.
     Replace,
-    /// It is deleted.
+    /// It is deleted, and can be brought back.
     Delete,
+    /// It is removed for good.
+    Purge,
     /// It is started, stopped, or let go.
     Run,
 }
@@ -29,7 +31,7 @@ impl Sign {
             Self::Create => "+",
             Self::Change => "~",
             Self::Replace => "-/+",
-            Self::Delete => "-",
+            Self::Delete | Self::Purge => "-",
             Self::Run => ">",
         }
     }
@@ -130,7 +132,7 @@ pub fn summary(plan: &Plan) -> Summary {
             Sign::Create => summary.create += 1,
             Sign::Change => summary.change += 1,
             Sign::Replace => summary.replace += 1,
-            Sign::Delete => summary.delete += 1,
+            Sign::Delete | Sign::Purge => summary.delete += 1,
             Sign::Run => summary.run += 1,
         }
         let stops = actions.iter().any(|action| matches!(action, Action::StopInstance { .. }));
@@ -168,11 +170,13 @@ fn sign(actions: &[&Action]) -> Sign {
         )
     });
     let deletes = any(|action| matches!(action, Action::Park { .. } | Action::Purge { .. }));
+    let purges = any(|action| matches!(action, Action::Purge { .. }));
     let stopped = any(|action| matches!(action, Action::StopNetwork { .. }));
     match (creates, deletes) {
         (true, true) => Sign::Replace,
         (true, false) if stopped => Sign::Change,
         (true, false) => Sign::Create,
+        (false, true) if purges => Sign::Purge,
         (false, true) => Sign::Delete,
         _ if any(|action| {
             matches!(

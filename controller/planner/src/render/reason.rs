@@ -5,8 +5,9 @@ use limekiln_model::{Change, ObjectId, WaitReason};
 use super::value::short;
 
 /// The reason as a sentence whose subject is the object.
-pub fn reason(reason: &WaitReason) -> String {
+pub fn reason(id: &ObjectId, reason: &WaitReason) -> String {
     match reason {
+        WaitReason::Missing { object } if object == id => "does not exist".to_owned(),
         WaitReason::Frozen { why } => format!("is left alone: {why}"),
         WaitReason::Missing { object } => format!("{object} does not exist"),
         WaitReason::Cycle { path } => format!("depends on itself: {}", chain(path)),
