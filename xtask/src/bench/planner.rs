@@ -1,22 +1,19 @@
 //! The planner alone, on 10,000 instances.
 
-use std::process::Command;
-
 use anyhow::Context;
 use serde_json::Value;
 
 use super::row::Row;
-use crate::{sh, workspace};
+use crate::sh;
 
 /// What the planner's own example prints, against our bounds.
 ///
 /// # Errors
 /// The example fails.
 pub fn rows() -> anyhow::Result<Vec<Row>> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let arguments =
         ["run", "--release", "--quiet", "--package", "limekiln-planner", "--example", "bench_plan"];
-    let output = sh::output(Command::new(cargo).args(arguments).current_dir(workspace::root()))?;
+    let output = sh::output(&mut sh::cargo(&arguments))?;
     Ok(vec![
         Row {
             name: "planner: 10,000 unchanged",
