@@ -57,7 +57,8 @@ pub fn run(args: &GetArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn objects(observed: &Observed) -> impl Iterator<Item = ObjectId> + '_ {
+/// Everything that exists.
+pub fn objects(observed: &Observed) -> impl Iterator<Item = ObjectId> + '_ {
     let instances = observed.instances.keys().map(ObjectId::instance);
     instances
         .chain(observed.disks.keys().map(ObjectId::disk))
