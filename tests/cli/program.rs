@@ -50,6 +50,16 @@ fn another_name_is_a_command() {
 }
 
 #[test]
+fn manual_pages_are_written() {
+    let home = Home::new();
+    let dir = home.manifests().with_file_name("man");
+    home.run(&format!("man {}", dir.display())).ok();
+    let page = std::fs::read_to_string(dir.join("limekiln-apply.1")).expect("a page per command");
+    assert!(page.contains("max") && page.contains("disruption"), "{page}");
+    assert!(!dir.join("limekiln-hostagent.1").exists(), "an inner command");
+}
+
+#[test]
 fn schemas_and_completions_are_printed() {
     let home = Home::new();
     assert!(home.run("schema disk").ok().out.contains("\"const\": \"Disk\""));

@@ -25,7 +25,7 @@ pub fn run() -> anyhow::Result<()> {
     let mut build = sh::cargo(&["build", "--package", "limekiln-cli"]);
     sh::logged("building limekiln", "build", &mut build)?;
     if !official {
-        println!("{} can't be reached: a Debian image is built from packages", OFFICIAL.0);
+        println!("{} can't be reached: an image built from Debian's packages serves", OFFICIAL.0);
         provide_image()?;
     }
     println!("\n$ limekiln apply -f {MANIFESTS}");
@@ -72,18 +72,22 @@ fn limekiln(arguments: &[&str]) -> anyhow::Result<()> {
     sh::run(Command::new(binary()).args(arguments).current_dir(workspace::root()))
 }
 
+/// Commands to try, and what each is for.
+const NEXT: [(&str, &str); 7] = [
+    ("limekiln shell quickstart", "a shell in it"),
+    ("$EDITOR manifests/quickstart/quickstart.yaml", "say cpus: 4, disk: 20GiB"),
+    ("limekiln apply -f manifests/quickstart", "shows the plan, does it"),
+    ("limekiln shell quickstart -- sh -c 'nproc; df -h /'", ""),
+    ("mv manifests/quickstart/quickstart.yaml /tmp", "no manifest any more:"),
+    ("limekiln apply -f manifests/quickstart --prune", "asks, then parks the VM"),
+    ("limekiln undelete quickstart", "nothing was lost"),
+];
+
 fn next_steps(binary: &Path) -> String {
     let dir = binary.parent().unwrap_or(binary).display();
-    format!(
-        "\nThe VM is ready. Try next:\n\
-         \n  export PATH=\"{dir}:$PATH\"\
-         \n  limekiln shell quickstart              # a shell in it\
-         \n  $EDITOR {MANIFESTS}/quickstart.yaml  # say cpus: 4, disk: 20GiB\
-         \n  limekiln diff -f {MANIFESTS}     # what would change, at what cost\
-         \n  limekiln apply -f {MANIFESTS}    # do it\
-         \n  limekiln shell quickstart -- sh -c 'nproc; df -h /'\
-         \n  mv {MANIFESTS}/quickstart.yaml /tmp\
-         \n  limekiln apply -f {MANIFESTS} --prune    # asks, then parks the VM\
-         \n  limekiln undelete quickstart           # and back it is\n"
-    )
+    let start = format!("\nThe VM is ready. Try next:\n\n  export PATH=\"{dir}:$PATH\"\n");
+    NEXT.iter().fold(start, |text, (command, what)| match what.is_empty() {
+        true => format!("{text}  {command}\n"),
+        false => format!("{text}  {command:46}  # {what}\n"),
+    })
 }

@@ -6,14 +6,16 @@ use crate::commands::{
     apply::ApplyArgs, completion::CompletionArgs, copy::CopyArgs, delete::DeleteArgs,
     describe::DescribeArgs, diff::DiffArgs, doctor::DoctorArgs, events::EventsArgs,
     explain::ExplainArgs, get::GetArgs, graph::GraphArgs, hostagent::HostagentArgs, list::ListArgs,
-    plan::PlanArgs, plugin::PluginArgs, restart::RestartArgs, schema::SchemaArgs, shell::ShellArgs,
-    start::StartArgs, stop::StopArgs, undelete::UndeleteArgs, validate::ValidateArgs,
-    wait::WaitArgs,
+    man::ManArgs, plan::PlanArgs, plugin::PluginArgs, restart::RestartArgs, schema::SchemaArgs,
+    shell::ShellArgs, start::StartArgs, stop::StopArgs, undelete::UndeleteArgs,
+    validate::ValidateArgs, wait::WaitArgs,
 };
 
 /// Commands that limactl does not have: what `limekiln plugin install` makes links for.
-pub const PLUGIN_COMMANDS: [&str; 9] =
-    ["apply", "describe", "diff", "doctor", "explain", "get", "graph", "plan", "undelete"];
+pub const PLUGIN_COMMANDS: [&str; 11] = [
+    "apply", "describe", "diff", "doctor", "events", "explain", "get", "graph", "plan", "undelete",
+    "wait",
+];
 
 /// Declarative Linux VMs: manifests in, running machines out.
 #[derive(Parser)]
@@ -80,6 +82,9 @@ pub enum Command {
     Completion(CompletionArgs),
     /// Install the commands into limactl
     Plugin(PluginArgs),
+    /// Write manual pages
+    #[command(hide = true)]
+    Man(ManArgs),
     /// Run one VM
     #[command(hide = true)]
     Hostagent(HostagentArgs),

@@ -96,6 +96,7 @@ fn run(command: &Command) -> anyhow::Result<Exit> {
         Command::Schema(args) => commands::schema::run(args),
         Command::Completion(args) => Ok(commands::completion::run(args)),
         Command::Plugin(args) => commands::plugin::run(args),
+        Command::Man(args) => commands::man::run(args),
         Command::Hostagent(args) => commands::hostagent::run(args),
     }
 }
