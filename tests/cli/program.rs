@@ -39,6 +39,11 @@ fn another_name_is_a_command() {
     assert!(link.is_symlink());
     let output = Command::new(&link).arg("disk.spec.size").output().expect("it starts");
     assert!(String::from_utf8_lossy(&output.stdout).contains("grow"), "{output:?}");
+    home.write("vm.yaml", &crate::plans::vm(&home, "vm", ""));
+    let mut apply = Command::new(bin.join("limactl-apply"));
+    apply.arg("-f").arg(home.manifests()).env("LIMA_HOME", home.lima());
+    let applied = apply.output().expect("it starts");
+    assert!(applied.status.success() && home.instance("vm").exists(), "{applied:?}");
     std::fs::remove_file(bin.join("limactl-apply")).expect("ours");
     std::fs::write(bin.join("limactl-apply"), "somebody's").expect("writable");
     home.run(&format!("plugin install --dir {}", bin.display())).expect(1);
