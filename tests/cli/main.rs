@@ -1,5 +1,8 @@
-//! The program as a user meets it, without a VM: output, exit codes, names.
+//! The program as a user meets it, without a VM: output, exit codes, names, signals.
 
+mod exits;
 mod manifests;
 mod plans;
 mod program;
+mod signals;
+mod terminal;

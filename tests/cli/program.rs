@@ -39,6 +39,11 @@ fn another_name_is_a_command() {
     assert!(link.is_symlink());
     let output = Command::new(&link).arg("disk.spec.size").output().expect("it starts");
     assert!(String::from_utf8_lossy(&output.stdout).contains("grow"), "{output:?}");
+    home.write("vm.yaml", &crate::plans::vm(&home, "vm", ""));
+    let mut apply = Command::new(bin.join("limactl-apply"));
+    apply.arg("-f").arg(home.manifests()).env("LIMA_HOME", home.lima());
+    let applied = apply.output().expect("it starts");
+    assert!(applied.status.success() && home.instance("vm").exists(), "{applied:?}");
     std::fs::remove_file(bin.join("limactl-apply")).expect("ours");
     std::fs::write(bin.join("limactl-apply"), "somebody's").expect("writable");
     home.run(&format!("plugin install --dir {}", bin.display())).expect(1);
@@ -47,6 +52,16 @@ fn another_name_is_a_command() {
     symlink("/nowhere", bin.join("limactl-diff")).expect("writable");
     home.run(&format!("plugin uninstall --dir {}", bin.display())).ok();
     assert!(bin.join("limactl-diff").is_symlink(), "not ours to remove");
+}
+
+#[test]
+fn manual_pages_are_written() {
+    let home = Home::new();
+    let dir = home.manifests().with_file_name("man");
+    home.run(&format!("man {}", dir.display())).ok();
+    let page = std::fs::read_to_string(dir.join("limekiln-apply.1")).expect("a page per command");
+    assert!(page.contains("max") && page.contains("disruption"), "{page}");
+    assert!(!dir.join("limekiln-hostagent.1").exists(), "an inner command");
 }
 
 #[test]

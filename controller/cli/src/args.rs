@@ -6,14 +6,15 @@ use crate::commands::{
     apply::ApplyArgs, completion::CompletionArgs, copy::CopyArgs, delete::DeleteArgs,
     describe::DescribeArgs, diff::DiffArgs, doctor::DoctorArgs, events::EventsArgs,
     explain::ExplainArgs, export::ExportArgs, get::GetArgs, graph::GraphArgs,
-    hostagent::HostagentArgs, list::ListArgs, plan::PlanArgs, plugin::PluginArgs,
+    hostagent::HostagentArgs, list::ListArgs, man::ManArgs, plan::PlanArgs, plugin::PluginArgs,
     restart::RestartArgs, schema::SchemaArgs, shell::ShellArgs, start::StartArgs, stop::StopArgs,
     undelete::UndeleteArgs, validate::ValidateArgs, wait::WaitArgs,
 };
 
 /// Commands that limactl does not have: what `limekiln plugin install` makes links for.
-pub const PLUGIN_COMMANDS: [&str; 10] = [
-    "apply", "describe", "diff", "doctor", "explain", "export", "get", "graph", "plan", "undelete",
+pub const PLUGIN_COMMANDS: [&str; 12] = [
+    "apply", "describe", "diff", "doctor", "events", "explain", "export", "get", "graph", "plan",
+    "undelete", "wait",
 ];
 
 /// Declarative Linux VMs: manifests in, running machines out.
@@ -23,11 +24,11 @@ pub const PLUGIN_COMMANDS: [&str; 10] = [
     version,
     max_term_width = 100,
     disable_help_subcommand = true,
-    after_help = "Start with:  limekiln apply -f manifests/quickstart\nExit codes:  0 done, 1 failed, 2 differences (diff --exit-code), 3 bad input, 4 needs consent, 5 timed out"
+    after_help = "Start with:  limekiln apply -f manifests/quickstart\n\nExit codes:  0 done, 1 failed, 2 differences (diff --exit-code), 3 bad input,\n             4 needs consent, 5 timed out"
 )]
 pub struct Cli {
     /// Say more on standard error; twice for everything
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, display_order = 900, action = clap::ArgAction::Count)]
     pub verbose: u8,
     #[command(subcommand)]
     pub command: Command,
@@ -83,6 +84,9 @@ pub enum Command {
     Completion(CompletionArgs),
     /// Install the commands into limactl
     Plugin(PluginArgs),
+    /// Write manual pages
+    #[command(hide = true)]
+    Man(ManArgs),
     /// Run one VM
     #[command(hide = true)]
     Hostagent(HostagentArgs),

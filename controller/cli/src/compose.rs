@@ -80,9 +80,7 @@ pub fn lima_home() -> anyhow::Result<PathBuf> {
 pub fn warn_about_root() {
     if rustix::process::geteuid().is_root() {
         let warning = crate::output::style::Styled(crate::output::style::CHANGE, "warning:");
-        anstream::eprintln!(
-            "{warning} running as root: Lima itself refuses to; the guest's user is `lima`"
-        );
+        errln!("{warning} running as root: Lima itself refuses to; the guest's user is `lima`");
     }
 }
 

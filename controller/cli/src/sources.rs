@@ -8,6 +8,7 @@ use limekiln_reconciler::{Input, Loaded, ReadOptions};
 
 use crate::compose::{App, told};
 use crate::exit::Failure;
+use crate::quote::quote;
 
 /// Where manifests come from.
 #[derive(Args)]
@@ -26,6 +27,15 @@ impl SourceArgs {
         self.filename.is_empty()
     }
 
+    /// The same words again, for the command that one would want next.
+    pub fn words(&self) -> String {
+        let mut words = String::new();
+        for path in &self.filename {
+            words += &format!(" -f {}", quote(&path.display().to_string()));
+        }
+        words + if self.recursive { " -R" } else { "" }
+    }
+
     /// Reads and checks all manifests, and prints what is wrong with them.
     ///
     /// # Errors
@@ -38,7 +48,7 @@ impl SourceArgs {
         let options = ReadOptions { recursive: self.recursive, ..ReadOptions::default() };
         let loaded = app.reconciler.load(&self.inputs()?, &options).map_err(told)?;
         for diagnostic in &loaded.diagnostics {
-            anstream::eprintln!("{}", crate::output::diagnostic::styled(diagnostic));
+            errln!("{}\n", crate::output::diagnostic::styled(diagnostic));
         }
         Ok(loaded)
     }

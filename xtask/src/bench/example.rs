@@ -1,20 +1,17 @@
 //! Figures that a crate's own example measures and prints as JSON lines.
 
-use std::process::Command;
-
 use anyhow::Context;
 use serde_json::Value;
 
-use crate::{sh, workspace};
+use crate::sh;
 
 /// Runs the example, optimised; returns what it printed.
 ///
 /// # Errors
 /// It fails.
 pub fn run(package: &str, example: &str) -> anyhow::Result<String> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let arguments = ["run", "--release", "--quiet", "--package", package, "--example", example];
-    sh::output(Command::new(cargo).args(arguments).current_dir(workspace::root()))
+    sh::output(&mut sh::cargo(&arguments))
 }
 
 /// The value of the row whose name contains the word.

@@ -15,7 +15,7 @@ mod row;
 use anyhow::bail;
 
 use crate::guest::{Arch, tiny};
-use crate::{sh, workspace};
+use crate::sh;
 use row::Row;
 
 /// Which figures, and how they are printed.
@@ -67,8 +67,6 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 fn build() -> anyhow::Result<()> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let build = ["build", "--release", "--quiet", "--package", "limekiln-cli"];
-    sh::run(std::process::Command::new(cargo).args(build).current_dir(workspace::root()))?;
+    sh::run(&mut sh::cargo(&["build", "--release", "--quiet", "--package", "limekiln-cli"]))?;
     tiny::build(Arch::X86_64, false).map(drop)
 }

@@ -14,7 +14,8 @@ pub struct Need {
     probe: Probe,
     /// Packages for apt, dnf and brew; `None` where the system has it or can't have it.
     pub packages: [Option<&'static str>; 3],
-    image: bool,
+    /// True if it serves only to build guest images.
+    pub image: bool,
 }
 
 enum Probe {

@@ -15,6 +15,7 @@ pub mod get;
 pub mod graph;
 pub mod hostagent;
 pub mod list;
+pub mod man;
 pub mod plan;
 pub mod plugin;
 pub mod restart;

@@ -4,6 +4,7 @@ use clap::Args;
 
 use crate::compose::App;
 use crate::exit::Exit;
+use crate::output::words::count;
 use crate::sources::SourceArgs;
 
 /// Check manifests: syntax, fields, rules, and what this engine can honour.
@@ -23,12 +24,14 @@ pub fn run(args: &ValidateArgs) -> anyhow::Result<Exit> {
     let desired = &loaded.desired;
     let valid = desired.instances.len() + desired.disks.len() + desired.networks.len();
     if loaded.has_errors() {
-        anstream::eprintln!(
-            "\n{} problems; {valid} manifests are valid.",
-            loaded.diagnostics.len()
-        );
+        let problems = count(loaded.diagnostics.len(), "problem");
+        errln!("{problems}; {} valid.", are(valid));
         return Ok(Exit::BadInput);
     }
-    println!("{valid} manifests are valid.");
+    outln!("{} valid.", are(valid));
     Ok(Exit::Done)
+}
+
+fn are(manifests: usize) -> String {
+    format!("{} {}", count(manifests, "manifest"), if manifests == 1 { "is" } else { "are" })
 }

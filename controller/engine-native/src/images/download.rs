@@ -140,7 +140,11 @@ async fn transfer(
     if let Some((offset, validator)) = &start {
         request = request.header(RANGE, format!("bytes={offset}-")).header(IF_RANGE, validator);
     }
-    let response = request.send().await.map_err(network)?;
+    // A server that takes the connection may be silent for a minute.
+    let response = tokio::select! {
+        response = request.send() => response.map_err(network)?,
+        () = context.cancel.cancelled() => return Err(ImageError::Cancelled),
+    };
     let offset = match (response.status(), start) {
         (StatusCode::PARTIAL_CONTENT, Some((offset, _))) if continues(&response, offset) => offset,
         (StatusCode::RANGE_NOT_SATISFIABLE, Some(_)) => {
