@@ -1,7 +1,7 @@
 //! A new instance directory.
 //!
-//! It is made below `_limekiln/staging` and moved to its place when it is complete, so no crash
-//! leaves half an instance behind.
+//! It is made aside and moved to its place when it is complete, so no crash leaves half an
+//! instance behind.
 
 use std::fs;
 use std::path::Path;
@@ -11,11 +11,12 @@ use limekiln_engine::{ActionContext, EngineError};
 use limekiln_hostagent::{InstanceFiles, atomic};
 use limekiln_model::Name;
 
-use crate::disks::{grow, publish, remove_dir};
+use crate::disks::grow;
 use crate::error::{blocking, file, write};
 use crate::images::header::{ImageKind, inspect};
-use crate::images::{Fetched, ImageError, unpack};
+use crate::images::{Fetched, ImageError, copy, unpack};
 use crate::paths::Paths;
+use crate::staging::Staging;
 use crate::tool::qemu_img;
 
 /// The Lima whose behaviour the instance has (home directory, ports); see `lima-version`.
@@ -34,22 +35,10 @@ pub(crate) async fn create(
     if already_there(paths, name, &yaml)? {
         return Ok(());
     }
-    let staging = paths.staging().join(format!("instance-{name}"));
-    remove_dir(&staging)?;
-    fs::create_dir_all(&staging).map_err(file("make", &staging))?;
-    let files = InstanceFiles::new(&staging);
-    let result = fill(&files, &yaml, filled, fetched, context).await;
-    match result {
-        Ok(()) => {
-            let place = paths.instance(name);
-            blocking(move || publish(&staging, &place)).await
-        }
-        Err(error) => {
-            // The error is what matters; the next try clears the place again.
-            let _ = remove_dir(&staging);
-            Err(error)
-        }
-    }
+    let staging = Staging::new(paths, &format!("instance-{name}"))?;
+    fill(&InstanceFiles::new(staging.dir()), &yaml, filled, fetched, context).await?;
+    let place = paths.instance(name);
+    blocking(move || staging.publish(&place)).await
 }
 
 /// A Mac's Lima would take an unset `vmType` for `vz`.
@@ -88,17 +77,17 @@ async fn fill(
     write_text(files, "lima-version", LIMA_VERSION, 0o444)?;
     set_private(files.dir())?;
     if let Some((kernel, cmdline)) = &fetched.kernel {
-        unpack(kernel, &kernel.to_string_lossy(), &files.file("kernel"), context).await?;
+        unpack(kernel, &kernel.to_string_lossy(), &files.file("kernel"), 0, context).await?;
         write_text(files, "kernel.cmdline", cmdline, 0o644)?;
     }
     if let Some(initrd) = &fetched.initrd {
-        fs::copy(initrd, files.file("initrd")).map_err(file("copy", initrd))?;
+        copy(initrd.clone(), files.file("initrd")).await?;
     }
     context.message("makes the disk");
     let image = files.file("image");
-    unpack(&fetched.disk, &fetched.location, &image, context).await?;
-    let (files, location) = (files.clone(), fetched.location.clone());
     let wanted = filled.disk.map_or(0, |disk| disk.0);
+    unpack(&fetched.disk, &fetched.location, &image, wanted, context).await?;
+    let (files, location) = (files.clone(), fetched.location.clone());
     blocking(move || place_disk(&files, &image, &location, wanted)).await
 }
 
