@@ -1,13 +1,13 @@
 //! Starting a host agent, which starts the VM or adopts it.
 
 use std::path::Path;
-use std::process::Child;
 use std::time::Duration;
 
 use limekiln_engine::{ActionContext, EngineError, ErrorClass};
 use limekiln_hostagent::api::Client;
 use limekiln_hostagent::{HostAgentArgs, InstanceFiles, spawn};
 use limekiln_model::Name;
+use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
 use super::log;
@@ -41,11 +41,16 @@ pub(crate) async fn start(
     if args.adopt {
         context.message("adopts the VM that runs");
     }
-    let mut command = spawn::command(exe, &args).map_err(file("open the logs in", &dir))?;
-    let child = command.spawn().map_err(|error| {
+    let command = spawn::command(exe, &args).map_err(file("open the logs in", &dir))?;
+    // tokio's: it reaps the child when it ends, however long from now.
+    let child = Command::from(command).spawn().map_err(|error| {
         EngineError::needs_human(format!("cannot start {}", exe.display())).because(error)
     })?;
-    serves(&files, child, name).await
+    tokio::select! {
+        result = serves(&files, child, name) => result,
+        // The host agent goes on by itself.
+        () = context.cancel.cancelled() => Err(EngineError::cancelled()),
+    }
 }
 
 async fn serves(files: &InstanceFiles, mut child: Child, name: &Name) -> Result<(), EngineError> {
