@@ -24,7 +24,10 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    log_to_stderr(cli.verbose);
+    // A host agent has a log of its own, in the shape that Lima's tools read.
+    if !matches!(cli.command, Command::Hostagent(_)) {
+        log_to_stderr(cli.verbose);
+    }
     match run(&cli.command) {
         Ok(exit) => exit.into(),
         Err(error) => report(&error).into(),
