@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use limekiln_engine::{ActionContext, EngineError, ErrorClass};
 use limekiln_hostagent::InstanceFiles;
-use limekiln_hostagent::api::Client;
+use limekiln_hostagent::api::{Client, ClientError};
 use limekiln_hostagent::driver::power;
 use limekiln_hostagent::driver::qemu::Qemu;
 use limekiln_hostagent::process::{self, Process};
@@ -67,19 +67,22 @@ async fn stop_agent(
     let force = mode == StopMode::Force;
     context.message(if force { "cuts the power" } else { "waits for the guest to stop" });
     let client = Client::new(InstanceFiles::new(dir).file("ha.sock"));
-    if client.stop(force).await.is_err() {
+    let heard = client.stop(force).await;
+    if heard.is_err() {
         // Lima's agent has no such route, and hears this.
         agent.interrupt();
     }
-    let deadline = if force { FORCED } else { GRACEFUL };
+    let stuck = matches!(heard, Err(ClientError::Deadline));
+    let deadline = if force || stuck { FORCED } else { GRACEFUL };
     if timeout(deadline, agent.exited()).await.is_ok() {
         return Ok(());
     }
-    if !force {
+    if !force && !stuck {
         let message = format!("instance/{name} does not stop");
         return Err(EngineError::new(ErrorClass::NeedsHuman, message)
             .hint(format!("limekiln stop --force {name}")));
     }
+    // Then its VM is asked without it.
     agent.kill();
     agent.exited().await;
     Ok(())

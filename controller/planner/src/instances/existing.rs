@@ -68,7 +68,7 @@ fn recover(
     draft: &mut Draft,
 ) {
     if wanted.spec.run_strategy == RunStrategy::Halted {
-        let stop = Action::StopInstance { instance: name.clone(), mode: StopMode::Force };
+        let stop = Action::StopInstance { instance: name.clone(), mode: StopMode::Graceful };
         draft.push_because(stop, None, Some(why.to_owned()));
     } else if starts.possible(scene, name, wanted, uses::memory(&wanted.filled), held, draft) {
         draft.push_because(
