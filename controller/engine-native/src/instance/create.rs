@@ -6,11 +6,12 @@
 use std::fs;
 use std::path::Path;
 
-use limekiln_api::{DiskFormat, Lima, to_yaml};
+use limekiln_api::{DiskFormat, Lima};
 use limekiln_engine::{ActionContext, EngineError};
 use limekiln_hostagent::{InstanceFiles, atomic};
 use limekiln_model::Name;
 
+use super::stored::stored;
 use crate::disks::grow;
 use crate::error::{blocking, file, write};
 use crate::images::header::{ImageKind, inspect};
@@ -20,7 +21,7 @@ use crate::staging::Staging;
 use crate::tool::qemu_img;
 
 /// The Lima whose behaviour the instance has (home directory, ports); see `lima-version`.
-const LIMA_VERSION: &str = "2.2.0";
+const LIMA_VERSION: &str = "v2.2.0";
 
 /// Makes the instance from what was fetched.
 pub(crate) async fn create(
@@ -31,7 +32,7 @@ pub(crate) async fn create(
     fetched: &Fetched,
     context: &ActionContext,
 ) -> Result<(), EngineError> {
-    let yaml = to_yaml(&stored(template));
+    let yaml = stored(template);
     if already_there(paths, name, &yaml)? {
         return Ok(());
     }
@@ -39,15 +40,6 @@ pub(crate) async fn create(
     fill(&InstanceFiles::new(staging.dir()), &yaml, filled, fetched, context).await?;
     let place = paths.instance(name);
     blocking(move || staging.publish(&place)).await
-}
-
-/// A Mac's Lima would take an unset `vmType` for `vz`.
-fn stored(template: &Lima) -> Lima {
-    let mut stored = template.clone();
-    if cfg!(target_os = "macos") {
-        stored.vm_type.get_or_insert_with(|| "qemu".to_owned());
-    }
-    stored
 }
 
 /// An earlier try got through. An instance with another configuration is not ours to replace.
