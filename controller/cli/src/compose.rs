@@ -64,8 +64,9 @@ impl App {
     }
 }
 
-/// `$LIMA_HOME`, or `~/.lima`; made absolute and, if it exists, free of symbolic links, as Lima
-/// does before it derives anything from it.
+/// `$LIMA_HOME`, or `~/.lima`; made absolute and free of symbolic links, as Lima does before it
+/// derives anything from it. What does not exist yet is no link: the path must not change when it
+/// does, for running VMs are known by it.
 pub fn lima_home() -> anyhow::Result<PathBuf> {
     let home = match std::env::var_os("LIMA_HOME").filter(|home| !home.is_empty()) {
         Some(home) => PathBuf::from(home),
@@ -73,7 +74,17 @@ pub fn lima_home() -> anyhow::Result<PathBuf> {
             std::env::home_dir().context("there is no home directory; set LIMA_HOME")?.join(".lima")
         }
     };
-    Ok(home.canonicalize().or_else(|_| std::path::absolute(&home))?)
+    Ok(resolved(&std::path::absolute(&home)?))
+}
+
+fn resolved(path: &Path) -> PathBuf {
+    if let Ok(real) = path.canonicalize() {
+        return real;
+    }
+    match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) => resolved(parent).join(name),
+        _ => path.to_owned(),
+    }
 }
 
 /// Says once that root is not the usual user.
@@ -103,5 +114,22 @@ pub fn told(error: limekiln_reconciler::ReconcileError) -> anyhow::Error {
     match error.hint() {
         Some(hint) => failure.hint(hint).into(),
         None => failure.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::resolved;
+
+    #[test]
+    fn a_home_that_does_not_exist_yet_has_the_path_that_it_will_have() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (real, link) = (dir.path().join("real"), dir.path().join("link"));
+        std::fs::create_dir(&real).expect("writable");
+        std::os::unix::fs::symlink(&real, &link).expect("writable");
+        let before = resolved(&link.join("deep/home"));
+        std::fs::create_dir_all(link.join("deep/home")).expect("writable");
+        assert_eq!(resolved(&link.join("deep/home")), before);
+        assert!(before.ends_with("real/deep/home"), "{}", before.display());
     }
 }

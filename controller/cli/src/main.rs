@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
+<<<<<<< HEAD
     log_to_stderr(cli.verbose);
     let exit = run(&cli.command).unwrap_or_else(|error| report(&error));
     match output::out::failure() {
@@ -35,6 +36,15 @@ fn main() -> ExitCode {
             report(&anyhow::anyhow!("cannot write to standard output: {why}")).into()
         }
         _ => exit.into(),
+=======
+    // A host agent has a log of its own, in the shape that Lima's tools read.
+    if !matches!(cli.command, Command::Hostagent(_)) {
+        log_to_stderr(cli.verbose);
+    }
+    match run(&cli.command) {
+        Ok(exit) => exit.into(),
+        Err(error) => report(&error).into(),
+>>>>>>> native
     }
 }
 

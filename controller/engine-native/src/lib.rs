@@ -13,6 +13,7 @@ mod instance;
 mod observe;
 mod paths;
 mod run;
+mod staging;
 mod tool;
 mod trash;
 mod unsupported;

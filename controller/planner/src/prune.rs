@@ -115,11 +115,14 @@ pub(crate) fn push_stop(scene: &Scene<'_>, id: &ObjectId, draft: &mut Draft) {
     match id.kind {
         Kind::Instance => {
             let phase = scene.observed.instances.get(&id.name).map(|instance| &instance.phase);
-            let mode = match phase {
-                Some(InstancePhase::Broken { .. }) => StopMode::Force,
-                Some(phase) if phase.is_running() => StopMode::Graceful,
-                _ => return,
+            // Of a broken one, the guest may run, and has data to write.
+            let stops = |phase: &InstancePhase| {
+                phase.is_running() || matches!(phase, InstancePhase::Broken { .. })
             };
+            if !phase.is_some_and(stops) {
+                return;
+            }
+            let mode = StopMode::Graceful;
             draft.push(Action::StopInstance { instance: id.name.clone(), mode }, cost);
         }
         Kind::Network => {

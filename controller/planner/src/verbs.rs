@@ -178,7 +178,7 @@ fn run(
         RunVerb::Start => None,
     };
     if let Some(mode) = mode.filter(|_| running || broken) {
-        let mode = if broken { StopMode::Force } else { mode };
+        // Also if only half of it runs: a VM without its host agent hears the power button.
         draft.push(Action::StopInstance { instance: name.clone(), mode }, Some(Cost::Restart));
     }
     if matches!(verb, RunVerb::Stop(_)) {

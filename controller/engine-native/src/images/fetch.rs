@@ -102,8 +102,7 @@ impl Images {
         let digest = digest.map(Digest::parse).transpose()?;
         match Location::parse(location, &self.home)? {
             Location::Url(url) => {
-                download::cached(self.cache_dir.clone(), &url, digest.as_ref(), ask_server, context)
-                    .await
+                download::cached(&self.cache_dir, &url, digest.as_ref(), ask_server, context).await
             }
             Location::File(path) => {
                 std::fs::File::open(&path)

@@ -93,8 +93,14 @@ impl Agent {
         self.child.wait().unwrap();
     }
 
+    /// Waits for the end of the host agent.
     pub fn wait(&mut self) -> ExitStatus {
-        self.child.wait().unwrap()
+        let mut ended = None;
+        until("the host agent's end", || {
+            ended = self.child.try_wait().unwrap();
+            ended.is_some()
+        });
+        ended.unwrap()
     }
 
     pub fn qemu_pid(&self) -> u32 {
@@ -111,6 +117,15 @@ impl Drop for Agent {
             let pid = self.qemu_pid().to_string();
             let _ = Command::new("kill").args(["-KILL", &pid]).status();
         }
+    }
+}
+
+/// Waits until something holds; a test that waits in vain fails, and does not hang.
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while !holds() {
+        assert!(Instant::now() < deadline, "{what} did not happen in time");
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 

@@ -52,7 +52,7 @@ fn report_broken(name: &Name, instance: &ObservedInstance, draft: &mut Draft) {
 fn recover(stage: &mut Stage<'_>, name: &Name, wanted: &DesiredInstance, why: &str) {
     let why = Some(why.to_owned());
     if wanted.spec.run_strategy == RunStrategy::Halted {
-        let stop = Action::StopInstance { instance: name.clone(), mode: StopMode::Force };
+        let stop = Action::StopInstance { instance: name.clone(), mode: StopMode::Graceful };
         stage.draft.push_because(stop, None, why);
     } else if stage.can_start(name, wanted, uses::memory(&wanted.filled)) {
         let start = Action::StartDriver { instance: name.clone() };
