@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::diagnostic::{Diagnostic, Severity};
 use super::path::FieldPath;
 use super::tree::{Node, Position};
+use crate::FieldError;
 use crate::Manifest;
-use crate::validate::FieldError;
 
 /// A manifest, and where it was read.
 #[derive(Clone, Debug)]
@@ -34,6 +34,7 @@ impl Located {
         };
         let at = self.tree.value_at(&FieldPath::parse(path));
         Diagnostic {
+            severity: error.severity,
             hint: error.hint.clone(),
             ..diagnostic(&self.file, &self.source, at, path.to_owned(), error.message.clone())
         }

@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::Path;
 
-use limekiln_api::{DiskFormat, Lima, to_yaml};
+use limekiln_api::{DiskFormat, Lima, LimaVersion, to_yaml};
 use limekiln_engine::{ActionContext, EngineError};
 use limekiln_hostagent::{InstanceFiles, atomic};
 use limekiln_model::Name;
@@ -17,9 +17,6 @@ use crate::images::header::{ImageKind, inspect};
 use crate::images::{Fetched, ImageError, unpack};
 use crate::paths::Paths;
 use crate::tool::qemu_img;
-
-/// The Lima whose behaviour the instance has (home directory, ports); see `lima-version`.
-const LIMA_VERSION: &str = "2.2.0";
 
 /// Makes the instance from what was fetched.
 pub(crate) async fn create(
@@ -85,7 +82,7 @@ async fn fill(
     context: &ActionContext,
 ) -> Result<(), EngineError> {
     write_text(files, "lima.yaml", yaml, 0o644)?;
-    write_text(files, "lima-version", LIMA_VERSION, 0o444)?;
+    write_text(files, "lima-version", LimaVersion::CURRENT, 0o444)?;
     set_private(files.dir())?;
     if let Some((kernel, cmdline)) = &fetched.kernel {
         unpack(kernel, &kernel.to_string_lossy(), &files.file("kernel"), context).await?;
