@@ -17,3 +17,4 @@ pub(crate) use bounds::{options, yaml_message};
 pub use diagnostic::{Diagnostic, Severity};
 pub use document::{Broken, Parsed, parse_documents};
 pub use locate::Located;
+pub(crate) use split::split;

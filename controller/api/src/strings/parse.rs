@@ -23,14 +23,14 @@ pub(super) fn parse(text: &str) -> Result<Vec<Node<'_>>, Fault> {
     let mut parser = Parser { segments: segments(text)?.into_iter().peekable() };
     let (nodes, end) = parser.nodes(0)?;
     match end {
-        End::Text => Ok(nodes),
-        End::Else(_) => Err(Fault::malformed("an {{else}} has no {{if}}")),
-        End::End => Err(Fault::malformed("an {{end}} has no {{if}}")),
+        Stop::Text => Ok(nodes),
+        Stop::Else(_) => Err(Fault::malformed("an {{else}} has no {{if}}")),
+        Stop::End => Err(Fault::malformed("an {{end}} has no {{if}}")),
     }
 }
 
 /// What ended a list of nodes.
-enum End<'a> {
+enum Stop<'a> {
     Text,
     End,
     /// `else`, and what followed it.
@@ -42,7 +42,7 @@ struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    fn nodes(&mut self, depth: usize) -> Result<(Vec<Node<'a>>, End<'a>), Fault> {
+    fn nodes(&mut self, depth: usize) -> Result<(Vec<Node<'a>>, Stop<'a>), Fault> {
         if depth > MAX_DEPTH {
             return Err(Fault::beyond("so much nesting"));
         }
@@ -58,10 +58,10 @@ impl<'a> Parser<'a> {
             let mut tokens = tokens.into_iter();
             let all = tokens.as_slice();
             match all.first() {
-                Some(Token::Word("end")) if all.len() == 1 => return Ok((nodes, End::End)),
+                Some(Token::Word("end")) if all.len() == 1 => return Ok((nodes, Stop::End)),
                 Some(Token::Word("else")) => {
                     tokens.next();
-                    return Ok((nodes, End::Else(tokens.collect())));
+                    return Ok((nodes, Stop::Else(tokens.collect())));
                 }
                 Some(Token::Word("if")) => {
                     tokens.next();
@@ -70,7 +70,7 @@ impl<'a> Parser<'a> {
                 _ => nodes.push(Node::Print(pipe(tokens.collect())?)),
             }
         }
-        Ok((nodes, End::Text))
+        Ok((nodes, Stop::Text))
     }
 
     /// From the condition of an `if` to its `end`.
@@ -81,9 +81,9 @@ impl<'a> Parser<'a> {
             let (inside, end) = self.nodes(depth + 1)?;
             branches.push((condition, inside));
             match end {
-                End::Text => return Err(Fault::malformed("an {{if}} has no {{end}}")),
-                End::End => return Ok(Node::If { branches, otherwise: Vec::new() }),
-                End::Else(tokens) => match tokens.split_first() {
+                Stop::Text => return Err(Fault::malformed("an {{if}} has no {{end}}")),
+                Stop::End => return Ok(Node::If { branches, otherwise: Vec::new() }),
+                Stop::Else(tokens) => match tokens.split_first() {
                     None => break,
                     Some((Token::Word("if"), rest)) => condition = pipe(rest.to_vec())?,
                     Some(_) => return Err(Fault::malformed("an {{else}} has more than an `if`")),
@@ -91,7 +91,7 @@ impl<'a> Parser<'a> {
             }
         }
         match self.nodes(depth + 1)? {
-            (otherwise, End::End) => Ok(Node::If { branches, otherwise }),
+            (otherwise, Stop::End) => Ok(Node::If { branches, otherwise }),
             _ => Err(Fault::malformed("an {{else}} has no {{end}}")),
         }
     }

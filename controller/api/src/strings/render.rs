@@ -90,52 +90,41 @@ fn field<'v>(names: &[&str], variables: &'v dyn Variables) -> Result<Value<'v>, 
 }
 
 fn call<'v>(function: &str, arguments: Vec<Value<'v>>) -> Result<Value<'v>, Fault> {
-    let last = arguments.len().saturating_sub(1);
-    let count = |least: usize, most: usize| {
-        let fits = (least..=most).contains(&arguments.len());
-        if fits {
-            Ok(())
-        } else {
-            Err(Fault::malformed(format!("`{function}` has a wrong number of arguments")))
+    match (function, arguments.as_slice()) {
+        ("and", [_, ..]) => Ok(first(arguments, |value| !value.is_true())),
+        ("or", [_, ..]) => Ok(first(arguments, Value::is_true)),
+        ("not", [value]) => Ok(Value::Bool(!value.is_true())),
+        ("len", [Value::Text(text)]) => Ok(Value::Number(text.len() as i64)),
+        ("eq", [one, rest @ ..]) if !rest.is_empty() => {
+            let orders = rest.iter().map(|other| one.compare(other));
+            let orders = orders.collect::<Result<Vec<_>, _>>()?;
+            Ok(Value::Bool(orders.contains(&Ordering::Equal)))
         }
-    };
+        ("ne" | "lt" | "le" | "gt" | "ge", [a, b]) => {
+            Ok(Value::Bool(holds(function, a.compare(b)?)))
+        }
+        ("print" | "println", values) => {
+            Ok(Value::Text(print(values, function == "println").into()))
+        }
+        _ => Err(Fault::malformed(format!("`{function}` cannot work on these arguments"))),
+    }
+}
+
+/// The first argument that ends the search, else the last.
+fn first<'v>(mut arguments: Vec<Value<'v>>, ends: impl Fn(&Value<'v>) -> bool) -> Value<'v> {
+    match arguments.iter().position(ends) {
+        Some(index) => arguments.swap_remove(index),
+        None => arguments.pop().unwrap_or(Value::Missing),
+    }
+}
+
+fn holds(function: &str, order: Ordering) -> bool {
     match function {
-        "and" | "or" => {
-            count(1, usize::MAX)?;
-            let stop = function == "or";
-            let at = arguments.iter().position(|value| value.is_true() == stop).unwrap_or(last);
-            Ok(arguments.into_iter().nth(at).unwrap_or(Value::Missing))
-        }
-        "not" => count(1, 1).map(|()| Value::Bool(!arguments[0].is_true())),
-        "eq" => {
-            count(2, usize::MAX)?;
-            let (first, rest) = arguments.split_first().unwrap_or((&Value::Missing, &[]));
-            for other in rest {
-                if first.compare(other)? == Ordering::Equal {
-                    return Ok(Value::Bool(true));
-                }
-            }
-            Ok(Value::Bool(false))
-        }
-        "ne" | "lt" | "le" | "gt" | "ge" => {
-            count(2, 2)?;
-            let order = arguments[0].compare(&arguments[1])?;
-            Ok(Value::Bool(match function {
-                "ne" => order.is_ne(),
-                "lt" => order.is_lt(),
-                "le" => order.is_le(),
-                "gt" => order.is_gt(),
-                _ => order.is_ge(),
-            }))
-        }
-        "len" => {
-            count(1, 1)?;
-            match &arguments[0] {
-                Value::Text(text) => Ok(Value::Number(text.len() as i64)),
-                _ => Err(Fault::malformed("`len` works on texts")),
-            }
-        }
-        _ => Ok(Value::Text(print(&arguments, function == "println").into())),
+        "ne" => order.is_ne(),
+        "lt" => order.is_lt(),
+        "le" => order.is_le(),
+        "gt" => order.is_gt(),
+        _ => order.is_ge(),
     }
 }
 

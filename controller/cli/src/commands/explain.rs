@@ -43,29 +43,54 @@ fn render(field: &Explained) -> String {
     if !field.description.is_empty() {
         out += &format!("\n{}\n", field.description);
     }
-    if let Some(default) = &field.default {
-        out += &format!("\ndefault: {default}\n");
+    if field.deprecated {
+        out += "\ndeprecated: it still works, with a warning\n";
     }
-    let template = field
-        .path
-        .split_once("template.")
-        .or_else(|| field.path.split_once("lima."))
-        .map(|(_, rest)| rest);
-    if let Some(rule) = template.and_then(|path| cost::rule_for(&format!("template.{path}"))) {
-        out += &format!("\na change costs: {}", rule.cost.word());
-        out += &rule.note.map_or_else(|| "\n".to_owned(), |note| format!(" ({note})\n"));
+    if !field.values.is_empty() && !field.values.iter().all(|value| field.type_.contains(value)) {
+        out += &format!("\nvalues: {}\n", field.values.join(", "));
     }
-    if !field.children.is_empty() {
-        let width = field.children.iter().map(|(name, ..)| name.len()).max().unwrap_or_default();
-        let types =
-            field.children.iter().map(|(_, kind, _)| kind.len().min(24)).max().unwrap_or_default();
-        out += "\nfields:\n";
-        for (name, kind, summary) in &field.children {
-            out +=
-                format!("  {name:width$}  {}  {summary}", Styled(DIM, &format!("{kind:types$}")))
-                    .trim_end();
-            out += "\n";
-        }
+    out += &default(field).map_or_else(String::new, |default| format!("\ndefault: {default}\n"));
+    out += &cost(&field.path).unwrap_or_default();
+    out + &children(field)
+}
+
+/// The default as it is written in YAML, or in words.
+fn default(field: &Explained) -> Option<String> {
+    let stated = field.default.as_ref().map(|value| match value.as_str() {
+        Some("") => "empty".to_owned(),
+        Some(text) => text.to_owned(),
+        None => value.to_string(),
+    });
+    stated.or_else(|| field.default_in_words.clone())
+}
+
+/// What a change of the field costs a running VM.
+fn cost(path: &str) -> Option<String> {
+    let below_template = path
+        .strip_prefix("instance.spec.template")
+        .or_else(|| path.strip_prefix("lima"))
+        .filter(|rest| rest.starts_with('.'));
+    let path = match below_template {
+        Some(rest) => format!("template{rest}"),
+        None => path.replacen(".spec", "", 1),
+    };
+    let rule = cost::rule_for(&path)?;
+    let note = rule.note.map(|note| format!(" ({note})")).unwrap_or_default();
+    Some(format!("\na change costs: {}{note}\n", rule.cost.word()))
+}
+
+fn children(field: &Explained) -> String {
+    if field.children.is_empty() {
+        return String::new();
+    }
+    let width = field.children.iter().map(|(name, ..)| name.len()).max().unwrap_or_default();
+    let types =
+        field.children.iter().map(|(_, kind, _)| kind.len().min(24)).max().unwrap_or_default();
+    let mut out = "\nfields:\n".to_owned();
+    for (name, kind, summary) in &field.children {
+        let kind = format!("{kind:types$}");
+        out += format!("  {name:width$}  {}  {summary}", Styled(DIM, &kind)).trim_end();
+        out += "\n";
     }
     out
 }

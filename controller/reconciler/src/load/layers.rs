@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use limekiln_api::{
-    Diagnostic, FieldError, HostFacts, Layer, Lima, Located, Severity, parse_documents,
+    Diagnostic, FieldError, HostFacts, Layer, Lima, Located, Severity, parse_documents, unsupported,
 };
 
 /// Lima's `default.yaml` and `override.yaml`, where there are any.
@@ -50,10 +50,28 @@ impl LayerFiles {
         files.flat_map(|file| file.unknown.iter().cloned()).collect()
     }
 
+    /// Warnings about fields that the engine ignores: a layer is written for all engines, so they
+    /// are no errors as they are in a manifest.
+    pub(super) fn ignored(&self, facts: &HostFacts, table: &[(&str, &str)]) -> Vec<Diagnostic> {
+        let layers = [(Layer::Defaults, &facts.defaults), (Layer::Overrides, &facts.overrides)];
+        let fields = layers.into_iter().flat_map(|(layer, lima)| {
+            unsupported(lima, table).into_iter().map(move |error| {
+                let path = error.path.trim_start_matches("spec.template.").to_owned();
+                FieldError { layer, path, ..error }.warning().hint("this engine ignores it")
+            })
+        });
+        fields.filter_map(|error| self.diagnose_layer(&error)).collect()
+    }
+
     /// The error where its field was written: in the manifest, or in one of the files.
     pub(super) fn diagnose(&self, error: &FieldError, manifest: &Located) -> Diagnostic {
-        let Some(name) = error.layer.file() else { return manifest.diagnose(error) };
-        match self.get(error.layer).and_then(|file| file.located.as_ref()) {
+        self.diagnose_layer(error).unwrap_or_else(|| manifest.diagnose(error))
+    }
+
+    fn diagnose_layer(&self, error: &FieldError) -> Option<Diagnostic> {
+        let name = error.layer.file()?;
+        let located = self.get(error.layer).and_then(|file| file.located.as_ref());
+        Some(match located {
             Some(located) => located.diagnose(error),
             None => Diagnostic {
                 severity: error.severity,
@@ -61,7 +79,7 @@ impl LayerFiles {
                 hint: error.hint.clone(),
                 ..Diagnostic::about_file(self.home.join(name), error.message.as_str())
             },
-        }
+        })
     }
 }
 

@@ -56,7 +56,8 @@ pub fn load(snapshots: &[Snapshot], context: &LoadContext<'_>) -> Loaded {
     };
     let layers = LayerFiles::read(context.facts);
     let mut loading = Loading { context, desired, diagnostics: entries.diagnostics, layers };
-    loading.diagnostics.append(&mut loading.layers.unknown_keys());
+    loading.diagnostics.extend(loading.layers.unknown_keys());
+    loading.diagnostics.extend(loading.layers.ignored(context.facts, context.unsupported));
     for entries in entries.by_name.into_values() {
         loading.object(entries);
     }
