@@ -74,6 +74,31 @@ fn schemas_and_completions_are_printed() {
 }
 
 #[test]
+fn every_field_is_explained_with_type_default_and_cost() {
+    let home = Home::new();
+    let of_cache = home.run("explain instance.spec.template.mounts.9p.cache").ok().out;
+    insta::assert_snapshot!(of_cache);
+    let fixed = home.run("explain lima.mounts.9p.msize").ok().out;
+    assert!(fixed.contains("default: 128KiB") && fixed.contains("size"), "{fixed}");
+    let old = home.run("explain lima.cpuType").ok().out;
+    assert!(old.contains("deprecated") && old.contains("vmOpts.qemu.cpuType"), "{old}");
+}
+
+#[test]
+fn what_all_instances_depend_on_is_read_or_named() {
+    let home = Home::new();
+    let config = home.lima().join("_config");
+    std::fs::create_dir_all(&config).expect("writable");
+    std::fs::write(config.join("default.yaml"), "cpus: 2\nmemory: lots\n").expect("writable");
+    for command in ["get", "validate -f {m}", "list"] {
+        let shown = home.run(command).expect(3).err;
+        assert!(shown.contains("_config/default.yaml:2:9"), "{command}: {shown}");
+    }
+    std::fs::write(config.join("default.yaml"), "cpus: 2\n").expect("writable");
+    home.run("get").ok();
+}
+
+#[test]
 fn doctor_finds_what_instances_need() {
     let home = Home::new();
     let found: serde_json::Value =

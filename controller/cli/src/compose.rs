@@ -10,6 +10,8 @@ use limekiln_engine_native::{NativeConfig, NativeEngine};
 use limekiln_model::Observed;
 use limekiln_reconciler::{Home, Reconciler};
 
+use crate::exit::Failure;
+
 /// All that a command needs.
 pub struct App {
     /// Observes, plans, executes.
@@ -22,10 +24,10 @@ impl App {
     /// Opens `$LIMA_HOME`. Nothing is written and no lock is taken.
     ///
     /// # Errors
-    /// If there is no home directory.
+    /// If there is no home directory, or a file that all instances depend on is wrong.
     pub fn open() -> anyhow::Result<Self> {
         let lima_home = lima_home()?;
-        let facts = limekiln_engine_native::host_facts(&lima_home);
+        let facts = limekiln_engine_native::host_facts(&lima_home).map_err(wrong_layer)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let engine = Arc::new(NativeEngine::new(NativeConfig::new(facts.clone())));
         let reconciler = Reconciler::new(engine, Home::new(&lima_home), facts.clone());
@@ -87,6 +89,14 @@ fn resolved(path: &Path) -> PathBuf {
     }
 }
 
+/// Nothing is sure while what all instances have in common is not.
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
+fn wrong_layer(error: limekiln_engine_native::LayerError) -> anyhow::Error {
+    let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+    let message = format!("{error}{}", cause.unwrap_or_default());
+    Failure::bad_input(message).hint(error.hint()).into()
+}
+
 /// Says once that root is not the usual user.
 pub fn warn_about_root() {
     if rustix::process::geteuid().is_root() {
@@ -110,7 +120,7 @@ pub fn told(error: limekiln_reconciler::ReconcileError) -> anyhow::Error {
         message += &format!(": {inner}");
         cause = inner.source();
     }
-    let failure = crate::exit::Failure::new(exit, message);
+    let failure = Failure::new(exit, message);
     match error.hint() {
         Some(hint) => failure.hint(hint).into(),
         None => failure.into(),

@@ -20,4 +20,4 @@ mod unsupported;
 
 pub use config::NativeConfig;
 pub use engine::NativeEngine;
-pub use limekiln_hostagent::spec::host_facts;
+pub use limekiln_hostagent::spec::{LayerError, host_facts};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use limekiln_api::{HostFacts, Status};
+use limekiln_api::{HostFacts, LimaVersion, Status, fill_as};
 use limekiln_engine::Engine;
 use limekiln_executor::{Executor, Limits};
 use limekiln_model::{
@@ -118,8 +118,13 @@ impl Reconciler {
     ///
     /// # Errors
     /// If the home or the ledger cannot be read.
-    pub async fn plan(&self, desired: Desired, policy: Policy) -> Result<Planned, ReconcileError> {
+    pub async fn plan(
+        &self,
+        mut desired: Desired,
+        policy: Policy,
+    ) -> Result<Planned, ReconcileError> {
         let observed = self.observe_for(&desired).await?;
+        refill(&mut desired, &observed, &self.facts);
         let (plan, report) =
             limekiln_planner::plan(&desired, &observed, &self.capabilities(), &policy);
         Ok(Planned { plan, report, observed, desired, policy })
@@ -292,6 +297,18 @@ impl Reconciler {
             if let Some(end) = end(&passes, &rest, run) {
                 return Ok(Settled { passes, rest, end });
             }
+        }
+    }
+}
+
+/// Fills in again what an older Lima made: some defaults depend on it, and those of a new
+/// instance would look like changes.
+fn refill(desired: &mut Desired, observed: &Observed, facts: &HostFacts) {
+    for (name, wanted) in &mut desired.instances {
+        let creator = observed.instances.get(name).map(|instance| &instance.creator);
+        if let Some(creator) = creator.filter(|creator| **creator != LimaVersion::current()) {
+            let spec = &mut wanted.spec;
+            spec.filled = fill_as(&spec.spec.template, name, facts, creator);
         }
     }
 }

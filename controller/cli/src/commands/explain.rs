@@ -48,8 +48,15 @@ fn render(field: &Explained) -> String {
     if !field.description.is_empty() {
         out += &format!("\n{}\n", fold(&field.description, 0, terminal));
     }
-    if let Some(default) = &field.default {
-        out += &format!("\ndefault: {default}\n");
+    if field.deprecated {
+        out += "\ndeprecated: it still works, with a warning\n";
+    }
+    if !field.values.is_empty() && !field.values.iter().all(|value| field.type_.contains(value)) {
+        let values = format!("values: {}", field.values.join(", "));
+        out += &format!("\n{}\n", fold(&values, 8, terminal));
+    }
+    if let Some(default) = default(field) {
+        out += &format!("\n{}\n", fold(&format!("default: {default}"), 9, terminal));
     }
     if let Some(rule) = rule(&field.path) {
         let note = rule.note.map(|note| format!(" ({note})")).unwrap_or_default();
@@ -62,10 +69,26 @@ fn render(field: &Explained) -> String {
     out
 }
 
-/// The cost of a change of a template's field.
+/// The default as it is written in YAML, or in words.
+fn default(field: &Explained) -> Option<String> {
+    let stated = field.default.as_ref().map(|value| match value.as_str() {
+        Some("") => "empty".to_owned(),
+        Some(text) => text.to_owned(),
+        None => value.to_string(),
+    });
+    stated.or_else(|| field.default_in_words.clone())
+}
+
+/// What a change of the field costs a running VM.
 fn rule(path: &str) -> Option<&'static Rule> {
-    let (_, below) = path.split_once("template.").or_else(|| path.split_once("lima."))?;
-    cost::rule_for(&format!("template.{below}"))
+    let below_template = path
+        .strip_prefix("instance.spec.template")
+        .or_else(|| path.strip_prefix("lima"))
+        .filter(|rest| rest.starts_with('.'));
+    cost::rule_for(&match below_template {
+        Some(rest) => format!("template{rest}"),
+        None => path.replacen(".spec", "", 1),
+    })
 }
 
 /// Name, type and summary of each field; a type that is longer than most pushes the summary to a

@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::Path;
 
-use limekiln_api::{DiskFormat, Lima};
+use limekiln_api::{DiskFormat, Lima, LimaVersion};
 use limekiln_engine::{ActionContext, EngineError};
 use limekiln_hostagent::{InstanceFiles, atomic};
 use limekiln_model::Name;
@@ -19,9 +19,6 @@ use crate::images::{Fetched, ImageError, copy, unpack};
 use crate::paths::Paths;
 use crate::staging::Staging;
 use crate::tool::qemu_img;
-
-/// The Lima whose behaviour the instance has (home directory, ports); see `lima-version`.
-const LIMA_VERSION: &str = "v2.2.0";
 
 /// Makes the instance from what was fetched.
 pub(crate) async fn create(
@@ -66,7 +63,7 @@ async fn fill(
     context: &ActionContext,
 ) -> Result<(), EngineError> {
     write_text(files, "lima.yaml", yaml, 0o644)?;
-    write_text(files, "lima-version", LIMA_VERSION, 0o444)?;
+    write_text(files, "lima-version", LimaVersion::CURRENT, 0o444)?;
     set_private(files.dir())?;
     if let Some((kernel, cmdline)) = &fetched.kernel {
         unpack(kernel, &kernel.to_string_lossy(), &files.file("kernel"), 0, context).await?;

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use limekiln_api::{HostFacts, fill, read_lima};
+use limekiln_api::{HostFacts, fill_as, read_lima};
 use limekiln_hostagent::InstanceFiles;
 use limekiln_hostagent::api::{AgentStatus, Client, ClientError, Phase};
 use limekiln_hostagent::events::EventReader;
@@ -40,7 +40,7 @@ pub(super) async fn ask(
     }
     let booted =
         fs::read_to_string(files.booted_yaml()).ok().and_then(|text| read_lima(&text).ok());
-    instance.booted = booted.map(|lima| fill(&lima, name, facts));
+    instance.booted = booted.map(|lima| fill_as(&lima, name, facts, &instance.creator));
 }
 
 fn from_status(instance: &mut ObservedInstance, status: AgentStatus) {

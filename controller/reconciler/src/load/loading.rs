@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use limekiln_api::{
-    Diagnostic, FieldError, HostFacts, Instance, Located, Manifest, Severity, fill, unsupported,
-    validate,
+    Checks, Diagnostic, FieldError, HostFacts, Instance, LimaVersion, Located, Manifest, Severity,
+    complete, unsupported, validate,
 };
 use limekiln_model::{
     Desired, DesiredInstance, Elsewhere, Frozen, ObjectId, Origin, Owner, Wanted, fingerprint,
@@ -12,7 +12,8 @@ use limekiln_model::{
 use limekiln_sources::Snapshot;
 
 use super::entries::{Document, Entries, Entry, Unreadable};
-use super::host;
+use super::layers::LayerFiles;
+use super::{host, look};
 
 /// What manifests are read against.
 #[derive(Clone, Debug)]
@@ -53,7 +54,10 @@ pub fn load(snapshots: &[Snapshot], context: &LoadContext<'_>) -> Loaded {
         sources: lasting.map(|snapshot| snapshot.source.clone()).collect(),
         ..Desired::default()
     };
-    let mut loading = Loading { context, desired, diagnostics: entries.diagnostics };
+    let layers = LayerFiles::read(context.facts);
+    let mut loading = Loading { context, desired, diagnostics: entries.diagnostics, layers };
+    loading.diagnostics.extend(loading.layers.unknown_keys());
+    loading.diagnostics.extend(loading.layers.ignored(context.facts, context.unsupported));
     for entries in entries.by_name.into_values() {
         loading.object(entries);
     }
@@ -62,6 +66,8 @@ pub fn load(snapshots: &[Snapshot], context: &LoadContext<'_>) -> Loaded {
     }
     let Loading { desired, mut diagnostics, .. } = loading;
     diagnostics.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+    // What is wrong with a layer is found with every instance.
+    diagnostics.dedup();
     Loaded { desired, diagnostics }
 }
 
@@ -79,6 +85,7 @@ struct Loading<'a> {
     context: &'a LoadContext<'a>,
     desired: Desired,
     diagnostics: Vec<Diagnostic>,
+    layers: LayerFiles,
 }
 
 impl Loading<'_> {
@@ -139,18 +146,20 @@ impl Loading<'_> {
 
     fn instance(&mut self, id: ObjectId, instance: &Instance, located: &Located, origin: Origin) {
         let LoadContext { facts, unsupported: table, .. } = self.context;
-        let filled = fill(&instance.spec.template, &id.name, facts);
-        let mut errors = validate(instance, &filled, facts);
-        errors.extend(unsupported(&instance.spec.template, table));
-        if let Some(first) = errors.first() {
-            let why = first.message.clone();
-            self.diagnostics.extend(errors.iter().map(|error| located.diagnose(error)));
-            return self.freeze(id, why, origin);
+        let template = &instance.spec.template;
+        let filled = complete(template, &id.name, facts, &LimaVersion::current());
+        let checks = Checks { host: facts, look: &look::at };
+        let mut errors = validate(instance, &filled, &checks);
+        errors.extend(unsupported(template, table));
+        let diagnose = |error: &FieldError| self.layers.diagnose(error, located);
+        self.diagnostics.extend(errors.iter().map(diagnose));
+        if let Some(first) = errors.iter().find(|error| error.is_error()) {
+            return self.freeze(id, first.message.clone(), origin);
         }
         let selector = instance.spec.host_selector.as_ref();
         match selector.and_then(|selector| host::mismatch(selector, facts)) {
             None => {
-                let spec = DesiredInstance { spec: instance.spec.clone(), filled };
+                let spec = DesiredInstance { spec: instance.spec.clone(), filled: filled.lima };
                 self.desired.instances.insert(id.name, Wanted { spec, origin });
             }
             Some(label) => {

@@ -2,6 +2,8 @@
 
 mod entries;
 mod host;
+mod layers;
 mod loading;
+mod look;
 
 pub use loading::{LoadContext, Loaded, load};

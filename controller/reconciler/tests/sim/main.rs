@@ -2,6 +2,7 @@
 
 mod crashes;
 mod fixture;
+mod layers;
 mod manifests;
 mod runs;
 mod stale;
