@@ -13,13 +13,6 @@ const LEAST_MEMORY: u64 = 64 << 20;
 
 pub(super) fn check(lima: &Lima, errors: &mut Vec<FieldError>) {
     version(lima, errors);
-    if lima.base.as_ref().is_some_and(|base| !base.is_empty()) {
-        template(
-            errors,
-            "base",
-            "templates that build on others are not supported yet: copy the base's fields here",
-        );
-    }
     if lima.cpus.is_some_and(|cpus| !(1..=1024).contains(&cpus.0)) {
         template(errors, "cpus", "must be between 1 and 1024");
     }

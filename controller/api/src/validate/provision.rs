@@ -67,12 +67,7 @@ fn check_file(path: &str, step: &Provision, mode: ProvisionMode, errors: &mut Ve
 fn check_script(path: &str, step: &Provision, mode: ProvisionMode, errors: &mut Vec<FieldError>) {
     let empty = step.script.as_ref().is_none_or(|script| script.trim().is_empty());
     if empty && mode != ProvisionMode::Ansible {
-        let message = if step.file.is_some() {
-            "scripts in files are not supported yet: use `script`"
-        } else {
-            "`script` is missing"
-        };
-        template(errors, path, message);
+        template(errors, path, "`script` is missing");
     }
     let foreign = [
         ("path", step.path.is_some()),

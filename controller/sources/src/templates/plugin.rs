@@ -56,9 +56,7 @@ impl Plugins {
                 Err(FetchError::new(format!("{shown} had not ended after {seconds} s"))
                     .hint("it was killed; run it by hand to see what it waits for"))
             }
-            Err(error) => {
-                Err(FetchError::new(format!("cannot run {shown}")).because(error))
-            }
+            Err(error) => Err(FetchError::new(format!("cannot run {shown}")).because(error)),
         }
     }
 
