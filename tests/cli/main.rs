@@ -3,3 +3,4 @@
 mod manifests;
 mod plans;
 mod program;
+mod templates;

@@ -6,14 +6,14 @@ use crate::commands::{
     apply::ApplyArgs, completion::CompletionArgs, copy::CopyArgs, delete::DeleteArgs,
     describe::DescribeArgs, diff::DiffArgs, doctor::DoctorArgs, events::EventsArgs,
     explain::ExplainArgs, get::GetArgs, graph::GraphArgs, hostagent::HostagentArgs, list::ListArgs,
-    plan::PlanArgs, plugin::PluginArgs, restart::RestartArgs, schema::SchemaArgs, shell::ShellArgs,
-    start::StartArgs, stop::StopArgs, undelete::UndeleteArgs, validate::ValidateArgs,
-    wait::WaitArgs,
+    lock::LockArgs, plan::PlanArgs, plugin::PluginArgs, restart::RestartArgs, schema::SchemaArgs,
+    shell::ShellArgs, start::StartArgs, stop::StopArgs, template::TemplateArgs,
+    undelete::UndeleteArgs, validate::ValidateArgs, wait::WaitArgs,
 };
 
 /// Commands that limactl does not have: what `limekiln plugin install` makes links for.
-pub const PLUGIN_COMMANDS: [&str; 9] =
-    ["apply", "describe", "diff", "doctor", "explain", "get", "graph", "plan", "undelete"];
+pub const PLUGIN_COMMANDS: [&str; 10] =
+    ["apply", "describe", "diff", "doctor", "explain", "get", "graph", "lock", "plan", "undelete"];
 
 /// Declarative Linux VMs: manifests in, running machines out.
 #[derive(Parser)]
@@ -55,6 +55,10 @@ pub enum Command {
     Delete(DeleteArgs),
     /// Bring deleted objects back
     Undelete(UndeleteArgs),
+    /// Write down digests of all images and templates, for `--locked`
+    Lock(LockArgs),
+    /// Look at Lima templates
+    Template(TemplateArgs),
     /// Draw the plan
     Graph(GraphArgs),
     /// Explain a field of a manifest

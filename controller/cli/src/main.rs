@@ -77,6 +77,8 @@ fn run(command: &Command) -> anyhow::Result<Exit> {
         Command::Wait(args) => commands::wait::run(args),
         Command::Delete(args) => commands::delete::run(args),
         Command::Undelete(args) => commands::undelete::run(args),
+        Command::Lock(args) => commands::lock::run(args),
+        Command::Template(args) => commands::template::run(args),
         Command::Graph(args) => commands::graph::run(args),
         Command::Explain(args) => commands::explain::run(args),
         Command::List(args) => commands::list::run(args),

@@ -4,11 +4,12 @@
 //! snapshot, and a file that somebody is still writing is waited for: half of a manifest can be
 //! valid YAML, and acting on it would change or delete things that nobody asked to change.
 //!
-//! What manifests build on comes from [`templates`].
+//! What manifests build on comes from [`templates`], and what it was once is kept in a [`lock`].
 
 mod directory;
 mod error;
 mod input;
+pub mod lock;
 mod options;
 mod quiet;
 mod read;

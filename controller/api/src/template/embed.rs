@@ -46,7 +46,7 @@ impl Embedding<'_> {
         };
         let mut whole = template.clone();
         let mut changed = self.default_base.as_ref().is_some_and(|path| {
-            composer.add(&mut whole, template.at, Locator::File(path.clone()), None);
+            composer.add(&mut whole, template.at, &Locator::File(path.clone()), None);
             true
         });
         changed |= composer.compose(&mut whole, locator);
@@ -86,7 +86,7 @@ impl Composer<'_> {
         let bases = template.take("base").map(|base| bases(&base)).unwrap_or_default();
         for base in bases {
             match locator.resolve(&base.url, self.embedding.home) {
-                Ok(at) => self.add(template, base.at, at, base.digest.as_deref()),
+                Ok(at) => self.add(template, base.at, &at, base.digest.as_deref()),
                 Err(error) => self.refuse(base.at, "base", error.to_string(), None),
             }
         }
@@ -95,9 +95,9 @@ impl Composer<'_> {
     }
 
     /// Puts one base into the template.
-    fn add(&mut self, template: &mut Node, at: Position, base: Locator, digest: Option<&str>) {
+    fn add(&mut self, template: &mut Node, at: Position, base: &Locator, digest: Option<&str>) {
         let by = self.chain.last().cloned().unwrap_or(Locator::Stdin);
-        if let Some(why) = self.repeated(&base) {
+        if let Some(why) = self.repeated(base) {
             return self.refuse(at, "base", why, Some("remove one of them".to_owned()));
         }
         if self.chain.len() > MAX_DEPTH {
@@ -105,10 +105,10 @@ impl Composer<'_> {
             return self.refuse(at, "base", why, None);
         }
         self.seen.insert(base.clone(), by);
-        let Some(text) = self.fetch(at, "base", &base, digest) else { return };
+        let Some(text) = self.fetch(at, "base", base, digest) else { return };
         let Some(mut node) = self.read(&text) else { return };
         self.chain.push(base.clone());
-        self.compose(&mut node, &base);
+        self.compose(&mut node, base);
         self.chain.pop();
         merge(template, node);
     }

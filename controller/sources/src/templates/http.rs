@@ -1,10 +1,11 @@
 //! Texts on servers.
 
+use std::io::{self, Read};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use limekiln_api::template::FetchError;
-use reqwest::blocking::Client;
+use reqwest::blocking::{Client, ClientBuilder, Response};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
 
@@ -76,16 +77,24 @@ impl Http {
         if let Some(client) = self.client.get() {
             return Ok(client);
         }
-        // Fails only if a provider is installed already, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder()
-            .user_agent(concat!("limekiln/", env!("CARGO_PKG_VERSION")))
-            .redirect(Policy::limited(MAX_REDIRECTS))
-            .connect_timeout(CONNECT)
-            .timeout(self.timeout)
-            .build()?;
+        let client = builder().timeout(self.timeout).build()?;
         Ok(self.client.get_or_init(|| client))
     }
+}
+
+fn builder() -> ClientBuilder {
+    // Fails only if a provider is installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder()
+        .user_agent(concat!("limekiln/", env!("CARGO_PKG_VERSION")))
+        .redirect(Policy::limited(MAX_REDIRECTS))
+        .connect_timeout(CONNECT)
+}
+
+/// The bytes at a URL, however many; not to be used where an asynchronous runtime is at work.
+pub(crate) fn open_url(url: &str) -> io::Result<impl Read> {
+    let client = builder().timeout(None).build().map_err(io::Error::other)?;
+    client.get(url).send().and_then(Response::error_for_status).map_err(io::Error::other)
 }
 
 type Error = Box<dyn std::error::Error + Send + Sync>;

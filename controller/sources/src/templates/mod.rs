@@ -17,6 +17,7 @@ mod search;
 mod settings;
 mod store;
 
+pub(crate) use http::open_url;
 pub use search::{Listed, Place};
 pub use settings::TemplateSettings;
 pub use store::TemplateStore;

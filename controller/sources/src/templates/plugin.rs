@@ -2,7 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use limekiln_api::template::FetchError;
@@ -39,7 +39,7 @@ impl Plugins {
     }
 
     /// What the plugin makes of what follows the scheme's colon.
-    pub(super) fn transform(&self, plugin: &PathBuf, rest: &str) -> Result<String, FetchError> {
+    pub(super) fn transform(&self, plugin: &Path, rest: &str) -> Result<String, FetchError> {
         let shown = format!("{} {rest:?}", plugin.display());
         match run(plugin, rest, &self.search_path(), self.timeout) {
             Ok(Ended::Done { out }) if out.trim().is_empty() => {
