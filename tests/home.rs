@@ -84,6 +84,7 @@ impl Home {
             .env("XDG_CACHE_HOME", self.dir.path().join("cache"));
         command
             .env_remove("NO_COLOR")
+            .env_remove("LIMA_TEMPLATES_PATH")
             .env("COLUMNS", "80")
             .stdin(Stdio::null())
             .current_dir(self.dir.path());

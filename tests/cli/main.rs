@@ -5,4 +5,5 @@ mod manifests;
 mod plans;
 mod program;
 mod signals;
+mod templates;
 mod terminal;

@@ -19,7 +19,7 @@ pub fn run(build_images: bool) -> anyhow::Result<()> {
         println!("setup: nothing is missing");
         return Ok(());
     }
-    install(&missing)
+    bring(&missing)
 }
 
 /// Installs a C++ compiler where there is none: libFuzzer is built from source.
@@ -27,10 +27,10 @@ pub fn run(build_images: bool) -> anyhow::Result<()> {
 /// # Errors
 /// As [`run`].
 pub fn compiler() -> anyhow::Result<()> {
-    if needs::COMPILER.met() { Ok(()) } else { install(&[&needs::COMPILER]) }
+    if needs::COMPILER.met() { Ok(()) } else { bring(&[&needs::COMPILER]) }
 }
 
-fn install(missing: &[&Need]) -> anyhow::Result<()> {
+fn bring(missing: &[&Need]) -> anyhow::Result<()> {
     let names: Vec<_> = missing.iter().map(|need| need.what).collect();
     println!("setup: missing {}", names.join(", "));
     let Some(manager) = Manager::detect() else {

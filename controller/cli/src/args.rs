@@ -6,15 +6,16 @@ use crate::commands::{
     apply::ApplyArgs, completion::CompletionArgs, copy::CopyArgs, delete::DeleteArgs,
     describe::DescribeArgs, diff::DiffArgs, doctor::DoctorArgs, events::EventsArgs,
     explain::ExplainArgs, export::ExportArgs, get::GetArgs, graph::GraphArgs,
-    hostagent::HostagentArgs, list::ListArgs, man::ManArgs, plan::PlanArgs, plugin::PluginArgs,
-    restart::RestartArgs, schema::SchemaArgs, shell::ShellArgs, start::StartArgs, stop::StopArgs,
-    undelete::UndeleteArgs, validate::ValidateArgs, wait::WaitArgs,
+    hostagent::HostagentArgs, list::ListArgs, lock::LockArgs, man::ManArgs, plan::PlanArgs,
+    plugin::PluginArgs, restart::RestartArgs, schema::SchemaArgs, shell::ShellArgs,
+    start::StartArgs, stop::StopArgs, template::TemplateArgs, undelete::UndeleteArgs,
+    validate::ValidateArgs, wait::WaitArgs,
 };
 
 /// Commands that limactl does not have: what `limekiln plugin install` makes links for.
-pub const PLUGIN_COMMANDS: [&str; 12] = [
-    "apply", "describe", "diff", "doctor", "events", "explain", "export", "get", "graph", "plan",
-    "undelete", "wait",
+pub const PLUGIN_COMMANDS: [&str; 13] = [
+    "apply", "describe", "diff", "doctor", "events", "explain", "export", "get", "graph", "lock",
+    "plan", "undelete", "wait",
 ];
 
 /// Declarative Linux VMs: manifests in, running machines out.
@@ -57,6 +58,10 @@ pub enum Command {
     Delete(DeleteArgs),
     /// Bring deleted objects back
     Undelete(UndeleteArgs),
+    /// Write down digests of all images and templates, for `--locked`
+    Lock(LockArgs),
+    /// Look at Lima templates
+    Template(TemplateArgs),
     /// Draw the plan
     Graph(GraphArgs),
     /// Explain a field of a manifest

@@ -9,6 +9,7 @@ use limekiln_api::HostFacts;
 use limekiln_engine_native::{NativeConfig, NativeEngine};
 use limekiln_model::Observed;
 use limekiln_reconciler::{Home, Reconciler};
+use limekiln_sources::templates::{TemplateSettings, TemplateStore};
 
 use crate::exit::Failure;
 
@@ -42,6 +43,11 @@ impl App {
     /// Facts about the host.
     pub fn facts(&self) -> &HostFacts {
         &self.facts
+    }
+
+    /// Templates and scripts, each fetched once in the store's life.
+    pub fn template_store(&self) -> TemplateStore {
+        TemplateStore::new(TemplateSettings::from_environment(&self.facts))
     }
 
     /// Runs asynchronous work to its end.

@@ -28,23 +28,16 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-<<<<<<< HEAD
-    log_to_stderr(cli.verbose);
+    // A host agent has a log of its own, in the shape that Lima's tools read.
+    if !matches!(cli.command, Command::Hostagent(_)) {
+        log_to_stderr(cli.verbose);
+    }
     let exit = run(&cli.command).unwrap_or_else(|error| report(&error));
     match output::out::failure() {
         Some(why) if exit == Exit::Done => {
             report(&anyhow::anyhow!("cannot write to standard output: {why}")).into()
         }
         _ => exit.into(),
-=======
-    // A host agent has a log of its own, in the shape that Lima's tools read.
-    if !matches!(cli.command, Command::Hostagent(_)) {
-        log_to_stderr(cli.verbose);
-    }
-    match run(&cli.command) {
-        Ok(exit) => exit.into(),
-        Err(error) => report(&error).into(),
->>>>>>> native
     }
 }
 
@@ -94,6 +87,8 @@ fn run(command: &Command) -> anyhow::Result<Exit> {
         Command::Wait(args) => commands::wait::run(args),
         Command::Delete(args) => commands::delete::run(args),
         Command::Undelete(args) => commands::undelete::run(args),
+        Command::Lock(args) => commands::lock::run(args),
+        Command::Template(args) => commands::template::run(args),
         Command::Graph(args) => commands::graph::run(args),
         Command::Explain(args) => commands::explain::run(args),
         Command::Export(args) => commands::export::run(args),

@@ -4,7 +4,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use limekiln_reconciler::{Input, Loaded, ReadOptions};
+use limekiln_reconciler::{Input, Loaded, ReadOptions, Templates};
+use limekiln_sources::lock::{Checked, Lock};
 
 use crate::compose::{App, told};
 use crate::exit::Failure;
@@ -19,6 +20,12 @@ pub struct SourceArgs {
     /// Read directories below directories, too
     #[arg(short = 'R', long)]
     recursive: bool,
+    /// Refuse templates and images other than those in the lock file
+    #[arg(long)]
+    locked: bool,
+    /// The lock file that `limekiln lock` wrote; limekiln.lock beside the first -f unless set
+    #[arg(long, value_name = "FILE")]
+    lock_file: Option<PathBuf>,
 }
 
 impl SourceArgs {
@@ -41,16 +48,57 @@ impl SourceArgs {
     /// # Errors
     /// If nothing was named, or an input cannot be read whole.
     pub fn load(&self, app: &App) -> anyhow::Result<Loaded> {
+        let store = app.template_store();
+        if !self.locked {
+            return self.load_with(app, Templates { fetch: &store, lock: None });
+        }
+        let lock = self.lock()?;
+        let fetch = Checked::new(&store, &lock);
+        self.load_with(app, Templates { fetch: &fetch, lock: Some(&lock) })
+    }
+
+    /// The same, with what manifests build on from elsewhere.
+    ///
+    /// # Errors
+    /// If nothing was named, or an input cannot be read whole.
+    pub fn load_with(&self, app: &App, templates: Templates<'_>) -> anyhow::Result<Loaded> {
         if self.is_empty() {
             let failure = Failure::bad_input("no manifests were named");
             return Err(failure.hint("name a file or a directory: -f manifests/quickstart").into());
         }
         let options = ReadOptions { recursive: self.recursive, ..ReadOptions::default() };
-        let loaded = app.reconciler.load(&self.inputs()?, &options).map_err(told)?;
+        let loaded = app.reconciler.load(&self.inputs()?, &options, templates).map_err(told)?;
         for diagnostic in &loaded.diagnostics {
             errln!("{}\n", crate::output::diagnostic::styled(diagnostic));
         }
         Ok(loaded)
+    }
+
+    fn lock(&self) -> anyhow::Result<Lock> {
+        let path = self.lock_path()?;
+        Lock::read(&path).map_err(|error| {
+            let why = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+            Failure::bad_input(format!("{error}{}", why.unwrap_or_default()))
+                .hint("`limekiln lock` with the same -f writes it")
+                .into()
+        })
+    }
+
+    /// Where the lock file is.
+    ///
+    /// # Errors
+    /// If only standard input was named.
+    pub fn lock_path(&self) -> anyhow::Result<PathBuf> {
+        if let Some(path) = &self.lock_file {
+            return Ok(path.clone());
+        }
+        let first = self.filename.iter().find(|path| *path != Path::new("-"));
+        let Some(first) = first else {
+            let failure = Failure::bad_input("there is no file beside which a lock file could be");
+            return Err(failure.hint("say where it is: --lock-file limekiln.lock").into());
+        };
+        let folder = if first.is_dir() { first } else { first.parent().unwrap_or(first) };
+        Ok(folder.join(Lock::FILE))
     }
 
     fn inputs(&self) -> anyhow::Result<Vec<Input>> {

@@ -32,7 +32,5 @@ pub(crate) const UNSUPPORTED: &[(&str, &str)] = &[
     ("hostResolver.hosts", "names are not resolved on the host"),
     ("hostResolver.ipv6", "names are not resolved on the host"),
     ("provision.mode=yq|ansible", "use `system`, `user` or `data`"),
-    ("provision.file", "scripts in files are not read yet; use `script`"),
-    ("probes.file", "scripts in files are not read yet; use `script`"),
     ("osOpts", "it belongs to Windows guests"),
 ];

@@ -58,20 +58,23 @@ pub(crate) fn cost_of_size(
     }
 }
 
-/// Whether an instance would be made from the same image.
+/// Whether an instance would be made from the same image. A digest that only one of them has was
+/// added or is not wanted any more; that the image is another one shows where both have one.
 fn same_image(from: &Lima, to: &Lima) -> bool {
     let used = |lima: &Lima| {
-        let image = lima.usable_images().next();
-        image.map(|image| {
-            (
-                image.location.clone(),
-                image.digest.clone(),
-                image.kernel.clone(),
-                image.initrd.clone(),
-            )
-        })
+        let mut image = lima.usable_images().next()?.clone();
+        let kernel = image.kernel.as_mut().and_then(|kernel| kernel.digest.take());
+        let initrd = image.initrd.as_mut().and_then(|initrd| initrd.digest.take());
+        let digests = [image.digest.take(), kernel, initrd];
+        Some(((image.location, image.kernel, image.initrd), digests))
     };
-    used(from) == used(to)
+    let agree = |a: &Option<String>, b: &Option<String>| a.is_none() || b.is_none() || a == b;
+    match (used(from), used(to)) {
+        (Some((from, known)), Some((to, wanted))) => {
+            from == to && known.iter().zip(&wanted).all(|(a, b)| agree(a, b))
+        }
+        (from, to) => from.is_none() && to.is_none(),
+    }
 }
 
 fn compare(
@@ -165,5 +168,10 @@ mod tests {
             between(one, "images: [{location: /c, arch: x86_64}]"),
             [("template.images[0].location".into(), Cost::Recreate)]
         );
+        let pinned = "images: [{location: /a, arch: x86_64, digest: 'sha256:1'}]";
+        let digest = "template.images[0].digest".to_owned();
+        assert_eq!(between(one, pinned), [(digest.clone(), Cost::Live)]);
+        assert_eq!(between(pinned, one), [(digest.clone(), Cost::Live)]);
+        assert_eq!(between(pinned, &pinned.replace(":1'", ":2'")), [(digest, Cost::Recreate)]);
     }
 }

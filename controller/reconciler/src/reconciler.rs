@@ -14,7 +14,7 @@ use limekiln_sources::{Input, ReadOptions};
 use tracing::warn;
 
 use crate::ledger::{LedgerEngine, exists, follow, owner_in};
-use crate::load::{LoadContext, Loaded, load};
+use crate::load::{LoadContext, Loaded, Templates, load};
 use crate::{
     Claims, End, Home, Journal, Ledger, Outcome, Pass, Planned, ReconcileError, Run, SavedPlan,
     SavedPlanError, Settled, StatusStore, conditions, journal, ports, status,
@@ -78,17 +78,25 @@ impl Reconciler {
         Ok(claims)
     }
 
-    /// Reads the inputs and checks all manifests.
+    /// Reads the inputs, fetches what they build on, and checks all manifests. Blocks.
     ///
     /// # Errors
-    /// If an input cannot be read whole, or the ledger can't. Faulty manifests are diagnostics.
-    pub fn load(&self, inputs: &[Input], options: &ReadOptions) -> Result<Loaded, ReconcileError> {
+    /// If an input cannot be read whole, or the ledger can't. Faulty manifests, and those that
+    /// build on something that cannot be had, are diagnostics.
+    pub fn load(
+        &self,
+        inputs: &[Input],
+        options: &ReadOptions,
+        templates: Templates<'_>,
+    ) -> Result<Loaded, ReconcileError> {
         let snapshots = limekiln_sources::read(inputs, options)?;
         let owners = self.claims()?.by_id.into_iter().map(|(id, claim)| (id, claim.owner));
         let context = LoadContext {
             facts: &self.facts,
             unsupported: self.engine.unsupported_fields(),
             owners: owners.collect(),
+            embedding: templates.embedding(&self.facts),
+            lock: templates.lock,
         };
         Ok(load(&snapshots, &context))
     }

@@ -3,14 +3,18 @@
 //! A snapshot is whole or it is an error. A root that is missing or unreadable is never an empty
 //! snapshot, and a file that somebody is still writing is waited for: half of a manifest can be
 //! valid YAML, and acting on it would change or delete things that nobody asked to change.
+//!
+//! What manifests build on comes from [`templates`], and what it was once is kept in a [`lock`].
 
 mod directory;
 mod error;
 mod input;
+pub mod lock;
 mod options;
 mod quiet;
 mod read;
 mod snapshot;
+pub mod templates;
 
 pub use error::SourceError;
 pub use input::Input;

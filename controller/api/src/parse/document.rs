@@ -16,6 +16,7 @@ use super::sources::Sources;
 use super::split::{Chunk, split};
 use super::tree::{Node, Position, Tree};
 use super::typed::{self, Fault};
+use crate::template::Locator;
 use crate::{
     API_VERSION, Disk, Instance, InstanceSpec, Kind, Lima, Manifest, Metadata, Name, Network,
     explain,
@@ -289,7 +290,9 @@ impl Reader<'_> {
         match read {
             Ok(manifest) => {
                 let (file, sources) = (self.file.to_owned(), self.sources.clone());
-                self.parsed.objects.push(Located { manifest, file, line, plain, tree, sources });
+                let locator = Locator::of_file(self.file);
+                let located = Located { manifest, file, line, plain, tree, sources, locator };
+                self.parsed.objects.push(located);
             }
             Err(faults) => self.faulty(&faults, &tree, line, named, plain),
         }

@@ -1,6 +1,6 @@
 //! A manifest together with the places of its fields.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::diagnostic::Diagnostic;
 use super::document::typed_faults;
@@ -8,7 +8,7 @@ use super::path::FieldPath;
 use super::sources::Sources;
 use super::tree::Node;
 use super::typed;
-use crate::template::{Embedding, Locator};
+use crate::template::{Embedding, Locator, edits, rewrite};
 use crate::{FieldError, Lima, Manifest};
 
 /// A manifest, and where it was read.
@@ -24,6 +24,8 @@ pub struct Located {
     pub plain: bool,
     pub(super) tree: Node,
     pub(super) sources: Sources,
+    /// What relative locators in it are relative to.
+    pub(super) locator: Locator,
 }
 
 impl Located {
@@ -49,8 +51,7 @@ impl Located {
         let Manifest::Instance(instance) = &mut self.manifest else { return Ok(()) };
         let prefix = if self.plain { "" } else { "spec.template" };
         let Some(template) = self.tree.at_mut(&FieldPath::parse(prefix)) else { return Ok(()) };
-        let locator = Locator::of_file(&self.file);
-        let Some(embedded) = embedding.embed(template, &locator, &mut self.sources)? else {
+        let Some(embedded) = embedding.embed(template, &self.locator, &mut self.sources)? else {
             return Ok(());
         };
         match typed::read::<Lima>(embedded.to_json(), |_| false) {
@@ -61,5 +62,20 @@ impl Located {
             }
             Err(faults) => Err(typed_faults(&faults, &embedded, "lima", &self.sources, 0)),
         }
+    }
+
+    /// The text of a template that [`super::parse_template`] read, with locators that mean the
+    /// same from anywhere; comments and all else as they are. `home` is for `~`.
+    ///
+    /// # Errors
+    /// The locators that lead nowhere, or that are written in a way that cannot be changed.
+    pub fn with_absolute_locators(&self, home: &Path) -> Result<String, Vec<Diagnostic>> {
+        let problem = |(at, why)| self.sources.diagnostic(at, String::new(), why);
+        let edits = edits(&self.tree, &self.locator, home)
+            .map_err(|problems| problems.into_iter().map(problem).collect::<Vec<_>>())?;
+        rewrite(self.sources.own_text(), edits).map_err(|found| {
+            let hint = Some("`limekiln template embed` needs no locators".to_owned());
+            vec![Diagnostic { hint, ..problem(found) }]
+        })
     }
 }

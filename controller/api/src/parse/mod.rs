@@ -12,6 +12,7 @@ mod path;
 mod read;
 mod sources;
 mod split;
+mod template;
 mod tree;
 mod typed;
 
@@ -22,4 +23,5 @@ pub use document::{Broken, Parsed, parse_documents};
 pub use locate::Located;
 pub(crate) use read::{first_document, read_node};
 pub(crate) use sources::Sources;
+pub use template::parse_template;
 pub(crate) use tree::{Key, Node, Position, Tree};

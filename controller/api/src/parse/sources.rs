@@ -23,6 +23,11 @@ impl Sources {
         Self(vec![Source { place: place.to_owned(), text }])
     }
 
+    /// The manifest's own text.
+    pub(crate) fn own_text(&self) -> &str {
+        self.0.first().map_or("", |source| &source.text)
+    }
+
     /// Adds a text, and gives its number. `None` if there are too many.
     pub(crate) fn add(&mut self, place: impl Into<PathBuf>, text: Arc<str>) -> Option<u16> {
         let number = u16::try_from(self.0.len()).ok()?;

@@ -10,8 +10,10 @@ use super::GithubLocator;
 pub enum Locator {
     /// `template:NAME`: in the template store. The name has no extension unless it was written.
     Template(String),
-    /// A path, or `file://` and an absolute path.
+    /// A path.
     File(PathBuf),
+    /// `file://` and an absolute path: like any scheme, a plugin may know it better.
+    FileUrl(PathBuf),
     /// An `http://` or `https://` URL.
     Http(String),
     /// `github:ORG[/REPO[/PATH]][@REF]`.
@@ -114,7 +116,7 @@ impl Locator {
             "template" => template_name(rest.strip_prefix("//").unwrap_or(rest), text),
             "http" | "https" => Ok(Self::Http(text.to_owned())),
             "file" => match rest.strip_prefix("//").filter(|path| path.starts_with('/')) {
-                Some(path) => Ok(Self::File(path.into())),
+                Some(path) => Ok(Self::FileUrl(path.into())),
                 None => Err(LocatorError::RelativeFile(text.to_owned())),
             },
             "github" => GithubLocator::parse(rest).map(Self::Github),
@@ -128,9 +130,8 @@ impl Locator {
             Self::Template(name) => {
                 return template_name(&join(folder(name), relative), relative);
             }
-            Self::File(path) => {
-                Self::File(clean(&path.parent().unwrap_or(Path::new("")).join(relative)))
-            }
+            Self::File(path) => Self::File(beside_path(path, relative)),
+            Self::FileUrl(path) => Self::FileUrl(beside_path(path, relative)),
             Self::Http(url) => Self::Http(beside_url(url, relative)),
             Self::Github(github) => Self::Github(github.beside(relative)),
             Self::Plugin { scheme, rest } => {
@@ -153,6 +154,7 @@ impl fmt::Display for Locator {
         match self {
             Self::Template(name) => write!(f, "template:{name}"),
             Self::File(path) => write!(f, "{}", path.display()),
+            Self::FileUrl(path) => write!(f, "file://{}", path.display()),
             Self::Http(url) => f.write_str(url),
             Self::Github(github) => github.fmt(f),
             Self::Plugin { scheme, rest } => write!(f, "{scheme}:{rest}"),
@@ -187,6 +189,11 @@ fn folder(path: &str) -> &str {
 fn join(folder: &str, relative: &str) -> String {
     let relative = relative.trim_start_matches("./");
     if folder.is_empty() { relative.to_owned() } else { format!("{folder}/{relative}") }
+}
+
+/// A path in the folder of another one.
+fn beside_path(path: &Path, relative: &str) -> PathBuf {
+    clean(&path.parent().unwrap_or(Path::new("")).join(relative))
 }
 
 /// A URL in the folder of another one, whose query and fragment go.
@@ -229,7 +236,7 @@ mod tests {
             ("./a.yaml", "File(\"./a.yaml\") ./a.yaml"),
             ("/a/./b.yaml", "File(\"/a/b.yaml\") /a/b.yaml"),
             ("~/b.yaml", "File(\"/home/alice/b.yaml\") /home/alice/b.yaml"),
-            ("file:///a/b.yaml", "File(\"/a/b.yaml\") /a/b.yaml"),
+            ("file:///a/b.yaml", "FileUrl(\"/a/b.yaml\") file:///a/b.yaml"),
             ("HTTPS://x/y", "Http(\"HTTPS://x/y\") HTTPS://x/y"),
             ("S3://b/k", "Plugin { scheme: \"s3\", rest: \"//b/k\" } s3://b/k"),
             ("c:/x.yaml", "File(\"c:/x.yaml\") c:/x.yaml"),

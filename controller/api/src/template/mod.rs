@@ -7,6 +7,7 @@
 //! does not set itself; lists are joined. When all are in, entries of `additionalDisks`, `mounts`
 //! and `networks` that mean one thing become one.
 
+mod absolute;
 mod combine;
 mod embed;
 mod fetch;
@@ -18,6 +19,7 @@ mod name;
 mod pinned;
 mod scripts;
 
+pub(crate) use absolute::{edits, rewrite};
 pub use embed::Embedding;
 pub use fetch::{Fetch, FetchError, Fetched, MAX_TEMPLATE};
 pub use github::GithubLocator;

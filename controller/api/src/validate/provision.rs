@@ -3,7 +3,7 @@
 use super::checks::{Checks, PathKind};
 use super::findings::Findings;
 use crate::Lima;
-use crate::lima::{Locator, Os, Provision, ProvisionMode};
+use crate::lima::{Os, PinnedLocator, Provision, ProvisionMode};
 
 pub(super) fn check(lima: &Lima, checks: &Checks<'_>, findings: &mut Findings) {
     for (index, step) in lima.provision.iter().flatten().enumerate() {
@@ -21,9 +21,9 @@ pub(super) fn check(lima: &Lima, checks: &Checks<'_>, findings: &mut Findings) {
 }
 
 /// A file whose text is not here yet.
-pub(super) fn embedded(path: &str, file: Option<&Locator>, findings: &mut Findings) {
+pub(super) fn embedded(path: &str, file: Option<&PinnedLocator>, findings: &mut Findings) {
     let Some(file) = file else { return };
-    if let Locator::Checked { digest: Some(_), .. } = file {
+    if let PinnedLocator::Checked { digest: Some(_), .. } = file {
         let message = "digests of script files are not checked by Lima, which refuses them";
         findings.error(format!("{path}.file"), message, "remove the digest");
     }

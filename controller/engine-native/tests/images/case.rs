@@ -59,7 +59,7 @@ impl Case {
     /// Makes an instance from an image with a disk of this size, and returns its disk's bytes.
     pub async fn create(&self, image: &Path, disk: &str) -> Result<PathBuf, EngineError> {
         let home = self.path("h");
-        let facts = host_facts(&home);
+        let facts = host_facts(&home).expect("a home without files");
         let name = Name::new("vm").expect("a name");
         let yaml = format!("disk: {disk}\nimages: [{{location: '{}'}}]\n", image.display());
         let template = read_lima(&yaml).expect("YAML");

@@ -2,21 +2,22 @@
 
 use std::collections::BTreeMap;
 
+use limekiln_api::template::Embedding;
 use limekiln_api::{
-    Checks, Diagnostic, FieldError, HostFacts, Instance, LimaVersion, Located, Manifest, Severity,
-    complete, unsupported, validate,
+    Diagnostic, FieldError, HostFacts, Instance, Located, Manifest, Severity, unsupported,
 };
 use limekiln_model::{
     Desired, DesiredInstance, Elsewhere, Frozen, ObjectId, Origin, Owner, Wanted, fingerprint,
 };
 use limekiln_sources::Snapshot;
+use limekiln_sources::lock::Lock;
 
 use super::entries::{Document, Entries, Entry, Unreadable};
 use super::layers::LayerFiles;
-use super::{host, look};
+use super::{host, rules};
 
 /// What manifests are read against.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct LoadContext<'a> {
     /// The host, on which defaults depend.
     pub facts: &'a HostFacts,
@@ -24,6 +25,10 @@ pub struct LoadContext<'a> {
     pub unsupported: &'a [(&'static str, &'static str)],
     /// What is ours already: it is left alone when its file cannot be read.
     pub owners: BTreeMap<ObjectId, Owner>,
+    /// How templates that build on others are put together.
+    pub embedding: Embedding<'a>,
+    /// What images must be; templates are held against it by whoever fetches them.
+    pub lock: Option<&'a Lock>,
 }
 
 /// What sources hold.
@@ -42,7 +47,8 @@ impl Loaded {
     }
 }
 
-/// Reads manifests, fills in defaults, checks every rule. Touches nothing.
+/// Reads manifests, puts in what they build on, fills in defaults, checks every rule. Changes
+/// nothing.
 ///
 /// An object whose manifest is wrong, or that two manifests describe, is frozen: nothing is done
 /// to it. What cannot even be named freezes what came from its source before and is missing now.
@@ -96,7 +102,7 @@ impl Loading<'_> {
         let Some(entry) = entries.pop() else { return };
         let id = entry.id();
         match entry.document {
-            Document::Valid(located) => self.admit(id, &located, entry.origin),
+            Document::Valid(located) => self.admit(id, *located, entry.origin),
             Document::Broken(broken) => self.freeze(id, broken.why, entry.origin),
         }
     }
@@ -130,9 +136,18 @@ impl Loading<'_> {
         }
     }
 
-    fn admit(&mut self, id: ObjectId, located: &Located, origin: Origin) {
+    fn admit(&mut self, id: ObjectId, mut located: Located, origin: Origin) {
+        if let Err(found) = located.embed(&self.context.embedding) {
+            let why = found.first().map_or_else(String::new, |first| first.message.clone());
+            self.diagnostics.extend(found);
+            return self.freeze(id, why, origin);
+        }
+        let errors = self.pin(&mut located.manifest);
+        if !errors.is_empty() {
+            return self.refuse(id, &located, &errors, origin);
+        }
         match &located.manifest {
-            Manifest::Instance(instance) => self.instance(id, instance, located, origin),
+            Manifest::Instance(instance) => self.instance(id, instance, &located, origin),
             Manifest::Disk(disk) => {
                 let wanted = Wanted { spec: disk.spec.clone(), origin };
                 self.desired.disks.insert(id.name, wanted);
@@ -144,13 +159,26 @@ impl Loading<'_> {
         }
     }
 
+    /// Holds an instance's images against the lock, if there is one.
+    fn pin(&self, manifest: &mut Manifest) -> Vec<FieldError> {
+        match (manifest, self.context.lock) {
+            (Manifest::Instance(instance), Some(lock)) => {
+                lock.pin(&mut instance.spec.template, self.context.facts.arch)
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn refuse(&mut self, id: ObjectId, located: &Located, errors: &[FieldError], origin: Origin) {
+        let why = errors.first().map_or_else(String::new, |first| first.message.clone());
+        self.diagnostics.extend(errors.iter().map(|error| located.diagnose(error)));
+        self.freeze(id, why, origin);
+    }
+
     fn instance(&mut self, id: ObjectId, instance: &Instance, located: &Located, origin: Origin) {
         let LoadContext { facts, unsupported: table, .. } = self.context;
-        let template = &instance.spec.template;
-        let filled = complete(template, &id.name, facts, &LimaVersion::current());
-        let checks = Checks { host: facts, look: &look::at };
-        let mut errors = validate(instance, &filled, &checks);
-        errors.extend(unsupported(template, table));
+        let (filled, mut errors) = rules::check(instance, facts);
+        errors.extend(unsupported(&instance.spec.template, table));
         let diagnose = |error: &FieldError| self.layers.diagnose(error, located);
         self.diagnostics.extend(errors.iter().map(diagnose));
         if let Some(first) = errors.iter().find(|error| error.is_error()) {

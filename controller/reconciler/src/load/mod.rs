@@ -5,5 +5,9 @@ mod host;
 mod layers;
 mod loading;
 mod look;
+mod rules;
+mod templates;
 
 pub use loading::{LoadContext, Loaded, load};
+pub use rules::check_template;
+pub use templates::Templates;

@@ -9,8 +9,10 @@ use limekiln_api::{HostFacts, read_lima};
 use limekiln_engine_sim::{FaultKind, SimEngine};
 use limekiln_model::{Name, ObjectId, Policy};
 use limekiln_reconciler::{
-    Home, Input, Limits, Loaded, Planned, ReadOptions, Reconciler, Run, Settled,
+    Home, Input, Limits, Loaded, Planned, ReadOptions, ReconcileError, Reconciler, Run, Settled,
+    Templates,
 };
+use limekiln_sources::templates::{TemplateSettings, TemplateStore};
 
 pub struct Fixture {
     dir: tempfile::TempDir,
@@ -90,8 +92,14 @@ impl Fixture {
     }
 
     pub fn load(&self) -> Loaded {
-        let inputs = [Input::Path(self.manifests())];
-        self.reconciler.load(&inputs, &ReadOptions::default()).expect("load")
+        self.try_load(&[Input::Path(self.manifests())]).expect("load")
+    }
+
+    pub fn try_load(&self, inputs: &[Input]) -> Result<Loaded, ReconcileError> {
+        let facts = HostFacts { lima_home: self.path("lima"), ..HostFacts::example() };
+        let store = TemplateStore::new(TemplateSettings::new(&facts));
+        let templates = Templates { fetch: &store, lock: None };
+        self.reconciler.load(inputs, &ReadOptions::default(), templates)
     }
 
     pub async fn plan(&self, policy: Policy) -> Planned {

@@ -1,8 +1,10 @@
 //! Manifests that are wrong, doubled, moved or gone.
 
-use crate::fixture::{Fixture, disk, id, instance, prune};
+use std::fs;
+
+use crate::fixture::{Fixture, disk, id, instance, name, prune};
 use limekiln_model::{Policy, WaitReason};
-use limekiln_reconciler::{End, Input, ReadOptions};
+use limekiln_reconciler::{End, Input};
 
 #[tokio::test(start_paused = true)]
 async fn one_invalid_manifest_freezes_its_object_and_no_other() {
@@ -133,9 +135,9 @@ async fn an_empty_directory_deletes_nothing_and_a_missing_one_is_an_error() {
     fixture.remove("b.yaml");
     fixture.apply(prune()).await;
     assert_eq!(fixture.instances(), ["a", "b"]);
-    std::fs::remove_dir(fixture.manifests()).expect("remove");
+    fs::remove_dir(fixture.manifests()).expect("remove");
     let inputs = [Input::Path(fixture.manifests())];
-    fixture.reconciler.load(&inputs, &ReadOptions::default()).expect_err("missing");
+    fixture.try_load(&inputs).expect_err("missing");
 }
 
 #[tokio::test(start_paused = true)]
@@ -143,7 +145,7 @@ async fn what_is_piped_in_prunes_nothing() {
     let fixture = Fixture::new();
     let stdin = |text: String| {
         let inputs = [Input::Stdin(text.into_bytes())];
-        fixture.reconciler.load(&inputs, &ReadOptions::default()).expect("load").desired
+        fixture.try_load(&inputs).expect("load").desired
     };
     for name in ["a", "b"] {
         let policy = Policy { prune_all: true, ..prune() };
@@ -213,4 +215,48 @@ async fn a_port_that_somebody_has_is_seen() {
     drop(listener);
     let host = fixture.plan(Policy::default()).await.observed.host.expect("known");
     assert!(host.taken_ports.is_empty());
+}
+
+/// What a manifest builds on cannot be had: its object is left alone, the others are not.
+#[tokio::test(start_paused = true)]
+async fn a_base_that_cannot_be_had_freezes_its_object_and_no_other() {
+    let fixture = Fixture::new();
+    let with_base = |name: &str, base: &str| {
+        instance(name, 1).replace("    cpus", &format!("    base: {base}\n    cpus"))
+    };
+    fs::write(fixture.manifests().join("part"), "memory: 2GiB\nmessage: hello\n").expect("write");
+    fixture.put("a.yaml", &with_base("a", "./part"));
+    fixture.put("b.yaml", &instance("b", 1));
+    assert_eq!(fixture.apply(Policy::default()).await.end, End::Settled);
+    let stored = fixture.engine.look().instances[&name("a")].config.clone().expect("readable");
+    assert_eq!((stored.base, stored.message.as_deref()), (None, Some("hello")));
+
+    fixture.remove("part");
+    fixture.put("b.yaml", &instance("b", 2));
+    let loaded = fixture.load();
+    let text = loaded.diagnostics[0].to_string();
+    assert!(
+        text.contains("a.yaml:7:11: error: base: cannot read") && text.contains("help:"),
+        "{text}"
+    );
+    let settled = fixture.apply(prune()).await;
+    assert!(matches!(
+        settled.rest.report.waiting[&id("instance/a")][0].reason,
+        WaitReason::Frozen { .. }
+    ));
+    assert_eq!((fixture.cpus("a"), fixture.cpus("b")), (1, 2));
+}
+
+/// Lima's `_config/base.yaml` is below every template.
+#[tokio::test(start_paused = true)]
+async fn everything_builds_on_the_homes_base() {
+    let fixture = Fixture::new();
+    fs::create_dir_all(fixture.path("lima/_config")).expect("dir");
+    fs::write(fixture.path("lima/_config/base.yaml"), "message: from below\ncpus: 9\n")
+        .expect("write");
+    fixture.put("a.yaml", &instance("a", 3));
+    fixture.apply(Policy::default()).await;
+    let stored = fixture.engine.look().instances[&name("a")].config.clone().expect("readable");
+    assert_eq!(stored.message.as_deref(), Some("from below"));
+    assert_eq!(fixture.cpus("a"), 3);
 }

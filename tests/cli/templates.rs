@@ -1,0 +1,255 @@
+//! `limekiln template`, and manifests that build on templates.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
+
+use limekiln_tests::Home;
+
+const WEB: &str =
+    "# Ours.\nbase:\n- template:team # shared\n- ./more.part\nprovision:\n- file: setup.sh\n";
+
+/// A home with templates of its own.
+fn home() -> Home {
+    let home = Home::new();
+    let image = home.blank_image();
+    put(
+        &home,
+        "_templates/team.yaml",
+        &format!("images: [{{location: {}}}]\ndisk: 1MiB\ncpus: 2\n", image.display()),
+    );
+    home.write("web.yaml", WEB);
+    home.write("more.part", "# Nothing but memory.\nmemory: 1GiB\n");
+    home.write("setup.sh", "#!/bin/sh\necho hello\n");
+    home
+}
+
+fn put(home: &Home, path: &str, text: &str) {
+    let path = home.lima().join(path);
+    fs::create_dir_all(path.parent().expect("a folder")).expect("writable");
+    fs::write(path, text).expect("writable");
+}
+
+fn instance(template: &str) -> String {
+    format!(
+        "apiVersion: lima-vm.io/v1alpha1\nkind: Instance\nmetadata: {{name: vm}}\nspec:\n  runStrategy: Halted\n  template:\n{template}"
+    )
+}
+
+#[test]
+fn embedding_shows_the_whole() {
+    let home = home();
+    let shown = home.run("template embed {m}/web.yaml").ok().out;
+    insta::assert_snapshot!(home.redact(&shown));
+    let same = home.run("template embed {m}/more.part").ok().out;
+    assert_eq!(same, "# Nothing but memory.\nmemory: 1GiB\n", "nothing to embed");
+}
+
+#[test]
+fn filling_adds_defaults() {
+    let home = home();
+    put(&home, "_config/base.yaml", "message: from below\n");
+    let shown = home.run("template fill {m}/web.yaml").ok().out;
+    for line in
+        ["cpus: 2\n", "memory: 1GiB\n", "message: from below\n", "mode: system\n", "echo hello"]
+    {
+        assert!(shown.contains(line), "{line} in {shown}");
+    }
+    assert!(!shown.contains("base:") && !shown.contains("file:"), "{shown}");
+    let shown = home.run("template fill https://example.com/debian-12-arm64.qcow2").ok().out;
+    assert!(shown.contains("arch: aarch64"), "{shown}");
+}
+
+#[test]
+fn standard_input_is_a_template() {
+    let home = home();
+    let mut child = home
+        .command(&["template", "embed", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    child.stdin.take().expect("piped").write_all(b"base: template:team\n").expect("open");
+    let output = child.wait_with_output().expect("ours");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("cpus: 2"), "{output:?}");
+}
+
+#[test]
+fn copies_keep_comments() {
+    let home = home();
+    let shown = home.run("template copy {m}/web.yaml").ok().out;
+    insta::assert_snapshot!(home.redact(&shown));
+    assert_eq!(home.run("template copy --verbatim {m}/web.yaml").ok().out, WEB);
+    home.run("template copy template:debian-12 {m}/mine.yaml").ok();
+    let text = fs::read_to_string(home.manifests().join("mine.yaml")).expect("written");
+    assert!(text.starts_with('#') && text.contains("template:_images/debian-12"), "{text}");
+    let refused = home.run("template copy template:debian-12 {m}/mine.yaml").expect(3).err;
+    assert!(refused.contains("exists") && refused.contains("--force"), "{refused}");
+    home.run("template copy --force template:debian-12 {m}/mine.yaml").ok();
+}
+
+#[test]
+fn lists_say_where_from() {
+    let home = home();
+    let shown = home.run("template list").ok().out;
+    let lines: Vec<_> = shown.lines().collect();
+    let own = lines.iter().find(|line| line.starts_with("team ")).expect("listed");
+    assert!(own.ends_with("_templates/team.yaml"), "{own}");
+    assert!(lines.iter().any(|line| line.starts_with("debian-12 ") && line.ends_with("built-in")));
+    assert!(!shown.contains("_images/"), "{shown}");
+    assert!(home.run("template list --all").ok().out.contains("_images/debian-12 "));
+    let data: serde_json::Value =
+        serde_json::from_str(&home.run("template list -o json").ok().out).expect("JSON");
+    assert!(data.as_array().expect("a list").iter().any(|entry| entry["name"] == "default"));
+    let path = home.run("template search-path").ok().out;
+    assert!(
+        home.redact(&path).starts_with("[home]/h/_templates\n") && path.ends_with("built-in\n")
+    );
+}
+
+#[test]
+fn what_is_wrong_is_shown_where_it_is_written() {
+    let home = home();
+    home.write("bad.part", "cpus: 0\nmounts:\n- location: here\n");
+    home.write("bad.yaml", "base: [template:team, bad.part]\n");
+    let shown = home.run("template validate {m}/web.yaml {m}/bad.yaml").expect(3);
+    assert!(shown.out.ends_with("web.yaml: valid\n"), "{}", shown.out);
+    insta::assert_snapshot!(home.redact(&shown.err));
+    let shown = home.run("template validate template:debain").expect(3).err;
+    assert!(shown.contains("did you mean template:debian?"), "{shown}");
+    let shown = home.run("template fill ftp://example.com/x.yaml").expect(3).err;
+    assert!(shown.contains("limactl-url-ftp"), "{shown}");
+}
+
+#[test]
+fn an_instance_builds_on_templates() {
+    let home = home();
+    home.write("web.yaml", &instance("    base: [template:team, more.part]\n"));
+    home.run("apply -f {m}").ok();
+    let stored = fs::read_to_string(home.instance("vm").join("lima.yaml")).expect("made");
+    assert!(stored.contains("memory: 1GiB") && !stored.contains("base:"), "{stored}");
+    home.run("diff -f {m} --exit-code").ok();
+    home.write("more.part", "memory: 2GiB\n");
+    home.run("diff -f {m} --exit-code").expect(2);
+    fs::remove_file(home.manifests().join("more.part")).expect("ours");
+    let shown = home.run("diff -f {m}").expect(3).err;
+    insta::assert_snapshot!(home.redact(&shown));
+}
+
+/// A server that every request reaches, as through a proxy.
+#[test]
+fn proxies_are_used() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let proxy = format!("http://{}", listener.local_addr().expect("bound"));
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("one request");
+        let mut buffer = [0; 4096];
+        let count = stream.read(&mut buffer).expect("a request");
+        stream
+            .write_all(
+                b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\nConnection: close\r\n\r\ncpus: 1\n",
+            )
+            .expect("open");
+        String::from_utf8_lossy(&buffer[..count]).into_owned()
+    });
+    let home = Home::new();
+    let output = home
+        .command(&["template", "copy", "http://templates.invalid/x.yaml"])
+        .env("http_proxy", proxy)
+        .env_remove("no_proxy")
+        .output()
+        .expect("it starts");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "cpus: 1\n", "{output:?}");
+    let request = server.join().expect("no panic");
+    assert!(request.starts_with("GET http://templates.invalid/x.yaml "), "{request}");
+}
+
+#[test]
+fn locked_means_the_same_again() {
+    let home = home();
+    let manifest = instance("    base: [template:team]\n");
+    home.write("web.yaml", &manifest);
+    fs::remove_file(home.manifests().join("setup.sh")).expect("ours");
+    let refused = home.run("apply -f {m} --locked").expect(3).err;
+    assert!(refused.contains("limekiln.lock") && refused.contains("limekiln lock"), "{refused}");
+    let shown = home.run("lock -f {m}").ok().out;
+    insta::assert_snapshot!("lock", home.redact(&shown));
+    let lock = fs::read_to_string(home.manifests().join("limekiln.lock")).expect("written");
+    insta::assert_snapshot!("lock_file", home.redact(&lock));
+    home.run("validate -f {m} --locked").ok();
+    home.run("apply -f {m} --locked").ok();
+    let stored = fs::read_to_string(home.instance("vm").join("lima.yaml")).expect("made");
+    assert!(stored.contains("digest: sha256:"), "{stored}");
+    // A digest that is there or not makes no other machine.
+    home.run("diff -f {m} --locked --exit-code").ok();
+    let unlocked = home.run("diff -f {m}").ok().out;
+    assert!(!unlocked.contains("recreate"), "{unlocked}");
+
+    let team = fs::read_to_string(home.lima().join("_templates/team.yaml")).expect("ours");
+    put(&home, "_templates/team.yaml", &team.replace("cpus: 2", "cpus: 1"));
+    let shown = home.run("diff -f {m} --locked").expect(3).err;
+    assert!(shown.contains("template:team has changed"), "{shown}");
+    assert!(home.run("lock -f {m}").ok().out.contains("  ~ template:team\n"));
+    home.run("diff -f {m} --locked").ok();
+
+    home.write("web.yaml", &manifest.replace("template:team", "template:team, template:alpine"));
+    let shown = home.run("validate -f {m} --locked").expect(3).err;
+    assert!(shown.contains("template:alpine is not in the lock file"), "{shown}");
+}
+
+#[test]
+fn a_changed_image_is_refused() {
+    let home = home();
+    home.write("web.yaml", &instance("    base: template:team\n"));
+    home.run("lock -f {m}").ok();
+    let image = home.blank_image();
+    fs::write(&image, vec![1; 1 << 20]).expect("ours");
+    let shown = home.run("apply -f {m} --locked").expect(1);
+    let text = format!("{}{}", shown.out, shown.err);
+    assert!(text.contains("has the digest sha256:"), "{text}");
+    assert!(!home.instance("vm").join("disk").exists());
+    // The template wants another one than was locked.
+    let other = format!(
+        "images: [{{location: {}, digest: 'sha256:{}'}}]\n",
+        image.display(),
+        "0".repeat(64)
+    );
+    put(&home, "_templates/team.yaml", &other);
+    fs::remove_file(home.manifests().join("limekiln.lock")).expect("ours");
+    home.run("lock -f {m}").ok();
+    put(&home, "_templates/team.yaml", &other.replace("00'", "01'"));
+    let shown = home.run("validate -f {m} --locked").expect(3).err;
+    assert!(shown.contains("has changed"), "{shown}");
+    home.write("web.yaml", &instance(&format!("    {}", other.replace("00'", "02'"))));
+    let shown = home.run("validate -f {m} --locked").expect(3).err;
+    assert!(shown.contains("was locked with sha256:0000"), "{shown}");
+}
+
+#[test]
+fn an_image_without_any_digest_cannot_be_locked() {
+    let home = Home::new();
+    home.write("vm.yaml", &instance("    images: [{location: 'http://127.0.0.1:1/x.img'}]\n"));
+    let shown = home.run("lock -f {m}").expect(3).err;
+    assert!(shown.contains("no image of instance/vm has a digest"), "{shown}");
+    assert!(!home.manifests().join("limekiln.lock").exists());
+    home.write("vm.yaml", &instance("    base: template:debian\n"));
+    let shown = home.run("lock -f {m}").ok().out;
+    assert!(shown.contains("2 templates") && shown.contains("not used with --locked"), "{shown}");
+    home.run("validate -f {m} --locked").ok();
+}
+
+/// A plugin on the PATH, found and run as limactl finds and runs it.
+#[test]
+fn plugins_are_asked() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = home();
+    let bin = home.manifests().join("bin");
+    fs::create_dir(&bin).expect("writable");
+    let plugin = bin.join("limactl-url-shop");
+    fs::write(&plugin, "#!/bin/sh\necho template:team\n").expect("writable");
+    fs::set_permissions(&plugin, fs::Permissions::from_mode(0o755)).expect("ours");
+    let run = |mut command: Command| command.env("PATH", &bin).output().expect("it starts");
+    let output = run(home.command(&["template", "embed", "shop:anything"]));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("cpus: 2"), "{output:?}");
+}

@@ -1,0 +1,3 @@
+#!/bin/sh
+# Beside the part that names it.
+hostnamectl set-chassis vm
