@@ -64,10 +64,11 @@ fn permission(scene: &Scene<'_>, gone: usize) -> Result<(), (String, &'static st
         .filter(|owner| scene.desired.sources.contains(&owner.origin.source))
         .count();
     if gone == owned {
-        return Err((
-            format!("all {owned} objects of the source would be deleted"),
-            "if that is meant: --prune-all",
-        ));
+        let why = match owned {
+            1 => "the only object of the source would be deleted".to_owned(),
+            _ => format!("all {owned} objects of the source would be deleted"),
+        };
+        return Err((why, "if that is meant: --prune-all"));
     }
     let budget = scene.policy.prune_budget.unwrap_or_else(|| (owned / 5).max(1));
     if gone > budget {
