@@ -1,19 +1,22 @@
 //! What a plan may do without asking: stated from the manifests and the policy alone.
 
-use limekiln_api::{Disruption, RunStrategy};
-use limekiln_model::{Action, InstancePhase, ObjectId, Observed, Plan};
+use std::collections::BTreeMap;
+
+use limekiln_api::{Disruption, Lima, RunStrategy};
+use limekiln_model::{Action, InstancePhase, Name, ObjectId, Observed, Plan};
 use limekiln_testkit::Scenario;
 
 /// Panics if the plan takes more than it may.
 pub fn check(scenario: &Scenario, plan: &Plan, observed: &Observed) {
     for step in &plan.steps {
         match &step.action {
-            Action::StopInstance { instance, .. } => stop(scenario, &instance.clone(), observed),
+            Action::StopInstance { instance, .. } => stop(scenario, instance, observed),
             Action::Park { object } => park(scenario, object),
             _ => {}
         }
     }
     pruned(scenario, plan, observed);
+    fits(scenario, plan, observed);
 }
 
 fn disruption(scenario: &Scenario, id: &ObjectId) -> Option<Disruption> {
@@ -23,7 +26,7 @@ fn disruption(scenario: &Scenario, id: &ObjectId) -> Option<Disruption> {
 }
 
 /// A running VM of a manifest is stopped because it is to be halted, or because it may be.
-fn stop(scenario: &Scenario, name: &limekiln_model::Name, observed: &Observed) {
+fn stop(scenario: &Scenario, name: &Name, observed: &Observed) {
     let Some(wanted) = scenario.desired.instances.get(name) else { return };
     let phase = &observed.instances[name].phase;
     let ends = *phase == InstancePhase::Stopping;
@@ -53,4 +56,39 @@ fn pruned(scenario: &Scenario, plan: &Plan, observed: &Observed) {
         assert!(gone <= budget, "{gone} of {owned} pruned, {budget} allowed");
         assert!(gone == 0 || gone < owned, "everything pruned");
     }
+}
+
+/// What runs when the plan is done fits into the host, or is no more than ran before. Half-running
+/// VMs are left out: nobody knows what they take.
+fn fits(scenario: &Scenario, plan: &Plan, observed: &Observed) {
+    let bytes = |lima: &Lima| lima.memory.map_or(0, |memory| memory.0);
+    let mut now: BTreeMap<&Name, u64> = BTreeMap::new();
+    for (name, instance) in &observed.instances {
+        let config = instance.booted.as_ref().or(instance.config.as_ref());
+        let runs = instance.phase.is_running();
+        now.extend(config.filter(|_| runs).map(|config| (name, bytes(config))));
+    }
+    let before: u64 = now.values().sum();
+    let mut stored: BTreeMap<&Name, u64> = BTreeMap::new();
+    for step in &plan.steps {
+        match &step.action {
+            Action::StopInstance { instance, .. } => drop(now.remove(instance)),
+            Action::CreateInstance { instance, filled, .. }
+            | Action::EditInstance { instance, filled, .. } => {
+                stored.insert(instance, bytes(filled));
+            }
+            Action::StartDriver { instance } => {
+                let there = observed.instances.get(instance);
+                if there.is_some_and(|there| matches!(there.phase, InstancePhase::Broken { .. })) {
+                    continue;
+                }
+                let config = there.and_then(|there| there.config.as_ref()).map(bytes);
+                let needs = stored.get(instance).copied().or(config);
+                now.insert(instance, needs.expect("a started instance has a configuration"));
+            }
+            _ => {}
+        }
+    }
+    let (after, host) = (now.values().sum::<u64>(), scenario.host.facts.memory);
+    assert!(after <= host.max(before), "{after} bytes of memory in use, {host} there");
 }

@@ -2,6 +2,7 @@
 
 mod allowed;
 mod coverage;
+mod dependents;
 mod reached;
 
 use limekiln_engine::Engine;
