@@ -146,13 +146,13 @@ async fn transfer(
     url: &str,
     context: &ActionContext,
 ) -> Result<HeaderMap, ImageError> {
-    let network = |source| ImageError::Network { what: url.to_owned(), source };
+    let network = ImageError::network(url);
     let start = resumable(entry);
-    let mut request = client().map_err(network)?.get(url);
+    let mut request = client().map_err(&network)?.get(url);
     if let Some((offset, validator)) = &start {
         request = request.header(RANGE, format!("bytes={offset}-")).header(IF_RANGE, validator);
     }
-    let response = request.send().await.map_err(network)?;
+    let response = request.send().await.map_err(&network)?;
     let offset = match (response.status(), start) {
         (StatusCode::PARTIAL_CONTENT, Some((offset, known)))
             if continues(&response, offset, &known) =>
@@ -228,7 +228,7 @@ async fn append(
 ) -> Result<u64, ImageError> {
     let mut stream = response.bytes_stream();
     while let Some(chunk) = stream.next().await {
-        let chunk = chunk.map_err(|source| ImageError::Network { what: url.to_owned(), source })?;
+        let chunk = chunk.map_err(ImageError::network(url))?;
         file.write_all(&chunk).await.map_err(ImageError::file("write", part))?;
         done += chunk.len() as u64;
         progress(done);
