@@ -17,7 +17,10 @@ use limekiln_api::Disruption;
 use limekiln_engine::ErrorClass;
 use limekiln_engine_sim::FaultKind;
 use limekiln_model::{InstancePhase, Name, ObjectId, Policy, StopMode};
-use limekiln_reconciler::{Input, Planned, ReadOptions, ReconcileError, RunVerb, SavedPlan};
+use limekiln_reconciler::{
+    Input, Planned, ReadOptions, ReconcileError, RunVerb, SavedPlan, Templates,
+};
+use limekiln_sources::templates::{TemplateSettings, TemplateStore};
 use limekiln_testkit::Step;
 
 use crate::faulty::Trap;
@@ -75,7 +78,9 @@ fn files(stage: &Stage, command: &str, rest: &str, input: &str) {
 
 fn load(stage: &Stage) -> Result<(limekiln_model::Desired, String), String> {
     let inputs = [Input::Path(stage.manifests())];
-    let loaded = stage.reconciler.load(&inputs, &ReadOptions::default());
+    let store = TemplateStore::new(TemplateSettings::new(&stage.facts()));
+    let templates = Templates { fetch: &store, lock: None };
+    let loaded = stage.reconciler.load(&inputs, &ReadOptions::default(), templates);
     let loaded = loaded.map_err(|error| shown::error(&error))?;
     let text = loaded.diagnostics.iter().map(|diagnostic| format!("{diagnostic}\n")).collect();
     Ok((loaded.desired, text))

@@ -53,6 +53,11 @@ impl Stage {
         self.path("m")
     }
 
+    /// The host.
+    pub fn facts(&self) -> HostFacts {
+        facts(&self.dir)
+    }
+
     /// Writes a manifest that has been quiet for long.
     pub fn put(&self, file: &str, text: &str) {
         let path = self.manifests().join(file);
@@ -93,9 +98,13 @@ impl Stage {
     }
 }
 
+fn facts(dir: &tempfile::TempDir) -> HostFacts {
+    HostFacts { lima_home: dir.path().join("lima"), ..HostFacts::example() }
+}
+
 fn reconciler(dir: &tempfile::TempDir, engine: &Arc<FaultyEngine>) -> Reconciler {
-    let lima_home = dir.path().join("lima");
-    let facts = HostFacts { lima_home: lima_home.clone(), ..HostFacts::example() };
+    let facts = facts(dir);
+    let lima_home = facts.lima_home.clone();
     // One after the other, so that steps have one order.
     let limits = Limits { downloads: 1, boots: 1, light: 1, ..Limits::default() };
     let engine: Arc<FaultyEngine> = Arc::clone(engine);

@@ -196,8 +196,12 @@ fn run(
 fn start(scene: &Scene<'_>, name: &Name, instance: &ObservedInstance, draft: &mut Draft) {
     let id = ObjectId::instance(name);
     let Some(config) = &instance.config else {
-        let why = "its lima.yaml cannot be read".to_owned();
-        return draft.report.add(id, WaitReason::Broken { why }, None);
+        let why = match &instance.phase {
+            InstancePhase::Broken { why } => why.clone(),
+            _ => "its lima.yaml cannot be read".to_owned(),
+        };
+        let hint = format!("mend {}", instance.dir.join("lima.yaml").display());
+        return draft.report.add(id, WaitReason::Broken { why }, Some(hint));
     };
     if instance.phase == InstancePhase::Creating {
         let why = "its making was interrupted".to_owned();

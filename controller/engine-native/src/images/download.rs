@@ -146,15 +146,15 @@ async fn transfer(
     url: &str,
     context: &ActionContext,
 ) -> Result<HeaderMap, ImageError> {
-    let network = |source| ImageError::Network { what: url.to_owned(), source };
+    let network = ImageError::network(url);
     let start = resumable(entry);
-    let mut request = client().map_err(network)?.get(url);
+    let mut request = client().map_err(&network)?.get(url);
     if let Some((offset, validator)) = &start {
         request = request.header(RANGE, format!("bytes={offset}-")).header(IF_RANGE, validator);
     }
     // A server that takes the connection may be silent for a minute.
     let response = tokio::select! {
-        response = request.send() => response.map_err(network)?,
+        response = request.send() => response.map_err(&network)?,
         () = context.cancel.cancelled() => return Err(ImageError::Cancelled),
     };
     let offset = match (response.status(), start) {
@@ -232,7 +232,7 @@ async fn append(
 ) -> Result<u64, ImageError> {
     let mut stream = response.bytes_stream();
     while let Some(chunk) = stream.next().await {
-        let chunk = chunk.map_err(|source| ImageError::Network { what: url.to_owned(), source })?;
+        let chunk = chunk.map_err(ImageError::network(url))?;
         file.write_all(&chunk).await.map_err(ImageError::file("write", part))?;
         done += chunk.len() as u64;
         progress(done);

@@ -3,7 +3,7 @@
 use std::fs::OpenOptions;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -139,5 +139,5 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
 fn process() {
     let Ok(words) = std::env::var("LIMEKILN_TEST_AGENT") else { return };
     let args = HostAgentArgs::from_words(words.split('\n').map(Into::into)).unwrap();
-    block_on(limekiln_hostagent::run(args)).unwrap();
+    assert_eq!(limekiln_hostagent::main(args), ExitCode::SUCCESS);
 }
