@@ -4,6 +4,8 @@
 //! host of [`HostFacts::example`]. After a change that is meant:
 //! `LIMEKILN_UPDATE=1 cargo test -p limekiln-tests --test corpus`, and read the difference.
 
+mod limactl;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
