@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use limekiln_api::template::{Embedding, Fetch, FetchError, Fetched, Locator};
 use limekiln_api::{
-    Checks, FieldError, HostFacts, LimaVersion, Manifest, PathKind, complete, parse_documents, validate,
+    Checks, FieldError, HostFacts, LimaVersion, Manifest, PathKind, complete, parse_documents,
+    validate,
 };
 
 const COUNT: usize = 1_000;

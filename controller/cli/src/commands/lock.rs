@@ -51,7 +51,8 @@ pub fn run(args: &LockArgs) -> anyhow::Result<Exit> {
     lock.write(&path)?;
     println!("{}", path.display());
     print!("{}", changes(&before, &lock));
-    println!("{} templates, {} images", lock.templates.len(), lock.images.len());
+    let (templates, images) = (lock.templates.len(), lock.images.len());
+    println!("{}, {}", count(templates, "template"), count(images, "image"));
     if !unknown.is_empty() {
         println!("\nWithout a digest, and so not used with --locked (--download locks them, too):");
         unknown.iter().for_each(|location| println!("  {location}"));
@@ -108,6 +109,11 @@ fn check(lock: &Lock, desired: &Desired, app: &App) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+fn count(number: usize, word: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {word}{plural}")
 }
 
 /// What differs between two locks, one line each.

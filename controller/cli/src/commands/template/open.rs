@@ -71,9 +71,11 @@ pub fn refused(what: &str, found: &[Diagnostic]) -> Failure {
     for diagnostic in found {
         anstream::eprintln!("{}", styled(diagnostic));
     }
-    Failure::bad_input(
-        format!("{what} has {} problems", found.len()).replace(" 1 problems", " a problem"),
-    )
+    let problems = match found.len() {
+        1 => "a problem".to_owned(),
+        count => format!("{count} problems"),
+    };
+    Failure::bad_input(format!("{what} has {problems}"))
 }
 
 impl Opened {
