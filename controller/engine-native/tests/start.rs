@@ -17,7 +17,7 @@ async fn start(yaml: &str, agent: &str) -> Result<(), EngineError> {
     fs::create_dir_all(home.join("vm")).expect("writable");
     fs::write(home.join("vm/lima.yaml"), yaml).expect("writable");
     let engine = NativeEngine::new(NativeConfig {
-        facts: host_facts(&home),
+        facts: host_facts(&home).expect("a home without files"),
         cache_dir: dir.path().join("cache"),
         agent_exe: exe,
     });
