@@ -1,6 +1,7 @@
 //! `limekiln validate`
 
 use clap::Args;
+use limekiln_api::Severity;
 
 use crate::compose::App;
 use crate::exit::Exit;
@@ -23,15 +24,17 @@ pub fn run(args: &ValidateArgs) -> anyhow::Result<Exit> {
     let loaded = args.source.load(&app)?;
     let desired = &loaded.desired;
     let valid = desired.instances.len() + desired.disks.len() + desired.networks.len();
-    if loaded.has_errors() {
-        let problems = count(loaded.diagnostics.len(), "problem");
-        errln!("{problems}; {} valid.", are(valid));
+    let errors = loaded.diagnostics.iter().filter(|found| found.severity == Severity::Error);
+    let errors = errors.count();
+    let warnings = loaded.diagnostics.len() - errors;
+    let mut found = vec![count(valid, "valid manifest")];
+    found.extend((errors > 0).then(|| count(errors, "error")));
+    found.extend((warnings > 0).then(|| count(warnings, "warning")));
+    let line = format!("{}.", found.join(", "));
+    if errors > 0 {
+        errln!("\n{line}");
         return Ok(Exit::BadInput);
     }
-    outln!("{} valid.", are(valid));
+    outln!("{line}");
     Ok(Exit::Done)
-}
-
-fn are(manifests: usize) -> String {
-    format!("{} {}", count(manifests, "manifest"), if manifests == 1 { "is" } else { "are" })
 }
