@@ -190,6 +190,12 @@ fn locked_means_the_same_again() {
     let unlocked = home.run("diff -f {m}").ok().out;
     assert!(!unlocked.contains("recreate"), "{unlocked}");
 
+    // A saved plan holds what was locked when it was made.
+    home.run("plan -f {m} --locked -o {m}/../x.plan").ok();
+    home.run("apply {m}/../x.plan --locked").expect(3);
+    home.run("lock -f -").expect(3);
+    home.run("validate -f {m} --lock-file {m}/none.lock").expect(3);
+
     let team = fs::read_to_string(home.lima().join("_templates/team.yaml")).expect("ours");
     put(&home, "_templates/team.yaml", &team.replace("cpus: 2", "cpus: 1"));
     let shown = home.run("diff -f {m} --locked").expect(3).err;
@@ -254,6 +260,8 @@ fn plugins_are_asked() {
     fs::write(&plugin, "#!/bin/sh\necho template:team\n").expect("writable");
     fs::set_permissions(&plugin, fs::Permissions::from_mode(0o755)).expect("ours");
     let run = |mut command: Command| command.env("PATH", &bin).output().expect("it starts");
+    let output = run(home.command(&["template", "url", "shop:anything"]));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "template:team\n");
     let output = run(home.command(&["template", "embed", "shop:anything"]));
     assert!(String::from_utf8_lossy(&output.stdout).contains("cpus: 2"), "{output:?}");
 }

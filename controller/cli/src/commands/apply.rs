@@ -26,7 +26,7 @@ pub struct ApplyArgs {
     #[command(flatten)]
     source: SourceArgs,
     /// A plan that `limekiln plan -o` wrote; it runs as it was shown, or not at all
-    #[arg(value_name = "PLAN", conflicts_with = "filename")]
+    #[arg(value_name = "PLAN", conflicts_with_all = ["filename", "locked", "lock_file"])]
     plan: Option<PathBuf>,
     #[command(flatten)]
     policy: PolicyArgs,
