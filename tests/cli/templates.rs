@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
 
 use limekiln_tests::Home;
 
@@ -190,6 +191,12 @@ fn locked_means_the_same_again() {
     let unlocked = home.run("diff -f {m}").ok().out;
     assert!(!unlocked.contains("recreate"), "{unlocked}");
 
+    // A saved plan holds what was locked when it was made.
+    home.run("plan -f {m} --locked -o {m}/../x.plan").ok();
+    home.run("apply {m}/../x.plan --locked").expect(3);
+    home.run("lock -f -").expect(3);
+    home.run("validate -f {m} --lock-file {m}/none.lock").expect(3);
+
     let team = fs::read_to_string(home.lima().join("_templates/team.yaml")).expect("ours");
     put(&home, "_templates/team.yaml", &team.replace("cpus: 2", "cpus: 1"));
     let shown = home.run("diff -f {m} --locked").expect(3).err;
@@ -254,6 +261,56 @@ fn plugins_are_asked() {
     fs::write(&plugin, "#!/bin/sh\necho template:team\n").expect("writable");
     fs::set_permissions(&plugin, fs::Permissions::from_mode(0o755)).expect("ours");
     let run = |mut command: Command| command.env("PATH", &bin).output().expect("it starts");
+    let output = run(home.command(&["template", "url", "shop:anything"]));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "template:team\n");
     let output = run(home.command(&["template", "embed", "shop:anything"]));
     assert!(String::from_utf8_lossy(&output.stdout).contains("cpus: 2"), "{output:?}");
+}
+
+/// What a server had is what it must have again.
+#[test]
+fn an_image_is_locked_by_what_its_server_has() {
+    let body = Arc::new(Mutex::new(vec![0_u8; 1 << 20]));
+    let url = serve(Arc::clone(&body));
+    let home = Home::new();
+    let template = format!("    images: [{{location: '{url}'}}]\n    disk: 1MiB\n");
+    home.write("vm.yaml", &instance(&template));
+    home.run("lock -f {m}").expect(3);
+    home.run("lock -f {m} --download").ok();
+    let lock = fs::read_to_string(home.manifests().join("limekiln.lock")).expect("written");
+    // head -c 1048576 /dev/zero | sha256sum
+    let zeros = "30e14955ebf1352266dc2ff8067e68104607e750abb9d3b36582b8af909fcb58";
+    assert!(lock.contains(&format!("\"{url}\": \"sha256:{zeros}\"")), "{lock}");
+    body.lock().expect("no panics")[0] = 1;
+    home.run("apply -f {m} --locked").expect(1);
+    assert!(!home.instance("vm").join("disk").exists());
+    body.lock().expect("no panics")[0] = 0;
+    home.run("apply -f {m} --locked").ok();
+    assert!(home.instance("vm").join("disk").exists());
+    // What was downloaded tells its digest without the server.
+    fs::remove_file(home.manifests().join("limekiln.lock")).expect("ours");
+    home.run("lock -f {m}").ok();
+    let again = fs::read_to_string(home.manifests().join("limekiln.lock")).expect("written");
+    assert_eq!(again, lock);
+}
+
+/// Answers every request with the bytes.
+fn serve(body: Arc<Mutex<Vec<u8>>>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}/disk.raw", listener.local_addr().expect("bound"));
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut request = [0; 4096];
+            let count = stream.read(&mut request).unwrap_or_default();
+            let body = body.lock().expect("no panics").clone();
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                body.len()
+            );
+            let body = if request[..count].starts_with(b"HEAD") { &[][..] } else { &body[..] };
+            // The client may have gone.
+            let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body));
+        }
+    });
+    url
 }

@@ -23,7 +23,7 @@ pub struct SourceArgs {
     /// Refuse templates and images other than those in the lock file
     #[arg(long)]
     locked: bool,
-    /// The lock file that `limekiln lock` wrote; limekiln.lock beside the first -f unless set
+    /// The lock file, limekiln.lock beside the first -f unless set; implies --locked
     #[arg(long, value_name = "FILE")]
     lock_file: Option<PathBuf>,
 }
@@ -49,7 +49,7 @@ impl SourceArgs {
     /// If nothing was named, or an input cannot be read whole.
     pub fn load(&self, app: &App) -> anyhow::Result<Loaded> {
         let store = app.template_store();
-        if !self.locked {
+        if !self.locked && self.lock_file.is_none() {
             return self.load_with(app, Templates { fetch: &store, lock: None });
         }
         let lock = self.lock()?;

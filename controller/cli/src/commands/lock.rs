@@ -18,6 +18,7 @@ use crate::sources::SourceArgs;
 #[derive(Args)]
 #[command(
     mut_arg("locked", |arg| arg.hide(true)),
+    mut_arg("lock_file", |arg| arg.help("The file to write; limekiln.lock beside the first -f unless set")),
     after_help = "Images: the digest that a template gives; else that of the file, or of what was downloaded before. Fallback images without any are left out, and --locked does not use them.\nNot locked: files, which lie beside the manifests, and what is in $LIMA_HOME/_config.\n\nExample: limekiln lock -f manifests/ && git add manifests/limekiln.lock"
 )]
 pub struct LockArgs {

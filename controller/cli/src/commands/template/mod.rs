@@ -6,6 +6,7 @@ mod fill;
 mod list;
 mod open;
 mod search_path;
+mod url;
 mod validate;
 
 use clap::{Args, Subcommand};
@@ -37,6 +38,8 @@ enum TemplateCommand {
     /// Copy a template, with locators that mean the same from anywhere
     #[command(visible_alias = "cp")]
     Copy(copy::CopyArgs),
+    /// Print what a locator leads to in the end
+    Url(url::UrlArgs),
     /// Print where `template:NAME` is looked for
     SearchPath(search_path::SearchPathArgs),
 }
@@ -52,6 +55,7 @@ pub fn run(args: &TemplateArgs) -> anyhow::Result<Exit> {
         TemplateCommand::Validate(args) => validate::run(args),
         TemplateCommand::List(args) => list::run(args),
         TemplateCommand::Copy(args) => copy::run(args),
+        TemplateCommand::Url(args) => url::run(args),
         TemplateCommand::SearchPath(args) => search_path::run(args),
     }
 }

@@ -1,6 +1,6 @@
 //! A template that was named on the command line.
 
-use limekiln_api::template::{Fetch, Locator, instance_name};
+use limekiln_api::template::{Fetch, FetchError, Locator, instance_name};
 use limekiln_api::{Diagnostic, Lima, Located, Manifest, Name, parse_template};
 use limekiln_reconciler::Templates;
 use limekiln_sources::templates::TemplateStore;
@@ -38,13 +38,6 @@ pub enum HomesBase {
 /// If there is none, or the text is none; what is wrong with it is printed.
 pub fn open(app: &App, store: &TemplateStore, text: &str) -> anyhow::Result<Opened> {
     let locator = locator(app, text)?;
-    let told = |error: limekiln_api::template::FetchError| {
-        let failure = Failure::bad_input(error.chain());
-        match error.hint {
-            Some(hint) => failure.hint(hint),
-            None => failure,
-        }
-    };
     let fetched = store.fetch(&locator).map_err(told)?;
     let settled = store.settle(&locator).map_err(told)?.to_string();
     let name = instance_name(&settled, app.facts().arch);
@@ -52,6 +45,15 @@ pub fn open(app: &App, store: &TemplateStore, text: &str) -> anyhow::Result<Open
     let located = parse_template(&fetched.bytes, &locator, &fetched.place, &name)
         .map_err(|found| refused(text, &found))?;
     Ok(Opened { located, name, bytes: fetched.bytes })
+}
+
+/// The error as the program's: with its causes and its hint.
+pub fn told(error: FetchError) -> Failure {
+    let failure = Failure::bad_input(error.chain());
+    match error.hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
 }
 
 /// The locator; a path is made absolute, so that what is printed means the same from anywhere.
