@@ -32,10 +32,9 @@ pub fn lookup(path: &str) -> Option<Explained> {
     let root =
         root.parse::<crate::Kind>().map_or(root.to_lowercase(), |kind| kind.singular().to_owned());
     let schema = find(schema_of(&root)?, rest)?;
-    let children = properties(&schema).into_iter().map(|(name, child)| {
-        let summary = description(&child);
-        (name, type_of(&child), summary.lines().next().unwrap_or_default().to_owned())
-    });
+    let children = properties(&schema)
+        .into_iter()
+        .map(|(name, child)| (name, type_of(&child), first_sentence(&description(&child))));
     let rest: Vec<_> = rest
         .split('.')
         .map(|part| part.split('[').next().unwrap_or(part))
@@ -77,6 +76,15 @@ fn plain(value: &Value) -> String {
 
 fn description(schema: &Value) -> String {
     text(schema, "description").unwrap_or_default()
+}
+
+fn first_sentence(text: &str) -> String {
+    let paragraph = text.lines().next().unwrap_or_default();
+    let ends = [". ", "; "].iter().filter_map(|end| paragraph.find(end)).min();
+    match ends {
+        Some(end) => format!("{}.", &paragraph[..end]),
+        None => paragraph.to_owned(),
+    }
 }
 
 fn find(schema: &Value, path: &str) -> Option<Value> {

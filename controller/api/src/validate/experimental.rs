@@ -13,6 +13,7 @@ pub(super) fn check(lima: &Lima, host: &HostFacts, findings: &mut Findings) {
     let without_sudo = sudo == Some(false) && lima.os != Some(Os::Darwin);
     let virtiofs = lima.mount_type == Some(MountType::Virtiofs)
         && host.os == "linux"
+        && lima.vm_type.as_deref() == Some("qemu")
         && lima.mounts.as_ref().is_some_and(|mounts| !mounts.is_empty());
     let uses = [
         ("os", lima.os == Some(Os::Windows), "Windows guests are"),
