@@ -1,6 +1,7 @@
 //! The native engine does what every engine does, with real VMs.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use limekiln_api::{Lima, fill, read_lima};
 use limekiln_engine::Engine;
@@ -17,6 +18,11 @@ struct Native {
 impl Harness for Native {
     fn engine(&self) -> &dyn Engine {
         &self.engine
+    }
+
+    /// Under emulation, on a host that is busy with other tests.
+    fn deadline(&self) -> Duration {
+        Duration::from_secs(300)
     }
 
     fn name(&self, what: &str) -> Name {

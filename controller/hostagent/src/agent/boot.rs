@@ -121,7 +121,7 @@ impl Agent {
     }
 
     /// A boot loader's menu may wait for five seconds in silence.
-    fn watchdog(&self) -> Watchdog {
+    pub(super) fn watchdog(&self) -> Watchdog {
         let loader = self.spec.kernel.is_none() || self.spec.firmware != Firmware::BuiltIn;
         Watchdog::new(self.args.stall_timeout * if loader { 2 } else { 1 })
     }

@@ -23,13 +23,14 @@ impl Agent {
         known: Known,
     ) -> Result<(), Error> {
         let next = self.until_end(machine.as_ref(), known).await;
+        let booting = self.shared.status().phase == Phase::Booting;
         self.shared.update(|status| {
             status.phase = Phase::Stopping;
             status.waiting_for = None;
         });
         let asked = matches!(next, Next::Stop);
         if asked {
-            self.stop(machine.as_ref()).await;
+            self.stop(machine.as_ref(), booting).await;
         }
         match machine.clean_up() {
             Some(reason) if !asked => Err(Error::VmEnded { reason }),

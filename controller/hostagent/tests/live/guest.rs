@@ -76,10 +76,10 @@ fn a_probe_that_never_succeeds_shows_as_degraded() {
     let yaml = "probes: [{description: a miracle, hint: wait, script: \"#!/bin/sh\\nexit 1\\n\"}]";
     let Some(instance) = Instance::new(yaml) else { return };
     let mut args = instance.args();
-    args.boot_timeout = Duration::from_secs(20);
+    args.boot_timeout = Duration::from_secs(60);
     let mut agent = Agent::spawn(&args);
     let ready = agent.wait_for(|status| status.running);
-    let wanted = "waited 20 s in vain for the probe \"a miracle\" (wait)";
+    let wanted = "waited 60 s in vain for the probe \"a miracle\" (wait)";
     assert_eq!(ready.status.errors, [wanted]);
     agent.interrupt();
     assert!(agent.wait().success());
