@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 
 use limekiln_api::template::{Embedding, Locator};
 use limekiln_api::{
-    HostFacts, Lima, Located, Manifest, Name, explain, fill, parse_template, read_lima, to_yaml,
-    validate,
+    Checks, HostFacts, Lima, LimaVersion, Located, Manifest, Name, PathKind, complete, explain,
+    fill, parse_template, read_lima, to_yaml, validate,
 };
 use limekiln_sources::templates::{TemplateSettings, TemplateStore};
 use serde_json::Value;
@@ -57,15 +57,26 @@ fn lima(located: &Located) -> &Lima {
     }
 }
 
+fn look(path: &Path) -> PathKind {
+    match path.extension() {
+        Some(_) => PathKind::File,
+        None => PathKind::Directory,
+    }
+}
+
 /// The template as it would be run.
 fn filled(name: &str) -> Lima {
     let (located, host) = (embedded(name), HostFacts::example());
     let Manifest::Instance(instance) = &located.manifest else { panic!("an instance") };
-    let filled = fill(lima(&located), &instance.metadata.name, &host);
-    let errors = validate(instance, &filled, &host);
-    let errors: Vec<_> = errors.iter().map(|error| located.diagnose(error).to_string()).collect();
+    let version = LimaVersion::current();
+    let filled = complete(lima(&located), &instance.metadata.name, &host, &version);
+    // The example host's directories and files are all there.
+    let checks = Checks { host: &host, look: &look };
+    let errors = validate(instance, &filled, &checks);
+    let errors = errors.iter().filter(|error| error.is_error());
+    let errors: Vec<_> = errors.map(|error| located.diagnose(error).to_string()).collect();
     assert!(errors.is_empty(), "{name}:\n{}", errors.join("\n"));
-    filled
+    filled.lima
 }
 
 #[test]

@@ -3,10 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::Outcome;
+use crate::{Outcome, bounded};
+
+/// The longest that one command may take: a full guest's first boot on a busy host is slow.
+const LONGEST: Duration = Duration::from_secs(900);
 
 /// A temporary `LIMA_HOME` with a directory of manifests beside it. VMs that still run when it is
 /// dropped are stopped by force.
@@ -96,8 +100,16 @@ impl Home {
             .split(' ')
             .map(|word| word.replace("{m}", &self.manifests().display().to_string()))
             .collect();
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        self.command(&words).output().expect("the program starts").into()
+        self.call(&words.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    /// Runs the program with these words. One that takes longer than any boot does is killed, and
+    /// its code is -1: a test fails then, and does not hang.
+    ///
+    /// # Panics
+    /// If the program cannot be started.
+    pub fn call(&self, words: &[&str]) -> Outcome {
+        bounded::output(&mut self.command(words), LONGEST).into()
     }
 
     /// The text with this home's paths replaced, for snapshots.

@@ -1,5 +1,6 @@
 //! What the command-line and live tests share: a private home, and the program under test.
 
+mod bounded;
 mod home;
 mod outcome;
 pub mod skip;

@@ -1,6 +1,9 @@
-//! The program as a user meets it, without a VM: output, exit codes, names.
+//! The program as a user meets it, without a VM: output, exit codes, names, signals.
 
+mod exits;
 mod manifests;
 mod plans;
 mod program;
+mod signals;
 mod templates;
+mod terminal;

@@ -2,13 +2,7 @@
 
 use limekiln_tests::Home;
 
-fn vm(home: &Home, name: &str, template: &str) -> String {
-    let image = home.blank_image();
-    format!(
-        "apiVersion: lima-vm.io/v1alpha1\nkind: Instance\nmetadata: {{name: {name}}}\nspec:\n  runStrategy: Halted\n  template:\n    images: [{{location: {}}}]\n    disk: 1MiB\n{template}",
-        image.display()
-    )
-}
+use crate::plans::vm;
 
 #[test]
 fn errors_are_shown_with_their_places() {

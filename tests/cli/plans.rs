@@ -2,7 +2,8 @@
 
 use limekiln_tests::Home;
 
-fn vm(home: &Home, name: &str, extra: &str) -> String {
+/// A manifest of an instance that never starts, with further lines of its template.
+pub fn vm(home: &Home, name: &str, extra: &str) -> String {
     let image = home.blank_image();
     format!(
         "apiVersion: lima-vm.io/v1alpha1\nkind: Instance\nmetadata: {{name: {name}}}\nspec:\n  runStrategy: Halted\n  template:\n    images: [{{location: {}}}]\n    disk: 1MiB\n{extra}",

@@ -39,6 +39,11 @@ fn another_name_is_a_command() {
     assert!(link.is_symlink());
     let output = Command::new(&link).arg("disk.spec.size").output().expect("it starts");
     assert!(String::from_utf8_lossy(&output.stdout).contains("grow"), "{output:?}");
+    home.write("vm.yaml", &crate::plans::vm(&home, "vm", ""));
+    let mut apply = Command::new(bin.join("limactl-apply"));
+    apply.arg("-f").arg(home.manifests()).env("LIMA_HOME", home.lima());
+    let applied = apply.output().expect("it starts");
+    assert!(applied.status.success() && home.instance("vm").exists(), "{applied:?}");
     std::fs::remove_file(bin.join("limactl-apply")).expect("ours");
     std::fs::write(bin.join("limactl-apply"), "somebody's").expect("writable");
     home.run(&format!("plugin install --dir {}", bin.display())).expect(1);
@@ -50,12 +55,47 @@ fn another_name_is_a_command() {
 }
 
 #[test]
+fn manual_pages_are_written() {
+    let home = Home::new();
+    let dir = home.manifests().with_file_name("man");
+    home.run(&format!("man {}", dir.display())).ok();
+    let page = std::fs::read_to_string(dir.join("limekiln-apply.1")).expect("a page per command");
+    assert!(page.contains("max") && page.contains("disruption"), "{page}");
+    assert!(!dir.join("limekiln-hostagent.1").exists(), "an inner command");
+}
+
+#[test]
 fn schemas_and_completions_are_printed() {
     let home = Home::new();
     assert!(home.run("schema disk").ok().out.contains("\"const\": \"Disk\""));
     home.run("schema pod").expect(3);
     assert!(home.run("completion bash").ok().out.contains("limekiln"));
     assert!(home.run("explain instance.spec.template.cpus").ok().out.contains("restart"));
+}
+
+#[test]
+fn every_field_is_explained_with_type_default_and_cost() {
+    let home = Home::new();
+    let of_cache = home.run("explain instance.spec.template.mounts.9p.cache").ok().out;
+    insta::assert_snapshot!(of_cache);
+    let fixed = home.run("explain lima.mounts.9p.msize").ok().out;
+    assert!(fixed.contains("default: 128KiB") && fixed.contains("size"), "{fixed}");
+    let old = home.run("explain lima.cpuType").ok().out;
+    assert!(old.contains("deprecated") && old.contains("vmOpts.qemu.cpuType"), "{old}");
+}
+
+#[test]
+fn what_all_instances_depend_on_is_read_or_named() {
+    let home = Home::new();
+    let config = home.lima().join("_config");
+    std::fs::create_dir_all(&config).expect("writable");
+    std::fs::write(config.join("default.yaml"), "cpus: 2\nmemory: lots\n").expect("writable");
+    for command in ["get", "validate -f {m}", "list"] {
+        let shown = home.run(command).expect(3).err;
+        assert!(shown.contains("_config/default.yaml:2:9"), "{command}: {shown}");
+    }
+    std::fs::write(config.join("default.yaml"), "cpus: 2\n").expect("writable");
+    home.run("get").ok();
 }
 
 #[test]

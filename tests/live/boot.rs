@@ -67,6 +67,12 @@ fn limas_files_are_where_lima_looks() {
     let last: serde_json::Value =
         serde_json::from_str(events.lines().last().expect("events")).expect("JSON");
     assert_eq!(last["status"]["running"], true, "{events}");
+    let log = fs::read_to_string(dir.join("ha.stderr.log")).expect("readable");
+    assert!(log.lines().count() > 1, "{log}");
+    for line in log.lines() {
+        let entry: serde_json::Value = serde_json::from_str(line).expect(line);
+        assert!(entry["level"].is_string() && entry["msg"].is_string(), "{line}");
+    }
     let port = last["status"]["sshLocalPort"].as_u64().expect("a port");
     let config = fs::read_to_string(dir.join("ssh.config")).expect("readable");
     assert!(

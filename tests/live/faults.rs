@@ -36,12 +36,81 @@ fn a_killed_host_agent_is_replaced_and_the_guest_goes_on() {
     home.write("vm.yaml", &instance("vm", "", &tiny(&guest, "")));
     home.run("apply -f {m} --yes").ok();
     let boot = inside(&home, "vm", "cat /proc/sys/kernel/random/boot_id");
-    let before = uptime(&home, "vm");
+    let (before, seen) = (uptime(&home, "vm"), Instant::now());
     kill("-KILL", &pid(&home.instance("vm").join("ha.pid")));
     home.run("apply -f {m} --yes").ok();
     assert_eq!(inside(&home, "vm", "cat /proc/sys/kernel/random/boot_id"), boot, "the same boot");
-    assert!(uptime(&home, "vm") > before);
+    let grown = uptime(&home, "vm") - before;
+    assert!(grown > seen.elapsed().as_secs_f64() - 5.0, "it did not stand still: {grown} s");
     home.run("stop vm").ok();
+}
+
+/// The host agent is killed and nobody adopts the VM: its guest is still asked, and writes what it
+/// has in memory.
+#[test]
+fn a_vm_without_its_host_agent_stops_in_order() {
+    let Some(guest) = skip::tiny_guest() else { return };
+    let home = Home::new();
+    home.write("vm.yaml", &instance("vm", "runStrategy: Manual", &tiny(&guest, "")));
+    home.run("apply -f {m} --yes").ok();
+    home.run("start vm").ok();
+    inside(&home, "vm", "echo unwritten > ~/note");
+    kill("-KILL", &pid(&home.instance("vm").join("ha.pid")));
+    let shown = home.run("describe vm").ok().out;
+    assert!(shown.contains("runs without a host agent"), "{shown}");
+    home.run("stop vm").ok();
+    assert!(!home.instance("vm").join("qemu.pid").exists());
+    home.run("start vm").ok();
+    assert_eq!(inside(&home, "vm", "cat ~/note"), "unwritten");
+}
+
+/// Row 9, the host agent's side: it is frozen, which is said, and a stop does not wait for it.
+#[test]
+fn a_frozen_host_agent_is_reported_and_does_not_keep_the_vm() {
+    let Some(guest) = skip::tiny_guest() else { return };
+    let home = Home::new();
+    home.write("vm.yaml", &instance("vm", "", &tiny(&guest, "")));
+    home.run("apply -f {m} --yes").ok();
+    inside(&home, "vm", "echo unwritten > ~/note");
+    kill("-STOP", &pid(&home.instance("vm").join("ha.pid")));
+    let shown = home.run("describe vm").ok().out;
+    assert!(shown.contains("does not answer") && shown.contains("its VM runs"), "{shown}");
+    home.run("stop vm").ok();
+    assert!(!home.instance("vm").join("qemu.pid").exists());
+    home.run("start vm").ok();
+    assert_eq!(inside(&home, "vm", "cat ~/note"), "unwritten");
+}
+
+/// Row 35: the deletion of a running VM is interrupted again and again; the last one completes
+/// it, and what was deleted comes back whole.
+#[test]
+fn an_interrupted_delete_loses_nothing() {
+    let Some(guest) = skip::tiny_guest() else { return };
+    let home = Home::new();
+    home.write("vm.yaml", &instance("vm", "runStrategy: Manual", &tiny(&guest, "")));
+    home.run("apply -f {m} --yes").ok();
+    home.run("start vm").ok();
+    inside(&home, "vm", "echo kept > ~/note && sync");
+    for milliseconds in [20, 60, 150, 300] {
+        let mut delete = home
+            .command(&["delete", "vm", "--yes"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it starts");
+        sleep(Duration::from_millis(milliseconds));
+        delete.kill().expect("it is ours");
+        delete.wait().expect("it is ours");
+        home.run("list").ok();
+        home.run("get --deleted").ok();
+    }
+    if home.instance("vm").exists() {
+        home.run("delete vm --yes").ok();
+    }
+    assert!(!home.instance("vm").exists());
+    home.run("undelete vm").ok();
+    home.run("start vm").ok();
+    assert_eq!(inside(&home, "vm", "cat ~/note"), "kept");
 }
 
 /// Row 8, the part without the controller: QEMU is killed, which is noticed, and `apply` mends it.

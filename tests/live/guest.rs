@@ -36,12 +36,9 @@ pub fn instance(name: &str, spec: &str, template: &str) -> String {
 /// # Panics
 /// If it fails.
 pub fn inside(home: &Home, name: &str, command: &str) -> String {
-    let output = home
-        .command(&["shell", name, "--", "sh", "-c", command])
-        .output()
-        .expect("the program starts");
-    assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    let outcome = home.call(&["shell", name, "--", "sh", "-c", command]);
+    assert_eq!(outcome.code, 0, "{command}: {}", outcome.err);
+    outcome.out.trim().to_owned()
 }
 
 /// Seconds since the guest's boot.

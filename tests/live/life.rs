@@ -17,12 +17,17 @@ fn an_instance_lives_as_its_manifest_says() {
     home.run("diff -f {m} --exit-code").ok();
 
     // Another size takes a restart, and the guest sees it.
-    home.write("web.yaml", &instance("web", "", &tiny(&guest, "cpus: 2\ndisk: 1GiB")));
+    home.write(
+        "web.yaml",
+        &instance("web", "", &tiny(&guest, "cpus: 2\nmemory: 384MiB\ndisk: 1GiB")),
+    );
     let diff = home.run("diff -f {m} --exit-code").expect(2);
     assert!(diff.out.contains("cpus") && diff.out.contains("restart"), "{}", diff.out);
     inside(&home, "web", "echo kept > ~/note && sync");
     home.run("apply -f {m} --yes").ok();
     assert_eq!(inside(&home, "web", "nproc; cat ~/note"), "2\nkept");
+    let memory = "awk '/^MemTotal/ {print ($2 > 300000 && $2 < 393216)}' /proc/meminfo";
+    assert_eq!(inside(&home, "web", memory), "1", "384 MiB less what the kernel takes");
     let kib: u64 =
         inside(&home, "web", "df -k / | tail -1 | awk '{print $2}'").parse().expect("a number");
     assert!(kib > 900_000, "the file system has {kib} KiB");

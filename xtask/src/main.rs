@@ -3,6 +3,7 @@
 mod bench;
 mod check_deps;
 mod codegen;
+mod fuzz;
 mod guest;
 mod images;
 mod quickstart;
@@ -10,6 +11,8 @@ mod setup;
 mod sh;
 mod test;
 mod workspace;
+
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -26,8 +29,10 @@ enum Task {
     Bench(bench::Args),
     /// Hold the layer rules against the real dependency graph.
     CheckDeps,
-    /// Write schemas/ and crds/ from the types.
+    /// Write schemas/, crds/ and docs/costs.md from the types.
     Codegen(codegen::Args),
+    /// Run the fuzz targets, for a bounded time each.
+    Fuzz(fuzz::Args),
     /// Build the guest images that live tests and the quickstart boot.
     Images(images::Args),
     /// From nothing to a VM that runs: set-up, build, image, apply, a command in the VM.
@@ -38,11 +43,22 @@ enum Task {
     Test(test::Args),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Cli::parse().task {
+fn main() -> ExitCode {
+    match run(Cli::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> anyhow::Result<()> {
+    match task {
         Task::Bench(args) => bench::run(&args),
         Task::CheckDeps => check_deps::run(),
         Task::Codegen(args) => codegen::run(&args),
+        Task::Fuzz(args) => fuzz::run(&args),
         Task::Images(args) => images::run(&args),
         Task::Quickstart => quickstart::run(),
         Task::Setup => setup::run(true),

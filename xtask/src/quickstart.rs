@@ -1,7 +1,7 @@
 //! `cargo xtask quickstart`: from a Rust toolchain to a VM that runs, in one command.
 
 use std::net::{TcpStream, ToSocketAddrs};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -22,15 +22,14 @@ const CONNECT: Duration = Duration::from_secs(3);
 pub fn run() -> anyhow::Result<()> {
     let official = official_reachable();
     setup::run(!official)?;
-    println!("building limekiln");
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let build = ["build", "--package", "limekiln-cli"];
-    sh::run(Command::new(cargo).args(build).current_dir(workspace::root()))?;
+    let mut build = sh::cargo(&["build", "--package", "limekiln-cli"]);
+    sh::logged("building limekiln", "build", &mut build)?;
     if !official {
-        println!("{} can't be reached: building a Debian image from packages", OFFICIAL.0);
+        println!("{} can't be reached: an image built from Debian's packages serves", OFFICIAL.0);
         provide_image()?;
     }
-    limekiln(&["apply", "-f", MANIFESTS, "--yes", "--wait"])?;
+    println!("\n$ limekiln apply -f {MANIFESTS}");
+    limekiln(&["apply", "-f", MANIFESTS, "--yes"])?;
     println!("\n$ limekiln shell quickstart -- uname -a");
     limekiln(&["shell", "quickstart", "--", "uname", "-a"])?;
     print!("{}", next_steps(&binary()));
@@ -73,17 +72,22 @@ fn limekiln(arguments: &[&str]) -> anyhow::Result<()> {
     sh::run(Command::new(binary()).args(arguments).current_dir(workspace::root()))
 }
 
-fn next_steps(binary: &std::path::Path) -> String {
-    let limekiln = binary.display();
-    format!(
-        "\nThe VM is ready. With L={limekiln}, try next:\n\
-         \n  $L shell quickstart                      # a shell in it\
-         \n  edit {MANIFESTS}/quickstart.yaml         # say cpus: 4 and disk: 20GiB\
-         \n  $L diff -f {MANIFESTS}                   # what would change, and what it costs\
-         \n  $L apply -f {MANIFESTS}                  # do it\
-         \n  $L shell quickstart -- sh -c 'nproc; df -h /'\
-         \n  mv {MANIFESTS}/quickstart.yaml /tmp/     # no manifest:\
-         \n  $L apply -f {MANIFESTS} --prune          # the VM is parked, not lost\
-         \n  $L undelete quickstart                   # and back\n"
-    )
+/// Commands to try, and what each is for.
+const NEXT: [(&str, &str); 7] = [
+    ("limekiln shell quickstart", "a shell in it"),
+    ("$EDITOR manifests/quickstart/quickstart.yaml", "say cpus: 4, disk: 20GiB"),
+    ("limekiln apply -f manifests/quickstart", "shows the plan, does it"),
+    ("limekiln shell quickstart -- sh -c 'nproc; df -h /'", ""),
+    ("mv manifests/quickstart/quickstart.yaml /tmp", "no manifest any more:"),
+    ("limekiln apply -f manifests/quickstart --prune", "asks, then parks the VM"),
+    ("limekiln undelete quickstart", "nothing was lost"),
+];
+
+fn next_steps(binary: &Path) -> String {
+    let dir = binary.parent().unwrap_or(binary).display();
+    let start = format!("\nThe VM is ready. Try next:\n\n  export PATH=\"{dir}:$PATH\"\n");
+    NEXT.iter().fold(start, |text, (command, what)| match what.is_empty() {
+        true => format!("{text}  {command}\n"),
+        false => format!("{text}  {command:46}  # {what}\n"),
+    })
 }

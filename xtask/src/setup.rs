@@ -19,22 +19,40 @@ pub fn run(build_images: bool) -> anyhow::Result<()> {
         println!("setup: nothing is missing");
         return Ok(());
     }
+    bring(&missing)
+}
+
+/// Installs a C++ compiler where there is none: libFuzzer is built from source.
+///
+/// # Errors
+/// As [`run`].
+pub fn compiler() -> anyhow::Result<()> {
+    if needs::COMPILER.met() { Ok(()) } else { bring(&[&needs::COMPILER]) }
+}
+
+fn bring(missing: &[&Need]) -> anyhow::Result<()> {
     let names: Vec<_> = missing.iter().map(|need| need.what).collect();
+    println!("setup: missing {}", names.join(", "));
     let Some(manager) = Manager::detect() else {
         bail!(
-            "install these, then run this again: {} (no apt, dnf or brew here)",
-            names.join(", ")
+            "there is neither apt nor dnf nor brew here: install these yourself, then run this again"
         );
     };
-    let mut packages: Vec<&str> = missing.iter().filter_map(|need| manager.package(need)).collect();
-    packages.sort_unstable();
-    packages.dedup();
-    if !packages.is_empty() {
-        println!("setup: missing {}; installing {}", names.join(", "), packages.join(" "));
-        manager.install(&packages)?;
+    let (build, run): (Vec<&Need>, Vec<&Need>) = missing.iter().partition(|need| need.image);
+    install(manager, &run)?;
+    // VMs run without these; what needs one says so itself.
+    if let Err(error) = install(manager, &build) {
+        println!("setup: {error:#}");
     }
     for need in missing.iter().filter(|need| !need.met()) {
         println!("setup: still without {}: {}", need.what, need.why);
     }
     Ok(())
+}
+
+fn install(manager: Manager, needs: &[&Need]) -> anyhow::Result<()> {
+    let mut packages: Vec<&str> = needs.iter().filter_map(|need| manager.package(need)).collect();
+    packages.sort_unstable();
+    packages.dedup();
+    if packages.is_empty() { Ok(()) } else { manager.install(&packages) }
 }

@@ -31,9 +31,9 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     setup::run(true)?;
     let guests = guests(args);
-    cargo_run(&["build", "--package", "limekiln-cli"])?;
-    let mut command = cargo("test");
-    command.arg("--no-fail-fast");
+    let mut build = sh::cargo(&["build", "--package", "limekiln-cli"]);
+    sh::logged("building limekiln", "build", &mut build)?;
+    let mut command = sh::cargo(&["test", "--no-fail-fast"]);
     if args.cargo.is_empty() {
         command.arg("--workspace");
     }
@@ -78,14 +78,4 @@ fn watch(command: &mut Command) -> anyhow::Result<(Tally, bool)> {
         }
     }
     Ok((tally, child.wait()?.success()))
-}
-
-fn cargo(subcommand: &str) -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.arg(subcommand).current_dir(workspace::root());
-    command
-}
-
-fn cargo_run(arguments: &[&str]) -> anyhow::Result<()> {
-    sh::run(cargo(arguments[0]).args(&arguments[1..]))
 }

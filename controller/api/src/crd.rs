@@ -80,10 +80,25 @@ fn open_api(kind: Kind) -> Value {
     schema["properties"]["metadata"] = json!({"type": "object"});
     schema["properties"]["apiVersion"] = json!({"type": "string"});
     schema["properties"]["kind"] = json!({"type": "string"});
+    if let Some(template) = schema.pointer_mut("/properties/spec/properties/template") {
+        without_defaults(template);
+    }
     if let Some(required) = schema["required"].as_array_mut() {
         required.retain(|field| field == "spec");
     }
     schema
+}
+
+/// The API server would write defaults into the object, and what is set there has precedence over
+/// the host's `default.yaml`.
+fn without_defaults(schema: &mut Value) {
+    let Some(fields) = schema.as_object_mut() else { return };
+    fields.shift_remove("default");
+    for inner in ["items", "additionalProperties"] {
+        fields.get_mut(inner).into_iter().for_each(without_defaults);
+    }
+    let properties = fields.get_mut("properties").and_then(Value::as_object_mut);
+    properties.into_iter().flat_map(|map| map.values_mut()).for_each(without_defaults);
 }
 
 fn structural(schema: &Value) -> Value {
@@ -140,6 +155,9 @@ fn children(from: &Value, to: &mut Map<String, Value>) {
     if let Some(Value::Object(properties)) = from.get("properties") {
         let each = properties.iter().map(|(name, schema)| (name.clone(), structural(schema)));
         to.insert("properties".to_owned(), Value::Object(each.collect()));
+        if from.get("additionalProperties") == Some(&Value::Bool(true)) {
+            to.insert("x-kubernetes-preserve-unknown-fields".to_owned(), true.into());
+        }
     } else if let Some(values @ Value::Object(_)) = from.get("additionalProperties") {
         to.insert("additionalProperties".to_owned(), structural(values));
     } else if from.get("additionalProperties") == Some(&Value::Bool(true)) {

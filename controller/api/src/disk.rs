@@ -50,6 +50,13 @@ pub struct DiskSpec {
     pub deletion_policy: DeletionPolicy,
 }
 
+impl DiskSpec {
+    /// A disk of this size and form, with every other field at its default.
+    pub fn of(size: u64, format: DiskFormat) -> Self {
+        Self { size: ByteSize(size), format, deletion_policy: retain() }
+    }
+}
+
 fn retain() -> DeletionPolicy {
     DeletionPolicy::Retain
 }

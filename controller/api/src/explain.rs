@@ -13,8 +13,12 @@ pub struct Explained {
     pub type_: String,
     /// What it means.
     pub description: String,
-    /// Its default, when the schema states one.
+    /// Its default, when it is always the same.
     pub default: Option<Value>,
+    /// Its default in words, when it depends on the host or on other fields.
+    pub default_in_words: Option<String>,
+    /// Whether something else has taken its place; the description names it.
+    pub deprecated: bool,
     /// The values that it can have, when they are few.
     pub values: Vec<String>,
     /// The fields below it: name, type, first sentence.
@@ -28,10 +32,9 @@ pub fn lookup(path: &str) -> Option<Explained> {
     let root =
         root.parse::<crate::Kind>().map_or(root.to_lowercase(), |kind| kind.singular().to_owned());
     let schema = find(schema_of(&root)?, rest)?;
-    let children = properties(&schema).into_iter().map(|(name, child)| {
-        let summary = description(&child);
-        (name, type_of(&child), summary.lines().next().unwrap_or_default().to_owned())
-    });
+    let children = properties(&schema)
+        .into_iter()
+        .map(|(name, child)| (name, type_of(&child), first_sentence(&description(&child))));
     let rest: Vec<_> = rest
         .split('.')
         .map(|part| part.split('[').next().unwrap_or(part))
@@ -42,7 +45,9 @@ pub fn lookup(path: &str) -> Option<Explained> {
         type_: type_of(&schema),
         description: description(&schema),
         default: schema.get("default").cloned(),
-        values: constants(&item(&schema)).unwrap_or_default().iter().map(plain).collect(),
+        default_in_words: text(&schema, "x-limekiln-default"),
+        deprecated: schema.get("deprecated") == Some(&Value::Bool(true)),
+        values: values(&item(&schema)),
         children: children.collect(),
     })
 }
@@ -55,12 +60,31 @@ pub fn fields(root: &str, path: &str) -> Vec<String> {
         .unwrap_or_default()
 }
 
+fn text(schema: &Value, key: &str) -> Option<String> {
+    schema.get(key).and_then(Value::as_str).map(str::to_owned)
+}
+
+/// The values that it can have; not the empty text, which only stands for nothing.
+fn values(schema: &Value) -> Vec<String> {
+    let all = constants(schema).unwrap_or_default();
+    all.iter().map(plain).filter(|value| !value.is_empty()).collect()
+}
+
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn description(schema: &Value) -> String {
-    schema.get("description").and_then(Value::as_str).unwrap_or_default().to_owned()
+    text(schema, "description").unwrap_or_default()
+}
+
+fn first_sentence(text: &str) -> String {
+    let paragraph = text.lines().next().unwrap_or_default();
+    let ends = [". ", "; "].iter().filter_map(|end| paragraph.find(end)).min();
+    match ends {
+        Some(end) => format!("{}.", &paragraph[..end]),
+        None => paragraph.to_owned(),
+    }
 }
 
 fn find(schema: &Value, path: &str) -> Option<Value> {
@@ -107,8 +131,11 @@ fn properties(schema: &Value) -> Vec<(String, Value)> {
 
 fn type_of(schema: &Value) -> String {
     let schema = without_null(schema).0;
-    if let Some(values) = constants(&schema) {
-        return values.iter().map(plain).collect::<Vec<_>>().join(" | ");
+    if constants(&schema).is_some() {
+        return values(&schema).join(" | ");
+    }
+    if let Some(kind) = loose_type(&schema) {
+        return kind.to_owned();
     }
     match schema.get("type") {
         Some(Value::String(kind)) if kind == "array" => {
@@ -133,14 +160,49 @@ fn type_of(schema: &Value) -> String {
     }
 }
 
+/// What is meant where looser forms are read as well: digits in quotes, bytes as a number, a
+/// number for a text.
+fn loose_type(schema: &Value) -> Option<&'static str> {
+    let forms = schema.get("anyOf").and_then(Value::as_array);
+    let has = |kind: &str| forms.is_some_and(|forms| forms.iter().any(|form| form["type"] == kind));
+    let scalar = schema.get("type").and_then(Value::as_array);
+    if schema.get("x-kubernetes-int-or-string").is_some() && has("integer") {
+        let is_size = schema.get("examples").is_some();
+        return Some(if is_size { "size" } else { "integer" });
+    }
+    scalar.is_some_and(|kinds| kinds.contains(&"string".into())).then_some("string")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
+    fn loose_types_are_named_by_what_is_meant() {
+        let kind = |path: &str| lookup(path).expect("known").type_;
+        assert_eq!(kind("lima.memory"), "size");
+        assert_eq!(kind("lima.env"), "mapping to string");
+        assert_eq!(kind("lima.portForwards.guestPortRange"), "list of integer");
+        assert_eq!(kind("lima.mounts.9p.cache"), "string");
+        assert!(kind("lima.arch").starts_with("x86_64 | aarch64"));
+    }
+
+    #[test]
+    fn defaults_are_stated_or_described() {
+        let field = |path: &str| lookup(path).expect("known");
+        assert_eq!(field("lima.plain").default, Some(false.into()));
+        assert_eq!(field("instance.spec.template.mounts.9p.msize").default, Some("128KiB".into()));
+        let cache = field("instance.spec.template.mounts.9p.cache");
+        assert_eq!(cache.default, None);
+        assert!(cache.default_in_words.is_some_and(|words| words.contains("mmap")));
+        assert!(field("lima.cpuType").deprecated && !field("lima.cpus").deprecated);
+        assert!(field("lima.vmOpts.qemu").children.iter().any(|(name, ..)| name == "cpuType"));
+    }
+
+    #[test]
     fn fields_are_found() {
         let cpus = lookup("instance.spec.template.cpus").expect("known");
-        assert_eq!(cpus.type_, "integer or string");
+        assert_eq!(cpus.type_, "integer");
         assert!(cpus.description.starts_with("Virtual processors"));
         let image = lookup("Instance.spec.template.images[].kernel").expect("known");
         assert_eq!(image.path, "instance.spec.template.images.kernel");

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Arch;
+use crate::{Arch, Lima};
 
 /// Facts about the host and its user. Whoever does I/O gathers them; this crate only reads them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HostFacts {
     /// `linux` or `macos`, as Rust names them.
@@ -34,6 +34,25 @@ pub struct HostFacts {
     pub unix_path_max: usize,
     /// Time zone, such as `Europe/Berlin`; empty when unknown.
     pub timezone: String,
+    /// What tells this host from others; network addresses are derived from it.
+    #[serde(default)]
+    pub machine_id: String,
+    /// The drivers that the engine here runs, best first: `qemu`, `vz`.
+    #[serde(default)]
+    pub drivers: Vec<String>,
+    /// Whether the engine here installs containerd; then Lima's default is to do so.
+    #[serde(default)]
+    pub containerd: bool,
+    /// `$LIMA_HOME/_config/default.yaml`: what instances have beneath their own values.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub defaults: Lima,
+    /// `$LIMA_HOME/_config/override.yaml`: what instances have above their own values.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub overrides: Lima,
+}
+
+fn is_empty(lima: &Lima) -> bool {
+    *lima == Lima::default()
 }
 
 impl HostFacts {
@@ -52,6 +71,11 @@ impl HostFacts {
             temp_dir: "/tmp".into(),
             unix_path_max: 108,
             timezone: "Etc/UTC".into(),
+            machine_id: "0123456789abcdef0123456789abcdef".into(),
+            drivers: vec!["qemu".into()],
+            containerd: true,
+            defaults: Lima::default(),
+            overrides: Lima::default(),
         }
     }
 }

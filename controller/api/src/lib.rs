@@ -7,14 +7,18 @@ mod condition;
 pub mod crd;
 mod disk;
 pub mod explain;
+mod export;
+mod field_error;
 mod fill;
 mod host_facts;
 mod instance;
 mod kind;
 pub mod lima;
+mod mac;
 mod manifest;
 mod metadata;
 mod name;
+mod nearest;
 mod network;
 pub mod parse;
 pub mod schema;
@@ -27,14 +31,17 @@ mod yaml;
 
 pub use condition::{Condition, ConditionStatus, Status};
 pub use disk::{Disk, DiskFormat, DiskSpec};
-pub use fill::fill;
+pub use export::{Exported, export_instance};
+pub use field_error::{FieldError, Layer};
+pub use fill::{Filled, complete, fill, fill_as};
 pub use host_facts::HostFacts;
 pub use instance::{
     DeletionPolicy, Dependency, DependencyCondition, Disruption, HostSelector, Instance,
     InstanceSpec, RunStrategy,
 };
 pub use kind::{Kind, KindError};
-pub use lima::{Arch, Lima};
+pub use lima::{Arch, Lima, LimaVersion};
+pub use mac::mac_address;
 pub use manifest::{API_VERSION, Manifest};
 pub use metadata::Metadata;
 pub use name::{Name, NameError};
@@ -42,5 +49,5 @@ pub use network::{Network, NetworkMode, NetworkSpec};
 pub use parse::{Broken, Diagnostic, Located, Parsed, Severity, parse_documents, parse_template};
 pub use size::{ByteSize, SizeError};
 pub use unsupported::unsupported;
-pub use validate::{FieldError, validate};
+pub use validate::{Checks, PathKind, validate};
 pub use yaml::{ReadError, read_lima, to_yaml};

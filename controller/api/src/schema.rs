@@ -36,7 +36,16 @@ pub(crate) fn generate<T: JsonSchema>() -> Value {
         SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
     let mut schema = settings.into_generator().into_root_schema_for::<T>();
     RecursiveTransform(close as fn(&mut Schema)).transform(&mut schema);
+    RecursiveTransform(join_lines as fn(&mut Schema)).transform(&mut schema);
     schema.to_value()
+}
+
+/// Descriptions are comments in the source, where lines end for the reader of the source.
+fn join_lines(schema: &mut Schema) {
+    if let Some(Value::String(text)) = schema.get_mut("description") {
+        let paragraphs: Vec<_> = text.split("\n\n").map(|part| part.replace('\n', " ")).collect();
+        *text = paragraphs.join("\n\n");
+    }
 }
 
 fn close(schema: &mut Schema) {

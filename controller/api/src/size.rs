@@ -32,6 +32,21 @@ impl ByteSize {
         Self(count << 20)
     }
 
+    /// The size that four significant digits can express, as Lima prints sizes.
+    pub(crate) fn rounded(self) -> Self {
+        let (number, unit) = self.in_unit();
+        format!("{}{}", significant(number), UNITS[unit]).parse().unwrap_or(self)
+    }
+
+    /// The number in the largest unit of which there is one, and that unit's position.
+    fn in_unit(self) -> (f64, usize) {
+        let mut unit = 0;
+        while unit + 1 < UNITS.len() && self.0 >= 1 << (10 * (unit + 1)) {
+            unit += 1;
+        }
+        (self.0 as f64 / (1u64 << (10 * unit)) as f64, unit)
+    }
+
     /// Bytes.
     pub const fn bytes(self) -> u64 {
         self.0
@@ -42,12 +57,8 @@ impl ByteSize {
 /// is always read back as the same number of bytes.
 impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut unit = 0;
-        while unit + 1 < UNITS.len() && self.0 >= 1 << (10 * (unit + 1)) {
-            unit += 1;
-        }
-        let whole = self.0 as f64 / (1u64 << (10 * unit)) as f64;
-        let text = format!("{}{}", significant(whole), UNITS[unit]);
+        let (number, unit) = self.in_unit();
+        let text = format!("{}{}", significant(number), UNITS[unit]);
         if text.parse() == Ok(*self) { f.pad(&text) } else { f.pad(&format!("{}B", self.0)) }
     }
 }

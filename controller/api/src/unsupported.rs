@@ -2,8 +2,7 @@
 
 use serde_json::Value;
 
-use crate::validate::FieldError;
-use crate::{Lima, to_yaml};
+use crate::{FieldError, Lima, to_yaml};
 
 /// One error for each field of `template` that is set and that `table` lists.
 ///

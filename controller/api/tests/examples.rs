@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use limekiln_api::{HostFacts, Manifest, fill, parse_documents, schema, validate};
+use limekiln_api::{
+    Checks, HostFacts, LimaVersion, Manifest, complete, parse_documents, schema, validate,
+};
 
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder)
@@ -35,8 +37,11 @@ fn examples_are_valid() {
                 && instance.spec.template.base.is_none()
             {
                 let host = HostFacts::example();
-                let filled = fill(&instance.spec.template, &instance.metadata.name, &host);
-                assert_eq!(validate(instance, &filled, &host), [], "{}", file.display());
+                let name = &instance.metadata.name;
+                let version = LimaVersion::current();
+                let filled = complete(&instance.spec.template, name, &host, &version);
+                let errors = validate(instance, &filled, &Checks::unseen(&host));
+                assert_eq!(errors, [], "{}", file.display());
             }
         }
     }

@@ -1,112 +1,168 @@
-//! Each rule of validation, by the field that it names.
+//! Each rule of validation, by the field that it names: `tests/tables/rules.txt`.
 
 use std::path::Path;
 
-use limekiln_api::{HostFacts, Manifest, fill, parse_documents, validate};
+use limekiln_api::{
+    Checks, FieldError, HostFacts, Instance, Layer, LimaVersion, Located, Manifest, PathKind,
+    Severity, complete, parse_documents, read_lima, validate,
+};
 
-/// `path: message` of every broken rule of a template.
-fn broken(template: &str) -> Vec<String> {
-    broken_at(template, "web", &HostFacts::example())
+/// What is at the paths that the table names.
+fn look(path: &Path) -> PathKind {
+    match path.to_str().unwrap_or_default() {
+        "/missing" | "/home/alice/missing" => PathKind::Missing,
+        "/file" => PathKind::File,
+        "/socket" => PathKind::Socket,
+        "/forbidden" => PathKind::Inaccessible,
+        "/there" | "/home/alice" => PathKind::Directory,
+        _ => PathKind::Unknown,
+    }
 }
 
-fn broken_at(template: &str, name: &str, host: &HostFacts) -> Vec<String> {
-    let with_image = if template.contains("images:") {
-        template.to_owned()
-    } else {
-        format!("{template}\nimages: [{{location: /d.img}}]\n")
+fn parsed(template: &str, name: &str) -> (Box<Instance>, Located) {
+    const IMAGES: &str = "images: [{location: /d.img}]";
+    let with_image = match template.strip_suffix('}') {
+        _ if template.contains("images:") && !template.contains("firmware:") => template.to_owned(),
+        Some(fields) if template.starts_with('{') => format!("{fields}, {IMAGES}}}"),
+        _ => format!("{template}\n{IMAGES}\n"),
     };
     let parsed = parse_documents(with_image.as_bytes(), Path::new(&format!("{name}.yaml")));
     assert_eq!(parsed.diagnostics, [], "{template}");
-    let Manifest::Instance(instance) = &parsed.objects[0].manifest else { panic!("an instance") };
-    let filled = fill(&instance.spec.template, &instance.metadata.name, host);
-    let errors = validate(instance, &filled, host);
+    let located = parsed.objects.into_iter().next().expect("an object");
+    let Manifest::Instance(instance) = located.manifest.clone() else { panic!("an instance") };
+    (instance, located)
+}
+
+fn broken(template: &str, name: &str, host: &HostFacts) -> Vec<FieldError> {
+    let (instance, located) = parsed(template, name);
+    let version = LimaVersion::current();
+    let filled = complete(&instance.spec.template, &instance.metadata.name, host, &version);
+    let errors = validate(&instance, &filled, &Checks { host, look: &look });
     for error in &errors {
-        let shown = parsed.objects[0].diagnose(error);
-        assert!(shown.line > 0, "{shown}");
+        assert!(located.diagnose(error).line > 0, "{error}");
+        assert!(error.hint.as_ref().is_some_and(|hint| !hint.is_empty()), "no hint: {error}");
     }
     errors
-        .into_iter()
-        .map(|error| error.path.trim_start_matches("spec.template.").to_owned())
-        .collect()
+}
+
+/// `error path` of each, sorted.
+fn shown(errors: &[FieldError]) -> Vec<String> {
+    let mut shown: Vec<_> = errors
+        .iter()
+        .map(|error| {
+            let word = if error.severity == Severity::Error { "error" } else { "warning" };
+            format!("{word} {}", error.path.trim_start_matches("spec.template."))
+        })
+        .collect();
+    shown.sort();
+    shown
 }
 
 #[test]
-fn good_templates_break_no_rule() {
-    for good in [
-        "cpus: 2",
-        "portForwards: [{guestPort: 80, hostPort: 8080}, {guestSocket: /a.sock, hostSocket: a.sock}, {guestPortRange: [1, 9], hostPortRange: [11, 19]}]",
-        "provision: [{script: a}, {mode: data, path: /a, content: x, permissions: 644}]\nprobes: [{script: '#!/bin/sh'}]",
-        "minimumLimaVersion: 2.0.0",
-        "mounts: [{location: '~/src', writable: true}]",
-        "networks: [{lima: team}]\nadditionalDisks: [data]",
-    ] {
-        assert_eq!(broken(good), [""; 0], "{good}");
+fn each_rule_finds_what_it_is_for_and_nothing_else() {
+    let rows = include_str!("tables/rules.txt").lines().map(str::trim);
+    let mut wrong = Vec::new();
+    for row in rows.filter(|row| !row.is_empty() && !row.starts_with('#')) {
+        let (template, expected) = row.rsplit_once(" => ").expect("a row has two sides");
+        let (template, host) = match template.trim().strip_prefix("@macos ") {
+            Some(template) => (template, HostFacts { os: "macos".into(), ..HostFacts::example() }),
+            None => (template.trim(), HostFacts::example()),
+        };
+        let mut expected: Vec<_> =
+            expected.split(", ").map(str::to_owned).filter(|word| word != "ok").collect();
+        expected.sort();
+        let errors = broken(template, "web", &host);
+        if shown(&errors) != expected {
+            let found: Vec<_> = errors.iter().map(ToString::to_string).collect();
+            wrong.push(format!("{row}\n    found {found:#?}"));
+        }
     }
-}
-
-#[test]
-fn each_rule_names_its_field() {
-    let digest = format!("sha256:{}", "A".repeat(64));
-    let cases = [
-        ("images: []", "images"),
-        ("arch: aarch64\nimages: [{location: /a, arch: x86_64}]", "images"),
-        (&format!("images: [{{location: /a, digest: '{digest}'}}]"), "images[0].digest"),
-        ("images: [{location: /a, digest: 'md5:aa'}]", "images[0].digest"),
-        ("images: [{location: 'ftp://x/y'}]", "images[0].location"),
-        ("images: [{location: '~bob/x'}]", "images[0].location"),
-        (
-            "images: [{location: /a, arch: x86_64, kernel: {location: /k, arch: aarch64}}]",
-            "images[0].kernel.arch",
-        ),
-        ("cpus: -1", "cpus"),
-        ("memory: 1MiB", "memory"),
-        ("base: template:debian", "base"),
-        ("minimumLimaVersion: 9.0.0", "minimumLimaVersion"),
-        ("minimumLimaVersion: new", "minimumLimaVersion"),
-        ("user: {shell: bash}", "user.shell"),
-        ("user: {name: root}", "user.name"),
-        ("user: {uid: 0}", "user.uid"),
-        ("user: {passwordlessSudo: false}", "user.passwordlessSudo"),
-        ("tpm: true\narch: s390x", "tpm"),
-        ("dns: [1.1.1.1]", "dns"),
-        ("param: {1x: a}", "param.1x"),
-        ("additionalDisks: [a, a]", "additionalDisks[1].name"),
-        ("additionalDisks: [a/b]", "additionalDisks[0].name"),
-        ("mounts: [{location: rel}]", "mounts[0].location"),
-        ("mounts: [{location: /a, mountPoint: /etc}]", "mounts[0].mountPoint"),
-        ("provision: [{mode: data, path: a, content: x}]", "provision[0].path"),
-        (
-            "provision: [{mode: data, path: /a, content: x, permissions: '999'}]",
-            "provision[0].permissions",
-        ),
-        ("provision: [{script: a, path: /b}]", "provision[0].path"),
-        ("provision: [{}]", "provision[0]"),
-        ("probes: [{script: true}]", "probes[0].script"),
-        ("ssh: {localPort: 22}", "ssh.localPort"),
-        ("portForwards: [{guestPort: 70000}]", "portForwards[0].guestPort"),
-        ("portForwards: [{guestPortRange: [9, 1]}]", "portForwards[0].guestPortRange"),
-        (
-            "portForwards: [{guestPortRange: [1, 9], hostPortRange: [1, 5]}]",
-            "portForwards[0].hostPortRange",
-        ),
-        ("portForwards: [{guestSocket: a}]", "portForwards[0].guestSocket"),
-        ("portForwards: [{guestPort: 80, reverse: true}]", "portForwards[0].reverse"),
-        ("networks: [{}]", "networks[0]"),
-        ("networks: [{lima: a, socket: b}]", "networks[0]"),
-        ("networks: [{lima: a, interface: eth0}]", "networks[0].interface"),
-        ("networks: [{lima: a, macAddress: '1:2'}]", "networks[0].macAddress"),
-    ];
-    for (template, path) in cases {
-        let template = template.replace("script: true", "script: 'true'");
-        let paths = broken(&template);
-        assert!(paths.iter().any(|found| found == path), "{template} broke {paths:?}, not {path}");
-    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
 fn socket_paths_that_are_too_long_are_found_with_their_length() {
     let home =
         HostFacts { lima_home: format!("/{}", "h".repeat(77)).into(), ..HostFacts::example() };
-    assert_eq!(broken_at("cpus: 1", "we", &home), [""; 0], "81 bytes are the most on Linux");
-    assert_eq!(broken_at("cpus: 1", "web", &home), ["metadata.name"]);
+    assert_eq!(shown(&broken("cpus: 1", "we", &home)), [""; 0], "81 bytes are the most on Linux");
+    let errors = broken("cpus: 1", "web", &home);
+    assert_eq!(shown(&errors), ["error metadata.name"]);
+    assert!(errors[0].hint.as_deref().is_some_and(|hint| hint.contains("by 1 bytes")));
+}
+
+/// `layer path` of each: where the user has to look.
+fn places(template: &str, defaults: &str, overrides: &str) -> Vec<String> {
+    let host = HostFacts {
+        defaults: read_lima(defaults).expect("yaml"),
+        overrides: read_lima(overrides).expect("yaml"),
+        ..HostFacts::example()
+    };
+    let errors = broken(template, "web", &host);
+    let word = |layer| match layer {
+        Layer::Manifest => "own",
+        Layer::Defaults => "default",
+        Layer::Overrides => "override",
+    };
+    errors.iter().map(|error| format!("{} {}", word(error.layer), error.path)).collect()
+}
+
+#[test]
+fn errors_are_shown_where_the_value_was_written() {
+    let forwards = "portForwards: [{guestPort: 80}, {guestPort: 70000}]";
+    assert_eq!(places(forwards, "", ""), ["own spec.template.portForwards[1].guestPort"]);
+    assert_eq!(places("cpus: 1", forwards, ""), ["default portForwards[1].guestPort"]);
+    assert_eq!(
+        places(forwards, "", "portForwards: [{guestPort: 1}]"),
+        ["own spec.template.portForwards[1].guestPort"],
+        "the override's rules come first, and the position is that in the manifest"
+    );
+    assert_eq!(places("cpus: 1", "cpus: 2000", ""), [""; 0], "the instance's own value counts");
+    assert_eq!(places("memory: 1GiB", "cpus: 2000", ""), ["default cpus"]);
+    assert_eq!(places("cpus: 1", "", "cpus: 2000"), ["override cpus"]);
+    assert_eq!(
+        places(
+            "mounts: [{location: /x}, {location: /y, mountPoint: /etc}]",
+            "mounts: [{location: /z}, {location: rel, mountPoint: /r}]",
+            ""
+        ),
+        ["default mounts[1].location", "own spec.template.mounts[1].mountPoint"]
+    );
+    assert_eq!(
+        places("provision: [{script: '{{.Usr}}'}]", "provision: [{script: '{{.Usre}}'}]", ""),
+        ["own spec.template.provision[0].script", "default provision[0].script"]
+    );
+    assert_eq!(
+        places(
+            "{plain: true, portForwards: [{guestPort: 1}, {guestPort: 22, static: true}]}",
+            "",
+            ""
+        ),
+        ["own spec.template.portForwards[1].guestPort"],
+        "plain mode takes the first rule away"
+    );
+    assert_eq!(places("cpus: 1", "message: hi", "base: x"), ["default message", "override base"]);
+}
+
+#[test]
+fn a_parameter_that_a_default_script_lacks_is_only_a_warning() {
+    let host = HostFacts {
+        defaults: read_lima("provision: [{script: 'echo {{.Param.a}}'}]").expect("yaml"),
+        ..HostFacts::example()
+    };
+    assert_eq!(shown(&broken("cpus: 1", "web", &host)), ["warning provision[0].script"]);
+}
+
+#[test]
+fn a_mount_of_another_layer_changes_only_settings_and_says_so() {
+    let host = HostFacts {
+        overrides: read_lima(
+            "mounts: [{location: /there, writable: true}, {location: /too, mountPoint: /m}]",
+        )
+        .expect("yaml"),
+        ..HostFacts::example()
+    };
+    let errors =
+        broken("mounts: [{location: /there}, {location: /there, mountPoint: /m}]", "web", &host);
+    assert_eq!(shown(&errors), ["warning mounts[1]"]);
+    assert_eq!(errors[0].layer, Layer::Overrides);
 }

@@ -5,15 +5,18 @@ use clap::{Parser, Subcommand};
 use crate::commands::{
     apply::ApplyArgs, completion::CompletionArgs, copy::CopyArgs, delete::DeleteArgs,
     describe::DescribeArgs, diff::DiffArgs, doctor::DoctorArgs, events::EventsArgs,
-    explain::ExplainArgs, get::GetArgs, graph::GraphArgs, hostagent::HostagentArgs, list::ListArgs,
-    lock::LockArgs, plan::PlanArgs, plugin::PluginArgs, restart::RestartArgs, schema::SchemaArgs,
-    shell::ShellArgs, start::StartArgs, stop::StopArgs, template::TemplateArgs,
-    undelete::UndeleteArgs, validate::ValidateArgs, wait::WaitArgs,
+    explain::ExplainArgs, export::ExportArgs, get::GetArgs, graph::GraphArgs,
+    hostagent::HostagentArgs, list::ListArgs, lock::LockArgs, man::ManArgs, plan::PlanArgs,
+    plugin::PluginArgs, restart::RestartArgs, schema::SchemaArgs, shell::ShellArgs,
+    start::StartArgs, stop::StopArgs, template::TemplateArgs, undelete::UndeleteArgs,
+    validate::ValidateArgs, wait::WaitArgs,
 };
 
 /// Commands that limactl does not have: what `limekiln plugin install` makes links for.
-pub const PLUGIN_COMMANDS: [&str; 10] =
-    ["apply", "describe", "diff", "doctor", "explain", "get", "graph", "lock", "plan", "undelete"];
+pub const PLUGIN_COMMANDS: [&str; 13] = [
+    "apply", "describe", "diff", "doctor", "events", "explain", "export", "get", "graph", "lock",
+    "plan", "undelete", "wait",
+];
 
 /// Declarative Linux VMs: manifests in, running machines out.
 #[derive(Parser)]
@@ -22,11 +25,11 @@ pub const PLUGIN_COMMANDS: [&str; 10] =
     version,
     max_term_width = 100,
     disable_help_subcommand = true,
-    after_help = "Start with:  limekiln apply -f manifests/quickstart\nExit codes:  0 done, 1 failed, 2 differences (diff --exit-code), 3 bad input, 4 needs consent, 5 timed out"
+    after_help = "Start with:  limekiln apply -f manifests/quickstart\n\nExit codes:  0 done, 1 failed, 2 differences (diff --exit-code), 3 bad input,\n             4 needs consent, 5 timed out"
 )]
 pub struct Cli {
     /// Say more on standard error; twice for everything
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, display_order = 900, action = clap::ArgAction::Count)]
     pub verbose: u8,
     #[command(subcommand)]
     pub command: Command,
@@ -63,6 +66,8 @@ pub enum Command {
     Graph(GraphArgs),
     /// Explain a field of a manifest
     Explain(ExplainArgs),
+    /// Print what exists as manifests
+    Export(ExportArgs),
     /// List instances as limactl does
     #[command(visible_alias = "ls")]
     List(ListArgs),
@@ -84,6 +89,9 @@ pub enum Command {
     Completion(CompletionArgs),
     /// Install the commands into limactl
     Plugin(PluginArgs),
+    /// Write manual pages
+    #[command(hide = true)]
+    Man(ManArgs),
     /// Run one VM
     #[command(hide = true)]
     Hostagent(HostagentArgs),

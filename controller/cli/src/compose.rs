@@ -11,6 +11,8 @@ use limekiln_model::Observed;
 use limekiln_reconciler::{Home, Reconciler};
 use limekiln_sources::templates::{TemplateSettings, TemplateStore};
 
+use crate::exit::Failure;
+
 /// All that a command needs.
 pub struct App {
     /// Observes, plans, executes.
@@ -23,10 +25,10 @@ impl App {
     /// Opens `$LIMA_HOME`. Nothing is written and no lock is taken.
     ///
     /// # Errors
-    /// If there is no home directory.
+    /// If there is no home directory, or a file that all instances depend on is wrong.
     pub fn open() -> anyhow::Result<Self> {
         let lima_home = lima_home()?;
-        let facts = limekiln_engine_native::host_facts(&lima_home);
+        let facts = limekiln_engine_native::host_facts(&lima_home).map_err(wrong_layer)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let engine = Arc::new(NativeEngine::new(NativeConfig::new(facts.clone())));
         let reconciler = Reconciler::new(engine, Home::new(&lima_home), facts.clone());
@@ -70,8 +72,9 @@ impl App {
     }
 }
 
-/// `$LIMA_HOME`, or `~/.lima`; made absolute and, if it exists, free of symbolic links, as Lima
-/// does before it derives anything from it.
+/// `$LIMA_HOME`, or `~/.lima`; made absolute and free of symbolic links, as Lima does before it
+/// derives anything from it. What does not exist yet is no link: the path must not change when it
+/// does, for running VMs are known by it.
 pub fn lima_home() -> anyhow::Result<PathBuf> {
     let home = match std::env::var_os("LIMA_HOME").filter(|home| !home.is_empty()) {
         Some(home) => PathBuf::from(home),
@@ -79,16 +82,32 @@ pub fn lima_home() -> anyhow::Result<PathBuf> {
             std::env::home_dir().context("there is no home directory; set LIMA_HOME")?.join(".lima")
         }
     };
-    Ok(home.canonicalize().or_else(|_| std::path::absolute(&home))?)
+    Ok(resolved(&std::path::absolute(&home)?))
+}
+
+fn resolved(path: &Path) -> PathBuf {
+    if let Ok(real) = path.canonicalize() {
+        return real;
+    }
+    match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) => resolved(parent).join(name),
+        _ => path.to_owned(),
+    }
+}
+
+/// Nothing is sure while what all instances have in common is not.
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
+fn wrong_layer(error: limekiln_engine_native::LayerError) -> anyhow::Error {
+    let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+    let message = format!("{error}{}", cause.unwrap_or_default());
+    Failure::bad_input(message).hint(error.hint()).into()
 }
 
 /// Says once that root is not the usual user.
 pub fn warn_about_root() {
     if rustix::process::geteuid().is_root() {
         let warning = crate::output::style::Styled(crate::output::style::CHANGE, "warning:");
-        anstream::eprintln!(
-            "{warning} running as root: Lima itself refuses to; the guest's user is `lima`"
-        );
+        errln!("{warning} running as root: Lima itself refuses to; the guest's user is `lima`");
     }
 }
 
@@ -107,9 +126,26 @@ pub fn told(error: limekiln_reconciler::ReconcileError) -> anyhow::Error {
         message += &format!(": {inner}");
         cause = inner.source();
     }
-    let failure = crate::exit::Failure::new(exit, message);
+    let failure = Failure::new(exit, message);
     match error.hint() {
         Some(hint) => failure.hint(hint).into(),
         None => failure.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::resolved;
+
+    #[test]
+    fn a_home_that_does_not_exist_yet_has_the_path_that_it_will_have() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (real, link) = (dir.path().join("real"), dir.path().join("link"));
+        std::fs::create_dir(&real).expect("writable");
+        std::os::unix::fs::symlink(&real, &link).expect("writable");
+        let before = resolved(&link.join("deep/home"));
+        std::fs::create_dir_all(link.join("deep/home")).expect("writable");
+        assert_eq!(resolved(&link.join("deep/home")), before);
+        assert!(before.ends_with("real/deep/home"), "{}", before.display());
     }
 }

@@ -1,13 +1,17 @@
 //! `limekiln`: the command line, and the only place that knows which engines exist.
 
+// First, for its macros.
+#[macro_use]
+mod output;
 mod args;
 mod commands;
 mod compose;
 mod exit;
-mod output;
+mod quote;
 mod refs;
 mod run;
 mod sources;
+mod watch;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -24,10 +28,16 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    log_to_stderr(cli.verbose);
-    match run(&cli.command) {
-        Ok(exit) => exit.into(),
-        Err(error) => report(&error).into(),
+    // A host agent has a log of its own, in the shape that Lima's tools read.
+    if !matches!(cli.command, Command::Hostagent(_)) {
+        log_to_stderr(cli.verbose);
+    }
+    let exit = run(&cli.command).unwrap_or_else(|error| report(&error));
+    match output::out::failure() {
+        Some(why) if exit == Exit::Done => {
+            report(&anyhow::anyhow!("cannot write to standard output: {why}")).into()
+        }
+        _ => exit.into(),
     }
 }
 
@@ -81,6 +91,7 @@ fn run(command: &Command) -> anyhow::Result<Exit> {
         Command::Template(args) => commands::template::run(args),
         Command::Graph(args) => commands::graph::run(args),
         Command::Explain(args) => commands::explain::run(args),
+        Command::Export(args) => commands::export::run(args),
         Command::List(args) => commands::list::run(args),
         Command::Start(args) => commands::start::run(args),
         Command::Stop(args) => commands::stop::run(args),
@@ -91,6 +102,7 @@ fn run(command: &Command) -> anyhow::Result<Exit> {
         Command::Schema(args) => commands::schema::run(args),
         Command::Completion(args) => Ok(commands::completion::run(args)),
         Command::Plugin(args) => commands::plugin::run(args),
+        Command::Man(args) => commands::man::run(args),
         Command::Hostagent(args) => commands::hostagent::run(args),
     }
 }
@@ -107,9 +119,11 @@ fn report(error: &anyhow::Error) -> Exit {
         return Exit::Done;
     }
     let bad = output::style::Styled(output::style::BAD, "error:");
-    anstream::eprintln!("{bad} {}", chain(error));
+    let width = output::fold::error_width();
+    errln!("{}", output::fold::fold(&format!("{bad} {}", chain(error)), 7, width));
     if let Some(hint) = failure.and_then(Failure::advice) {
-        anstream::eprintln!("{} {hint}", output::style::Styled(output::style::BOLD, "help:"));
+        let help = output::style::Styled(output::style::BOLD, "help:");
+        errln!("{}", output::fold::fold(&format!("{help} {hint}"), 6, width));
     }
     failure.map_or(Exit::Failed, Failure::exit)
 }

@@ -1,18 +1,20 @@
-//! Running a plan for a command: consent, progress, cancellation, outcome.
+//! Running a plan for a command: consent, progress, outcome.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use limekiln_model::{Action, Plan, Report, StepId, WaitReason};
-use limekiln_reconciler::{End, Planned, Run, Settled};
+use limekiln_reconciler::{End, Pass, Planned, ReconcileError, Run, Settled};
 use tokio_util::sync::CancellationToken;
 
 use crate::compose::{App, told};
-use crate::exit::{Exit, Failure};
+use crate::exit::Exit;
 use crate::output::ask::consent;
+use crate::output::fold::{fold, width};
 use crate::output::plan;
 use crate::output::progress::Progress;
-use crate::output::style::{BAD, GOOD, Styled};
+use crate::output::style::{BAD, CHANGE, GOOD, Styled};
+use crate::watch::watch;
 
 /// How a command runs its plan.
 #[derive(Clone, Copy, Debug, Default)]
@@ -28,89 +30,88 @@ pub struct Options {
 }
 
 /// Asks for consent where the plan destroys, runs it until nothing is left to do, and says how
-/// that went.
+/// that went. The plan and its report were shown before.
 ///
 /// # Errors
 /// If consent is missing, or the plan no longer fits.
 pub fn run(app: &App, planned: Planned, options: Options) -> anyhow::Result<Exit> {
-    let destroyed: Vec<_> =
-        planned.plan.destructive().map(|step| step.action.object().to_string()).collect();
-    if !destroyed.is_empty() {
-        consent(options.yes, &question(&planned.plan, &destroyed))?;
+    agree(&planned.plan, options.yes)?;
+    if planned.plan.steps.iter().any(|step| is_creation(&step.action)) {
+        crate::compose::warn_about_root();
     }
-    crate::compose::warn_about_root();
-    let start = std::time::Instant::now();
-    let planned = if options.no_wait { without_waits(planned) } else { planned };
-    let (settled, timed_out) = app.block_on(watched(app, planned, options))?;
+    let start = Instant::now();
+    let shown = planned.report.clone();
+    let (settled, timed_out) = app.block_on(execute(app, planned, options))?;
     if !options.quiet {
-        say(&settled, start.elapsed());
+        say(&settled, &shown, start.elapsed());
     }
     Ok(if timed_out { Exit::TimedOut } else { exit_of(&settled) })
 }
 
-fn question(plan: &Plan, destroyed: &[String]) -> String {
-    let purges = plan.steps.iter().any(|step| matches!(step.action, Action::Purge { .. }));
-    let names = destroyed.join(", ");
-    match purges {
+fn agree(plan: &Plan, yes: bool) -> anyhow::Result<()> {
+    let names: Vec<_> = plan.destructive().map(|step| step.action.object().to_string()).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let (names, purges) = (names.join(", "), plan.steps.iter().any(is_purge));
+    let question = match purges {
         true => format!("This removes {names} for good. Go on?"),
-        false => format!("This deletes {names} (`limekiln undelete` brings back). Go on?"),
+        false => format!("This deletes {names}; `limekiln undelete` brings back. Go on?"),
+    };
+    consent(yes, &question)
+}
+
+fn is_creation(action: &Action) -> bool {
+    matches!(action, Action::CreateInstance { .. })
+}
+
+fn is_purge(step: &limekiln_model::Step) -> bool {
+    matches!(step.action, Action::Purge { .. })
+}
+
+/// Runs the plan, watched; also tells whether the time was up.
+async fn execute(app: &App, planned: Planned, options: Options) -> anyhow::Result<(Settled, bool)> {
+    let cancel = CancellationToken::new();
+    let progress = Progress::new(&planned.plan);
+    let sink = progress.clone();
+    let run = Run {
+        cancel: cancel.clone(),
+        on_event: Arc::new(move |plan, event| sink.on_event(plan, event)),
+    };
+    let work = passes(app, planned, options, &run);
+    let (done, timed_out) =
+        watch(work, &cancel, options.timeout, |text| progress.say(text)).await?;
+    Ok((done.map_err(told)?, timed_out))
+}
+
+/// One pass where there is nothing to come back to: objects were named by hand, or nobody waits
+/// for what a second pass would look at.
+async fn passes(
+    app: &App,
+    planned: Planned,
+    options: Options,
+    run: &Run,
+) -> Result<Settled, ReconcileError> {
+    let by_hand = planned.desired.sources.is_empty() && planned.desired.instances.is_empty();
+    match (options.no_wait, by_hand) {
+        (true, _) => one_pass(app, without_waits(planned), run).await,
+        (false, true) => one_pass(app, planned, run).await,
+        (false, false) => app.reconciler.settle(planned, run).await,
     }
 }
 
-async fn watched(app: &App, planned: Planned, options: Options) -> anyhow::Result<(Settled, bool)> {
-    let cancel = CancellationToken::new();
-    let progress = Progress::new();
-    let run = Run {
-        cancel: cancel.clone(),
-        on_event: Arc::new(move |plan, event| progress.on_event(plan, event)),
+async fn one_pass(app: &App, planned: Planned, run: &Run) -> Result<Settled, ReconcileError> {
+    let outcome = app.reconciler.execute(&planned, run).await?;
+    let end = match (outcome.result.is_done(), run.cancel.is_cancelled()) {
+        (true, _) => End::Settled,
+        (false, true) => End::Cancelled,
+        (false, false) => End::Failed,
     };
-    let work = async {
-        if options.no_wait {
-            let outcome = app.reconciler.execute(&planned, &run).await?;
-            let end = if outcome.result.is_done() { End::Settled } else { End::Failed };
-            let rest = Planned { report: planned.report.clone(), ..Planned::default() };
-            let passes =
-                vec![limekiln_reconciler::Pass { plan: planned.plan, result: outcome.result }];
-            Ok(Settled { passes, rest, end })
-        } else if planned.desired.sources.is_empty() && planned.desired.instances.is_empty() {
-            // Objects were named by hand: there is nothing to come back to.
-            let outcome = app.reconciler.execute(&planned, &run).await?;
-            let end = if outcome.result.is_done() { End::Settled } else { End::Failed };
-            let rest = Planned { report: planned.report.clone(), ..Planned::default() };
-            let passes =
-                vec![limekiln_reconciler::Pass { plan: planned.plan, result: outcome.result }];
-            Ok(Settled { passes, rest, end })
-        } else {
-            app.reconciler.settle(planned, &run).await
-        }
-    };
-    tokio::pin!(work);
-    let mut timed_out = false;
-    let deadline = async {
-        match options.timeout {
-            Some(timeout) => tokio::time::sleep(timeout).await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::pin!(deadline);
-    loop {
-        tokio::select! {
-            done = &mut work => return Ok((done.map_err(told)?, timed_out)),
-            () = &mut deadline, if !timed_out => {
-                timed_out = true;
-                anstream::eprintln!("{} the time is up; what was begun is left to run", Styled(BAD, "timeout:"));
-                cancel.cancel();
-            }
-            signal = tokio::signal::ctrl_c() => {
-                signal?;
-                if cancel.is_cancelled() {
-                    return Err(Failure::new(Exit::Failed, "stopped").hint("the next apply goes on from here").into());
-                }
-                anstream::eprintln!("stopping at the next safe point; Ctrl-C again stops at once");
-                cancel.cancel();
-            }
-        }
-    }
+    let Planned { plan, report, desired, policy, .. } = planned;
+    let passes = vec![Pass { plan, result: outcome.result }];
+    let rest =
+        Planned { report, observed: outcome.observed, desired, policy, plan: Plan::default() };
+    Ok(Settled { passes, rest, end })
 }
 
 /// The plan without waits that nothing else waits for: a dependent still starts after its
@@ -132,31 +133,80 @@ fn without_waits(mut planned: Planned) -> Planned {
     planned
 }
 
-fn say(settled: &Settled, time: Duration) {
-    let steps: usize = settled.passes.iter().map(|pass| pass.plan.steps.len()).sum();
-    anstream::print!("{}", plan::waiting(&settled.rest.report));
+fn say(settled: &Settled, shown: &Report, time: Duration) {
+    out!("{}", plan::waiting(&plan::news(shown, &settled.rest.report)));
     match settled.end {
-        End::Settled if steps == 0 => println!("Nothing to do."),
+        End::Settled if steps(settled).next().is_none() => outln!("{}", nothing(settled)),
         End::Settled => {
-            anstream::println!(
-                "{} in {}.",
-                Styled(GOOD, "Done"),
-                crate::output::time::elapsed(time)
-            );
+            outln!("{} in {}.", Styled(GOOD, "Done"), crate::output::time::elapsed(time));
+            say_slow(settled);
+            if let Some(next) = next(settled) {
+                outln!("next: {next}");
+            }
         }
-        End::Failed => anstream::println!(
-            "{}: see above. What was done stays; apply again to go on.",
+        End::Failed => outln!(
+            "{}: see above. What was done stays; run it again to go on.",
             Styled(BAD, "Failed")
         ),
-        End::Cancelled => println!("Stopped. What was done stays; apply again to go on."),
-        End::NeedsConsent => println!(
-            "Not all is done: what is left destroys something that was not shown. Apply again to see it."
+        End::Cancelled => outln!("Stopped. What was done stays; run it again to go on."),
+        End::NeedsConsent => outln!(
+            "Not all is done: what is left destroys something that was not shown. Run it again to see it."
         ),
-        End::Stalled => anstream::println!(
+        End::Stalled => outln!(
             "{}: the same steps succeed again and again and change nothing.",
             Styled(BAD, "Stalled")
         ),
     }
+}
+
+fn steps(settled: &Settled) -> impl Iterator<Item = &Action> {
+    settled.passes.iter().flat_map(|pass| pass.plan.steps.iter().map(|step| &step.action))
+}
+
+fn nothing(settled: &Settled) -> String {
+    let desired = &settled.rest.desired;
+    let objects = desired.instances.len() + desired.disks.len() + desired.networks.len();
+    match (settled.rest.report.is_empty(), objects) {
+        (true, 0) => "Nothing to do.".to_owned(),
+        (true, 1) => "Nothing to do: 1 object is as its manifest says.".to_owned(),
+        (true, _) => format!("Nothing to do: {objects} objects are as their manifests say."),
+        (false, _) => "Nothing was done.".to_owned(),
+    }
+}
+
+/// A guest without hardware acceleration is many times slower: who waited for the first boot
+/// wants to know why. `describe` and `doctor` tell it at any time.
+fn say_slow(settled: &Settled) {
+    let fallback = steps(settled).find_map(|action| match action {
+        Action::CreateInstance { instance, .. } => {
+            let accelerator =
+                settled.rest.observed.instances.get(instance)?.accelerator.as_ref()?;
+            accelerator.fallback.as_ref().map(|why| (&accelerator.name, why))
+        }
+        _ => None,
+    });
+    if let Some((name, why)) = fallback {
+        let note = Styled(CHANGE, "note:");
+        outln!("{}", fold(&format!("{note} guests run under {name}, slowly: {why}"), 6, width()));
+    }
+}
+
+/// The command that one would want after this run.
+fn next(settled: &Settled) -> Option<String> {
+    let made = |name| {
+        steps(settled).any(
+            |action| matches!(action, Action::CreateInstance { instance, .. } if instance == name),
+        )
+    };
+    steps(settled).find_map(|action| match action {
+        Action::AwaitReady { instance } if made(instance) => {
+            Some(format!("limekiln shell {instance}"))
+        }
+        Action::Park { object } if !made(&object.name) => {
+            Some(format!("limekiln undelete {object}, if that was a mistake"))
+        }
+        _ => None,
+    })
 }
 
 fn exit_of(settled: &Settled) -> Exit {
@@ -169,17 +219,19 @@ fn exit_of(settled: &Settled) -> Exit {
 
 /// Objects that cannot get where they should be are a failure; those that are meant to wait are
 /// not.
-pub fn of_report(report: &Report) -> Exit {
-    let mut exit = Exit::Done;
-    for waiting in report.waiting.values().flatten() {
-        match waiting.reason {
-            WaitReason::Frozen { .. } => return Exit::BadInput,
-            WaitReason::Suspended
-            | WaitReason::Unpruned { .. }
-            | WaitReason::RestartRequired { .. }
-            | WaitReason::RecreateRequired { .. } => {}
-            _ => exit = Exit::Failed,
-        }
+fn of_report(report: &Report) -> Exit {
+    let reasons = || report.waiting.values().flatten().map(|waiting| &waiting.reason);
+    if reasons().any(|reason| matches!(reason, WaitReason::Frozen { .. })) {
+        return Exit::BadInput;
     }
-    exit
+    let meant = |reason: &WaitReason| {
+        matches!(
+            reason,
+            WaitReason::Suspended
+                | WaitReason::Unpruned { .. }
+                | WaitReason::RestartRequired { .. }
+                | WaitReason::RecreateRequired { .. }
+        )
+    };
+    if reasons().all(meant) { Exit::Done } else { Exit::Failed }
 }

@@ -9,6 +9,7 @@ use limekiln_sources::lock::{Checked, Lock};
 
 use crate::compose::{App, told};
 use crate::exit::Failure;
+use crate::quote::quote;
 
 /// Where manifests come from.
 #[derive(Args)]
@@ -31,6 +32,15 @@ impl SourceArgs {
     /// Whether nothing was named.
     pub fn is_empty(&self) -> bool {
         self.filename.is_empty()
+    }
+
+    /// The same words again, for the command that one would want next.
+    pub fn words(&self) -> String {
+        let mut words = String::new();
+        for path in &self.filename {
+            words += &format!(" -f {}", quote(&path.display().to_string()));
+        }
+        words + if self.recursive { " -R" } else { "" }
     }
 
     /// Reads and checks all manifests, and prints what is wrong with them.
@@ -59,7 +69,7 @@ impl SourceArgs {
         let options = ReadOptions { recursive: self.recursive, ..ReadOptions::default() };
         let loaded = app.reconciler.load(&self.inputs()?, &options, templates).map_err(told)?;
         for diagnostic in &loaded.diagnostics {
-            anstream::eprintln!("{}", crate::output::diagnostic::styled(diagnostic));
+            errln!("{}\n", crate::output::diagnostic::styled(diagnostic));
         }
         Ok(loaded)
     }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use limekiln_api::{DiskFormat, DiskSpec};
+use limekiln_api::{ByteSize, DiskFormat, DiskSpec};
 use limekiln_engine::EngineError;
 use limekiln_hostagent::atomic;
 use limekiln_model::Name;
@@ -11,6 +11,7 @@ use limekiln_model::Name;
 use crate::error::{file, write};
 use crate::images::header;
 use crate::paths::Paths;
+use crate::staging::Staging;
 use crate::tool::qemu_img;
 
 /// The file that holds the data.
@@ -35,18 +36,10 @@ pub(crate) fn format(data: &Path) -> DiskFormat {
 pub(crate) fn create(paths: &Paths, name: &Name, spec: &DiskSpec) -> Result<(), EngineError> {
     let dir = paths.disk(name);
     if data(&dir).exists() {
-        let size = header::virtual_size(&data(&dir), format(&data(&dir)) == DiskFormat::Raw)
-            .map_err(file("read", &data(&dir)))?;
-        return if size == spec.size.0 {
-            Ok(())
-        } else {
-            Err(EngineError::precondition(format!("disk/{name} exists with another size")))
-        };
+        return already_there(&data(&dir), name, spec);
     }
-    let staging = paths.staging().join(format!("disk-{name}"));
-    remove_dir(&staging)?;
-    fs::create_dir_all(&staging).map_err(file("make", &staging))?;
-    let image = data(&staging);
+    let staging = Staging::new(paths, &format!("disk-{name}"))?;
+    let image = data(staging.dir());
     let size = spec.size.0.to_string();
     qemu_img([
         "create".as_ref(),
@@ -59,7 +52,18 @@ pub(crate) fn create(paths: &Paths, name: &Name, spec: &DiskSpec) -> Result<(), 
     atomic::write(&image.with_extension("format"), spec.format.word().as_bytes(), 0o644)
         .map_err(write)?;
     fs::create_dir_all(paths.disks()).map_err(file("make", &paths.disks()))?;
-    publish(&staging, &dir)
+    staging.publish(&dir)
+}
+
+/// An earlier try got through. A disk that is not as it was asked for is not ours to replace.
+fn already_there(data: &Path, name: &Name, spec: &DiskSpec) -> Result<(), EngineError> {
+    let format = format(data);
+    let size = header::virtual_size(data, format == DiskFormat::Raw).map_err(file("read", data))?;
+    if (size, format) == (spec.size.0, spec.format) {
+        return Ok(());
+    }
+    let there = format!("{} of {}", format.word(), ByteSize(size));
+    Err(EngineError::precondition(format!("disk/{name} exists, as {there}")))
 }
 
 /// Grows a disk that no VM has open.

@@ -13,10 +13,11 @@ mod instance;
 mod observe;
 mod paths;
 mod run;
+mod staging;
 mod tool;
 mod trash;
 mod unsupported;
 
 pub use config::NativeConfig;
 pub use engine::NativeEngine;
-pub use limekiln_hostagent::spec::host_facts;
+pub use limekiln_hostagent::spec::{LayerError, host_facts};

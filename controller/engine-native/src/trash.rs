@@ -6,6 +6,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 use limekiln_engine::EngineError;
@@ -24,6 +25,9 @@ struct Meta {
     since: i64,
 }
 
+/// One purge at a time: each removes all that is on its way out.
+static PURGING: Mutex<()> = Mutex::new(());
+
 /// Moves the object aside.
 pub(crate) fn park(paths: &Paths, object: &ObjectId) -> Result<(), EngineError> {
     let place = place(paths, object)?;
@@ -32,8 +36,9 @@ pub(crate) fn park(paths: &Paths, object: &ObjectId) -> Result<(), EngineError> 
         let parked = parked(paths).iter().any(|parked| parked.id == *object);
         return if parked { Ok(()) } else { Err(absent(object)) };
     }
+    sweep(paths, object);
     let since = Timestamp::now();
-    let key = format!("{}-{}-{}", object.kind, object.name, since.as_millisecond());
+    let key = format!("{}{}", key_prefix(object), since.as_millisecond());
     let dir = paths.trash().join(key);
     fs::create_dir_all(&dir).map_err(file("make", &dir))?;
     let meta = Meta { object: object.clone(), since: since.as_second() };
@@ -41,6 +46,25 @@ pub(crate) fn park(paths: &Paths, object: &ObjectId) -> Result<(), EngineError> 
         .map_err(|error| EngineError::permanent("cannot park").because(error))?;
     atomic::write(&dir.join("meta.json"), &json, 0o644).map_err(write)?;
     publish(&place, &dir.join("data"))
+}
+
+fn key_prefix(object: &ObjectId) -> String {
+    format!("{}-{}-", object.kind, object.name)
+}
+
+/// Removes entries of this object that a crash left half made. Only one step at a time works on
+/// an object, so nobody is making them.
+fn sweep(paths: &Paths, object: &ObjectId) {
+    let prefix = key_prefix(object);
+    for entry in fs::read_dir(paths.trash()).into_iter().flatten().flatten() {
+        let (name, dir) = (entry.file_name(), entry.path());
+        let millis = name.to_str().and_then(|name| name.strip_prefix(&prefix));
+        let is_its = millis.is_some_and(|millis| millis.bytes().all(|byte| byte.is_ascii_digit()));
+        if is_its && !dir.join("data").exists() {
+            // It is no reason not to park.
+            let _ = remove_dir(&dir);
+        }
+    }
 }
 
 /// Brings a parked object back.
@@ -78,6 +102,7 @@ pub(crate) fn purge(
         None => place(paths, object)?,
     };
     let bin = paths.purge();
+    let _one = PURGING.lock().unwrap_or_else(PoisonError::into_inner);
     fs::create_dir_all(&bin).map_err(file("make", &bin))?;
     if from.exists() {
         let name = format!("{}-{}-{}", object.kind, object.name, Timestamp::now().as_nanosecond());
@@ -172,9 +197,29 @@ mod tests {
     }
 
     #[test]
-    fn a_half_made_entry_is_not_listed() {
-        let (_dir, paths, _) = home();
+    fn a_half_made_entry_is_not_listed_and_goes_with_the_next() {
+        let (_dir, paths, id) = home();
         fs::create_dir_all(paths.trash().join("instance-vm-1")).expect("writable");
+        fs::create_dir_all(paths.trash().join("instance-vm-2-1")).expect("writable");
         assert_eq!(parked(&paths), []);
+        park(&paths, &id).expect("parked");
+        assert!(!paths.trash().join("instance-vm-1").exists());
+        assert!(paths.trash().join("instance-vm-2-1").exists(), "another object's");
+    }
+
+    #[test]
+    fn many_are_purged_at_once() {
+        let (dir, paths, _) = home();
+        let names: Vec<Name> =
+            (0..20).map(|index| Name::new(format!("vm{index}")).expect("a name")).collect();
+        for name in &names {
+            fs::create_dir_all(dir.path().join(name.as_str()).join("deep/er")).expect("writable");
+        }
+        std::thread::scope(|scope| {
+            for name in &names {
+                scope.spawn(|| purge(&paths, &ObjectId::instance(name), None).expect("purged"));
+            }
+        });
+        assert!(!paths.purge().exists());
     }
 }

@@ -33,7 +33,7 @@ impl Harness for Native {
             file("initrd"),
         );
         let lima = read_lima(&yaml).expect("YAML");
-        let filled = fill(&lima, instance, &host_facts(&self.home));
+        let filled = fill(&lima, instance, &host_facts(&self.home).expect("no layers"));
         (lima, filled)
     }
 }
@@ -66,7 +66,7 @@ async fn it_conforms() {
     let config = NativeConfig {
         cache_dir: dir.path().join("cache"),
         agent_exe: program,
-        facts: host_facts(&home),
+        facts: host_facts(&home).expect("no layers"),
     };
     conformance::run(&Native { engine: NativeEngine::new(config), home, guest }).await;
 }

@@ -22,11 +22,31 @@ fn try_write(path: &Path, data: &[u8], mode: u32) -> io::Result<()> {
         .prefix(".limekiln-")
         .suffix(".tmp")
         .permissions(Permissions::from_mode(mode))
-        .tempfile_in(dir)?;
+        .tempfile_in(dir)
+        .map_err(bare)?;
     file.write_all(data)?;
     // The mode above went through the umask.
     file.as_file().set_permissions(Permissions::from_mode(mode))?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     File::open(dir)?.sync_all()
+}
+
+/// Without the temporary name that tempfile adds: the file that was to be written says more.
+fn bare(error: io::Error) -> io::Error {
+    let text = error.to_string();
+    match text.split_once(" at path ") {
+        Some((said, _)) => io::Error::new(error.kind(), said.to_owned()),
+        None => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn an_error_names_the_file_and_not_the_temporary_one() {
+        let path = std::path::Path::new("/nonexistent/file");
+        let error = crate::chain(&super::write(path, b"", 0o644).unwrap_err());
+        assert_eq!(error, "cannot write /nonexistent/file: No such file or directory (os error 2)");
+    }
 }

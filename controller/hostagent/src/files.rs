@@ -1,6 +1,10 @@
 //! File names in an instance directory, as Lima has them, and ours beside them.
 
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
+
+use limekiln_api::LimaVersion;
 
 /// An instance directory.
 #[derive(Clone, Debug)]
@@ -81,5 +85,47 @@ impl InstanceFiles {
     /// The host agent's own log.
     pub fn log(&self) -> PathBuf {
         self.file("ha.stderr.log")
+    }
+
+    /// The version of Lima that made the instance; some defaults depend on it.
+    pub fn creator(&self) -> LimaVersion {
+        match fs::read_to_string(self.file("lima-version")) {
+            Ok(text) => LimaVersion::new(&text),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.was_made() => {
+                LimaVersion::unrecorded()
+            }
+            Err(_) => LimaVersion::current(),
+        }
+    }
+
+    /// Whether creation got beyond `lima.yaml`: Lima's own test of whether an instance exists.
+    fn was_made(&self) -> bool {
+        const MADE: [&str; 8] = [
+            "ha.stdout.log",
+            "ha.stderr.log",
+            "vz-identifier",
+            "image",
+            "disk",
+            "basedisk",
+            "diffdisk",
+            "cidata.iso",
+        ];
+        MADE.iter().any(|name| self.file(name).symlink_metadata().is_ok())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_creator_is_what_lima_takes_it_for() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let files = InstanceFiles::new(dir.path());
+        assert_eq!(files.creator(), LimaVersion::current(), "not made yet");
+        fs::write(files.disk(), "").expect("written");
+        assert_eq!(files.creator(), LimaVersion::unrecorded());
+        fs::write(files.file("lima-version"), "v1.2.1\n").expect("written");
+        assert_eq!(files.creator(), LimaVersion::new("v1.2.1"));
     }
 }

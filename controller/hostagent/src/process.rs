@@ -62,6 +62,12 @@ impl Process {
         self.child.as_mut()?.try_wait().ok()?
     }
 
+    /// Asks it to end, as Ctrl-C does.
+    pub fn interrupt(&self) {
+        // The only failure is that it is gone.
+        let _ = self.watch.signal(self.pid, Signal::INT);
+    }
+
     /// Ends it at once.
     pub fn kill(&self) {
         // The only failure is that it is gone.

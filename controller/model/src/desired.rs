@@ -46,6 +46,15 @@ pub struct Frozen {
     pub origin: Origin,
 }
 
+/// An instance whose `hostSelector` asks for another host: not wanted here, and not gone either.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Elsewhere {
+    /// The first label of the selector that this host does not have.
+    pub label: String,
+    /// Where it was written.
+    pub origin: Origin,
+}
+
 /// All valid manifests of one revision.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Desired {
@@ -59,17 +68,25 @@ pub struct Desired {
     pub disks: BTreeMap<Name, Wanted<DiskSpec>>,
     /// Networks by name.
     pub networks: BTreeMap<Name, Wanted<NetworkSpec>>,
+    /// Instances of other hosts. One that exists here all the same is left as it is.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub elsewhere: BTreeMap<Name, Elsewhere>,
     /// Objects that must be left exactly as they are.
     pub frozen: BTreeMap<ObjectId, Frozen>,
 }
 
 impl Desired {
-    /// Whether the object is wanted, or frozen and so not to be touched.
+    /// Whether the object is wanted, here or on another host, or frozen and so not to be touched.
     pub fn mentions(&self, id: &ObjectId) -> bool {
-        self.frozen.contains_key(id) || self.origin(id).is_some()
+        self.frozen.contains_key(id) || self.origin(id).is_some() || self.is_elsewhere(id)
     }
 
-    /// Where a wanted object was written.
+    /// Whether the object is an instance of another host.
+    pub fn is_elsewhere(&self, id: &ObjectId) -> bool {
+        id.kind == crate::Kind::Instance && self.elsewhere.contains_key(&id.name)
+    }
+
+    /// Where an object that is wanted here was written.
     pub fn origin(&self, id: &ObjectId) -> Option<&Origin> {
         match id.kind {
             crate::Kind::Instance => self.instances.get(&id.name).map(|wanted| &wanted.origin),

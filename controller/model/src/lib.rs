@@ -19,7 +19,7 @@ mod report;
 pub use action::{Action, StopMode, Work};
 pub use capabilities::Capabilities;
 pub use change::{Change, Cost};
-pub use desired::{Desired, DesiredInstance, Frozen, Origin, Wanted};
+pub use desired::{Desired, DesiredInstance, Elsewhere, Frozen, Origin, Wanted};
 pub use event::{Event, Progress, StepOutcome};
 pub use fingerprint::{Fingerprint, fingerprint};
 pub use id::{Kind, Name, ObjectId};

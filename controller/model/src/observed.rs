@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use limekiln_api::{DeletionPolicy, DiskFormat, HostFacts, Lima, NetworkSpec};
+use limekiln_api::{DeletionPolicy, DiskFormat, HostFacts, Lima, LimaVersion, NetworkSpec};
 use serde::{Deserialize, Serialize};
 
 use crate::{Name, ObjectId, Origin};
@@ -23,6 +23,10 @@ pub struct Observed {
     pub parked: Vec<Parked>,
     /// Who owns what, from the ledger. An object that is absent here is not ours.
     pub owners: BTreeMap<ObjectId, Owner>,
+    /// Instances that a run of ours stopped or took away in order to start them again, and did
+    /// not come to it; from the ledger.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub restarting: BTreeSet<Name>,
     /// The host.
     pub host: Option<Host>,
 }
@@ -113,6 +117,9 @@ pub struct Mounted {
 pub struct ObservedInstance {
     /// How far along it is.
     pub phase: InstancePhase,
+    /// The version of Lima that made it; some defaults depend on it.
+    #[serde(default)]
+    pub creator: LimaVersion,
     /// Its stored configuration, with defaults filled in; `None` when it cannot be read.
     pub config: Option<Lima>,
     /// The configuration that the running VM was started with, when it runs and that is known.

@@ -1,12 +1,16 @@
 //! What every plan must satisfy, stated apart from how plans are made. Tests run it over every
 //! plan that they see.
 
+mod dependencies;
+mod sharing;
+mod states;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use limekiln_model::{Action, Kind, ObjectId, Observed, Plan, StepId};
+use limekiln_model::{Action, Desired, Kind, ObjectId, Observed, Plan, StepId};
 
-use crate::uses;
+use states::States;
 
 /// A rule that a plan breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +25,11 @@ pub enum Violation {
     Precondition(StepId, &'static str),
     /// A disk or an instance disk that would shrink.
     Shrinks(StepId),
+    /// Two steps that share a disk, a network, a port or a dependency, and that are not in the
+    /// one order in which that goes well.
+    Sharing(StepId, StepId, &'static str),
+    /// A step on an object on which nothing may be done.
+    Held(StepId),
     /// An object with a step that has no fingerprint in the basis.
     NoBasis(ObjectId),
 }
@@ -35,32 +44,47 @@ impl fmt::Display for Violation {
             Self::Unguarded(step, why) => write!(f, "step {step} deletes and {why}"),
             Self::Precondition(step, why) => write!(f, "step {step} cannot work: {why}"),
             Self::Shrinks(step) => write!(f, "step {step} shrinks a disk"),
+            Self::Sharing(one, two, what) => {
+                write!(f, "step {one} does not come before step {two}: {what}")
+            }
+            Self::Held(step) => {
+                write!(f, "step {step} works on an object that is to be left alone")
+            }
             Self::NoBasis(id) => write!(f, "{id} has steps and no fingerprint"),
         }
     }
 }
 
 /// Every rule that the plan breaks. `adopted` says that objects without an owner may be changed.
-pub fn check(plan: &Plan, observed: &Observed, adopted: bool) -> Vec<Violation> {
+pub fn check(plan: &Plan, desired: &Desired, observed: &Observed, adopted: bool) -> Vec<Violation> {
     let mut found = Vec::new();
     let before = ancestors(plan, &mut found);
     let mut states = States::of(observed);
+    let mut latest: BTreeMap<ObjectId, StepId> = BTreeMap::new();
     for (number, step) in plan.iter() {
         let id = step.action.object();
         if !plan.basis.observed.contains_key(&id) {
             found.push(Violation::NoBasis(id.clone()));
         }
-        found.extend(unordered(plan, number, &id, &before));
+        if is_held(desired, &id) {
+            found.push(Violation::Held(number));
+        }
+        let earlier = latest.insert(id, number);
+        let unordered = earlier.filter(|earlier| !before[number.0].contains(earlier));
+        found.extend(unordered.map(|earlier| Violation::Unordered(earlier, number)));
         found.extend(unguarded(number, &step.action, observed, &states, adopted));
         found.extend(states.apply(number, &step.action));
     }
-    found.extend(users_before_providers(plan, observed, &before));
+    found.extend(sharing::check(plan, observed, &before));
+    found.extend(dependencies::check(plan, desired, observed, &before));
     found
 }
 
 /// For each step all steps that precede it, directly or not.
-fn ancestors(plan: &Plan, found: &mut Vec<Violation>) -> Vec<BTreeSet<StepId>> {
-    let mut all: Vec<BTreeSet<StepId>> = Vec::with_capacity(plan.steps.len());
+type Ancestors = Vec<BTreeSet<StepId>>;
+
+fn ancestors(plan: &Plan, found: &mut Vec<Violation>) -> Ancestors {
+    let mut all: Ancestors = Vec::with_capacity(plan.steps.len());
     for (number, step) in plan.iter() {
         let mut before = BTreeSet::new();
         for parent in &step.after {
@@ -77,15 +101,11 @@ fn ancestors(plan: &Plan, found: &mut Vec<Violation>) -> Vec<BTreeSet<StepId>> {
     all
 }
 
-fn unordered(
-    plan: &Plan,
-    number: StepId,
-    id: &ObjectId,
-    before: &[BTreeSet<StepId>],
-) -> Option<Violation> {
-    let earlier = plan.iter().take(number.0).filter(|(_, step)| step.action.object() == *id).last();
-    let (earlier, _) = earlier?;
-    (!before[number.0].contains(&earlier)).then_some(Violation::Unordered(earlier, number))
+fn is_held(desired: &Desired, id: &ObjectId) -> bool {
+    let wanted = desired.instances.get(&id.name).filter(|_| id.kind == Kind::Instance);
+    desired.frozen.contains_key(id)
+        || desired.is_elsewhere(id)
+        || wanted.is_some_and(|wanted| wanted.spec.spec.suspend)
 }
 
 fn unguarded(
@@ -126,153 +146,4 @@ fn unguarded(
         _ => return None,
     };
     Some(Violation::Unguarded(number, why))
-}
-
-/// What exists and runs as the plan goes along, in the plan's own order.
-#[derive(Default)]
-struct States {
-    exists: BTreeSet<ObjectId>,
-    running: BTreeSet<ObjectId>,
-    half: BTreeSet<ObjectId>,
-    /// Not made whole: may be made or taken away, and nothing else.
-    begun: BTreeSet<ObjectId>,
-}
-
-impl States {
-    fn of(observed: &Observed) -> Self {
-        use limekiln_model::{InstancePhase, NetworkPhase};
-        let mut states = Self::default();
-        for (name, instance) in &observed.instances {
-            let id = ObjectId::instance(name);
-            match instance.phase {
-                InstancePhase::Creating => {
-                    states.begun.insert(id);
-                    continue;
-                }
-                InstancePhase::Broken { .. } => drop(states.half.insert(id.clone())),
-                _ if instance.phase.is_running() => drop(states.running.insert(id.clone())),
-                _ => {}
-            }
-            states.exists.insert(id);
-        }
-        states.exists.extend(observed.disks.keys().map(ObjectId::disk));
-        for (name, network) in &observed.networks {
-            states.exists.insert(ObjectId::network(name));
-            if network.phase == NetworkPhase::Running {
-                states.running.insert(ObjectId::network(name));
-            }
-        }
-        states
-    }
-
-    fn runs(&self, id: &ObjectId) -> bool {
-        self.running.contains(id) || self.half.contains(id)
-    }
-
-    /// Notes what the action does; returns what stands against it.
-    fn apply(&mut self, number: StepId, action: &Action) -> Option<Violation> {
-        let id = action.object();
-        let needs = |holds: bool, why| (!holds).then_some(Violation::Precondition(number, why));
-        let (exists, runs) = (self.exists.contains(&id), self.runs(&id));
-        match action {
-            Action::FetchImage { .. } | Action::DefineNetwork { .. } | Action::Release { .. } => {
-                if matches!(action, Action::DefineNetwork { .. }) {
-                    self.exists.insert(id);
-                    return needs(!runs, "the daemon runs");
-                }
-                None
-            }
-            Action::CreateDisk { .. } | Action::CreateInstance { .. } | Action::Restore { .. } => {
-                self.exists.insert(id);
-                needs(!exists, "it exists")
-            }
-            Action::StartNetwork { .. } => {
-                self.running.insert(id);
-                needs(exists && !runs, "the daemon runs or is not defined")
-            }
-            Action::StartDriver { .. } => {
-                let running = self.running.contains(&id);
-                self.half.remove(&id);
-                self.running.insert(id);
-                needs(exists && !running, "it runs or does not exist")
-            }
-            Action::AwaitReady { .. } | Action::Mount { .. } | Action::Forward { .. } => {
-                needs(runs, "it does not run")
-            }
-            Action::StopNetwork { .. } | Action::StopInstance { .. } => {
-                self.running.remove(&id);
-                self.half.remove(&id);
-                needs(runs, "it does not run")
-            }
-            Action::ResizeInstanceDisk { live, .. } => {
-                needs(exists && *live == runs, "it runs, or is to be resized live and does not")
-            }
-            Action::EditInstance { .. } | Action::ResizeDisk { .. } => {
-                needs(exists, "it does not exist")
-            }
-            Action::Park { .. } => {
-                let begun = self.begun.remove(&id);
-                self.exists.remove(&id);
-                needs(exists || begun, "it does not exist")
-            }
-            Action::Purge { key, .. } => {
-                let needed = exists || key.is_some() || self.begun.contains(&id);
-                if key.is_none() {
-                    self.exists.remove(&id);
-                }
-                needs(needed, "it does not exist")
-            }
-        }
-    }
-}
-
-/// Disks and daemons that have steps are there before an instance that uses them starts.
-fn users_before_providers(
-    plan: &Plan,
-    observed: &Observed,
-    before: &[BTreeSet<StepId>],
-) -> Vec<Violation> {
-    let mut providers: BTreeMap<ObjectId, StepId> = BTreeMap::new();
-    for (number, step) in plan.iter() {
-        let provides = matches!(
-            step.action,
-            Action::CreateDisk { .. } | Action::ResizeDisk { .. } | Action::StartNetwork { .. }
-        );
-        if provides {
-            providers.insert(step.action.object(), number);
-        }
-    }
-    let mut found = Vec::new();
-    for (number, step) in plan.iter() {
-        let Action::StartDriver { instance } = &step.action else { continue };
-        let config = template_at_start(plan, number, instance)
-            .or_else(|| observed.instances.get(instance)?.config.as_ref());
-        for used in config.into_iter().flat_map(uses::objects) {
-            if providers.get(&used).is_some_and(|provider| !before[number.0].contains(provider)) {
-                found.push(Violation::Precondition(
-                    number,
-                    "it starts before something that it uses",
-                ));
-            }
-        }
-    }
-    found
-}
-
-fn template_at_start<'a>(
-    plan: &'a Plan,
-    start: StepId,
-    name: &limekiln_model::Name,
-) -> Option<&'a limekiln_api::Lima> {
-    let earlier = plan.steps.iter().take(start.0).rev();
-    let mut stored = earlier.filter_map(|step| match &step.action {
-        Action::CreateInstance { instance, filled, .. }
-        | Action::EditInstance { instance, filled, .. }
-            if instance == name =>
-        {
-            Some(&**filled)
-        }
-        _ => None,
-    });
-    stored.next()
 }

@@ -13,6 +13,10 @@ use crate::uses;
 /// Holds objects whose names differ only in case: file systems of macOS take them for one.
 pub(crate) fn names(scene: &Scene<'_>, draft: &mut Draft) -> Held {
     let mut held = held::initial(scene, draft);
+    // Two names that differ only in case are not both in lower case: most often there are none.
+    if !names_of(scene).any(|name| name.as_str().bytes().any(|byte| byte.is_ascii_uppercase())) {
+        return held;
+    }
     let mut by_lower: BTreeMap<(Kind, String), Vec<ObjectId>> = BTreeMap::new();
     for id in held::wanted(scene.desired).chain(existing(scene)) {
         let alike = by_lower.entry((id.kind, id.name.as_str().to_lowercase())).or_default();
@@ -32,6 +36,13 @@ pub(crate) fn names(scene: &Scene<'_>, draft: &mut Draft) -> Held {
         }
     }
     held
+}
+
+fn names_of<'a>(scene: &Scene<'a>) -> impl Iterator<Item = &'a Name> {
+    let (desired, observed) = (scene.desired, scene.observed);
+    let instances = desired.instances.keys().chain(observed.instances.keys());
+    let disks = desired.disks.keys().chain(observed.disks.keys());
+    instances.chain(disks).chain(desired.networks.keys()).chain(observed.networks.keys())
 }
 
 fn existing<'a>(scene: &Scene<'a>) -> impl Iterator<Item = ObjectId> + 'a {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use limekiln_api::HostFacts;
 use limekiln_model::{Desired, Name, ObjectId, WaitReason};
 
 use crate::draft::Draft;
@@ -37,7 +36,7 @@ impl Held {
     }
 }
 
-/// Holds what is frozen, suspended, meant for other hosts, or not ours.
+/// Holds what is frozen, suspended, or not ours.
 pub(crate) fn initial(scene: &Scene<'_>, draft: &mut Draft) -> Held {
     let mut held = Held::default();
     for (id, frozen) in &scene.desired.frozen {
@@ -60,15 +59,23 @@ pub(crate) fn initial(scene: &Scene<'_>, draft: &mut Draft) -> Held {
         if wanted.spec.spec.suspend {
             held.hold(id.clone());
             draft.report.add(id, WaitReason::Suspended, None);
-        } else if let Some(label) = elsewhere(scene, name) {
-            held.hold(id.clone());
-            if scene.exists(&id) {
-                let why = format!("its hostSelector asks for another {label}");
-                draft.report.add(id, WaitReason::Host { why }, None);
-            }
         }
     }
+    report_elsewhere(scene, draft);
     held
+}
+
+/// An instance of ours whose manifest has moved it to another host. What is on its disk may not
+/// be there yet, so it is for a person to delete.
+fn report_elsewhere(scene: &Scene<'_>, draft: &mut Draft) {
+    for (name, elsewhere) in &scene.desired.elsewhere {
+        let id = ObjectId::instance(name);
+        if scene.exists(&id) && scene.observed.owners.contains_key(&id) {
+            let why = format!("its hostSelector asks for another {}", elsewhere.label);
+            let hint = format!("once it is not needed here: `limekiln delete {id}`");
+            draft.report.add(id, WaitReason::Host { why }, Some(hint));
+        }
+    }
 }
 
 /// Every wanted object.
@@ -77,24 +84,4 @@ pub(crate) fn wanted(desired: &Desired) -> impl Iterator<Item = ObjectId> + '_ {
     instances
         .chain(desired.disks.keys().map(ObjectId::disk))
         .chain(desired.networks.keys().map(ObjectId::network))
-}
-
-/// The label by which the instance belongs on another host.
-fn elsewhere<'a>(scene: &Scene<'a>, name: &Name) -> Option<&'a str> {
-    let selector = scene.desired.instances.get(name)?.spec.spec.host_selector.as_ref()?;
-    let facts = &scene.observed.host.as_ref()?.facts;
-    selector
-        .match_labels
-        .iter()
-        .find(|(label, value)| !matches(facts, label, value))
-        .map(|(label, _)| label.as_str())
-}
-
-/// Lima and Go say `darwin` where Rust says `macos`.
-fn matches(facts: &HostFacts, label: &str, value: &str) -> bool {
-    match label {
-        "os" => facts.os == value || (facts.os == "macos" && value == "darwin"),
-        "arch" => facts.arch.word() == value,
-        _ => false,
-    }
 }

@@ -28,9 +28,7 @@ pub(crate) fn connect(scene: &Scene<'_>, draft: &mut Draft) {
     }) {
         after_users_stop(&holders, draft, node);
     }
-    for node in draft.all(|action| matches!(action, Action::StopInstance { .. })) {
-        after_dependents_stop(scene, draft, node);
-    }
+    after_dependents_stop(scene, draft);
 }
 
 /// Running instances by what they hold.
@@ -141,22 +139,16 @@ fn after_users_stop(holders: &Holders, draft: &mut Draft, node: Node) {
 }
 
 /// Those that depend on an instance stop before it does.
-fn after_dependents_stop(scene: &Scene<'_>, draft: &mut Draft, node: Node) {
-    let id = draft.action(node).object();
-    let dependents = scene.desired.instances.iter().filter(|(_, wanted)| {
-        wanted
-            .spec
-            .spec
-            .depends_on
-            .iter()
-            .any(|dependency| dependency.kind == Kind::Instance && dependency.name == id.name)
-    });
-    let dependents: Vec<_> = dependents.map(|(name, _)| ObjectId::instance(name)).collect();
-    for dependent in dependents {
-        if let Some(stopped) =
-            draft.find(&dependent, |action| matches!(action, Action::StopInstance { .. }))
-        {
-            draft.edge(stopped, node);
+fn after_dependents_stop(scene: &Scene<'_>, draft: &mut Draft) {
+    let stop = |action: &Action| matches!(action, Action::StopInstance { .. });
+    for (name, wanted) in &scene.desired.instances {
+        let Some(stopped) = draft.find(&ObjectId::instance(name), stop) else { continue };
+        for on in wanted.spec.spec.depends_on.iter().filter(|on| on.kind == Kind::Instance) {
+            if let Some(later) = draft.find(&ObjectId::instance(&on.name), stop)
+                && later != stopped
+            {
+                draft.edge(stopped, later);
+            }
         }
     }
 }

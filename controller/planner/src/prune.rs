@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use limekiln_api::DeletionPolicy;
 use limekiln_model::{
-    Action, Cost, InstancePhase, Kind, Name, NetworkPhase, ObjectId, StopMode, WaitReason,
+    Action, Cost, DesiredInstance, InstancePhase, Kind, Name, NetworkPhase, ObjectId, StopMode,
+    WaitReason,
 };
 
 use crate::draft::Draft;
@@ -24,7 +25,11 @@ pub(crate) fn plan(scene: &Scene<'_>, draft: &mut Draft) {
         return;
     }
     // Instances come first, so that what they use is free.
-    let leaving = gone.iter().filter(|id| !retained(scene, id) && !is_protected(scene, id));
+    let nothing = BTreeSet::new();
+    let leaving = gone.iter().filter(|id| {
+        let needed = id.kind == Kind::Instance && remaining_user(scene, id, &nothing).is_some();
+        !needed && !retained(scene, id) && !is_protected(scene, id)
+    });
     let leaving = leaving.cloned().collect();
     for id in &gone {
         delete(scene, id, &leaving, draft);
@@ -59,10 +64,11 @@ fn permission(scene: &Scene<'_>, gone: usize) -> Result<(), (String, &'static st
         .filter(|owner| scene.desired.sources.contains(&owner.origin.source))
         .count();
     if gone == owned {
-        return Err((
-            format!("all {owned} objects of the source would be deleted"),
-            "if that is meant: --prune-all",
-        ));
+        let why = match owned {
+            1 => "the only object of the source would be deleted".to_owned(),
+            _ => format!("all {owned} objects of the source would be deleted"),
+        };
+        return Err((why, "if that is meant: --prune-all"));
     }
     let budget = scene.policy.prune_budget.unwrap_or_else(|| (owned / 5).max(1));
     if gone > budget {
@@ -110,11 +116,14 @@ pub(crate) fn push_stop(scene: &Scene<'_>, id: &ObjectId, draft: &mut Draft) {
     match id.kind {
         Kind::Instance => {
             let phase = scene.observed.instances.get(&id.name).map(|instance| &instance.phase);
-            let mode = match phase {
-                Some(InstancePhase::Broken { .. }) => StopMode::Force,
-                Some(phase) if phase.is_running() => StopMode::Graceful,
-                _ => return,
+            // Of a broken one, the guest may run, and has data to write.
+            let stops = |phase: &InstancePhase| {
+                phase.is_running() || matches!(phase, InstancePhase::Broken { .. })
             };
+            if !phase.is_some_and(stops) {
+                return;
+            }
+            let mode = StopMode::Graceful;
             draft.push(Action::StopInstance { instance: id.name.clone(), mode }, cost);
         }
         Kind::Network => {
@@ -143,21 +152,22 @@ pub(crate) fn is_protected(scene: &Scene<'_>, id: &ObjectId) -> bool {
     instance.is_some_and(|instance| instance.protected)
 }
 
-/// An instance that stays and uses the disk or network.
+/// An instance that stays and uses the disk or network, or depends on the object.
 pub(crate) fn remaining_user(
     scene: &Scene<'_>,
     id: &ObjectId,
     leaving: &BTreeSet<ObjectId>,
 ) -> Option<Name> {
-    if id.kind == Kind::Instance {
-        return None;
-    }
+    let depends = |wanted: &DesiredInstance| {
+        let mut on = wanted.spec.depends_on.iter();
+        on.any(|dependency| dependency.kind == id.kind && dependency.name == id.name)
+    };
     let uses_it = |lima: &limekiln_api::Lima| uses::objects(lima).any(|used| used == *id);
     let wanted = scene
         .desired
         .instances
         .iter()
-        .find(|(_, wanted)| uses_it(&wanted.spec.filled))
+        .find(|(_, wanted)| uses_it(&wanted.spec.filled) || depends(&wanted.spec))
         .map(|(name, _)| name);
     let existing = || {
         let mut instances = scene.observed.instances.iter();

@@ -8,10 +8,11 @@ use limekiln_model::{
 };
 
 use crate::draft::Draft;
+use crate::held::Held;
 use crate::instances::push_start;
-use crate::order;
 use crate::prune::{is_protected, push_deletion, push_stop, remaining_user};
 use crate::scene::Scene;
+use crate::{networks, order};
 
 /// What to do with instances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,6 +157,7 @@ pub fn plan_run(
                 Some(instance) => run(scene, name, instance, verb, &mut draft),
             }
         }
+        networks::daemons(scene, &Held::default(), &mut draft);
         order::connect(scene, &mut draft);
         draft.finish(observed, "")
     })
@@ -176,7 +178,7 @@ fn run(
         RunVerb::Start => None,
     };
     if let Some(mode) = mode.filter(|_| running || broken) {
-        let mode = if broken { StopMode::Force } else { mode };
+        // Also if only half of it runs: a VM without its host agent hears the power button.
         draft.push(Action::StopInstance { instance: name.clone(), mode }, Some(Cost::Restart));
     }
     if matches!(verb, RunVerb::Stop(_)) {
@@ -194,8 +196,12 @@ fn run(
 fn start(scene: &Scene<'_>, name: &Name, instance: &ObservedInstance, draft: &mut Draft) {
     let id = ObjectId::instance(name);
     let Some(config) = &instance.config else {
-        let why = "its lima.yaml cannot be read".to_owned();
-        return draft.report.add(id, WaitReason::Broken { why }, None);
+        let why = match &instance.phase {
+            InstancePhase::Broken { why } => why.clone(),
+            _ => "its lima.yaml cannot be read".to_owned(),
+        };
+        let hint = format!("mend {}", instance.dir.join("lima.yaml").display());
+        return draft.report.add(id, WaitReason::Broken { why }, Some(hint));
     };
     if instance.phase == InstancePhase::Creating {
         let why = "its making was interrupted".to_owned();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use limekiln_api::{HostFacts, Status};
+use limekiln_api::{HostFacts, LimaVersion, Status, fill_as};
 use limekiln_engine::Engine;
 use limekiln_executor::{Executor, Limits};
 use limekiln_model::{
@@ -113,6 +113,8 @@ impl Reconciler {
     async fn observe_for(&self, desired: &Desired) -> Result<Observed, ReconcileError> {
         let claims = self.claims()?;
         let mut observed = self.engine.observe().await.map_err(ReconcileError::Observe)?;
+        let restarting = claims.by_id.values().filter(|claim| claim.restarting);
+        observed.restarting = restarting.map(|claim| claim.id.name.clone()).collect();
         let existing = claims.by_id.into_iter().filter(|(id, _)| exists(&observed, id));
         observed.owners = existing.map(|(id, claim)| (id, claim.owner)).collect();
         let taken_ports = ports::taken(desired, &observed);
@@ -124,8 +126,13 @@ impl Reconciler {
     ///
     /// # Errors
     /// If the home or the ledger cannot be read.
-    pub async fn plan(&self, desired: Desired, policy: Policy) -> Result<Planned, ReconcileError> {
+    pub async fn plan(
+        &self,
+        mut desired: Desired,
+        policy: Policy,
+    ) -> Result<Planned, ReconcileError> {
         let observed = self.observe_for(&desired).await?;
+        refill(&mut desired, &observed, &self.facts);
         let (plan, report) =
             limekiln_planner::plan(&desired, &observed, &self.capabilities(), &policy);
         Ok(Planned { plan, report, observed, desired, policy })
@@ -186,7 +193,8 @@ impl Reconciler {
         }
         let observed = self.observe_for(&saved.desired).await?;
         basis_holds(&saved.plan, &observed).map_err(ReconcileError::Moved)?;
-        if let Some(first) = checker::check(&saved.plan, &observed, saved.policy.adopt).first() {
+        let broken = checker::check(&saved.plan, &saved.desired, &observed, saved.policy.adopt);
+        if let Some(first) = broken.first() {
             return Err(SavedPlanError::Unsound(first.to_string()).into());
         }
         let SavedPlan { plan, report, desired, policy, .. } = saved;
@@ -212,8 +220,8 @@ impl Reconciler {
         let observed = self.observe_for(&planned.desired).await?;
         basis_holds(&planned.plan, &observed).map_err(ReconcileError::Moved)?;
         self.keep_books(planned, &observed)?;
-        let engine =
-            LedgerEngine::new(Arc::clone(&self.engine), self.ledger.clone(), owners_after(planned));
+        let (inner, ledger) = (Arc::clone(&self.engine), self.ledger.clone());
+        let engine = LedgerEngine::new(inner, ledger, &planned.plan, owners_after(planned));
         let executor = Executor::new(Arc::new(engine), self.limits.clone());
         let sink = self.sink(&planned.plan, run);
         let result = executor.run(&planned.plan, &run.cancel, sink).await;
@@ -297,6 +305,18 @@ impl Reconciler {
             if let Some(end) = end(&passes, &rest, run) {
                 return Ok(Settled { passes, rest, end });
             }
+        }
+    }
+}
+
+/// Fills in again what an older Lima made: some defaults depend on it, and those of a new
+/// instance would look like changes.
+fn refill(desired: &mut Desired, observed: &Observed, facts: &HostFacts) {
+    for (name, wanted) in &mut desired.instances {
+        let creator = observed.instances.get(name).map(|instance| &instance.creator);
+        if let Some(creator) = creator.filter(|creator| **creator != LimaVersion::current()) {
+            let spec = &mut wanted.spec;
+            spec.filled = fill_as(&spec.spec.template, name, facts, creator);
         }
     }
 }

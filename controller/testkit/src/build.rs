@@ -60,6 +60,7 @@ pub fn observed_instance(of: &str, yaml: &str, phase: InstancePhase) -> Observed
     let runs = phase.is_running();
     ObservedInstance {
         phase,
+        creator: Default::default(),
         disk_bytes: config.disk.map(|disk| disk.0),
         booted: runs.then(|| config.clone()),
         config: Some(config),

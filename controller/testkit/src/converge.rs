@@ -7,7 +7,7 @@ use limekiln_engine::{Engine, EngineError, ErrorClass};
 use limekiln_engine_sim::SimEngine;
 use limekiln_model::{Capabilities, Desired, Host, ObjectId, Observed, Plan, Policy, Report};
 
-use crate::Ledger;
+use crate::{Ledger, Scenario};
 
 /// One pass: what was seen, planned and done.
 #[derive(Debug)]
@@ -58,20 +58,29 @@ pub struct Driver<'a> {
     pub planner: Planner,
     /// Who owns what.
     pub ledger: Ledger,
+    /// The host.
+    pub host: Host,
 }
 
 impl<'a> Driver<'a> {
     /// A driver that owns everything that exists.
     pub fn owning_all(engine: &'a SimEngine, planner: Planner) -> Self {
-        Self { engine, planner, ledger: Ledger::of_all(&engine.look()) }
+        let facts = HostFacts { memory: 64 << 30, ..HostFacts::example() };
+        let host = Host { facts, taken_ports: BTreeSet::new() };
+        Self { engine, planner, ledger: Ledger::of_all(&engine.look()), host }
+    }
+
+    /// A driver in a situation.
+    pub fn in_scenario(engine: &'a SimEngine, planner: Planner, scenario: &Scenario) -> Self {
+        let ledger = Ledger::with(scenario.owners());
+        Self { engine, planner, ledger, host: scenario.host.clone() }
     }
 
     /// What the planner is shown: the engine's view, with owners and host.
     pub fn look(&self) -> Observed {
         let mut observed = self.engine.look();
         observed.owners = self.ledger.owners.clone();
-        let facts = HostFacts { memory: 64 << 30, ..HostFacts::example() };
-        observed.host = Some(Host { facts, taken_ports: BTreeSet::new() });
+        observed.host = Some(self.host.clone());
         observed
     }
 
@@ -90,6 +99,9 @@ impl<'a> Driver<'a> {
             let (plan, report) = (self.planner)(desired, &observed, &capabilities, policy);
             inspect(&plan, &observed);
             let done = plan.is_empty();
+            if policy.adopt {
+                self.ledger.adopt(desired, &observed);
+            }
             let failed = self.run(&plan, desired);
             passes.push(Pass { observed, plan, report, failed });
             if done {

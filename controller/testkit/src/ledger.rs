@@ -14,6 +14,11 @@ pub struct Ledger {
 }
 
 impl Ledger {
+    /// These are ours, and nothing is parked.
+    pub fn with(owners: BTreeMap<ObjectId, Owner>) -> Self {
+        Self { owners, parked: BTreeMap::new() }
+    }
+
     /// Everything that exists is ours, from the tests' source.
     pub fn of_all(observed: &Observed) -> Self {
         let ids = observed.instances.keys().map(ObjectId::instance);
@@ -22,7 +27,16 @@ impl Ledger {
             .chain(observed.networks.keys().map(ObjectId::network));
         let owner =
             || Owner { origin: crate::wanted(()).origin, deletion_policy: DeletionPolicy::Delete };
-        Self { owners: ids.map(|id| (id, owner())).collect(), parked: BTreeMap::new() }
+        Self::with(ids.map(|id| (id, owner())).collect())
+    }
+
+    /// Takes over what the manifests want and nobody owns.
+    pub fn adopt(&mut self, desired: &Desired, observed: &Observed) {
+        for id in Self::of_all(observed).owners.into_keys() {
+            if let Some(owner) = owner(desired, &id) {
+                self.owners.entry(id).or_insert(owner);
+            }
+        }
     }
 
     /// Notes ownership before the action begins.

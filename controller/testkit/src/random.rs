@@ -8,8 +8,8 @@ use limekiln_api::{
 };
 use limekiln_engine_sim::World;
 use limekiln_model::{
-    Desired, DesiredInstance, InstancePhase, Kind, Name, NetworkPhase, ObservedDisk,
-    ObservedNetwork, Policy, Wanted,
+    Desired, DesiredInstance, Elsewhere, Frozen, InstancePhase, Kind, Name, NetworkPhase, ObjectId,
+    ObservedDisk, ObservedNetwork, Policy, Wanted,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -33,18 +33,24 @@ pub fn yaml() -> impl Strategy<Value = String> {
         option::weighted(0.4, prop::sample::select(&NETWORKS[..])),
         option::weighted(0.2, Just("~/src")),
         option::weighted(0.2, Just("hello")),
+        option::weighted(0.2, 8080u16..8082),
         prop::sample::select(&["x86_64", "x86_64", "x86_64", "aarch64"][..]),
     );
-    (machine, parts).prop_map(|((cpus, memory, disk, port), (data, lan, mount, message, arch))| {
-        let mut yaml =
-            format!("cpus: {cpus}\nmemory: {memory}GiB\ndisk: {disk}0GiB\narch: {arch}\n");
-        yaml += &port.map(|port| format!("ssh: {{localPort: {port}}}\n")).unwrap_or_default();
-        yaml += &data.map(|disk| format!("additionalDisks: [{disk}]\n")).unwrap_or_default();
-        yaml += &lan.map(|lan| format!("networks: [{{lima: {lan}}}]\n")).unwrap_or_default();
-        yaml += &mount.map(|at| format!("mounts: [{{location: {at}}}]\n")).unwrap_or_default();
-        yaml += &message.map(|text| format!("message: {text}\n")).unwrap_or_default();
-        yaml
-    })
+    (machine, parts).prop_map(
+        |((cpus, memory, disk, port), (data, lan, mount, message, forward, arch))| {
+            let mut yaml =
+                format!("cpus: {cpus}\nmemory: {memory}GiB\ndisk: {disk}0GiB\narch: {arch}\n");
+            yaml += &port.map(|port| format!("ssh: {{localPort: {port}}}\n")).unwrap_or_default();
+            yaml += &data.map(|disk| format!("additionalDisks: [{disk}]\n")).unwrap_or_default();
+            yaml += &lan.map(|lan| format!("networks: [{{lima: {lan}}}]\n")).unwrap_or_default();
+            yaml += &mount.map(|at| format!("mounts: [{{location: {at}}}]\n")).unwrap_or_default();
+            yaml += &forward
+                .map(|port| format!("portForwards: [{{guestPort: 80, hostPort: {port}}}]\n"))
+                .unwrap_or_default();
+            yaml += &message.map(|text| format!("message: {text}\n")).unwrap_or_default();
+            yaml
+        },
+    )
 }
 
 fn dependencies() -> impl Strategy<Value = Vec<Dependency>> {
@@ -98,8 +104,26 @@ fn disk() -> impl Strategy<Value = DiskSpec> {
     })
 }
 
-/// Up to five instances, three disks and two networks, some of which depend on each other.
+/// Up to five instances, three disks and two networks, some of which depend on each other, and
+/// some of which cannot be read or belong on another host.
 pub fn desired() -> impl Strategy<Value = Desired> {
+    let aside = vec((among(&INSTANCES), prop::bool::ANY), 0..2);
+    (valid(), prop_oneof![3 => Just(Vec::new()), 1 => aside]).prop_map(|(mut desired, aside)| {
+        for (name, frozen) in aside {
+            let Some(wanted) = desired.instances.remove(&name) else { continue };
+            let origin = wanted.origin;
+            if frozen {
+                let frozen = Frozen { why: "a field is wrong".to_owned(), origin };
+                desired.frozen.insert(ObjectId::instance(&name), frozen);
+            } else {
+                desired.elsewhere.insert(name, Elsewhere { label: "os".to_owned(), origin });
+            }
+        }
+        desired
+    })
+}
+
+fn valid() -> impl Strategy<Value = Desired> {
     let instances = btree_map(among(&INSTANCES), instance(), 0..6);
     let disks = btree_map(among(&DISKS), disk(), 0..4);
     let networks = btree_map(among(&NETWORKS), network(), 0..3);
@@ -135,7 +159,7 @@ pub fn world() -> impl Strategy<Value = World> {
         1 => Just(InstancePhase::Broken { why: "its host agent is gone".to_owned() }),
         1 => Just(InstancePhase::Degraded { errors: vec!["a probe failed".to_owned()] }),
     ];
-    let instance = (yaml(), phase, prop::bool::weighted(0.1));
+    let instance = (yaml(), phase, prop::bool::weighted(0.1), prop::bool::weighted(0.05));
     let instances = btree_map(among(&INSTANCES), instance, 0..6);
     let disks = btree_map(among(&DISKS), disk(), 0..4);
     let networks = btree_map(among(&NETWORKS), network(), 0..3);
@@ -149,8 +173,14 @@ pub fn world() -> impl Strategy<Value = World> {
             let network = ObservedNetwork { spec, phase: NetworkPhase::Stopped };
             world.observed.networks.insert(name, network);
         }
-        for (name, (yaml, phase, protected)) in instances {
+        for (name, (yaml, phase, protected, unreadable)) in instances {
             settle(&mut world, &name, &yaml, phase, protected);
+            if let Some(instance) = world.observed.instances.get_mut(&name)
+                && unreadable
+                && instance.phase == InstancePhase::Stopped
+            {
+                instance.config = None;
+            }
         }
         world
     })
@@ -199,8 +229,18 @@ fn settle(world: &mut World, name: &Name, yaml: &str, phase: InstancePhase, prot
 
 /// What may be allowed.
 pub fn policy() -> impl Strategy<Value = Policy> {
-    let disruption = option::of(prop_oneof![Just(Disruption::Live), Just(Disruption::Recreate)]);
-    (any::<bool>(), any::<bool>(), disruption).prop_map(|(prune, prune_all, max_disruption)| {
-        Policy { prune, prune_all, max_disruption, ..Policy::default() }
+    let disruption = option::of(prop_oneof![
+        Just(Disruption::Live),
+        Just(Disruption::Restart),
+        Just(Disruption::Recreate)
+    ]);
+    let budget = option::weighted(0.3, 0usize..4);
+    let all = (any::<bool>(), budget, any::<bool>(), disruption, any::<bool>());
+    all.prop_map(|(prune, prune_budget, prune_all, max_disruption, adopt)| Policy {
+        prune,
+        prune_budget,
+        prune_all,
+        max_disruption,
+        adopt,
     })
 }

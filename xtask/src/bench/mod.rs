@@ -6,14 +6,16 @@
 mod agent;
 mod boot;
 mod diff;
+mod example;
 mod home;
+mod manifests;
 mod planner;
 mod row;
 
 use anyhow::bail;
 
 use crate::guest::{Arch, tiny};
-use crate::{sh, workspace};
+use crate::sh;
 use row::Row;
 
 /// Which figures, and how they are printed.
@@ -29,7 +31,8 @@ pub struct Args {
 /// A figure's group: the start of its rows' names, and how they are measured.
 type Group = (&'static str, fn() -> anyhow::Result<Vec<Row>>);
 
-const GROUPS: [Group; 4] = [
+const GROUPS: [Group; 5] = [
+    ("manifests", manifests::rows),
     ("planner", planner::rows),
     ("diff", diff::rows),
     ("boot", boot::rows),
@@ -64,8 +67,6 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 fn build() -> anyhow::Result<()> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let build = ["build", "--release", "--quiet", "--package", "limekiln-cli"];
-    sh::run(std::process::Command::new(cargo).args(build).current_dir(workspace::root()))?;
+    sh::run(&mut sh::cargo(&["build", "--release", "--quiet", "--package", "limekiln-cli"]))?;
     tiny::build(Arch::X86_64, false).map(drop)
 }

@@ -1,12 +1,11 @@
 //! The workspace's dependency graph, from `cargo metadata`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::process::Command;
 
 use anyhow::Context;
 use serde_json::Value;
 
-use crate::{sh, workspace};
+use crate::sh;
 
 /// What one member declares.
 #[derive(Default)]
@@ -29,8 +28,7 @@ impl Graph {
     /// # Errors
     /// cargo fails, or prints something else than it documents.
     pub fn read() -> anyhow::Result<Self> {
-        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.args(["metadata", "--format-version", "1"]).current_dir(workspace::root());
+        let mut cargo = sh::cargo(&["metadata", "--format-version", "1"]);
         let metadata = serde_json::from_str(&sh::output(&mut cargo)?)?;
         Self::from_metadata(&metadata).context("unexpected output of cargo metadata")
     }

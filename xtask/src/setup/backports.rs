@@ -30,7 +30,7 @@ pub fn needed() -> anyhow::Result<Option<String>> {
 /// # Errors
 /// The source can't be written.
 pub fn add(suite: &str) -> anyhow::Result<()> {
-    if sh::output(Command::new("apt-cache").arg("policy"))?.contains(&format!("/{suite}")) {
+    if is_known(&sh::output(Command::new("apt-cache").arg("policy"))?, suite) {
         return Ok(());
     }
     let file = "/etc/apt/sources.list.d/limekiln-backports.sources";
@@ -48,6 +48,11 @@ pub fn add(suite: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// `apt-cache policy` names each archive as `http://host/debian SUITE/COMPONENT …`.
+fn is_known(policy: &str, suite: &str) -> bool {
+    policy.split_whitespace().any(|word| word.split('/').next() == Some(suite))
+}
+
 fn is_backport(answer: &str) -> bool {
     answer.starts_with("installed ") && answer.contains("~bpo")
 }
@@ -61,13 +66,20 @@ fn codename(os_release: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{codename, is_backport};
+    use super::{codename, is_backport, is_known};
 
     #[test]
     fn only_an_installed_backport_counts() {
         assert!(is_backport("installed 1:10.0.2+ds-2~bpo12+1"));
         assert!(!is_backport("installed 1:7.2+dfsg-7+deb12u18"));
         assert!(!is_backport("not-installed 1:10.0.2+ds-2~bpo12+1"));
+    }
+
+    #[test]
+    fn a_suite_is_known_by_its_archive() {
+        let policy = " 100 http://deb.debian.org/debian bookworm-backports/main amd64 Packages\n";
+        assert!(is_known(policy, "bookworm-backports"));
+        assert!(!is_known(policy, "bookworm"));
     }
 
     #[test]

@@ -14,7 +14,8 @@ pub struct Need {
     probe: Probe,
     /// Packages for apt, dnf and brew; `None` where the system has it or can't have it.
     pub packages: [Option<&'static str>; 3],
-    image: bool,
+    /// True if it serves only to build guest images.
+    pub image: bool,
 }
 
 enum Probe {
@@ -50,6 +51,14 @@ const fn image(what: &'static str, probe: Probe, apt: &'static str, dnf: &'stati
     let why = "guest images can't be built here";
     Need { what, why, probe, packages: [Some(apt), Some(dnf), None], image: true }
 }
+
+/// For fuzzing only.
+pub const COMPILER: Need = run(
+    "c++",
+    "fuzz targets can't be built",
+    Probe::Program("c++"),
+    [Some("g++"), Some("gcc-c++"), None],
+);
 
 const NEEDS: &[Need] = &[
     run(

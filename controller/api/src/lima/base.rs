@@ -7,14 +7,15 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum PinnedLocator {
-    /// Only the locator.
+    /// Only the locator: `template:NAME`, a path, `https://…`, `github:ORG/REPO`.
     Url(String),
     /// A locator and a digest of what is there.
     Checked {
-        /// The locator.
+        /// The locator: `template:NAME`, a path, `https://…`, `github:ORG/REPO`.
         url: String,
-        /// `sha256:<hex>`.
+        /// What the text must be: `sha256:` and 64 lower-case hexadecimal digits.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(extend("pattern" = super::image::DIGEST))]
         digest: Option<String>,
     },
 }
@@ -32,9 +33,9 @@ impl PinnedLocator {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Base {
-    /// One.
+    /// One template.
     One(String),
-    /// Several.
+    /// Several, the first has precedence.
     Many(Vec<PinnedLocator>),
 }
 

@@ -5,15 +5,19 @@ use serde::{Deserialize, Serialize};
 
 use super::File;
 
-/// Which containerd runs in the guest.
+/// Which containerd is installed and started in the guest, with nerdctl.
 #[serde_with::skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Containerd {
-    /// The system's.
+    /// Whether one runs as root for the whole guest.
+    #[schemars(extend("default" = false))]
     pub system: Option<bool>,
-    /// The user's.
+    /// Whether one runs for the guest's user, without root.
+    #[schemars(extend("x-limekiln-default" = "true for Linux guests on x86_64 and aarch64 where the engine installs containerd, else false"))]
     pub user: Option<bool>,
-    /// Archives of nerdctl to install.
+    /// Archives of nerdctl with all that belongs to it; the first for the guest's architecture is
+    /// installed.
+    #[schemars(extend("x-limekiln-default" = "nerdctl-full 2.3.5 for x86_64 and aarch64"))]
     pub archives: Option<Vec<File>>,
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PinnedLocator, Text};
+use super::{PinnedLocator, Text, loose};
 
 /// When and how a provisioning step runs.
 #[derive(
@@ -27,33 +27,60 @@ pub enum ProvisionMode {
     Ansible,
 }
 
-/// A provisioning step.
+impl ProvisionMode {
+    /// Lima's name: `system`, `data`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::User => "user",
+            Self::Boot => "boot",
+            Self::Dependency => "dependency",
+            Self::Data => "data",
+            Self::Yq => "yq",
+            Self::Ansible => "ansible",
+        }
+    }
+}
+
+/// A provisioning step. In texts `{{.Home}}`, `{{.User}}`, `{{.UID}}`, `{{.Name}}`,
+/// `{{.Hostname}}` and `{{.Param.KEY}}` are replaced; scripts also have `$PARAM_KEY`.
+#[serde_with::apply(Option<String> => #[serde(default, deserialize_with = "loose::text")])]
 #[serde_with::skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Provision {
-    /// When and how it runs; `system` unless set.
+    /// When and how it runs.
+    #[serde(default, deserialize_with = "loose::or_empty")]
+    #[schemars(extend("default" = "system"))]
     pub mode: Option<ProvisionMode>,
-    /// The script.
+    /// The script, in every mode but `data` and `yq`.
     pub script: Option<String>,
-    /// Where the script is.
+    /// Where the script or the content is, instead of `script`, `content` or `expression`.
     pub file: Option<PinnedLocator>,
-    /// `dependency`: whether the usual packages are left out.
+    /// With `dependency`: whether the packages that Lima itself installs are left out.
+    #[schemars(extend("default" = false))]
     pub skip_default_dependency_resolution: Option<bool>,
-    /// `data`, `yq`: the file in the guest.
+    /// With `data` and `yq`: the file in the guest, an absolute path.
     pub path: Option<String>,
-    /// `data`: what is written.
+    /// With `data`: what is written.
+    #[schemars(extend("default" = ""))]
     pub content: Option<String>,
-    /// `data`: whether an existing file is replaced.
+    /// With `data`: whether an existing file is replaced.
+    #[schemars(extend("default" = true))]
     pub overwrite: Option<bool>,
-    /// `data`, `yq`: owner and group.
+    /// With `data` and `yq`: owner and group of the file, as `chown` takes them.
+    #[schemars(extend("x-limekiln-default" = "root:root; root:wheel in macOS and FreeBSD"))]
     pub owner: Option<Text>,
-    /// `data`, `yq`: permissions in octal.
+    /// With `data` and `yq`: the file's permissions, an octal number such as 644. Without quotes
+    /// it must not start with 0, which YAML takes for octal and turns into another number.
+    #[schemars(extend("default" = "644"))]
     pub permissions: Option<Text>,
-    /// `yq`: the expression.
+    /// With `yq`: the expression that edits the file.
     pub expression: Option<String>,
-    /// `yq`: the file's format.
+    /// With `yq`: the file's format, such as `yaml`, `json` or `toml`; `auto` goes by its name.
+    #[schemars(extend("default" = "auto"))]
     pub format: Option<String>,
-    /// `ansible`: the playbook.
+    /// With `ansible`: the playbook on the host. Deprecated: run `ansible-playbook` yourself.
+    #[schemars(extend("deprecated" = true))]
     pub playbook: Option<String>,
 }

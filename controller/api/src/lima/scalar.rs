@@ -135,19 +135,6 @@ impl JsonSchema for Text {
     }
 }
 
-/// Reads an enum for which `""` and `default` mean "not set".
-pub(super) fn or_default<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    let text = Option::<String>::deserialize(deserializer)?;
-    match text.as_deref() {
-        None | Some("" | "default") => Ok(None),
-        Some(name) => T::deserialize(de::value::StrDeserializer::new(name)).map(Some),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

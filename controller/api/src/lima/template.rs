@@ -3,22 +3,22 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::scalar::or_default;
 use super::{
     AdditionalDisk, Arch, Audio, Base, CaCerts, Containerd, CopyToHost, Firmware, HostResolver,
     Image, InstanceNetwork, Int, Mount, MountType, PortForward, Probe, Provision, QemuOpts,
-    Rosetta, Ssh, Text, User, Video,
+    Rosetta, Ssh, Text, User, Video, VzOpts, loose,
 };
 use crate::ByteSize;
 
 /// A guest's operating system.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Os {
     /// Linux.
+    #[default]
     Linux,
     /// macOS.
     Darwin,
@@ -29,97 +29,140 @@ pub enum Os {
     Windows,
 }
 
-/// Exactly Lima's YAML: any Lima template can be pasted here.
+/// What versions look like, as a regular expression for schemas.
+pub(super) const VERSION: &str = "^v?[0-9]+[.][0-9]+[.][0-9]+([-+.].*)?$";
+
+/// Exactly Lima's YAML: any Lima template can be pasted here. What is not set comes from Lima's
+/// `_config/default.yaml`, and else from the defaults that are named here.
+#[serde_with::apply(
+    Option<String> => #[serde(default, deserialize_with = "loose::text")],
+    Option<ByteSize> => #[serde(default, deserialize_with = "loose::size")],
+    Option<BTreeMap<String, String>> => #[serde(default, deserialize_with = "loose::text_map")],
+)]
 #[serde_with::skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Lima {
-    /// The oldest Lima that understands the template.
+    /// The oldest Lima that understands the template, such as 2.0.0.
+    #[schemars(extend("pattern" = VERSION))]
     pub minimum_lima_version: Option<String>,
-    /// Templates that this one builds on.
+    /// Templates that this one builds on; what is set here has precedence.
     pub base: Option<Base>,
-    /// The driver: `qemu`, `vz`, `wsl2` or an external one.
+    /// The driver: `qemu`, `vz` (macOS), `wsl2` (Windows) or an external one.
+    #[schemars(extend("x-limekiln-default" = "the first driver of the engine that can run the architecture; Lima's own is vz on macOS, else qemu", "examples" = ["qemu", "vz", "wsl2"]))]
     pub vm_type: Option<String>,
     /// Settings per driver.
+    #[schemars(with = "Option<super::vm_opts::KnownVmOpts>")]
     pub vm_opts: Option<BTreeMap<String, Value>>,
     /// The guest's operating system.
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "loose::or_default")]
+    #[schemars(extend("default" = "Linux"), transform = with_default)]
     pub os: Option<Os>,
-    /// The guest's architecture; the host's unless set.
-    #[serde(default, deserialize_with = "or_default")]
+    /// The guest's architecture.
+    #[serde(default, deserialize_with = "loose::or_default")]
+    #[schemars(extend("x-limekiln-default" = "the host's"), transform = with_default)]
     pub arch: Option<Arch>,
-    /// Disk images, tried in this order.
+    /// Disk images to make the instance from, tried in this order. At least one is needed.
     pub images: Option<Vec<Image>>,
-    /// Processor model per architecture; deprecated for `vmOpts.qemu.cpuType`.
+    /// Processor model per architecture. Deprecated: use `vmOpts.qemu.cpuType`.
+    #[schemars(extend("deprecated" = true))]
     pub cpu_type: Option<BTreeMap<String, String>>,
-    /// Virtual processors; the smaller of 4 and the host's unless set.
+    /// Virtual processors; 0 is the default.
+    #[schemars(extend("x-limekiln-default" = "4, or as many as the host has", "minimum" = 0, "maximum" = 1024))]
     pub cpus: Option<Int>,
-    /// Memory; the smaller of 4GiB and half of the host's unless set.
+    /// Memory.
+    #[schemars(extend("x-limekiln-default" = "4GiB, or half of the host's"))]
     pub memory: Option<ByteSize>,
-    /// Size of the instance's own disk, 100GiB unless set. It can grow and never shrinks.
+    /// Size of the instance's own disk. It can grow and never shrinks.
+    #[schemars(extend("default" = "100GiB"))]
     pub disk: Option<ByteSize>,
-    /// Additional disks.
+    /// Disks to attach; each is a Disk, or a disk of `limactl disk`.
     pub additional_disks: Option<Vec<AdditionalDisk>>,
     /// Host directories in the guest.
     pub mounts: Option<Vec<Mount>>,
     /// Ways of mounting that the guest does not support.
     pub mount_types_unsupported: Option<Vec<MountType>>,
     /// How mounts reach the guest.
+    #[schemars(extend("x-limekiln-default" = "9p with the driver qemu (reverse-sshfs where 9p is listed in mountTypesUnsupported, or where a Lima before 1.0 made the instance), virtiofs with vz"))]
     pub mount_type: Option<MountType>,
-    /// Whether changes of files are announced to the guest.
+    /// Whether changes of files on the host are announced to the guest, for programs that watch
+    /// files.
+    #[schemars(extend("default" = false))]
     pub mount_inotify: Option<bool>,
-    /// SSH.
+    /// How the guest is reached by SSH.
     pub ssh: Option<Ssh>,
-    /// Firmware.
+    /// What starts the guest.
     pub firmware: Option<Firmware>,
     /// Sound.
     pub audio: Option<Audio>,
-    /// Display.
+    /// The guest's display.
     pub video: Option<Video>,
-    /// Provisioning steps.
+    /// Steps that set the guest up: scripts to run and files to write.
     pub provision: Option<Vec<Provision>>,
-    /// Whether packages are upgraded at the first boot.
+    /// Whether all packages are upgraded at the first boot.
+    #[schemars(extend("default" = false))]
     pub upgrade_packages: Option<bool>,
     /// containerd in the guest.
     pub containerd: Option<Containerd>,
-    /// Where Lima's own programs go in the guest.
+    /// Where Lima's own programs and containerd go in the guest.
+    #[schemars(extend("default" = "/usr/local"))]
     pub guest_install_prefix: Option<String>,
-    /// Probes.
+    /// Scripts that must succeed before the instance is ready.
     pub probes: Option<Vec<Probe>>,
-    /// Port forwards.
+    /// What is forwarded from the guest to the host.
     pub port_forwards: Option<Vec<PortForward>>,
-    /// Files that are copied to the host.
+    /// Files that are copied to the host when provisioning is done.
     pub copy_to_host: Option<Vec<CopyToHost>>,
-    /// What is shown when the instance has started.
+    /// What is shown to the user when the instance has started. Fields of `limactl list` such as
+    /// `{{.Dir}}`, `{{.Name}}` and `{{.Param.KEY}}` are replaced.
     pub message: Option<String>,
-    /// Further network interfaces.
+    /// Further network interfaces. The first of a `user-v2` network replaces the built-in one.
     pub networks: Option<Vec<InstanceNetwork>>,
-    /// Environment of the guest.
+    /// Environment of the guest, for every session and for Lima's own scripts.
     pub env: Option<BTreeMap<String, Text>>,
-    /// Parameters for scripts.
+    /// Parameters, for `{{.Param.KEY}}` in texts and `$PARAM_KEY` in scripts. Each must be used.
+    #[schemars(extend("propertyNames" = {"pattern": "^[a-zA-Z][a-zA-Z0-9_]*$"}))]
     pub param: Option<BTreeMap<String, Text>>,
-    /// DNS servers; only without the host's resolver.
+    /// DNS servers of the guest; only with `hostResolver.enabled: false`.
     pub dns: Option<Vec<IpAddr>>,
-    /// The host's resolver.
+    /// A DNS server on the host that answers the guest.
     pub host_resolver: Option<HostResolver>,
-    /// Whether the host's proxy settings reach the guest.
+    /// Whether the host's proxy settings (`http_proxy` and the like) reach the guest.
+    #[schemars(extend("default" = true))]
     pub propagate_proxy_env: Option<bool>,
     /// Certificate authorities that the guest trusts.
     pub ca_certs: Option<CaCerts>,
-    /// Rosetta; deprecated for `vmOpts.vz.rosetta`.
+    /// Rosetta. Deprecated: use `vmOpts.vz.rosetta`.
+    #[schemars(extend("deprecated" = true))]
     pub rosetta: Option<Rosetta>,
-    /// Whether the guest is left plain: no mounts, no guest agent, no dynamic forwards.
+    /// Whether the guest is left as its distribution made it: no mounts, no guest agent, no
+    /// containerd, and only static port forwards.
+    #[schemars(extend("default" = false))]
     pub plain: Option<bool>,
-    /// The guest's time zone; the host's unless set.
+    /// The guest's time zone, such as Europe/Berlin; empty leaves the guest's own.
+    #[schemars(extend("x-limekiln-default" = "the host's"))]
     pub timezone: Option<String>,
-    /// Whether the guest can run VMs itself.
+    /// Whether the guest can run VMs itself, where the driver can.
+    #[schemars(extend("default" = false))]
     pub nested_virtualization: Option<bool>,
     /// The guest's user.
     pub user: Option<User>,
-    /// Whether the guest has a TPM.
+    /// Whether the guest has a TPM; with the driver qemu, by swtpm.
+    #[schemars(extend("default" = false))]
     pub tpm: Option<bool>,
-    /// Settings per operating system.
+    /// Settings per operating system of the guest.
+    #[schemars(with = "Option<super::vm_opts::KnownOsOpts>")]
     pub os_opts: Option<BTreeMap<String, Value>>,
+}
+
+/// Lets the schema of a choice accept `""` and `default`, which Lima takes for "not set".
+fn with_default(schema: &mut Schema) {
+    let choices = schema.get_mut("anyOf").and_then(|any| any.get_mut(0)?.get_mut("oneOf"));
+    if let Some(Value::Array(choices)) = choices {
+        choices.push(
+            json!({"type": "string", "enum": ["default", ""], "description": "As if not set."}),
+        );
+    }
 }
 
 impl Lima {
@@ -129,6 +172,15 @@ impl Lima {
             .as_ref()
             .and_then(|opts| opts.get("qemu"))
             .and_then(|value| QemuOpts::deserialize(value).ok())
+            .unwrap_or_default()
+    }
+
+    /// `vmOpts.vz` as a type; empty when absent or malformed.
+    pub fn vz_opts(&self) -> VzOpts {
+        self.vm_opts
+            .as_ref()
+            .and_then(|opts| opts.get("vz"))
+            .and_then(|value| VzOpts::deserialize(value).ok())
             .unwrap_or_default()
     }
 

@@ -9,7 +9,13 @@ pub(crate) const MAX_DOCUMENTS: usize = 10_000;
 /// The deepest nesting; a template uses about 8.
 pub(crate) const MAX_DEPTH: usize = 24;
 /// The most nodes in one document; a large template has about 2,000.
-pub(crate) const MAX_NODES: usize = 100_000;
+pub(crate) const MAX_NODES: usize = 15_000;
+/// The most nodes in all documents of a file.
+pub(crate) const MAX_NODES_IN_FILE: usize = 500_000;
+/// The most things wrong with one file that are worth telling.
+pub(crate) const MAX_DIAGNOSTICS: usize = 100;
+/// The most unknown fields of one file for which a known one is proposed.
+pub(crate) const MAX_PROPOSALS: usize = 20;
 
 /// How YAML is read everywhere: bounded, without the truth values of YAML 1.1, octal as Lima
 /// reads it.
@@ -46,4 +52,11 @@ pub(crate) fn yaml_message(error: &serde_saphyr::Error) -> String {
     let ends = [" at line ", " (line ", ", set DuplicateKeyPolicy"];
     let cut = ends.iter().filter_map(|end| first.find(end)).min().unwrap_or(first.len());
     first[..cut].trim_end_matches([',', ':']).to_owned()
+}
+
+/// Whether the document was refused for its size, and not for what it says. The reader wraps such
+/// errors in several ways, so its words are what can be relied on; a test holds them.
+pub(crate) fn is_too_much(error: &serde_saphyr::Error) -> bool {
+    let text = error.without_snippet().to_string();
+    ["budget breached", "limit exceeded"].iter().any(|words| text.contains(words))
 }

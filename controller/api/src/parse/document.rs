@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-use super::bounds::{MAX_DOCUMENTS, MAX_FILE, options, yaml_message};
+use super::bounds::{
+    MAX_DIAGNOSTICS, MAX_DOCUMENTS, MAX_FILE, MAX_NODES_IN_FILE, MAX_PROPOSALS, is_too_much,
+    options, yaml_message,
+};
 use super::diagnostic::Diagnostic;
 use super::locate::Located;
 use super::path::{FieldPath, Segment};
@@ -97,14 +100,40 @@ impl Reader<'_> {
             );
             return self.refuse_file(Position::default(), message);
         }
+        let mut nodes = 0;
         for chunk in chunks {
+            if self.parsed.diagnostics.len() > MAX_DIAGNOSTICS {
+                self.parsed.unreadable = true;
+                return;
+            }
             match serde_saphyr::from_str_with_options::<Node>(chunk.text, options()) {
                 Ok(mut node) => {
-                    node.relocate(0, chunk.lines_before);
+                    nodes += node.relocate(0, chunk.lines_before);
+                    if nodes > MAX_NODES_IN_FILE {
+                        let message = format!("more than {MAX_NODES_IN_FILE} values in one file");
+                        return self.refuse_file(node.at, message);
+                    }
                     self.document(node, chunk.lines_before + 1);
+                }
+                // Each document of a hostile file would cost as much again.
+                Err(error) if is_too_much(&error) => {
+                    let at = super::tree::place_of(&error, chunk.lines_before);
+                    return self.refuse_file(at, yaml_message(&error));
                 }
                 Err(error) => self.syntax_error(chunk, &error),
             }
+        }
+    }
+
+    /// Adds what is wrong, until nobody would read more.
+    fn tell(&mut self, diagnostic: Diagnostic) {
+        match self.parsed.diagnostics.len() {
+            0..MAX_DIAGNOSTICS => self.parsed.diagnostics.push(diagnostic),
+            MAX_DIAGNOSTICS => self.parsed.diagnostics.push(Diagnostic::about_file(
+                self.file,
+                "and more is wrong with the file than is shown",
+            )),
+            _ => {}
         }
     }
 
@@ -118,7 +147,7 @@ impl Reader<'_> {
             }
             None => self.parsed.unreadable = true,
         }
-        self.parsed.diagnostics.push(self.sources.diagnostic(at, String::new(), message));
+        self.tell(self.sources.diagnostic(at, String::new(), message));
     }
 
     /// Kind and name of a text that is not YAML, from the lines that usually carry them.
@@ -199,7 +228,7 @@ impl Reader<'_> {
             None => self.parsed.unreadable = true,
         }
         let place = self.sources.diagnostic(node.at, String::new(), message);
-        self.parsed.diagnostics.push(Diagnostic { hint, ..place });
+        self.tell(Diagnostic { hint, ..place });
     }
 
     fn plain(&mut self, node: Node, line: usize) {
@@ -282,27 +311,30 @@ impl Reader<'_> {
         } else {
             named.as_ref().map_or_else(|| kind_word(tree), |(kind, _)| kind.singular().to_owned())
         };
-        let mut found = typed_faults(faults, tree, &kind, &self.sources);
+        let found = typed_faults(faults, tree, &kind, &self.sources, self.parsed.diagnostics.len());
         let why = found.first().map(|first| first.message.clone()).unwrap_or_default();
         match named {
             Some((kind, name)) => self.parsed.broken.push(Broken { kind, name, line, why }),
             None => self.parsed.unreadable = true,
         }
-        self.parsed.diagnostics.append(&mut found);
+        found.into_iter().for_each(|diagnostic| self.tell(diagnostic));
     }
 }
 
-/// What keeps a tree from being a type, each at its place and in their order.
+/// What keeps a tree from being a type, each at its place and in their order. `told` is how much
+/// was told of the file before.
 pub(super) fn typed_faults(
     faults: &[Fault],
     tree: &Node,
     kind: &str,
     sources: &Sources,
+    told: usize,
 ) -> Vec<Diagnostic> {
     let explain = |fault: &Fault| {
         let at = if fault.at_key { tree.key_at(&fault.path) } else { tree.value_at(&fault.path) };
         let place = sources.diagnostic(at, fault.path.to_string(), fault.message.clone());
-        let hint = if fault.at_key { nearest_field(kind, &fault.path) } else { None };
+        let propose = fault.at_key && told < MAX_PROPOSALS;
+        let hint = if propose { nearest_field(kind, &fault.path) } else { None };
         (at, Diagnostic { hint, ..place })
     };
     let mut found: Vec<_> = faults.iter().map(explain).collect();

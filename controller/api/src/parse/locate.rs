@@ -9,8 +9,7 @@ use super::sources::Sources;
 use super::tree::Node;
 use super::typed;
 use crate::template::{Embedding, Locator, edits, rewrite};
-use crate::validate::FieldError;
-use crate::{Lima, Manifest};
+use crate::{FieldError, Lima, Manifest};
 
 /// A manifest, and where it was read.
 #[derive(Clone, Debug)]
@@ -40,7 +39,7 @@ impl Located {
         };
         let at = self.tree.value_at(&FieldPath::parse(path));
         let place = self.sources.diagnostic(at, path.to_owned(), error.message.clone());
-        Diagnostic { hint: error.hint.clone(), ..place }
+        Diagnostic { severity: error.severity, hint: error.hint.clone(), ..place }
     }
 
     /// Puts what an Instance's template builds on into it: its `base` templates, and the scripts
@@ -61,7 +60,7 @@ impl Located {
                 *template = embedded;
                 Ok(())
             }
-            Err(faults) => Err(typed_faults(&faults, &embedded, "lima", &self.sources)),
+            Err(faults) => Err(typed_faults(&faults, &embedded, "lima", &self.sources, 0)),
         }
     }
 

@@ -21,7 +21,7 @@ pub use diagnostic::{Diagnostic, Severity};
 pub(crate) use document::decode;
 pub use document::{Broken, Parsed, parse_documents};
 pub use locate::Located;
-pub(crate) use read::read_node;
+pub(crate) use read::{first_document, read_node};
 pub(crate) use sources::Sources;
 pub use template::parse_template;
 pub(crate) use tree::{Key, Node, Position, Tree};

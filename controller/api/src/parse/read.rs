@@ -25,3 +25,8 @@ pub(crate) fn read_node(text: &str, source: u16) -> Result<Node, (Position, Stri
         }
     }
 }
+
+/// The text of the first document that holds anything.
+pub(crate) fn first_document(text: &str) -> &str {
+    split(text).first().map_or("", |chunk| chunk.text)
+}

@@ -38,7 +38,7 @@ pub fn parse_template(
     }
     check_kind(&tree).map_err(|message| refuse(tree.at, message))?;
     let lima = typed::read::<Lima>(tree.to_json(), |_| false)
-        .map_err(|faults| typed_faults(&faults, &tree, "lima", &sources))?;
+        .map_err(|faults| typed_faults(&faults, &tree, "lima", &sources, 0))?;
     let metadata = Metadata::named(name.clone());
     Ok(Located {
         manifest: Manifest::Instance(Box::new(Instance {

@@ -102,25 +102,27 @@ impl Node {
         Ok(node)
     }
 
-    /// Moves the whole tree into a text, below so many lines.
-    pub(crate) fn relocate(&mut self, source: u16, lines_before: usize) {
+    /// Moves the whole tree into a text, below so many lines. Returns how many nodes it has.
+    pub(crate) fn relocate(&mut self, source: u16, lines_before: usize) -> usize {
         let moved = |at: &mut Position| {
             at.source = source;
             at.line += lines_before;
         };
         moved(&mut self.at);
-        match &mut self.value {
-            Tree::Scalar(_) => {}
+        let below: usize = match &mut self.value {
+            Tree::Scalar(_) => 0,
             Tree::List(items) => {
-                items.iter_mut().for_each(|item| item.relocate(source, lines_before));
+                items.iter_mut().map(|item| item.relocate(source, lines_before)).sum()
             }
-            Tree::Map(fields) => {
-                for (key, node) in fields {
+            Tree::Map(fields) => fields
+                .iter_mut()
+                .map(|(key, node)| {
                     moved(&mut key.at);
-                    node.relocate(source, lines_before);
-                }
-            }
-        }
+                    node.relocate(source, lines_before)
+                })
+                .sum(),
+        };
+        below + 1
     }
 
     /// The fields of a mapping.

@@ -3,6 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::bounds::MAX_DIAGNOSTICS;
 use super::path::{FieldPath, Segment};
 
 /// Something that is wrong with a field.
@@ -44,7 +45,7 @@ pub(super) fn read<T: DeserializeOwned>(
             }
         }
     }
-    let strangers = unknown.into_iter().filter(|path| !known(path));
+    let strangers = unknown.into_iter().filter(|path| !known(path)).take(MAX_DIAGNOSTICS + 1);
     faults.extend(strangers.map(|path| Fault {
         message: format!("unknown field {}", last(&path)),
         path,

@@ -2,19 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use super::FieldError;
-use super::error::template;
+use super::findings::Findings;
 use crate::{Lima, Name};
 
-pub(super) fn check(lima: &Lima, errors: &mut Vec<FieldError>) {
+pub(super) fn check(lima: &Lima, findings: &mut Findings) {
     let mut seen = BTreeSet::new();
     for (index, disk) in lima.additional_disks.iter().flatten().enumerate() {
         let path = format!("additionalDisks[{index}].name");
         if let Err(error) = Name::new(disk.name.as_str()) {
-            template(errors, &path, error.to_string());
+            findings.error(path.as_str(), error.to_string(), "write the name of a Disk");
         }
         if !seen.insert(&disk.name) {
-            template(errors, &path, format!("the disk {:?} is attached twice", disk.name));
+            let message = format!("the disk {:?} is attached twice", disk.name);
+            findings.error(path, message, "remove one of them");
         }
     }
 }

@@ -1,78 +1,45 @@
-//! Rules about images and other files that are fetched.
+//! Rules about images.
 
-use super::FieldError;
-use super::error::template;
+use super::checks::{Checks, PathKind};
+use super::file;
+use super::findings::Findings;
 use crate::Lima;
 use crate::lima::Arch;
 
-pub(super) fn check(lima: &Lima, errors: &mut Vec<FieldError>) {
+pub(super) fn check(lima: &Lima, checks: &Checks<'_>, findings: &mut Findings) {
     let images = lima.images.as_deref().unwrap_or_default();
     if images.is_empty() {
-        template(errors, "images", "at least one image is needed");
-        return;
+        let hint = "add `images:` with a `location`, the URL or path of a disk image";
+        return findings.error("images", "at least one image is needed", hint);
     }
     for (index, image) in images.iter().enumerate() {
         let path = format!("images[{index}]");
-        file(&path, &image.location, image.digest.as_deref(), errors);
+        file::check(&path, &image.location, image.digest.as_deref(), findings);
+        if image.arch == lima.arch && checks.kind(&image.location) == PathKind::Missing {
+            let message = format!("{} does not exist", image.location);
+            let hint =
+                "the instance cannot be made from it; one that exists already needs it no more";
+            findings.warning(format!("{path}.location"), message, hint);
+        }
         if let Some(kernel) = &image.kernel {
-            file(&format!("{path}.kernel"), &kernel.location, kernel.digest.as_deref(), errors);
-            same_arch(&format!("{path}.kernel.arch"), kernel.arch, image.arch, errors);
+            let path = format!("{path}.kernel");
+            file::check(&path, &kernel.location, kernel.digest.as_deref(), findings);
+            file::same_arch(&path, kernel.arch, image.arch, findings);
         }
         if let Some(initrd) = &image.initrd {
-            file(&format!("{path}.initrd"), &initrd.location, initrd.digest.as_deref(), errors);
-            same_arch(&format!("{path}.initrd.arch"), initrd.arch, image.arch, errors);
+            let path = format!("{path}.initrd");
+            file::check(&path, &initrd.location, initrd.digest.as_deref(), findings);
+            file::same_arch(&path, initrd.arch, image.arch, findings);
         }
     }
     if lima.usable_images().next().is_none() {
         let arch = lima.arch.map_or("the host's", Arch::word);
-        template(errors, "images", format!("no image is for the architecture {arch}"));
+        let hint = format!("add an image with `arch: {arch}`, or set `arch` to that of an image");
+        findings.error("images", format!("no image is for the architecture {arch}"), hint);
     }
-}
-
-fn same_arch(path: &str, arch: Option<Arch>, image: Option<Arch>, errors: &mut Vec<FieldError>) {
-    if arch.is_some() && arch != image {
-        template(errors, path, "must be the image's architecture");
+    let firmware = lima.firmware.iter().flat_map(|firmware| firmware.images.iter().flatten());
+    for (index, image) in firmware.enumerate() {
+        let path = format!("firmware.images[{index}]");
+        file::check(&path, &image.location, image.digest.as_deref(), findings);
     }
-}
-
-fn file(path: &str, location: &str, digest: Option<&str>, errors: &mut Vec<FieldError>) {
-    let field = format!("{path}.location");
-    if location.is_empty() {
-        template(errors, &field, "cannot be empty");
-    } else if location.starts_with('~') && location != "~" && !location.starts_with("~/") {
-        template(errors, &field, "another user's home cannot be expanded");
-    } else if let Some((scheme, _)) = location.split_once("://")
-        && !matches!(scheme, "http" | "https" | "file")
-    {
-        template(
-            errors,
-            &field,
-            format!("`{scheme}://` is not supported: http, https and file are"),
-        );
-    }
-    if let Some(problem) = digest.and_then(digest_problem) {
-        template(errors, &format!("{path}.digest"), problem);
-    }
-}
-
-fn digest_problem(digest: &str) -> Option<String> {
-    let (algorithm, hex) = digest.split_once(':').unwrap_or((digest, ""));
-    let length = match algorithm {
-        "sha256" => 64,
-        "sha384" => 96,
-        "sha512" => 128,
-        _ => {
-            return Some(
-                "must be sha256:, sha384: or sha512: and lower-case hexadecimal digits".to_owned(),
-            );
-        }
-    };
-    let lower_hex = hex.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
-    let good = hex.len() == length && lower_hex;
-    (!good).then(|| {
-        format!(
-            "{algorithm} is followed by {length} lower-case hexadecimal digits, not {}",
-            hex.len()
-        )
-    })
 }

@@ -1,7 +1,6 @@
 //! Rules about an Instance beside its template.
 
-use super::FieldError;
-use crate::{HostFacts, Instance};
+use crate::{FieldError, HostFacts, Instance};
 
 /// What ssh makes of the control socket's name while it is being set up: `ssh.sock` and 17
 /// characters.
@@ -11,10 +10,10 @@ pub(super) fn check(instance: &Instance, host: &HostFacts, errors: &mut Vec<Fiel
     let name = instance.metadata.name.as_str();
     let lower = name.to_lowercase();
     if lower.ends_with(".yaml") || lower.ends_with(".yml") {
-        errors.push(FieldError::new(
-            "metadata.name",
-            "an instance's name cannot end in .yaml or .yml",
-        ));
+        errors.push(
+            FieldError::new("metadata.name", "an instance's name cannot end in .yaml or .yml")
+                .hint("Lima would take it for a file; leave the ending out"),
+        );
     }
     let path = host.lima_home.join(name).join(LONGEST_SOCKET);
     let length = path.as_os_str().len();
@@ -30,10 +29,13 @@ pub(super) fn check(instance: &Instance, host: &HostFacts, errors: &mut Vec<Fiel
     }
     for (index, dependency) in instance.spec.depends_on.iter().enumerate() {
         if dependency.kind == crate::Kind::Instance && dependency.name == instance.metadata.name {
-            errors.push(FieldError::new(
-                format!("spec.dependsOn[{index}]"),
-                "an instance cannot depend on itself",
-            ));
+            errors.push(
+                FieldError::new(
+                    format!("spec.dependsOn[{index}]"),
+                    "an instance cannot depend on itself",
+                )
+                .hint("remove the dependency"),
+            );
         }
     }
 }

@@ -1,141 +1,95 @@
-//! Rules about processors, memory, user, SSH and the like.
+//! Rules about versions, size and devices.
 
-use super::FieldError;
-use super::error::template;
-use crate::Lima;
+use super::findings::Findings;
 use crate::lima::{Arch, Os};
+use crate::{Lima, LimaVersion};
 
-/// The Lima whose behaviour we follow.
-const LIMA_VERSION: [u64; 3] = [2, 2, 0];
+/// Most guests do not get through their boot with less.
+const LITTLE_MEMORY: u64 = 64 << 20;
 
-/// A guest with less does not get through its boot.
-const LEAST_MEMORY: u64 = 64 << 20;
-
-pub(super) fn check(lima: &Lima, errors: &mut Vec<FieldError>) {
-    version(lima, errors);
-    if lima.cpus.is_some_and(|cpus| !(1..=1024).contains(&cpus.0)) {
-        template(errors, "cpus", "must be between 1 and 1024");
-    }
-    if let Some(memory) = lima.memory.filter(|memory| memory.0 < LEAST_MEMORY) {
-        template(
-            errors,
-            "memory",
-            format!("{memory} is too little for a guest, at least 64MiB are needed"),
+pub(super) fn check(lima: &Lima, findings: &mut Findings) {
+    version(lima, findings);
+    if lima.base.is_some() {
+        findings.error(
+            "base",
+            "the templates that this one builds on are not merged in",
+            "copy their fields here",
         );
     }
-    if lima.disk.is_some_and(|disk| disk.0 == 0) {
-        template(errors, "disk", "must be more than 0");
-    }
-    user(lima, errors);
-    tpm(lima, errors);
-    resolver(lima, errors);
-    params(lima, errors);
+    size(lima, findings);
+    devices(lima, findings);
+    resolver(lima, findings);
 }
 
-fn version(lima: &Lima, errors: &mut Vec<FieldError>) {
+fn version(lima: &Lima, findings: &mut Findings) {
     let Some(text) = &lima.minimum_lima_version else { return };
-    match triple(text) {
-        None => template(
-            errors,
+    let current = LimaVersion::current();
+    match LimaVersion::new(text).numbers() {
+        None => findings.error(
             "minimumLimaVersion",
-            format!("{text:?} is not a version such as 2.0.0"),
+            format!("{text:?} is not a version"),
+            "write three numbers, such as 2.0.0",
         ),
-        Some(wanted) if wanted > LIMA_VERSION => {
-            let message = format!("the template needs Lima {text}, and we behave as Lima 2.2.0");
-            template(errors, "minimumLimaVersion", message);
-        }
+        Some(wanted) if !current.is_at_least(wanted) => findings.error(
+            "minimumLimaVersion",
+            format!("the template needs Lima {text}, and this program behaves as Lima {current}"),
+            "use a newer limekiln, or lower the version if the template does not need it",
+        ),
         Some(_) => {}
     }
 }
 
-fn triple(text: &str) -> Option<[u64; 3]> {
-    let core = text.trim_start_matches('v').split('-').next()?;
-    let parts: Option<Vec<u64>> = core.split('.').map(|part| part.parse().ok()).collect();
-    parts?.try_into().ok()
-}
-
-fn user(lima: &Lima, errors: &mut Vec<FieldError>) {
-    let Some(user) = &lima.user else { return };
-    if user.shell.as_ref().is_some_and(|shell| !shell.starts_with('/')) {
-        template(errors, "user.shell", "must be an absolute path");
+fn size(lima: &Lima, findings: &mut Findings) {
+    if lima.cpus.is_some_and(|cpus| !(1..=1024).contains(&cpus.0)) {
+        findings.error("cpus", "must be between 1 and 1024", "leave it out for the default");
     }
-    if user.home.as_ref().is_some_and(|home| !home.starts_with('/')) {
-        template(errors, "user.home", "must be an absolute path");
-    }
-    if user.name.as_deref() == Some("root") {
-        template(errors, "user.name", "the guest's user cannot be root");
-    }
-    if user.name.as_ref().is_some_and(|name| name.is_empty() || !name.bytes().all(is_name_byte)) {
-        template(errors, "user.name", "must be letters, digits, `_`, `-` and `.`");
-    }
-    if user.uid == Some(0) {
-        template(errors, "user.uid", "the guest's user cannot have the id 0");
-    }
-    if user.passwordless_sudo == Some(false) && lima.plain != Some(true) {
-        template(errors, "user.passwordlessSudo", "can be false only with `plain: true`");
-    }
-    for (field, text) in [("comment", &user.comment), ("home", &user.home), ("shell", &user.shell)]
-    {
-        if text.as_ref().is_some_and(|text| text.chars().any(|c| c.is_control() || c == ':')) {
-            template(errors, &format!("user.{field}"), "cannot contain `:` or control characters");
+    match lima.memory {
+        Some(memory) if memory.0 < 1 << 20 => {
+            let hint = "write for example 4GiB; a number without a unit is bytes";
+            findings.error("memory", format!("{memory} is too little for any guest"), hint);
         }
+        Some(memory) if memory.0 < LITTLE_MEMORY => {
+            let hint = "most guests need 512MiB or more";
+            findings.warning("memory", format!("{memory} is very little"), hint);
+        }
+        _ => {}
+    }
+    if lima.disk.is_some_and(|disk| disk.0 == 0) {
+        findings.error("disk", "must be more than 0", "write for example 40GiB");
     }
 }
 
-fn is_name_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
-}
-
-fn tpm(lima: &Lima, errors: &mut Vec<FieldError>) {
-    let possible = matches!(
+fn devices(lima: &Lima, findings: &mut Findings) {
+    let has_tpm = matches!(
         lima.arch,
         None | Some(Arch::X86_64 | Arch::Aarch64 | Arch::Armv7l | Arch::Riscv64)
     );
-    if lima.tpm == Some(true) && !possible {
-        template(errors, "tpm", "this architecture has no TPM in QEMU");
+    if lima.tpm == Some(true) && !has_tpm {
+        let message = format!("{} has no TPM", lima.arch.map_or("it", Arch::word));
+        findings.error("tpm", message, "remove it, or choose another `arch`");
     }
-    let windows =
-        lima.os == Some(Os::Windows) && !matches!(lima.arch, Some(Arch::X86_64 | Arch::Aarch64));
-    if windows {
-        template(errors, "arch", "Windows runs on x86_64 and aarch64 only");
+    if lima.os == Some(Os::Windows) {
+        if lima.arch.is_some_and(|arch| !matches!(arch, Arch::X86_64 | Arch::Aarch64)) {
+            findings.error("arch", "Windows runs on x86_64 and aarch64 only", "choose one of them");
+        }
+        if lima.vm_type.as_deref() != Some("qemu") {
+            findings.error("vmType", "Windows guests run with QEMU only", "write `vmType: qemu`");
+        }
+    }
+    let interface = lima.audio.as_ref().and_then(|audio| audio.interface.as_deref());
+    if let Some(other) = interface.filter(|name| !["", "hda", "virtio"].contains(name)) {
+        let message = format!("there is no sound card {other:?}");
+        findings.error("audio.interface", message, "write `hda` or `virtio`");
     }
 }
 
-fn resolver(lima: &Lima, errors: &mut Vec<FieldError>) {
+fn resolver(lima: &Lima, findings: &mut Findings) {
     let enabled = lima.host_resolver.as_ref().and_then(|resolver| resolver.enabled) == Some(true);
     if enabled && lima.dns.as_ref().is_some_and(|dns| !dns.is_empty()) {
-        template(
-            errors,
+        findings.error(
             "dns",
-            "has no effect while `hostResolver.enabled` is true: set that to false",
+            "has no effect while the host's resolver answers",
+            "set `hostResolver.enabled: false`, or remove `dns`",
         );
-    }
-}
-
-fn params(lima: &Lima, errors: &mut Vec<FieldError>) {
-    for (key, value) in lima.param.iter().flatten() {
-        let named = key.starts_with(|c: char| c.is_ascii_alphabetic())
-            && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        if !named {
-            template(
-                errors,
-                &format!("param.{key}"),
-                "a parameter's name is a letter, then letters, digits and `_`",
-            );
-        }
-        if value.chars().any(|c| c.is_control() && c != '\t') {
-            template(
-                errors,
-                &format!("param.{key}"),
-                "a parameter's value cannot contain control characters",
-            );
-        }
-    }
-    for key in lima.env.iter().flatten().map(|(key, _)| key) {
-        let named =
-            !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        if !named {
-            template(errors, &format!("env.{key}"), "a variable's name is letters, digits and `_`");
-        }
     }
 }

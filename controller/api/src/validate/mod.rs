@@ -1,32 +1,60 @@
 //! Lima's rules, and ours, over a filled template.
 //!
-//! The rules are those that Lima checks before it starts an instance, so that what passes here
-//! also passes there.
+//! Lima's are those that it checks before it starts an instance, so that what passes here also
+//! passes there. Ours go further where Lima's silence costs the user an evening: two mounts at
+//! one place, forwards that meet, paths that do not exist. Every rule that is broken is reported,
+//! each at the place where the value was written and with what to write instead.
 
+mod certs;
+mod checks;
+mod containerd;
+mod copies;
 mod disks;
-mod error;
+mod drivers;
+mod experimental;
+mod file;
+mod findings;
 mod forwards;
 mod images;
 mod instance;
 mod machine;
 mod mounts;
 mod networks;
+mod overlaps;
+mod params;
+mod probes;
 mod provision;
+mod user;
 
-pub use error::FieldError;
+pub use checks::{Checks, PathKind};
 
-use crate::{HostFacts, Instance, Lima};
+use crate::{FieldError, Filled, Instance};
+use findings::Findings;
 
-/// Every rule that `instance`, with its template filled as `filled`, breaks.
-pub fn validate(instance: &Instance, filled: &Lima, host: &HostFacts) -> Vec<FieldError> {
+/// Every rule that `instance`, with its template filled as `filled`, breaks, and what was noted
+/// while it was filled. Some are only warnings.
+pub fn validate(instance: &Instance, filled: &Filled, checks: &Checks<'_>) -> Vec<FieldError> {
     let mut errors = Vec::new();
-    instance::check(instance, host, &mut errors);
-    machine::check(filled, &mut errors);
-    images::check(filled, &mut errors);
-    disks::check(filled, &mut errors);
-    mounts::check(filled, &mut errors);
-    provision::check(filled, &mut errors);
-    forwards::check(filled, host, &mut errors);
-    networks::check(filled, &mut errors);
+    instance::check(instance, checks.host, &mut errors);
+    errors.extend(filled.notes.iter().cloned());
+    params::check_use(&instance.spec.template, &mut errors);
+    let (lima, mut findings) = (&filled.lima, Findings::default());
+    machine::check(lima, &mut findings);
+    drivers::check(lima, checks.host, &mut findings);
+    user::check(lima, &mut findings);
+    images::check(lima, checks, &mut findings);
+    disks::check(lima, &mut findings);
+    mounts::check(lima, checks, &mut findings);
+    provision::check(lima, checks, &mut findings);
+    probes::check(lima, &mut findings);
+    containerd::check(lima, &mut findings);
+    forwards::check(lima, checks.host, &mut findings);
+    overlaps::check(lima, &mut findings);
+    copies::check(lima, &mut findings);
+    networks::check(lima, checks, &mut findings);
+    certs::check(lima, checks, &mut findings);
+    params::check(lima, &mut findings);
+    experimental::check(lima, checks.host, &mut findings);
+    errors.extend(findings.placed(filled, &instance.spec.template, checks.host));
     errors
 }

@@ -1,62 +1,98 @@
 //! Rules about network interfaces.
+//!
+//! Whether the network exists, and whether this host can have one of its kind, is the planner's
+//! to say: it knows the networks.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use super::FieldError;
-use super::error::template;
+use super::checks::{Checks, PathKind};
+use super::findings::Findings;
 use crate::lima::InstanceNetwork;
 use crate::{Lima, Name};
 
 /// Linux's `IFNAMSIZ`, with the terminating zero.
 const INTERFACE_MAX: usize = 16;
 
-pub(super) fn check(lima: &Lima, errors: &mut Vec<FieldError>) {
-    let mut seen = BTreeSet::new();
+pub(super) fn check(lima: &Lima, checks: &Checks<'_>, findings: &mut Findings) {
+    let mut seen = BTreeMap::new();
     for (index, network) in lima.networks.iter().flatten().enumerate() {
         let path = format!("networks[{index}]");
-        check_network(&path, network, errors);
-        if let Some(interface) = network.interface.as_deref()
-            && !seen.insert(interface)
-        {
-            template(
-                errors,
-                &format!("{path}.interface"),
-                format!("the interface {interface:?} is there twice"),
-            );
+        way(&path, network, lima.vm_type.as_deref(), checks, findings);
+        mac(&path, network, findings);
+        let Some(interface) = network.interface.as_deref() else { continue };
+        name(&path, interface, findings);
+        if let Some(earlier) = seen.insert(interface, index) {
+            let message = format!("networks[{earlier}] is called {interface} in the guest, too");
+            findings.error(format!("{path}.interface"), message, "choose another name");
         }
     }
 }
 
-fn check_network(path: &str, network: &InstanceNetwork, errors: &mut Vec<FieldError>) {
+fn way(
+    path: &str,
+    network: &InstanceNetwork,
+    driver: Option<&str>,
+    checks: &Checks<'_>,
+    findings: &mut Findings,
+) {
     let ways = [network.lima.is_some(), network.socket.is_some(), network.vz_nat == Some(true)];
-    if ways.iter().filter(|way| **way).count() != 1 {
-        template(errors, path, "exactly one of `lima`, `socket` and `vzNAT` is needed");
+    match ways.iter().filter(|way| **way).count() {
+        0 => findings.error(
+            path,
+            "nothing says where the interface leads",
+            "add `lima` with the name of a network, or `socket`, or `vzNAT: true`",
+        ),
+        1 => {}
+        _ => findings.error(
+            path,
+            "only one of `lima`, `socket` and `vzNAT` is possible",
+            "remove the others, or write another interface for each",
+        ),
     }
     if let Some(Err(error)) = network.lima.as_deref().map(Name::new) {
-        template(errors, &format!("{path}.lima"), error.to_string());
+        findings.error(format!("{path}.lima"), error.to_string(), "write the name of a Network");
     }
-    if let Some(interface) = network.interface.as_deref() {
-        let odd = interface.is_empty()
-            || interface.contains([' ', '\t', '\n', '/'])
-            || interface == "eth0";
-        if odd || interface.len() >= INTERFACE_MAX {
-            template(
-                errors,
-                &format!("{path}.interface"),
-                "must be 1 to 15 bytes without spaces and `/`, and not eth0",
-            );
-        }
+    if network.vz_nat == Some(true) && driver == Some("qemu") {
+        let hint = "use `lima: user-v2`, or `vmType: vz`";
+        findings.warning(format!("{path}.vzNAT"), "the driver qemu ignores it", hint);
     }
-    if let Some(mac) = network.mac_address.as_deref() {
-        let parts: Vec<_> = mac.split([':', '-']).collect();
-        let good = parts.len() == 6
-            && parts.iter().all(|part| part.len() == 2 && u8::from_str_radix(part, 16).is_ok());
-        if !good {
-            template(
-                errors,
-                &format!("{path}.macAddress"),
-                "must be six pairs of hexadecimal digits",
-            );
+    let Some(socket) = network.socket.as_deref() else { return };
+    match checks.kind(socket) {
+        PathKind::File | PathKind::Directory | PathKind::Other => {
+            let hint = "name the socket of a running network daemon";
+            findings.error(format!("{path}.socket"), format!("{socket} is no socket"), hint);
         }
+        PathKind::Inaccessible => {
+            let message = format!("{socket} cannot be looked at");
+            findings.error(format!("{path}.socket"), message, "give yourself access to it");
+        }
+        PathKind::Socket | PathKind::Missing | PathKind::Unknown => {}
+    }
+}
+
+fn name(path: &str, interface: &str, findings: &mut Findings) {
+    let field = format!("{path}.interface");
+    if interface == "eth0" {
+        let hint = "choose another name, such as lima0";
+        findings.error(field, "eth0 is the built-in interface", hint);
+    } else if interface.len() >= INTERFACE_MAX {
+        let message = format!("has {} bytes, at most 15 are possible", interface.len());
+        findings.error(field, message, "choose a shorter name");
+    } else if interface.contains([' ', '\t', '\n', '/']) {
+        findings.error(field, "cannot contain spaces and `/`", "choose another name");
+    }
+}
+
+/// Go's forms of an address with 6 bytes.
+fn mac(path: &str, network: &InstanceNetwork, findings: &mut Findings) {
+    let Some(mac) = network.mac_address.as_deref() else { return };
+    let groups = |separator: char, count: usize, length: usize| {
+        let parts: Vec<_> = mac.split(separator).collect();
+        let hex = |part: &&str| part.bytes().all(|byte| byte.is_ascii_hexdigit());
+        parts.len() == count && parts.iter().all(|part| part.len() == length && hex(part))
+    };
+    if !(groups(':', 6, 2) || groups('-', 6, 2) || groups('.', 3, 4)) {
+        let hint = "write six pairs of hexadecimal digits, such as 52:55:55:12:34:56";
+        findings.error(format!("{path}.macAddress"), format!("{mac:?} is no MAC address"), hint);
     }
 }

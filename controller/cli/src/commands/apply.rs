@@ -1,11 +1,12 @@
 //! `limekiln apply`
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use limekiln_api::Disruption;
-use limekiln_model::{Policy, WaitReason};
+use limekiln_model::{ObjectId, Plan, Policy, WaitReason};
 use limekiln_reconciler::{Planned, SavedPlan};
 
 use crate::compose::{App, told};
@@ -26,7 +27,10 @@ pub struct ApplyArgs {
     #[command(flatten)]
     source: SourceArgs,
     /// A plan that `limekiln plan -o` wrote; it runs as it was shown, or not at all
-    #[arg(value_name = "PLAN", conflicts_with_all = ["filename", "locked", "lock_file"])]
+    #[arg(
+        value_name = "PLAN",
+        conflicts_with_all = ["filename", "locked", "lock_file", "recursive", "prune", "prune_all", "max_disruption", "adopt"]
+    )]
     plan: Option<PathBuf>,
     #[command(flatten)]
     policy: PolicyArgs,
@@ -37,7 +41,7 @@ pub struct ApplyArgs {
     #[arg(short, long)]
     yes: bool,
     /// Wait until instances are ready
-    #[arg(long, default_value_t = true, num_args = 0..=1, default_missing_value = "true", action = clap::ArgAction::Set, value_name = "BOOL")]
+    #[arg(long, default_value_t = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = clap::ArgAction::Set, value_name = "BOOL")]
     wait: bool,
     /// Stop waiting after this long: 90s, 5m
     #[arg(long, value_parser = parse_duration, value_name = "TIME")]
@@ -76,6 +80,20 @@ enum MaxDisruption {
 }
 
 impl PolicyArgs {
+    /// The same words again, for the command that one would want next.
+    pub fn words(&self) -> String {
+        let mut words = String::new();
+        for (given, word) in
+            [(self.prune, " --prune"), (self.prune_all, " --prune-all"), (self.adopt, " --adopt")]
+        {
+            words += if given { word } else { "" };
+        }
+        if let Some(value) = self.max_disruption.and_then(|how| how.to_possible_value()) {
+            words += &format!(" --max-disruption {}", value.get_name());
+        }
+        words
+    }
+
     /// The policy.
     pub fn policy(&self) -> Policy {
         Policy {
@@ -91,6 +109,8 @@ impl PolicyArgs {
         }
     }
 }
+
+const DRY: &str = "Nothing was done: --dry-run.";
 
 /// Shows the plan, asks where it destroys, runs it.
 ///
@@ -112,7 +132,9 @@ pub fn run(args: &ApplyArgs) -> anyhow::Result<Exit> {
     let shown = show(&planned, args.output)?;
     let or_bad = |exit| if bad { Exit::BadInput } else { exit };
     if args.dry_run {
-        println!("Nothing was done: --dry-run.");
+        if shown {
+            outln!("{}", if planned.plan.is_empty() { "Nothing to do." } else { DRY });
+        }
         return Ok(or_bad(Exit::Done));
     }
     let options =
@@ -121,9 +143,20 @@ pub fn run(args: &ApplyArgs) -> anyhow::Result<Exit> {
         .map(|exit| if exit == Exit::Done { or_bad(exit) } else { exit })
 }
 
-fn resume(app: &App, file: &std::path::Path) -> anyhow::Result<Planned> {
+fn resume(app: &App, file: &Path) -> anyhow::Result<Planned> {
+    if is_manifest(file) {
+        let failure = Failure::bad_input(format!("{} is no plan", file.display()));
+        return Err(failure
+            .hint(format!("manifests are named with -f: limekiln apply -f {}", file.display()))
+            .into());
+    }
     let saved = SavedPlan::read(file).map_err(|error| told(error.into()))?;
     app.block_on(app.reconciler.resume(saved)).map_err(told)
+}
+
+/// `apply web.yaml` and `apply manifests/` are slips of the hand.
+fn is_manifest(file: &Path) -> bool {
+    file.is_dir() || file.extension().is_some_and(|end| end == "yaml" || end == "yml")
 }
 
 /// More is to be pruned than goes without saying: a person may say so here, `--prune-all`
@@ -159,17 +192,20 @@ fn acknowledge(app: &App, planned: Planned, args: &ApplyArgs) -> anyhow::Result<
     app.block_on(app.reconciler.plan(planned.desired, policy)).map_err(told)
 }
 
+/// The objects that the plan does something to.
+fn touched(plan: &Plan) -> BTreeSet<ObjectId> {
+    plan.steps.iter().map(|step| step.action.object()).collect()
+}
+
 /// Prints the plan; false if what is printed is for programs.
 fn show(planned: &Planned, output: Format) -> anyhow::Result<bool> {
     if output == Format::Name {
-        planned.plan.basis.observed.keys().for_each(|id| println!("{id}"));
+        touched(&planned.plan).iter().for_each(|id| outln!("{id}"));
         return Ok(false);
     }
     if print_data(output, &serde_json::json!({"plan": planned.plan, "report": planned.report}))? {
         return Ok(false);
     }
-    if !planned.plan.is_empty() {
-        anstream::println!("{}\n{}", plan::render(&planned.plan), plan::totals(&planned.plan));
-    }
+    out!("{}", plan::show(&planned.plan, &planned.report));
     Ok(true)
 }

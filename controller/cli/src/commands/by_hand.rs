@@ -7,6 +7,7 @@ use limekiln_reconciler::RunVerb;
 
 use crate::compose::{App, told};
 use crate::exit::{Exit, Failure};
+use crate::output::plan;
 use crate::refs::objects;
 use crate::run::{self, Options};
 
@@ -22,5 +23,6 @@ pub fn run(words: &[String], verb: RunVerb, timeout: Option<Duration>) -> anyhow
     let names: Vec<Name> = ids.into_iter().map(|id| id.name).collect();
     let app = App::open()?;
     let planned = app.block_on(app.reconciler.plan_run(&names, verb)).map_err(told)?;
+    out!("{}", plan::waiting(&planned.report));
     run::run(&app, planned, Options { timeout, ..Options::default() })
 }

@@ -14,11 +14,8 @@ pub struct CompletionArgs {
 
 /// Prints the script.
 pub fn run(args: &CompletionArgs) -> Exit {
-    clap_complete::generate(
-        args.shell,
-        &mut crate::args::Cli::command(),
-        "limekiln",
-        &mut std::io::stdout(),
-    );
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut crate::args::Cli::command(), "limekiln", &mut script);
+    out!("{}", String::from_utf8_lossy(&script));
     Exit::Done
 }

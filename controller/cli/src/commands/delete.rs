@@ -51,7 +51,7 @@ pub fn run(args: &DeleteArgs) -> anyhow::Result<Exit> {
             .into());
     }
     let planned = app.block_on(app.reconciler.plan_delete(&ids, args.purge)).map_err(told)?;
-    anstream::print!("{}", plan::render(&planned.plan));
+    out!("{}", plan::show(&planned.plan, &planned.report));
     let options = Options { yes: args.yes, timeout: args.timeout, ..Options::default() };
     run::run(&app, planned, options)
 }

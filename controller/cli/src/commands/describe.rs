@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 
 use crate::compose::{App, told};
 use crate::exit::{Exit, Failure};
+use crate::output::fold::{fold, width};
 use crate::output::style::{BOLD, DIM, Styled, of_word};
+use crate::output::words::count;
 use crate::refs::objects;
 
 /// The newest events that are shown.
@@ -33,7 +35,7 @@ pub fn run(args: &DescribeArgs) -> anyhow::Result<Exit> {
             return Err(Failure::new(Exit::Failed, format!("{id} does not exist")).into());
         }
         if index > 0 {
-            println!();
+            outln!();
         }
         describe(&app, &observed, id)?;
     }
@@ -42,14 +44,18 @@ pub fn run(args: &DescribeArgs) -> anyhow::Result<Exit> {
 
 fn describe(app: &App, observed: &Observed, id: &ObjectId) -> anyhow::Result<()> {
     let status = app.reconciler.status(id, observed, None).map_err(told)?;
-    anstream::println!("{}", Styled(BOLD, &id.to_string()));
-    if let Some(phase) = &status.phase {
-        anstream::println!("  {:12} {}", "phase", Styled(of_word(phase), phase));
+    outln!("{}", Styled(BOLD, &id.to_string()));
+    let phase = status.phase.iter();
+    let mut rows: Vec<(String, String)> = phase
+        .map(|phase| ("phase".to_owned(), Styled(of_word(phase), phase).to_string()))
+        .collect();
+    rows.extend(facts(app, observed, id).into_iter().map(|(name, value)| (name.to_owned(), value)));
+    rows.extend(conditions(&status));
+    let column = rows.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+    let terminal = width();
+    for (name, value) in rows {
+        outln!("{}", fold(&format!("  {name:column$}  {value}"), column + 4, terminal));
     }
-    for (name, value) in facts(app, observed, id) {
-        anstream::println!("  {name:12} {value}");
-    }
-    conditions(&status);
     let records: Vec<_> = app
         .reconciler
         .journal()
@@ -59,13 +65,13 @@ fn describe(app: &App, observed: &Observed, id: &ObjectId) -> anyhow::Result<()>
         .collect();
     let newest = &records[records.len().saturating_sub(EVENTS)..];
     if !newest.is_empty() {
-        anstream::println!("\n{}", super::events::table(newest).render().trim_end());
+        outln!("\n{}", super::events::table(newest).render().trim_end());
     }
     Ok(())
 }
 
-fn conditions(status: &Status) {
-    for condition in &status.conditions {
+fn conditions(status: &Status) -> impl Iterator<Item = (String, String)> {
+    status.conditions.iter().map(|condition| {
         let word = match condition.status {
             ConditionStatus::True => "True",
             ConditionStatus::False => "False",
@@ -73,8 +79,8 @@ fn conditions(status: &Status) {
         };
         let text =
             if condition.message.is_empty() { &condition.reason } else { &condition.message };
-        anstream::println!("  {:12} {word}  {}", condition.type_, Styled(DIM, text));
-    }
+        (condition.type_.clone(), format!("{word}  {}", Styled(DIM, text)))
+    })
 }
 
 fn facts(app: &App, observed: &Observed, id: &ObjectId) -> Vec<(&'static str, String)> {
@@ -103,7 +109,7 @@ fn facts(app: &App, observed: &Observed, id: &ObjectId) -> Vec<(&'static str, St
     }
     let owner = observed.owners.get(id).map_or_else(
         || "no; limekiln did not make it".to_owned(),
-        |owner| format!("by {}:{}", owner.origin.file.display(), owner.origin.line),
+        |owner| format!("by {}:{}", app.short_path(&owner.origin.file), owner.origin.line),
     );
     facts.push(("managed", owner));
     facts
@@ -127,10 +133,10 @@ fn of_instance(
         facts.push((
             "machine",
             format!(
-                "{} {}, {} CPUs, {} memory, {} disk",
+                "{} {}, {}, {} memory, {} disk",
                 config.vm_type.as_deref().unwrap_or_default(),
                 config.arch.map(|arch| arch.to_string()).unwrap_or_default(),
-                config.cpus.map(|cpus| cpus.to_string()).unwrap_or_default(),
+                count(config.cpus.map_or(0, |cpus| usize::try_from(cpus.0).unwrap_or(0)), "CPU"),
                 size(config.memory),
                 size(instance.disk_bytes.map(ByteSize)),
             ),

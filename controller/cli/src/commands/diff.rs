@@ -47,8 +47,8 @@ pub fn run(args: &DiffArgs) -> anyhow::Result<Exit> {
     let planned =
         app.block_on(app.reconciler.plan(loaded.desired, args.policy.policy())).map_err(told)?;
     match args.output {
-        DiffFormat::Json => println!("{}", serde_json::to_string_pretty(&patches(&planned))?),
-        DiffFormat::Text => print(&planned),
+        DiffFormat::Json => outln!("{}", serde_json::to_string_pretty(&patches(&planned))?),
+        DiffFormat::Text => print(&planned, &args.source, &args.policy),
     }
     let differs = !planned.plan.is_empty()
         || planned.report.waiting.values().flatten().any(|waiting| is_difference(&waiting.reason));
@@ -59,15 +59,12 @@ pub fn run(args: &DiffArgs) -> anyhow::Result<Exit> {
     })
 }
 
-fn print(planned: &Planned) {
-    anstream::print!("{}{}", plan::render(&planned.plan), plan::waiting(&planned.report));
+fn print(planned: &Planned, source: &SourceArgs, policy: &PolicyArgs) {
+    out!("{}", plan::show(&planned.plan, &planned.report));
     match (planned.plan.is_empty(), planned.report.is_empty()) {
-        (true, true) => println!("No differences."),
+        (true, true) => outln!("No differences."),
         (true, false) => {}
-        (false, _) => println!(
-            "\n{}\nnext: limekiln apply with the same arguments",
-            plan::totals(&planned.plan)
-        ),
+        (false, _) => outln!("next: limekiln apply{}{}", source.words(), policy.words()),
     }
 }
 

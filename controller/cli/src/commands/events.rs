@@ -42,10 +42,11 @@ pub fn run(args: &EventsArgs) -> anyhow::Result<Exit> {
     match args.output {
         Format::Json => records
             .iter()
-            .try_for_each(|record| serde_json::to_string(record).map(|line| println!("{line}")))?,
-        Format::Yaml => print!("{}", limekiln_api::to_yaml(&records)),
-        _ if records.is_empty() => anstream::eprintln!("nothing was done yet"),
-        _ => anstream::print!("{}", table(records).render()),
+            .try_for_each(|record| serde_json::to_string(record).map(|line| outln!("{line}")))?,
+        Format::Yaml => out!("{}", limekiln_api::to_yaml(&records)),
+        Format::Name => records.iter().for_each(|record| outln!("{}", record.object)),
+        _ if records.is_empty() => errln!("nothing was done yet"),
+        _ => out!("{}", table(records).render()),
     }
     Ok(Exit::Done)
 }

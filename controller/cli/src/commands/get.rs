@@ -38,7 +38,7 @@ pub fn run(args: &GetArgs) -> anyhow::Result<Exit> {
         return Err(Failure::new(Exit::Failed, format!("{missing} does not exist")).into());
     }
     match args.output {
-        Format::Name => chosen.iter().for_each(|id| println!("{id}")),
+        Format::Name => chosen.iter().for_each(|id| outln!("{id}")),
         Format::Json | Format::Yaml => {
             let items: Vec<_> =
                 chosen.iter().map(|id| super::describe::document(&app, &observed, id)).collect();
@@ -57,7 +57,8 @@ pub fn run(args: &GetArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn objects(observed: &Observed) -> impl Iterator<Item = ObjectId> + '_ {
+/// Everything that exists.
+pub fn objects(observed: &Observed) -> impl Iterator<Item = ObjectId> + '_ {
     let instances = observed.instances.keys().map(ObjectId::instance);
     instances
         .chain(observed.disks.keys().map(ObjectId::disk))
@@ -76,9 +77,9 @@ fn tables(app: &App, observed: &Observed, chosen: &[ObjectId], wide: bool) {
         }
     }
     if texts.is_empty() {
-        anstream::eprintln!("nothing yet; make something with `limekiln apply -f FILE`");
+        errln!("nothing yet; make something with `limekiln apply -f FILE`");
     }
-    anstream::print!("{}", texts.join("\n"));
+    out!("{}", texts.join("\n"));
 }
 
 fn of_kind(chosen: &[ObjectId], kind: Kind) -> impl Iterator<Item = &Name> {
@@ -163,7 +164,7 @@ fn deleted(observed: &Observed, selection: &Selection, format: Format) -> anyhow
         return Ok(Exit::Done);
     }
     if parked.is_empty() {
-        anstream::eprintln!("nothing was deleted that could be brought back");
+        errln!("nothing was deleted that could be brought back");
         return Ok(Exit::Done);
     }
     let mut table = Table::new(&["OBJECT", "DELETED", "KEY"]);
@@ -176,8 +177,8 @@ fn deleted(observed: &Observed, selection: &Selection, format: Format) -> anyhow
             parked.key.clone(),
         ]);
     }
-    anstream::print!("{}", table.render());
-    println!("next: limekiln undelete NAME");
+    out!("{}", table.render());
+    outln!("next: limekiln undelete NAME");
     Ok(Exit::Done)
 }
 

@@ -63,11 +63,11 @@ pub fn run(args: &GraphArgs) -> anyhow::Result<Exit> {
     };
     match args.output {
         Drawing::Tree if plan.is_empty() => {
-            println!("Nothing to do; --from-scratch draws what it took.");
+            outln!("Nothing to do; --from-scratch draws what it took.");
         }
-        Drawing::Tree => print!("{}", render::tree(&plan)),
-        Drawing::Dot => print!("{}", render::dot(&plan)),
-        Drawing::Mermaid => print!("{}", render::mermaid(&plan)),
+        Drawing::Tree => out!("{}", render::tree(&plan)),
+        Drawing::Dot => out!("{}", render::dot(&plan)),
+        Drawing::Mermaid => out!("{}", render::mermaid(&plan)),
     }
     Ok(if bad { Exit::BadInput } else { Exit::Done })
 }

@@ -5,7 +5,7 @@ use limekiln_model::{InstancePhase, ObservedInstance};
 use serde_json::json;
 
 use crate::compose::App;
-use crate::exit::Exit;
+use crate::exit::{Exit, Failure};
 use crate::output::format::{Format, print_data};
 use crate::output::table::Table;
 
@@ -32,20 +32,22 @@ pub fn run(args: &ListArgs) -> anyhow::Result<Exit> {
     let wanted = |name: &str| args.names.is_empty() || args.names.iter().any(|asked| asked == name);
     let instances: Vec<_> =
         observed.instances.iter().filter(|(name, _)| wanted(name.as_str())).collect();
-    let missing = args
-        .names
-        .iter()
-        .filter(|asked| !instances.iter().any(|(name, _)| name.as_str() == *asked))
-        .count();
+    let missing =
+        args.names.iter().find(|asked| !instances.iter().any(|(name, _)| name.as_str() == **asked));
     if args.quiet || args.output == Format::Name {
-        instances.iter().for_each(|(name, _)| println!("{name}"));
+        instances.iter().for_each(|(name, _)| outln!("{name}"));
     } else if !print_data(
         args.output,
         &instances.iter().map(|(name, instance)| data(name.as_str(), instance)).collect::<Vec<_>>(),
     )? {
-        print_table(&app, &instances);
+        print_table(&app, &instances, args.output == Format::Wide);
     }
-    Ok(if missing == 0 { Exit::Done } else { Exit::Failed })
+    match missing {
+        None => Ok(Exit::Done),
+        Some(name) => {
+            Err(Failure::new(Exit::Failed, format!("there is no instance {name}")).into())
+        }
+    }
 }
 
 /// Lima's words: it knows only whether the driver and the host agent run.
@@ -75,27 +77,45 @@ fn data(name: &str, instance: &ObservedInstance) -> serde_json::Value {
     })
 }
 
-fn print_table(app: &App, instances: &[(&limekiln_model::Name, &ObservedInstance)]) {
+fn print_table(app: &App, instances: &[(&limekiln_model::Name, &ObservedInstance)], wide: bool) {
     if instances.is_empty() {
-        anstream::eprintln!("no instances; make one with `limekiln apply -f FILE`");
+        errln!("no instances; make one with `limekiln apply -f FILE`");
         return;
     }
-    let mut table =
-        Table::new(&["NAME", "STATUS", "SSH", "VMTYPE", "ARCH", "CPUS", "MEMORY", "DISK", "DIR"]);
+    let whole = table(app, instances, true);
+    let shown = if wide || whole.fits() { whole } else { table(app, instances, false) };
+    out!("{}", shown.render());
+}
+
+/// As limactl's; the directories are left out where they do not fit.
+fn table(
+    app: &App,
+    instances: &[(&limekiln_model::Name, &ObservedInstance)],
+    with_dir: bool,
+) -> Table {
+    let header = ["NAME", "STATUS", "SSH", "VMTYPE", "ARCH", "CPUS", "MEMORY", "DISK", "DIR"];
+    let columns = if with_dir { header.len() } else { header.len() - 1 };
+    let mut table = Table::new(&header[..columns]);
     for (name, instance) in instances {
-        let config = instance.config.as_ref();
-        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-        table.row(vec![
-            name.to_string(),
-            status(instance).to_owned(),
-            or_dash(instance.ssh_port.map(|port| format!("127.0.0.1:{port}"))),
-            or_dash(config.and_then(|config| config.vm_type.clone())),
-            or_dash(config.and_then(|config| config.arch).map(|arch| arch.to_string())),
-            or_dash(config.and_then(|config| config.cpus).map(|cpus| cpus.to_string())),
-            or_dash(config.and_then(|config| config.memory).map(|size| size.to_string())),
-            or_dash(instance.disk_bytes.map(|bytes| limekiln_api::ByteSize(bytes).to_string())),
-            app.short_path(&instance.dir),
-        ]);
+        let mut row = row(app, name.as_str(), instance);
+        row.truncate(columns);
+        table.row(row);
     }
-    anstream::print!("{}", table.render());
+    table
+}
+
+fn row(app: &App, name: &str, instance: &ObservedInstance) -> Vec<String> {
+    let config = instance.config.as_ref();
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    vec![
+        name.to_owned(),
+        status(instance).to_owned(),
+        or_dash(instance.ssh_port.map(|port| format!("127.0.0.1:{port}"))),
+        or_dash(config.and_then(|config| config.vm_type.clone())),
+        or_dash(config.and_then(|config| config.arch).map(|arch| arch.to_string())),
+        or_dash(config.and_then(|config| config.cpus).map(|cpus| cpus.to_string())),
+        or_dash(config.and_then(|config| config.memory).map(|size| size.to_string())),
+        or_dash(instance.disk_bytes.map(|bytes| limekiln_api::ByteSize(bytes).to_string())),
+        app.short_path(&instance.dir),
+    ]
 }

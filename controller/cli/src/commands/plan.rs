@@ -8,6 +8,7 @@ use super::apply::PolicyArgs;
 use crate::compose::{App, told};
 use crate::exit::Exit;
 use crate::output::plan;
+use crate::quote::quote;
 use crate::sources::SourceArgs;
 
 /// Write the plan to a file: look at it now, run it later with `apply FILE`.
@@ -32,11 +33,13 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<Exit> {
     let bad = loaded.has_errors();
     let planned =
         app.block_on(app.reconciler.plan(loaded.desired, args.policy.policy())).map_err(told)?;
-    anstream::print!("{}{}", plan::render(&planned.plan), plan::waiting(&planned.report));
-    println!("{}", plan::totals(&planned.plan));
+    out!("{}", plan::show(&planned.plan, &planned.report));
+    if planned.plan.is_empty() {
+        outln!("Nothing to do.");
+    }
     if let Some(file) = &args.output {
         app.reconciler.save(&planned).write(file).map_err(|error| told(error.into()))?;
-        println!("next: limekiln apply {}", file.display());
+        outln!("next: limekiln apply {}", quote(&file.display().to_string()));
     }
     Ok(if bad { Exit::BadInput } else { Exit::Done })
 }

@@ -67,13 +67,13 @@ fn install(program: &Path, dir: &Path) -> anyhow::Result<Exit> {
         }
         symlink(program, &link).with_context(|| format!("cannot make {}", link.display()))?;
     }
-    println!("{} links in {}", PLUGIN_COMMANDS.len(), dir.display());
+    outln!("{} links in {}", PLUGIN_COMMANDS.len(), dir.display());
     let on_path =
         env::var_os("PATH").is_some_and(|path| env::split_paths(&path).any(|entry| entry == dir));
     if on_path {
-        println!("next: limactl apply -f FILE");
+        outln!("next: limactl apply -f FILE");
     } else {
-        println!("next: add {} to PATH, then `limactl apply -f FILE`", dir.display());
+        outln!("next: add {} to PATH, then `limactl apply -f FILE`", dir.display());
     }
     Ok(Exit::Done)
 }
@@ -88,6 +88,6 @@ fn uninstall(program: &Path, dir: &Path) -> anyhow::Result<Exit> {
     for link in &links {
         std::fs::remove_file(link).with_context(|| format!("cannot remove {}", link.display()))?;
     }
-    println!("{} links removed from {}", links.len(), dir.display());
+    outln!("{} links removed from {}", links.len(), dir.display());
     Ok(Exit::Done)
 }

@@ -25,6 +25,6 @@ pub fn run(args: &SchemaArgs) -> anyhow::Result<Exit> {
             Failure::bad_input(format!("there is no schema of {:?}", args.kind))
                 .hint("use instance, disk, network or lima")
         })?;
-    println!("{}", serde_json::to_string_pretty(&schema)?);
+    outln!("{}", serde_json::to_string_pretty(&schema)?);
     Ok(Exit::Done)
 }

@@ -9,6 +9,7 @@ use clap::Args;
 use crate::commands::ssh;
 use crate::compose::App;
 use crate::exit::Exit;
+use crate::quote::quote;
 
 /// Open a shell in an instance, or run a command there.
 #[derive(Args)]
@@ -48,17 +49,14 @@ pub fn run(args: &ShellArgs) -> anyhow::Result<Exit> {
 
 /// What the guest's shell is to run.
 fn remote(args: &ShellArgs) -> String {
-    let shell = args.shell.as_deref().map_or_else(|| "\"$SHELL\"".to_owned(), ssh::quote);
-    let go = args
-        .workdir
-        .as_deref()
-        .map(|dir| format!("cd {} && ", ssh::quote(dir)))
-        .unwrap_or_default();
+    let shell = args.shell.as_deref().map_or_else(|| "\"$SHELL\"".to_owned(), quote);
+    let go =
+        args.workdir.as_deref().map(|dir| format!("cd {} && ", quote(dir))).unwrap_or_default();
     match args.command.as_slice() {
         [] => format!("{go}exec {shell} -l"),
         words => {
-            let line: Vec<_> = words.iter().map(|word| ssh::quote(word)).collect();
-            format!("{go}exec {shell} -l -c {}", ssh::quote(&line.join(" ")))
+            let line: Vec<_> = words.iter().map(|word| quote(word)).collect();
+            format!("{go}exec {shell} -l -c {}", quote(&line.join(" ")))
         }
     }
 }

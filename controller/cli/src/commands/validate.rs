@@ -1,9 +1,11 @@
 //! `limekiln validate`
 
 use clap::Args;
+use limekiln_api::Severity;
 
 use crate::compose::App;
 use crate::exit::Exit;
+use crate::output::words::count;
 use crate::sources::SourceArgs;
 
 /// Check manifests: syntax, fields, rules, and what this engine can honour.
@@ -22,13 +24,17 @@ pub fn run(args: &ValidateArgs) -> anyhow::Result<Exit> {
     let loaded = args.source.load(&app)?;
     let desired = &loaded.desired;
     let valid = desired.instances.len() + desired.disks.len() + desired.networks.len();
-    if loaded.has_errors() {
-        anstream::eprintln!(
-            "\n{} problems; {valid} manifests are valid.",
-            loaded.diagnostics.len()
-        );
+    let errors = loaded.diagnostics.iter().filter(|found| found.severity == Severity::Error);
+    let errors = errors.count();
+    let warnings = loaded.diagnostics.len() - errors;
+    let mut found = vec![count(valid, "valid manifest")];
+    found.extend((errors > 0).then(|| count(errors, "error")));
+    found.extend((warnings > 0).then(|| count(warnings, "warning")));
+    let line = format!("{}.", found.join(", "));
+    if errors > 0 {
+        errln!("\n{line}");
         return Ok(Exit::BadInput);
     }
-    println!("{valid} manifests are valid.");
+    outln!("{line}");
     Ok(Exit::Done)
 }

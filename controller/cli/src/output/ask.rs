@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write, stderr, stdin};
 
+use super::fold::{error_width, fold};
 use crate::exit::{Exit, Failure};
 
 /// Asks on the terminal; elsewhere it needs `--yes`.
@@ -16,7 +17,8 @@ pub fn consent(yes: bool, question: &str) -> anyhow::Result<()> {
         let failure = Failure::new(Exit::NeedsConsent, format!("consent is needed: {question}"));
         return Err(failure.hint("run it again with --yes, or on a terminal").into());
     }
-    anstream::eprint!("{question} [y/N] ");
+    let question = fold(&format!("{question} [y/N]"), 0, error_width());
+    anstream::eprint!("{question} ");
     stderr().flush()?;
     let mut answer = String::new();
     stdin().read_line(&mut answer)?;

@@ -2,6 +2,7 @@
 
 use limekiln_api::{Diagnostic, Severity};
 
+use super::fold::{error_width, fold};
 use super::style::{BAD, BOLD, CHANGE, Styled};
 
 /// The diagnostic with its place in bold and its severity in colour.
@@ -13,5 +14,8 @@ pub fn styled(diagnostic: &Diagnostic) -> String {
     let place = diagnostic.place();
     let text = diagnostic.to_string();
     let rest = text.strip_prefix(&format!("{place}: {word}")).unwrap_or(&text);
-    format!("{} {}{rest}", Styled(BOLD, &format!("{place}:")), Styled(style, word))
+    let (message, source) = rest.split_once('\n').unwrap_or((rest, ""));
+    let place = Styled(BOLD, &format!("{place}:")).to_string();
+    let head = format!("{place} {}{message}", Styled(style, word));
+    [fold(&head, 4, error_width()).as_str(), source].join("\n").trim_end().to_owned()
 }

@@ -22,14 +22,13 @@ pub enum Format {
 /// Prints a value as JSON or YAML; `false` for the formats that are for people.
 ///
 /// # Errors
-/// If standard output is closed.
+/// If the value cannot be written as text.
 pub fn print_data<T: Serialize>(format: Format, value: &T) -> anyhow::Result<bool> {
-    use std::io::Write;
     let text = match format {
         Format::Json => serde_json::to_string_pretty(value)? + "\n",
         Format::Yaml => limekiln_api::to_yaml(value),
         Format::Table | Format::Wide | Format::Name => return Ok(false),
     };
-    std::io::stdout().write_all(text.as_bytes())?;
+    out!("{text}");
     Ok(true)
 }

@@ -2,55 +2,101 @@
 
 use std::fmt::Write;
 
-use limekiln_model::{Change, Cost, Plan, Report, WaitReason};
-use limekiln_planner::render::{Line, Sign, lines, summary};
+use limekiln_model::{Change, Cost, ObjectId, Plan, Report};
+use limekiln_planner::render::{Line, Sign, lines, reason, summary};
 use serde_json::Value;
 
+use super::fold::{fold, width};
 use super::style::{BAD, BOLD, CHANGE, DIM, GOOD, Styled};
+use super::words::count;
 
-/// The plan: what happens to each object, which fields change, what that costs, and what waits
-/// for what.
-pub fn render(plan: &Plan) -> String {
-    let mut out = String::new();
-    let lines = lines(plan);
-    let width = lines.iter().filter_map(field_width).max().unwrap_or_default();
-    let mut fields = [].iter();
-    for line in &lines {
-        // Writing to a string cannot fail.
-        let _ = match line {
-            Line::Object { sign, id, what, cost } => {
-                fields = plan.changes.get(id).map_or([].iter(), |changes| changes.iter());
-                let cost = cost
-                    .map(|cost| format!("  {}", Styled(style_of(cost), word_of(cost))))
-                    .unwrap_or_default();
-                let name = format!("{:3} {id}", sign.text());
-                writeln!(out, "{}  {what}{cost}", Styled(of_sign(*sign), &name))
-            }
-            Line::Field { path, from, to, cost, note } => {
-                let note = note.as_deref().map(|note| format!(" ({note})")).unwrap_or_default();
-                let cost = Styled(style_of(*cost), cost.word());
-                let values = format!("{from} → {to}");
-                let text =
-                    writeln!(out, "      {path:width$}  {values}   {cost}{}", Styled(DIM, &note));
-                fields
-                    .next()
-                    .map_or(text, |change| text.and_then(|()| out.write_str(&script(change))))
-            }
-            Line::After(ids) => {
-                let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
-                writeln!(out, "      {}", Styled(DIM, &format!("after {}", ids.join(", "))))
-            }
-            Line::Why(why) => writeln!(out, "      {}", Styled(DIM, &format!("because {why}"))),
-        };
+/// Names longer than this do not push the others' columns away.
+const NAME: usize = 32;
+/// The same for fields and their values.
+const FIELD: usize = 24;
+
+/// The plan, what waits and why, and the totals.
+pub fn show(plan: &Plan, report: &Report) -> String {
+    let mut out = render(plan) + &waiting(report);
+    if !plan.is_empty() {
+        let _ = write!(out, "\n{}\n", totals(plan));
     }
     out
 }
 
-fn field_width(line: &Line) -> Option<usize> {
-    match line {
-        Line::Field { path, .. } => Some(path.chars().count()),
-        _ => None,
+/// What happens to each object, which fields change, what that costs, and what waits for what.
+fn render(plan: &Plan) -> String {
+    let lines = lines(plan);
+    let columns = Columns::of(&lines);
+    let mut out = String::new();
+    let mut changes = [].iter();
+    for line in &lines {
+        if let Line::Object { id, .. } = line {
+            changes = plan.changes.get(id).map_or([].iter(), |changes| changes.iter());
+        }
+        out += &fold(&one(line, &columns), 8, columns.terminal);
+        out.push('\n');
+        if let (Line::Field { .. }, Some(change)) = (line, changes.next()) {
+            out += &script(change);
+        }
     }
+    out
+}
+
+fn one(line: &Line, columns: &Columns) -> String {
+    let beside = |text: &str| format!("      {}", Styled(DIM, text));
+    match line {
+        Line::Object { sign, id, what, cost } => {
+            let name = format!("{:3} {:2$}", sign.text(), id.to_string(), columns.name);
+            format!("{}  {what}{}", Styled(of_sign(*sign), &name), price(*sign, *cost))
+        }
+        Line::Made(what) => beside(what),
+        Line::Field { path, from, to, cost, note } => {
+            let note = note.as_deref().map(|note| format!("  ({note})")).unwrap_or_default();
+            let (values, cost) = (values(from, to), Styled(style_of(*cost), cost.word()));
+            let (path_width, value_width) = (columns.path, columns.values);
+            format!("      {path:path_width$}  {values:value_width$}  {cost}{}", Styled(DIM, &note))
+        }
+        Line::After { verb, ids } => {
+            let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
+            beside(&format!("{verb} after {}", ids.join(", ")))
+        }
+        Line::Why(why) => beside(&format!("because {why}")),
+    }
+}
+
+/// How wide the columns are.
+struct Columns {
+    terminal: Option<usize>,
+    name: usize,
+    path: usize,
+    values: usize,
+}
+
+impl Columns {
+    fn of(lines: &[Line]) -> Self {
+        let mut columns = Self { terminal: width(), name: 0, path: 0, values: 0 };
+        for line in lines {
+            match line {
+                Line::Object { id, .. } => columns.name = columns.name.max(bounded(id, NAME)),
+                Line::Field { path, from, to, .. } => {
+                    columns.path = columns.path.max(bounded(path, FIELD));
+                    columns.values = columns.values.max(bounded(&values(from, to), FIELD));
+                }
+                _ => {}
+            }
+        }
+        columns
+    }
+}
+
+fn bounded(text: &impl ToString, most: usize) -> usize {
+    let length = text.to_string().chars().count();
+    if length > most { 0 } else { length }
+}
+
+fn values(from: &str, to: &str) -> String {
+    format!("{from} → {to}")
 }
 
 /// What differs inside a text of several lines.
@@ -81,7 +127,7 @@ fn of_sign(sign: Sign) -> anstyle::Style {
     match sign {
         Sign::Create => GOOD,
         Sign::Change => CHANGE,
-        Sign::Replace | Sign::Delete => BAD,
+        Sign::Replace | Sign::Delete | Sign::Purge => BAD,
         Sign::Run => BOLD,
     }
 }
@@ -94,33 +140,35 @@ fn style_of(cost: Cost) -> anstyle::Style {
     }
 }
 
-/// On an object's line a deletion costs the whole instance, which `recreate` would hide.
-fn word_of(cost: Cost) -> &'static str {
-    match cost {
-        Cost::Recreate => "its own disk goes",
-        cost => cost.word(),
-    }
+/// What the steps of an object cost. What is parked is not lost.
+fn price(sign: Sign, cost: Option<Cost>) -> String {
+    let (style, words) = match (sign, cost) {
+        (Sign::Delete, _) => (DIM, "undelete brings it back"),
+        (Sign::Purge, _) => (BAD, "nothing brings it back"),
+        (Sign::Replace, _) => (BAD, "its own disk starts empty"),
+        (_, Some(cost)) => (style_of(cost), cost.word()),
+        (_, None) => return String::new(),
+    };
+    format!("  {}", Styled(style, words))
 }
 
 /// `Plan: 1 to create, 2 to change (1 restart).`
 pub fn totals(plan: &Plan) -> String {
     let summary = summary(plan);
-    let mut parts = Vec::new();
-    for (count, what) in [
+    let parts: Vec<_> = [
         (summary.create, "to create"),
         (summary.change, "to change"),
         (summary.replace, "to make anew"),
         (summary.delete, "to delete"),
         (summary.run, "to start or stop"),
-    ] {
-        if count > 0 {
-            parts.push(format!("{count} {what}"));
-        }
-    }
+    ]
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, what)| format!("{count} {what}"))
+    .collect();
     let restarts = match summary.restarts {
         0 => String::new(),
-        1 => " (1 restart)".to_owned(),
-        count => format!(" ({count} restarts)"),
+        restarts => format!(" ({})", count(restarts, "restart")),
     };
     match parts.is_empty() {
         true => "Nothing to do.".to_owned(),
@@ -130,57 +178,32 @@ pub fn totals(plan: &Plan) -> String {
 
 /// What waits and why, one object's reason per line, and what to do about it.
 pub fn waiting(report: &Report) -> String {
+    let width = width();
     let mut out = String::new();
-    for (id, reasons) in &report.waiting {
-        for waiting in reasons {
-            let name = format!("{:3} {id}", "!");
-            let _ = writeln!(out, "{}  {}", Styled(CHANGE, &name), reason(&waiting.reason));
-            if let Some(hint) = &waiting.hint {
-                let _ = writeln!(out, "      {}", Styled(DIM, &format!("→ {hint}")));
-            }
+    for (id, waiting) in entries(report) {
+        let name = format!("{:3} {id}", "!");
+        let line = format!("{}  {}", Styled(CHANGE, &name), reason(id, &waiting.reason));
+        out += &(fold(&line, 6, width) + "\n");
+        if let Some(hint) = &waiting.hint {
+            let hint = format!("      {}", Styled(DIM, &format!("→ {hint}")));
+            out += &(fold(&hint, 8, width) + "\n");
         }
     }
     out
 }
 
-/// A reason as a sentence without its subject.
-pub fn reason(reason: &WaitReason) -> String {
-    let names = |ids: &[limekiln_model::ObjectId]| {
-        ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(" → ")
-    };
-    match reason {
-        WaitReason::Frozen { why } => format!("is left alone: {why}"),
-        WaitReason::Missing { object } => format!("{object} does not exist"),
-        WaitReason::Cycle { path } => format!("depends on itself: {}", names(path)),
-        WaitReason::Conflict { with, over } => format!("claims what {with} claims, too: {over}"),
-        WaitReason::NotOurs => "exists, and limekiln did not make it".to_owned(),
-        WaitReason::Dependency { on } => format!("waits for {on}"),
-        WaitReason::RestartRequired { changes } => {
-            format!("needs a restart for {}", fields(changes))
-        }
-        WaitReason::RecreateRequired { changes } => {
-            format!("would have to be made anew for {}", fields(changes))
-        }
-        WaitReason::Refused { changes } => {
-            format!("asks for what is never done: {}", fields(changes))
-        }
-        WaitReason::Host { why } | WaitReason::Unpruned { why } => why.clone(),
-        WaitReason::Suspended => "is suspended".to_owned(),
-        WaitReason::Protected => "is protected".to_owned(),
-        WaitReason::Broken { why } => format!("is broken: {why}"),
-    }
+fn entries(report: &Report) -> impl Iterator<Item = (&ObjectId, &limekiln_model::Waiting)> {
+    report.waiting.iter().flat_map(|(id, all)| all.iter().map(move |waiting| (id, waiting)))
 }
 
-fn fields(changes: &[Change]) -> String {
-    let short = |value: &Option<Value>| match value {
-        Some(Value::String(text)) if text.lines().count() < 2 => text.clone(),
-        Some(Value::String(_)) => "…".to_owned(),
-        Some(value) => value.to_string().chars().take(40).collect(),
-        None => "(unset)".to_owned(),
-    };
-    let one = |change: &Change| {
-        let path = change.path.strip_prefix("template.").unwrap_or(&change.path);
-        format!("{path} ({} → {})", short(&change.from), short(&change.to))
-    };
-    changes.iter().map(one).collect::<Vec<_>>().join(", ")
+/// What waits now and was not shown before.
+pub fn news(before: &Report, now: &Report) -> Report {
+    let mut news = Report::default();
+    for (id, waiting) in entries(now) {
+        let known = before.waiting.get(id).is_some_and(|known| known.contains(waiting));
+        if !known {
+            news.add(id.clone(), waiting.reason.clone(), waiting.hint.clone());
+        }
+    }
+    news
 }

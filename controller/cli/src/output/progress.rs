@@ -11,9 +11,14 @@ use limekiln_model::{Action, Event, Plan, Progress as Step, StepId, StepOutcome}
 
 use super::style::{BAD, CHANGE, DIM, GOOD, Styled};
 use super::time::elapsed;
+use super::words;
 
 /// How often a plain line tells the bytes of a download.
 const LINES: Duration = Duration::from_secs(10);
+/// An image that was there at once is no news, nor is how long a quick step took.
+const NEWS: Duration = Duration::from_secs(1);
+/// Names longer than this do not push the others' columns away.
+const NAME: usize = 32;
 
 /// Draws a run from its events, on standard error.
 #[derive(Clone)]
@@ -21,6 +26,8 @@ pub struct Progress(Arc<Mutex<State>>);
 
 struct State {
     bars: Option<MultiProgress>,
+    /// Of the objects' column.
+    width: usize,
     running: BTreeMap<StepId, Running>,
 }
 
@@ -32,16 +39,28 @@ struct Running {
 }
 
 impl Progress {
-    /// Bars if standard error is a terminal.
-    pub fn new() -> Self {
-        let bars = std::io::stderr().is_terminal().then(MultiProgress::new);
-        Self(Arc::new(Mutex::new(State { bars, running: BTreeMap::new() })))
+    /// For a run of this plan: bars if standard error is a terminal that can move its cursor.
+    pub fn new(plan: &Plan) -> Self {
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let bars = (std::io::stderr().is_terminal() && !dumb).then(MultiProgress::new);
+        let names = plan.steps.iter().map(|step| step.action.object().to_string().len());
+        let width = names.filter(|length| *length <= NAME).max().unwrap_or_default();
+        Self(Arc::new(Mutex::new(State { bars, width, running: BTreeMap::new() })))
+    }
+
+    /// Prints a line above the bars.
+    pub fn say(&self, text: &str) {
+        self.lock().line(text);
+    }
+
+    /// A panic elsewhere must not hide what goes on here.
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Shows one event.
     pub fn on_event(&self, plan: &Plan, event: &Event) {
-        // A panic elsewhere must not hide what goes on here.
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
         match event {
             Event::Started { step } => state.start(plan, *step),
             Event::Progressed { step, progress } => state.progress(plan, *step, progress),
@@ -50,15 +69,12 @@ impl Progress {
                     "try {attempt} failed ({error}); again in {:.1}s",
                     *delay_ms as f64 / 1e3
                 );
-                state.line(&format!("{}  {}", label(plan, *step), Styled(CHANGE, &text)));
+                let name = state.label(plan, *step);
+                state.line(&format!("  {name}  {}", Styled(CHANGE, &text)));
             }
             Event::Finished { step, outcome } => state.finish(plan, *step, outcome),
         }
     }
-}
-
-fn label(plan: &Plan, step: StepId) -> String {
-    plan.step(step).map(|step| step.action.object().to_string()).unwrap_or_default()
 }
 
 fn verb(plan: &Plan, step: StepId) -> &'static str {
@@ -66,18 +82,25 @@ fn verb(plan: &Plan, step: StepId) -> &'static str {
 }
 
 impl State {
+    /// The step's object, padded to the others.
+    fn label(&self, plan: &Plan, step: StepId) -> String {
+        let name = plan.step(step).map(|step| step.action.object().to_string()).unwrap_or_default();
+        format!("{name:0$}", self.width)
+    }
+
     fn line(&self, text: &str) {
         match &self.bars {
             // The bars are redrawn below the line.
-            Some(bars) => bars.suspend(|| anstream::eprintln!("{text}")),
-            None => anstream::eprintln!("{text}"),
+            Some(bars) => bars.suspend(|| errln!("{text}")),
+            None => errln!("{text}"),
         }
     }
 
     fn start(&mut self, plan: &Plan, step: StepId) {
+        let label = self.label(plan, step);
         let bar = self.bars.as_ref().map(|bars| {
             let bar = bars.add(ProgressBar::new_spinner().with_style(spinner()));
-            bar.set_prefix(label(plan, step));
+            bar.set_prefix(label);
             bar.set_message(verb(plan, step));
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
@@ -87,7 +110,7 @@ impl State {
     }
 
     fn progress(&mut self, plan: &Plan, step: StepId, progress: &Step) {
-        let plain = self.bars.is_none();
+        let (plain, label) = (self.bars.is_none(), self.label(plan, step));
         let Some(running) = self.running.get_mut(&step) else { return };
         let (text, quiet) = match progress {
             Step::Message { text } => (text.clone(), false),
@@ -109,41 +132,52 @@ impl State {
         // What is waited for may alternate for minutes; a log needs each of it once.
         if plain && due && running.said.insert(text.clone()) {
             running.told = Instant::now();
-            anstream::eprintln!("{}  {}", label(plan, step), Styled(DIM, &text));
+            errln!("  {label}  {}", Styled(DIM, &text));
         }
     }
 
     fn finish(&mut self, plan: &Plan, step: StepId, outcome: &StepOutcome) {
-        let running = self.running.remove(&step);
-        if let Some(bar) = running.as_ref().and_then(|running| running.bar.as_ref()) {
+        let Some(running) = self.running.remove(&step) else {
+            return self.never_begun(plan, step, outcome);
+        };
+        if let Some(bar) = &running.bar {
             bar.finish_and_clear();
         }
-        let time = running.map(|running| elapsed(running.since.elapsed())).unwrap_or_default();
-        let (name, what) = (label(plan, step), verb(plan, step));
+        let time = running.since.elapsed();
+        let (name, what) = (self.label(plan, step), verb(plan, step));
         match outcome {
-            StepOutcome::Done if is_silent(plan, step) => {}
-            StepOutcome::Done => {
-                self.line(&format!("{} {name}  {what}  {}", Styled(GOOD, "✓"), Styled(DIM, &time)));
-            }
+            StepOutcome::Done => self.done(plan, step, time),
             StepOutcome::Failed { error, hint } => {
                 self.line(&format!("{} {name}  {what}: {error}", Styled(BAD, "✗")));
                 if let Some(hint) = hint {
                     self.line(&format!("  {}", Styled(DIM, &format!("→ {hint}"))));
                 }
             }
-            StepOutcome::Skipped => {
-                self.line(&format!("{} {name}  {what}: not done", Styled(DIM, "-")));
-            }
-            StepOutcome::Cancelled => {
-                self.line(&format!("{} {name}  {what}: cancelled", Styled(CHANGE, "-")));
+            StepOutcome::Skipped | StepOutcome::Cancelled => {
+                self.line(&format!("{} {name}  {what}: stopped", Styled(CHANGE, "-")));
             }
         }
     }
-}
 
-/// A cached or local image is no news.
-fn is_silent(plan: &Plan, step: StepId) -> bool {
-    plan.step(step).is_some_and(|step| matches!(step.action, Action::FetchImage { .. }))
+    fn done(&self, plan: &Plan, step: StepId, time: Duration) {
+        let Some(action) = plan.step(step).map(|step| &step.action) else { return };
+        if matches!(action, Action::FetchImage { .. }) && time < NEWS {
+            return;
+        }
+        let (name, what) = (self.label(plan, step), words::done(action));
+        let time = if time < NEWS { String::new() } else { format!("  {}", elapsed(time)) };
+        self.line(&format!("{} {name}  {what}{}", Styled(GOOD, "✓"), Styled(DIM, &time)));
+    }
+
+    /// A step after one that failed, or after the run was stopped.
+    fn never_begun(&self, plan: &Plan, step: StepId, outcome: &StepOutcome) {
+        let why = match outcome {
+            StepOutcome::Cancelled => "not begun",
+            _ => "not done, because of the failure above",
+        };
+        let (name, what) = (self.label(plan, step), verb(plan, step));
+        self.line(&format!("{} {name}  {what}: {why}", Styled(DIM, "-")));
+    }
 }
 
 fn bytes(what: &str, done: u64, total: Option<u64>) -> String {
@@ -161,7 +195,7 @@ fn spinner() -> ProgressStyle {
 }
 
 fn counter() -> ProgressStyle {
-    style("{spinner} {prefix}  {wide_bar} {bytes}/{total_bytes} {eta}")
+    style("{spinner} {prefix}  {wide_bar} {bytes} of {total_bytes}, {eta} left")
 }
 
 fn style(template: &str) -> ProgressStyle {

@@ -1,6 +1,6 @@
 //! Lima's download cache: one directory per URL.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use super::ImageError;
@@ -13,16 +13,20 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// Makes and locks the entry; waits while another process has it.
-    pub(super) fn lock(cache_dir: &Path, url: &str) -> Result<Self, ImageError> {
+    /// Makes and locks the entry; `None` while another download has it.
+    pub(super) fn try_lock(cache_dir: &Path, url: &str) -> Result<Option<Self>, ImageError> {
         let dir = cache_dir.join("lima/download/by-url-sha256").join(digest::of_text(url));
         fs::create_dir_all(&dir).map_err(ImageError::file("make", &dir))?;
         // As Lima does: the directory itself is locked, there is no lock file.
         let lock = File::open(&dir).map_err(ImageError::file("open", &dir))?;
-        lock.lock().map_err(ImageError::file("lock", &dir))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(ImageError::file("lock", &dir)(error)),
+        }
         let entry = Self { dir, _lock: lock };
         entry.note("url", url)?;
-        Ok(entry)
+        Ok(Some(entry))
     }
 
     /// The bytes as downloaded.
@@ -55,12 +59,19 @@ impl Entry {
 
     /// Drops what is cached.
     pub(super) fn discard(&self) -> Result<(), ImageError> {
-        ["data", "data.part", "data.part.validator", "time", "type"]
-            .iter()
-            .try_for_each(|name| self.forget(name))
+        self.discard_part()?;
+        self.forget("data")?;
+        self.forget_notes()
     }
 
-    /// Makes `part`, which is whole and checked, the cached bytes.
+    /// Drops what has been downloaded so far; what is cached stays.
+    pub(super) fn discard_part(&self) -> Result<(), ImageError> {
+        ["data.part", "data.part.validator"].iter().try_for_each(|name| self.forget(name))
+    }
+
+    /// Makes `part`, which is whole and checked, the cached bytes. What is noted of the bytes
+    /// before goes first and comes last: after a crash in between, nothing false is noted. Lima
+    /// believes a digest that stands here without hashing.
     pub(super) fn finish(
         &self,
         time: Option<&str>,
@@ -71,15 +82,20 @@ impl Entry {
         File::open(&part)
             .and_then(|file| file.sync_all())
             .map_err(ImageError::file("write", &part))?;
-        for (name, text) in [("time", time), ("type", kind)] {
-            match text {
-                Some(text) => self.note(name, text)?,
-                None => self.forget(name)?,
-            }
-        }
+        self.forget_notes()?;
         fs::rename(&part, self.data()).map_err(ImageError::file("write", &self.data()))?;
         self.set_part_validator(None)?;
+        for (name, text) in [("time", time), ("type", kind)] {
+            if let Some(text) = text {
+                self.note(name, text)?;
+            }
+        }
         digest.map_or(Ok(()), |digest| self.note_digest(digest))
+    }
+
+    fn forget_notes(&self) -> Result<(), ImageError> {
+        let digests = Digest::FILE_NAMES.iter().copied();
+        digests.chain(["time", "type"]).try_for_each(|name| self.forget(name))
     }
 
     /// Notes a digest that the cached bytes have been found to have.

@@ -8,8 +8,8 @@ use rustix::fs::SeekFrom as Extent;
 
 use super::ImageError;
 
-/// Copies `from` to the new file `to`.
-pub(super) async fn copy(from: PathBuf, to: PathBuf) -> Result<(), ImageError> {
+/// Copies `from` durably to the new file `to`.
+pub(crate) async fn copy(from: PathBuf, to: PathBuf) -> Result<(), ImageError> {
     let shown = to.clone();
     tokio::task::spawn_blocking(move || {
         copy_now(&from, &to).map_err(ImageError::file("write", &to))
@@ -22,7 +22,7 @@ fn copy_now(from: &Path, to: &Path) -> io::Result<()> {
     let mut source = File::open(from)?;
     let mut target = File::create_new(to)?;
     if clone(&target, &source) {
-        return Ok(());
+        return target.sync_all();
     }
     let length = source.metadata()?.len();
     target.set_len(length)?;

@@ -23,6 +23,9 @@ enum Algorithm {
 }
 
 impl Digest {
+    /// Every name that [`Self::file_name`] can give.
+    pub(super) const FILE_NAMES: [&str; 3] = ["sha256.digest", "sha384.digest", "sha512.digest"];
+
     /// Reads a template's `digest`.
     pub(super) fn parse(text: &str) -> Result<Self, ImageError> {
         let bad = || ImageError::BadDigest(text.to_owned());

@@ -1,7 +1,7 @@
 //! One download, resumed where the last one broke.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use futures::StreamExt;
 use limekiln_engine::ActionContext;
@@ -9,7 +9,7 @@ use reqwest::header::{
     CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, IF_RANGE, LAST_MODIFIED, RANGE,
 };
 use reqwest::{Response, StatusCode};
-use tokio::fs::OpenOptions;
+use tokio::fs::{File, OpenOptions};
 use tokio::io::AsyncWriteExt;
 
 use super::ImageError;
@@ -20,19 +20,22 @@ use super::http::client;
 /// Tries of one download that breaks off; each goes on where the last one ended.
 const TRIES: usize = 3;
 
+/// Between looks at an entry that another download has.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// The bytes of `url`, from the cache where that is right.
 ///
 /// With a digest the cached bytes are hashed every time, and are fetched again if they have
 /// changed. Without one the server is asked for its `Last-Modified`; if it does not answer, what
 /// is cached will do, as in Lima.
 pub(super) async fn cached(
-    cache_dir: PathBuf,
+    cache_dir: &Path,
     url: &str,
     digest: Option<&Digest>,
     ask_server: bool,
     context: &ActionContext,
 ) -> Result<PathBuf, ImageError> {
-    let entry = lock(cache_dir, url.to_owned()).await?;
+    let entry = lock(cache_dir, url, context).await?;
     if entry.data().exists() {
         match digest {
             Some(digest) => match verify(entry.data(), digest, url, context).await {
@@ -51,12 +54,21 @@ pub(super) async fn cached(
     Ok(entry.data())
 }
 
-async fn lock(cache_dir: PathBuf, url: String) -> Result<Arc<Entry>, ImageError> {
-    let dir = cache_dir.clone();
-    tokio::task::spawn_blocking(move || Entry::lock(&cache_dir, &url))
-        .await
-        .unwrap_or_else(|error| Err(ImageError::file("lock", &dir)(error.into())))
-        .map(Arc::new)
+/// Waits while another download of the same URL, perhaps Lima's, has the entry.
+async fn lock(cache_dir: &Path, url: &str, context: &ActionContext) -> Result<Entry, ImageError> {
+    let mut told = false;
+    loop {
+        if let Some(entry) = Entry::try_lock(cache_dir, url)? {
+            return Ok(entry);
+        }
+        if !std::mem::replace(&mut told, true) {
+            context.message(format!("waits for another download of {url}"));
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            () = context.cancel.cancelled() => return Err(ImageError::Cancelled),
+        }
+    }
 }
 
 /// Hashes away from the runtime's thread.
@@ -111,7 +123,7 @@ async fn download(
         && let Err(error) = verify(entry.part(), digest, url, context).await
     {
         // Bytes that are wrong must not be gone on with.
-        entry.discard()?;
+        entry.discard_part()?;
         return Err(error);
     }
     entry.finish(header(&headers, &LAST_MODIFIED), header(&headers, &CONTENT_TYPE), digest)
@@ -134,17 +146,25 @@ async fn transfer(
     url: &str,
     context: &ActionContext,
 ) -> Result<HeaderMap, ImageError> {
-    let network = |source| ImageError::Network { what: url.to_owned(), source };
+    let network = ImageError::network(url);
     let start = resumable(entry);
-    let mut request = client().map_err(network)?.get(url);
+    let mut request = client().map_err(&network)?.get(url);
     if let Some((offset, validator)) = &start {
         request = request.header(RANGE, format!("bytes={offset}-")).header(IF_RANGE, validator);
     }
-    let response = request.send().await.map_err(network)?;
+    // A server that takes the connection may be silent for a minute.
+    let response = tokio::select! {
+        response = request.send() => response.map_err(&network)?,
+        () = context.cancel.cancelled() => return Err(ImageError::Cancelled),
+    };
     let offset = match (response.status(), start) {
-        (StatusCode::PARTIAL_CONTENT, Some((offset, _))) if continues(&response, offset) => offset,
-        (StatusCode::RANGE_NOT_SATISFIABLE, Some(_)) => {
-            entry.discard()?;
+        (StatusCode::PARTIAL_CONTENT, Some((offset, known)))
+            if continues(&response, offset, &known) =>
+        {
+            offset
+        }
+        (StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE, Some(_)) => {
+            entry.discard_part()?;
             return Box::pin(transfer(entry, url, context)).await;
         }
         (status, _) if status == StatusCode::OK => 0,
@@ -162,10 +182,11 @@ fn resumable(entry: &Entry) -> Option<(u64, String)> {
     (length > 0).then_some((length, validator))
 }
 
-/// Whether the answer is the rest that was asked for.
-fn continues(response: &Response, offset: u64) -> bool {
+/// Whether the answer is the rest that was asked for, of the version that is `known`.
+fn continues(response: &Response, offset: u64, known: &str) -> bool {
     header(response.headers(), &CONTENT_RANGE)
         .is_some_and(|range| range.starts_with(&format!("bytes {offset}-")))
+        && validator(response.headers()).is_none_or(|now| now == known)
 }
 
 async fn receive(
@@ -184,21 +205,37 @@ async fn receive(
     let mut options = OpenOptions::new();
     options.create(true).write(true).append(offset > 0).truncate(offset == 0);
     let mut file = options.open(&part).await.map_err(ImageError::file("write", &part))?;
-    let (mut done, mut stream) = (offset, response.bytes_stream());
-    while let Some(chunk) = tokio::select! {
-        chunk = stream.next() => chunk,
-        () = context.cancel.cancelled() => return Err(ImageError::Cancelled),
-    } {
-        let chunk = chunk.map_err(|source| ImageError::Network { what: url.to_owned(), source })?;
-        file.write_all(&chunk).await.map_err(ImageError::file("write", &part))?;
-        done += chunk.len() as u64;
-        context.bytes("download", done, total);
-    }
+    let progress = |done| context.bytes("download", done, total);
+    let received = tokio::select! {
+        received = append(&mut file, &part, url, response, offset, progress) => received,
+        () = context.cancel.cancelled() => Err(ImageError::Cancelled),
+    };
+    // Also of a broken download: what came is where the next try goes on.
     file.flush().await.map_err(ImageError::file("write", &part))?;
+    let done = received?;
     match total {
         Some(expected) if done != expected => {
             Err(ImageError::Truncated { what: url.to_owned(), got: done, expected })
         }
         _ => Ok(headers),
     }
+}
+
+/// Writes what comes, from `done` bytes on; returns how many there are at the end.
+async fn append(
+    file: &mut File,
+    part: &Path,
+    url: &str,
+    response: Response,
+    mut done: u64,
+    progress: impl Fn(u64),
+) -> Result<u64, ImageError> {
+    let mut stream = response.bytes_stream();
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.map_err(ImageError::network(url))?;
+        file.write_all(&chunk).await.map_err(ImageError::file("write", part))?;
+        done += chunk.len() as u64;
+        progress(done);
+    }
+    Ok(done)
 }

@@ -105,6 +105,11 @@ impl ImageError {
         move |source| Self::File { doing, path, source }
     }
 
+    /// For `map_err` of a request. The error's own text need not name the URL once more.
+    pub(super) fn network(url: &str) -> impl Fn(reqwest::Error) -> Self {
+        move |source| Self::Network { what: url.to_owned(), source: source.without_url() }
+    }
+
     fn class(&self) -> ErrorClass {
         match self {
             Self::Network { source, .. } if source.is_redirect() => ErrorClass::Permanent,
@@ -133,6 +138,18 @@ impl ImageError {
                 Some("flatten it with `qemu-img convert -O qcow2`, if you trust it")
             }
             Self::Local { .. } => Some("put the image there, or correct `images[].location`"),
+            Self::Network { .. } | Self::Truncated { .. } => {
+                Some("check the network, or add another place to `images`")
+            }
+            Self::Status { .. } | Self::Location(_) => {
+                Some("correct `images[].location`, or add another place to `images`")
+            }
+            Self::BadDigest(_) => {
+                Some("write sha256:, sha384: or sha512: and the digest in lower-case hex")
+            }
+            Self::Unpack { .. } => {
+                Some("the file is damaged, or packed otherwise than its name says; get it again")
+            }
             _ => None,
         }
     }

@@ -51,12 +51,15 @@ impl Images {
         context: &ActionContext,
     ) -> Result<Fetched, EngineError> {
         let mut errors: Vec<EngineError> = Vec::new();
-        for image in filled.usable_images() {
+        let mut images = filled.usable_images().peekable();
+        while let Some(image) = images.next() {
             match self.fetch_one(image, ask_server, context).await {
                 Ok(fetched) => return Ok(fetched),
                 Err(ImageError::Cancelled) => return Err(EngineError::cancelled()),
                 Err(error) => {
-                    context.message(format!("{}: {error}", image.location));
+                    if images.peek().is_some() {
+                        context.message(format!("{error}; goes on with the next image"));
+                    }
                     errors.push(error.into());
                 }
             }
@@ -99,8 +102,7 @@ impl Images {
         let digest = digest.map(Digest::parse).transpose()?;
         match Location::parse(location, &self.home)? {
             Location::Url(url) => {
-                download::cached(self.cache_dir.clone(), &url, digest.as_ref(), ask_server, context)
-                    .await
+                download::cached(&self.cache_dir, &url, digest.as_ref(), ask_server, context).await
             }
             Location::File(path) => {
                 std::fs::File::open(&path)

@@ -13,6 +13,7 @@ mod http;
 mod location;
 mod unpack;
 
+pub(crate) use copy::copy;
 pub use error::ImageError;
 pub use fetch::{Fetched, Images};
 pub(crate) use unpack::unpack;

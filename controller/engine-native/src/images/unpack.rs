@@ -9,9 +9,13 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
 
 use super::{ImageError, copy};
 
-/// No disk image unpacks to more than so many times its size, beyond the first GiB: a bomb does.
+/// No image unpacks to more than so many times its size, unless the instance has room for it: a
+/// bomb does. Beneath a GiB nobody is harmed.
 const MAX_RATIO: u64 = 200;
 const ALWAYS_ALLOWED: u64 = 1 << 30;
+
+/// As much as is read at once. Comparing with it is quicker than looking at every byte.
+const ZEROS: &[u8; 1 << 18] = &[0; 1 << 18];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Packing {
@@ -21,11 +25,13 @@ enum Packing {
     Zstd,
 }
 
-/// Writes the plain bytes of `from`, which came from `location`, to the new file `to`.
+/// Writes the plain bytes of `from`, which came from `location`, durably to the new file `to`,
+/// which may have `room` bytes whatever its packed size is.
 pub(crate) async fn unpack(
     from: &Path,
     location: &str,
     to: &Path,
+    room: u64,
     context: &ActionContext,
 ) -> Result<(), ImageError> {
     let file = File::open(from).await.map_err(ImageError::file("read", from))?;
@@ -34,7 +40,7 @@ pub(crate) async fn unpack(
     let Some(packing) =
         packing(location, &mut reader).await.map_err(ImageError::file("read", from))?
     else {
-        return copy::copy(from.to_owned(), to.to_owned()).await;
+        return copy(from.to_owned(), to.to_owned()).await;
     };
     let mut plain: Box<dyn AsyncRead + Send + Unpin> = match packing {
         // More than one stream in a file is allowed by all four formats.
@@ -43,7 +49,7 @@ pub(crate) async fn unpack(
         Packing::Xz => Box::new(multi(XzDecoder::new(reader), XzDecoder::multiple_members)),
         Packing::Zstd => Box::new(multi(ZstdDecoder::new(reader), ZstdDecoder::multiple_members)),
     };
-    let limit = size.saturating_mul(MAX_RATIO).max(ALWAYS_ALLOWED);
+    let limit = size.saturating_mul(MAX_RATIO).max(ALWAYS_ALLOWED).max(room);
     write(&mut plain, location, to, limit, context).await
 }
 
@@ -87,7 +93,7 @@ async fn write(
     use tokio::io::AsyncSeekExt;
     let unpack = |why: String| ImageError::Unpack { what: location.to_owned(), why };
     let mut file = File::create_new(to).await.map_err(ImageError::file("write", to))?;
-    let (mut buffer, mut done) = (vec![0; 1 << 18], 0_u64);
+    let (mut buffer, mut done) = (ZEROS.to_vec(), 0_u64);
     loop {
         if context.cancel.is_cancelled() {
             return Err(ImageError::Cancelled);
@@ -101,7 +107,7 @@ async fn write(
         if done > limit {
             return Err(unpack(format!("it unpacks to more than {} MiB", limit >> 20)));
         }
-        if block.iter().all(|byte| *byte == 0) {
+        if block == &ZEROS[..count] {
             file.seek(std::io::SeekFrom::Current(count as i64))
                 .await
                 .map_err(ImageError::file("write", to))?;
@@ -111,5 +117,6 @@ async fn write(
         context.bytes("unpack", done, None);
     }
     file.flush().await.map_err(ImageError::file("write", to))?;
-    file.set_len(done).await.map_err(ImageError::file("write", to))
+    file.set_len(done).await.map_err(ImageError::file("write", to))?;
+    file.sync_all().await.map_err(ImageError::file("write", to))
 }

@@ -1,25 +1,24 @@
 //! A new instance directory.
 //!
-//! It is made below `_limekiln/staging` and moved to its place when it is complete, so no crash
-//! leaves half an instance behind.
+//! It is made aside and moved to its place when it is complete, so no crash leaves half an
+//! instance behind.
 
 use std::fs;
 use std::path::Path;
 
-use limekiln_api::{DiskFormat, Lima, to_yaml};
+use limekiln_api::{DiskFormat, Lima, LimaVersion};
 use limekiln_engine::{ActionContext, EngineError};
 use limekiln_hostagent::{InstanceFiles, atomic};
 use limekiln_model::Name;
 
-use crate::disks::{grow, publish, remove_dir};
+use super::stored::stored;
+use crate::disks::grow;
 use crate::error::{blocking, file, write};
 use crate::images::header::{ImageKind, inspect};
-use crate::images::{Fetched, ImageError, unpack};
+use crate::images::{Fetched, ImageError, copy, unpack};
 use crate::paths::Paths;
+use crate::staging::Staging;
 use crate::tool::qemu_img;
-
-/// The Lima whose behaviour the instance has (home directory, ports); see `lima-version`.
-const LIMA_VERSION: &str = "2.2.0";
 
 /// Makes the instance from what was fetched.
 pub(crate) async fn create(
@@ -30,35 +29,14 @@ pub(crate) async fn create(
     fetched: &Fetched,
     context: &ActionContext,
 ) -> Result<(), EngineError> {
-    let yaml = to_yaml(&stored(template));
+    let yaml = stored(template);
     if already_there(paths, name, &yaml)? {
         return Ok(());
     }
-    let staging = paths.staging().join(format!("instance-{name}"));
-    remove_dir(&staging)?;
-    fs::create_dir_all(&staging).map_err(file("make", &staging))?;
-    let files = InstanceFiles::new(&staging);
-    let result = fill(&files, &yaml, filled, fetched, context).await;
-    match result {
-        Ok(()) => {
-            let place = paths.instance(name);
-            blocking(move || publish(&staging, &place)).await
-        }
-        Err(error) => {
-            // The error is what matters; the next try clears the place again.
-            let _ = remove_dir(&staging);
-            Err(error)
-        }
-    }
-}
-
-/// A Mac's Lima would take an unset `vmType` for `vz`.
-fn stored(template: &Lima) -> Lima {
-    let mut stored = template.clone();
-    if cfg!(target_os = "macos") {
-        stored.vm_type.get_or_insert_with(|| "qemu".to_owned());
-    }
-    stored
+    let staging = Staging::new(paths, &format!("instance-{name}"))?;
+    fill(&InstanceFiles::new(staging.dir()), &yaml, filled, fetched, context).await?;
+    let place = paths.instance(name);
+    blocking(move || staging.publish(&place)).await
 }
 
 /// An earlier try got through. An instance with another configuration is not ours to replace.
@@ -85,20 +63,20 @@ async fn fill(
     context: &ActionContext,
 ) -> Result<(), EngineError> {
     write_text(files, "lima.yaml", yaml, 0o644)?;
-    write_text(files, "lima-version", LIMA_VERSION, 0o444)?;
+    write_text(files, "lima-version", LimaVersion::CURRENT, 0o444)?;
     set_private(files.dir())?;
     if let Some((kernel, cmdline)) = &fetched.kernel {
-        unpack(kernel, &kernel.to_string_lossy(), &files.file("kernel"), context).await?;
+        unpack(kernel, &kernel.to_string_lossy(), &files.file("kernel"), 0, context).await?;
         write_text(files, "kernel.cmdline", cmdline, 0o644)?;
     }
     if let Some(initrd) = &fetched.initrd {
-        fs::copy(initrd, files.file("initrd")).map_err(file("copy", initrd))?;
+        copy(initrd.clone(), files.file("initrd")).await?;
     }
     context.message("makes the disk");
     let image = files.file("image");
-    unpack(&fetched.disk, &fetched.location, &image, context).await?;
-    let (files, location) = (files.clone(), fetched.location.clone());
     let wanted = filled.disk.map_or(0, |disk| disk.0);
+    unpack(&fetched.disk, &fetched.location, &image, wanted, context).await?;
+    let (files, location) = (files.clone(), fetched.location.clone());
     blocking(move || place_disk(&files, &image, &location, wanted)).await
 }
 

@@ -3,11 +3,12 @@
 use std::fs;
 use std::path::Path;
 
-use limekiln_api::{DiskFormat, Lima, to_yaml};
+use limekiln_api::{DiskFormat, Lima};
 use limekiln_engine::EngineError;
 use limekiln_hostagent::{InstanceFiles, atomic};
 use limekiln_model::Name;
 
+use super::stored::stored;
 use crate::disks::{format, grow};
 use crate::error::{file, write};
 use crate::images::header::virtual_size;
@@ -34,7 +35,7 @@ pub(crate) fn edit(
             "instance/{name} has a larger disk; disks never shrink"
         )));
     }
-    atomic::write(&path, to_yaml(template).as_bytes(), 0o644).map_err(write)
+    atomic::write(&path, stored(template).as_bytes(), 0o644).map_err(write)
 }
 
 /// Grows the disk of an instance that does not run.

@@ -2,6 +2,7 @@
 
 mod create;
 mod edit;
+mod stored;
 
 pub(crate) use create::create;
 pub(crate) use edit::{disk_bytes, edit, resize};

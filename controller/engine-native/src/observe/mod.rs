@@ -17,6 +17,7 @@ use crate::error::{blocking, file};
 use crate::paths::Paths;
 use crate::trash;
 
+pub(crate) use agent::{agent_phase, lima_phase};
 pub(crate) use process::{agent_pid, driver_pid};
 
 /// Looks at everything. Stopped instances cost a few file reads; running ones are asked.

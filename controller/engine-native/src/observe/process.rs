@@ -25,12 +25,45 @@ fn living(dir: &Path, file: &str) -> Option<u32> {
 
 #[cfg(target_os = "linux")]
 fn is_of(pid: u32, dir: &Path) -> bool {
-    let Ok(arguments) = fs::read(format!("/proc/{pid}/cmdline")) else { return false };
-    let dir_bytes = dir.as_os_str().as_encoded_bytes();
-    arguments.windows(dir_bytes.len().max(1)).any(|window| window == dir_bytes)
+    let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    name_dir(&arguments, dir)
+}
+
+/// Whether arguments, each ended by a zero byte, name the directory or a file in it. `/lima/web2`
+/// is not in `/lima/web`.
+#[cfg(target_os = "linux")]
+fn name_dir(arguments: &[u8], dir: &Path) -> bool {
+    let dir = dir.as_os_str().as_encoded_bytes();
+    arguments
+        .windows(dir.len() + 1)
+        .any(|window| window.starts_with(dir) && matches!(window[dir.len()], b'/' | 0))
 }
 
 #[cfg(not(target_os = "linux"))]
 fn is_of(_: u32, _: &Path) -> bool {
     true
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_known_by_the_directory_that_it_names() {
+        let web = Path::new("/lima/web");
+        assert!(name_dir(b"limekiln\0hostagent\0--instance-dir\0/lima/web\0", web));
+        assert!(name_dir(b"limactl\0hostagent\0--pidfile\0/lima/web/ha.pid\0web\0", web));
+        assert!(!name_dir(b"limekiln\0--instance-dir\0/lima/web2\0", web));
+        assert!(!name_dir(b"limekiln\0--instance-dir\0/lima/web-db/ha.pid\0", web));
+        assert!(!name_dir(b"", web));
+    }
+
+    #[test]
+    fn a_pid_file_that_names_a_stranger_names_nobody() {
+        let dir = tempfile::tempdir().expect("a directory");
+        fs::write(dir.path().join("ha.pid"), format!("{}\n", std::process::id())).expect("ours");
+        assert_eq!(agent_pid(dir.path()), None);
+        fs::write(dir.path().join("ha.pid"), "garbage").expect("ours");
+        assert_eq!(agent_pid(dir.path()), None);
+    }
 }

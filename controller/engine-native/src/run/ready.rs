@@ -2,21 +2,24 @@
 
 use std::time::Duration;
 
-use limekiln_engine::{ActionContext, EngineError};
+use limekiln_engine::{ActionContext, EngineError, ErrorClass};
 use limekiln_hostagent::InstanceFiles;
-use limekiln_hostagent::api::{Client, Phase};
+use limekiln_hostagent::api::{Client, ClientError};
 use limekiln_hostagent::events::EventReader;
-use limekiln_model::Name;
+use limekiln_model::{InstancePhase, Name};
 use tokio::time::{Instant, sleep};
 
 use super::log;
-use crate::observe::agent_pid;
+use crate::observe::{agent_phase, agent_pid, lima_phase};
 use crate::paths::Paths;
 
 /// Between looks at the event log, which costs one system call.
 const LOOK: Duration = Duration::from_millis(15);
 /// Without an event, the host agent is asked what it waits for.
 const ASK: Duration = Duration::from_millis(300);
+
+/// A host agent answers between two steps of its work; one that is silent for so long is stuck.
+const SILENCE: Duration = Duration::from_secs(30);
 
 /// Seconds within which the end of a host agent is that of the start before.
 const RECENT: i64 = 15;
@@ -28,35 +31,49 @@ pub(crate) async fn await_ready(
     context: &ActionContext,
 ) -> Result<(), EngineError> {
     let files = InstanceFiles::new(paths.instance(name));
-    let client = Client::new(files.file("ha.sock"));
     let mut events = EventReader::new(&files.events());
-    let mut waiting = String::new();
     if agent_pid(files.dir()).is_none() {
         return Err(not_running(&files, name, &mut events));
     }
+    let client = Client::new(files.file("ha.sock"));
+    let (mut told, mut heard) = (String::new(), Instant::now());
     loop {
-        match client.status().await {
-            Ok(status) => {
-                match status.phase {
-                    Phase::Running => return Ok(()),
-                    Phase::Degraded => return Err(degraded(&files, name, &status.errors)),
-                    Phase::Stopping => {
-                        return Err(EngineError::precondition(format!(
-                            "instance/{name} is being stopped"
-                        )));
-                    }
-                    Phase::Booting => {}
-                }
-                let now = status.waiting_for.unwrap_or_else(|| "the guest".to_owned());
-                if now != waiting {
-                    context.message(format!("waits for {now}"));
-                    waiting = now;
+        match ask(&files, &client).await {
+            Some((InstancePhase::Booting, waits_for)) => {
+                heard = Instant::now();
+                if waits_for != told {
+                    context.message(format!("waits for {waits_for}"));
+                    told = waits_for;
                 }
             }
-            Err(_) if agent_pid(files.dir()).is_none() => return Err(ended(&files, name)),
-            Err(_) => {}
+            Some((phase, _)) => return end(&files, name, phase),
+            None if agent_pid(files.dir()).is_none() => return Err(ended(&files, name)),
+            None if heard.elapsed() > SILENCE => return Err(silent(&files, name)),
+            None => {}
         }
         wait(&mut events, context).await?;
+    }
+}
+
+/// Where the instance is in its life and what it waits for; `None` without an answer.
+async fn ask(files: &InstanceFiles, client: &Client) -> Option<(InstancePhase, String)> {
+    match client.status().await {
+        Ok(status) => {
+            let phase = agent_phase(&status);
+            Some((phase, status.waiting_for.unwrap_or_else(|| "the guest".to_owned())))
+        }
+        // Lima's agent.
+        Err(ClientError::Refused(_)) => Some((lima_phase(files), "the guest".to_owned())),
+        Err(_) => None,
+    }
+}
+
+/// What the wait ends with.
+fn end(files: &InstanceFiles, name: &Name, phase: InstancePhase) -> Result<(), EngineError> {
+    match phase {
+        InstancePhase::Ready => Ok(()),
+        InstancePhase::Degraded { errors } => Err(degraded(files, name, &errors)),
+        _ => Err(EngineError::precondition(format!("instance/{name} is being stopped"))),
     }
 }
 
@@ -96,6 +113,12 @@ fn not_running(files: &InstanceFiles, name: &Name, events: &mut EventReader) -> 
         true => ended(files, name),
         false => EngineError::precondition(format!("instance/{name} does not run")),
     }
+}
+
+fn silent(files: &InstanceFiles, name: &Name) -> EngineError {
+    let message = format!("the host agent of instance/{name} has stopped answering");
+    EngineError::new(ErrorClass::NeedsHuman, message)
+        .hint(format!("see {}; `limekiln stop --force {name}` ends it", files.log().display()))
 }
 
 fn ended(files: &InstanceFiles, name: &Name) -> EngineError {

@@ -1,19 +1,21 @@
 //! Starting a host agent, which starts the VM or adopts it.
 
 use std::path::Path;
-use std::process::Child;
 use std::time::Duration;
 
+use limekiln_api::{read_lima, unsupported};
 use limekiln_engine::{ActionContext, EngineError, ErrorClass};
 use limekiln_hostagent::api::Client;
 use limekiln_hostagent::{HostAgentArgs, InstanceFiles, spawn};
 use limekiln_model::Name;
+use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
 use super::log;
 use crate::error::file;
 use crate::observe::{agent_pid, driver_pid};
 use crate::paths::Paths;
+use crate::unsupported::UNSUPPORTED;
 
 /// Between looks at the new host agent.
 const LOOK: Duration = Duration::from_millis(5);
@@ -40,12 +42,36 @@ pub(crate) async fn start(
     args.adopt = driver_pid(&dir).is_some();
     if args.adopt {
         context.message("adopts the VM that runs");
+    } else {
+        must_be_honoured(&files, name)?;
     }
-    let mut command = spawn::command(exe, &args).map_err(file("open the logs in", &dir))?;
-    let child = command.spawn().map_err(|error| {
+    let command = spawn::command(exe, &args).map_err(file("open the logs in", &dir))?;
+    // tokio's: it reaps the child when it ends, however long from now.
+    let child = Command::from(command).spawn().map_err(|error| {
         EngineError::needs_human(format!("cannot start {}", exe.display())).because(error)
     })?;
-    serves(&files, child, name).await
+    tokio::select! {
+        result = serves(&files, child, name) => result,
+        // The host agent goes on by itself.
+        () = context.cancel.cancelled() => Err(EngineError::cancelled()),
+    }
+}
+
+/// A manifest was checked when it was applied; what Lima wrote may ask for what this engine
+/// cannot do, and must not be started without.
+fn must_be_honoured(files: &InstanceFiles, name: &Name) -> Result<(), EngineError> {
+    let text = std::fs::read_to_string(files.lima_yaml()).unwrap_or_default();
+    // If it cannot be read, the host agent says what is wrong with it.
+    let Ok(lima) = read_lima(&text) else { return Ok(()) };
+    let faults = unsupported(&lima, UNSUPPORTED);
+    if faults.is_empty() {
+        return Ok(());
+    }
+    let faults: Vec<_> = faults.into_iter().map(|fault| fault.message).collect();
+    let message = format!("instance/{name} cannot be started as it is: {}", faults.join("; "));
+    let file = files.lima_yaml();
+    Err(EngineError::needs_human(message)
+        .hint(format!("start it with limactl, or remove that from {}", file.display())))
 }
 
 async fn serves(files: &InstanceFiles, mut child: Child, name: &Name) -> Result<(), EngineError> {
@@ -70,15 +96,32 @@ async fn serves(files: &InstanceFiles, mut child: Child, name: &Name) -> Result<
 fn ended(files: &InstanceFiles, name: &Name, status: &str) -> EngineError {
     let said = log::last_error(files)
         .or_else(|| log::last_line(files))
+        .or_else(|| full(files))
         .unwrap_or_else(|| status.to_owned());
-    let class = if needs_human(&said) { ErrorClass::NeedsHuman } else { ErrorClass::Permanent };
-    EngineError::new(class, format!("instance/{name} did not start: {said}"))
-        .hint(format!("see {}", files.log().display()))
+    let remedy = REMEDIES.iter().find(|(part, _)| said.contains(part));
+    let error = |class| EngineError::new(class, format!("instance/{name} did not start: {said}"));
+    match remedy {
+        Some((_, hint)) => error(ErrorClass::NeedsHuman).hint(*hint),
+        None => error(ErrorClass::Permanent).hint(format!("see {}", files.log().display())),
+    }
 }
 
-/// Things that no other try mends.
-fn needs_human(said: &str) -> bool {
-    ["not installed", "No such file", "No space left", "in use", "firmware"]
-        .iter()
-        .any(|part| said.contains(part))
+/// What no other try mends, by the host agent's words, and what does.
+const REMEDIES: [(&str, &str); 7] = [
+    ("No space left", "free some space, then start it again"),
+    ("ssh.localPort", "stop what listens there, or choose another ssh.localPort"),
+    ("the disk is used by", "stop that instance first, or detach the disk"),
+    (
+        "cannot start qemu-system",
+        "install QEMU for the guest's architecture; see `limekiln doctor`",
+    ),
+    ("cannot run ssh", "install OpenSSH's client; see `limekiln doctor`"),
+    ("no UEFI firmware", "install it (Debian: ovmf, qemu-efi-aarch64; Fedora: edk2-ovmf)"),
+    ("it can be adopted", "limekiln stop --force ends it, then start it again"),
+];
+
+/// A host agent that finds the disk full cannot even write so into its log.
+fn full(files: &InstanceFiles) -> Option<String> {
+    let space = rustix::fs::statvfs(files.dir()).ok()?;
+    (space.f_bavail == 0).then(|| format!("No space left in {}", files.dir().display()))
 }

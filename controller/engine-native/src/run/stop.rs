@@ -7,16 +7,19 @@ use std::time::Duration;
 use limekiln_engine::{ActionContext, EngineError, ErrorClass};
 use limekiln_hostagent::InstanceFiles;
 use limekiln_hostagent::api::{Client, ClientError};
+use limekiln_hostagent::driver::power;
+use limekiln_hostagent::driver::qemu::Qemu;
 use limekiln_hostagent::process::{self, Process};
 use limekiln_model::{Name, StopMode};
-use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::timeout;
 
 use crate::error::file;
 use crate::observe::{agent_pid, driver_pid};
 use crate::paths::Paths;
 
-/// The host agent itself forces the guest after 180 s; then it has this much more to end.
+/// How long a guest may take after the power button, as in Lima.
+const GUEST: Duration = Duration::from_secs(180);
+/// The host agent itself cuts the guest's power when that is over; then it has this much more.
 const GRACEFUL: Duration = Duration::from_secs(195);
 const FORCED: Duration = Duration::from_secs(10);
 
@@ -31,31 +34,20 @@ pub(crate) async fn stop(
     if !dir.join("lima.yaml").exists() {
         return Err(EngineError::precondition(format!("instance/{name} does not exist")));
     }
-    if let Some(agent) = watch(agent_pid(&dir)) {
-        ask(&dir, &agent, mode).await;
-        context.message(if mode == StopMode::Force {
-            "is killed"
-        } else {
-            "waits for the guest to stop"
-        });
-        let deadline = if mode == StopMode::Force { FORCED } else { GRACEFUL };
-        let ended = timeout(deadline, agent.exited()).await.is_ok();
-        if !ended && mode == StopMode::Graceful {
-            return Err(EngineError::new(
-                ErrorClass::NeedsHuman,
-                format!("instance/{name} does not stop"),
-            )
-            .hint(format!("limekiln stop --force {name}")));
+    let both = async {
+        if let Some(agent) = watch(agent_pid(&dir)) {
+            stop_agent(&dir, &agent, mode, name, context).await?;
         }
-        if !ended {
-            agent.kill();
-            agent.exited().await;
+        // Its agent was killed, or just now; nobody else would end it.
+        if let Some(driver) = watch(driver_pid(&dir)) {
+            stop_orphan(&dir, driver, mode, context).await;
         }
-    }
-    // A VM without its agent cannot be asked through it; nobody else would end it.
-    if let Some(driver) = watch(driver_pid(&dir)) {
-        driver.kill();
-        driver.exited().await;
+        Ok::<_, EngineError>(())
+    };
+    tokio::select! {
+        result = both => result?,
+        // Whoever was asked to stop goes on with it.
+        () = context.cancel.cancelled() => return Err(EngineError::cancelled()),
     }
     sweep(paths, &dir)
 }
@@ -65,19 +57,47 @@ fn watch(pid: Option<u32>) -> Option<Process> {
     Process::foreign(pid, process::start_time(pid)?)
 }
 
-/// Through the API, or with Lima's signal where the agent is Lima's.
-async fn ask(dir: &Path, agent: &Process, mode: StopMode) {
+async fn stop_agent(
+    dir: &Path,
+    agent: &Process,
+    mode: StopMode,
+    name: &Name,
+    context: &ActionContext,
+) -> Result<(), EngineError> {
+    let force = mode == StopMode::Force;
+    context.message(if force { "cuts the power" } else { "waits for the guest to stop" });
     let client = Client::new(InstanceFiles::new(dir).file("ha.sock"));
-    match client.stop(mode == StopMode::Force).await {
-        Ok(()) => {}
-        Err(ClientError::Refused(_)) | Err(_) => {
-            let pid = i32::try_from(agent.pid()).ok().and_then(Pid::from_raw);
-            if let Some(pid) = pid {
-                // If it is gone already, so much the better.
-                let _ = kill_process(pid, Signal::INT);
-            }
-        }
+    let heard = client.stop(force).await;
+    if heard.is_err() {
+        // Lima's agent has no such route, and hears this.
+        agent.interrupt();
     }
+    let stuck = matches!(heard, Err(ClientError::Deadline));
+    let deadline = if force || stuck { FORCED } else { GRACEFUL };
+    if timeout(deadline, agent.exited()).await.is_ok() {
+        return Ok(());
+    }
+    if !force && !stuck {
+        let message = format!("instance/{name} does not stop");
+        return Err(EngineError::new(ErrorClass::NeedsHuman, message)
+            .hint(format!("limekiln stop --force {name}")));
+    }
+    // Then its VM is asked without it.
+    agent.kill();
+    agent.exited().await;
+    Ok(())
+}
+
+/// The VM hears the power button also without its agent.
+async fn stop_orphan(dir: &Path, driver: Process, mode: StopMode, context: &ActionContext) {
+    let mut machine = Qemu::orphan(InstanceFiles::new(dir), driver);
+    if mode == StopMode::Graceful {
+        context.message("waits for the guest to stop");
+        // In vain or not, afterwards it is ended.
+        let _ = timeout(GUEST, power::press(machine.as_ref())).await;
+    }
+    power::cut(machine.as_ref()).await;
+    machine.clean_up();
 }
 
 /// What processes that were killed could not remove themselves. Lima removes the same.

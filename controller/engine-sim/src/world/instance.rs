@@ -234,6 +234,7 @@ impl World {
 pub(super) fn blank(name: &Name, phase: InstancePhase) -> ObservedInstance {
     ObservedInstance {
         phase,
+        creator: Default::default(),
         config: None,
         booted: None,
         disk_bytes: None,

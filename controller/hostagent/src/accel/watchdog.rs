@@ -107,6 +107,10 @@ mod tests {
             Ok(())
         }
 
+        async fn quit(&self) -> Result<(), DriverError> {
+            Ok(())
+        }
+
         fn clean_up(&mut self) -> Option<String> {
             None
         }

@@ -52,6 +52,12 @@ pub trait Machine: Send + Sync {
     /// The hypervisor does not answer.
     async fn power_button(&self) -> Result<(), DriverError>;
 
+    /// Asks the hypervisor to end at once, with its files in order. The guest is not asked.
+    ///
+    /// # Errors
+    /// The hypervisor does not answer.
+    async fn quit(&self) -> Result<(), DriverError>;
+
     /// After the process has ended: why, if it was not asked to, and removes what it left behind.
     fn clean_up(&mut self) -> Option<String>;
 }

@@ -4,6 +4,7 @@
 mod driver;
 mod error;
 pub(crate) mod firmware;
+pub mod power;
 mod progress;
 pub mod qemu;
 

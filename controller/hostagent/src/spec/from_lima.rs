@@ -5,11 +5,11 @@ use std::fs;
 use std::path::Path;
 
 use limekiln_api::lima::{AdditionalDisk, Probe, Provision, ProvisionMode, Text};
-use limekiln_api::{Arch, Lima, Name, NameError, ReadError, fill, read_lima};
+use limekiln_api::{Arch, Lima, Name, NameError, ReadError, fill_as, mac_address, read_lima};
 
 use super::{
-    AttachedDisk, BootDisk, DirectKernel, DiskFormat, Firmware, GuestSpec, ReadinessProbe, Step,
-    StepKind, VmSpec, host_facts, mac,
+    AttachedDisk, BootDisk, DirectKernel, DiskFormat, Firmware, GuestSpec, LayerError,
+    ReadinessProbe, Step, StepKind, VmSpec, host_facts,
 };
 use crate::driver::firmware;
 use crate::files::InstanceFiles;
@@ -21,6 +21,9 @@ pub enum SpecError {
     /// The directory's name is no instance name.
     #[error("the directory's name is no instance name")]
     Name(#[from] NameError),
+    /// What all instances have in common can't be read.
+    #[error(transparent)]
+    Layer(#[from] LayerError),
     /// `lima.yaml` can't be understood.
     #[error("lima.yaml can't be read")]
     Yaml(#[from] ReadError),
@@ -57,9 +60,11 @@ pub fn resolve(args: &HostAgentArgs, yaml: &Path) -> Result<(VmSpec, GuestSpec),
     let dir_name = args.instance_dir.file_name().unwrap_or_default().to_string_lossy();
     let name = Name::new(dir_name).map_err(SpecError::from)?;
     let lima = read_lima(&text).map_err(SpecError::from)?;
-    let lima = fill(&lima, &name, &host_facts(&args.lima_home));
+    let facts = host_facts(&args.lima_home).map_err(SpecError::from)?;
+    let lima = fill_as(&lima, &name, &facts, &files.creator());
     let disks = attached_disks(&lima, &args.lima_home)?;
-    let vm = vm_spec(&lima, &name, files, disks.clone())?;
+    let mac = mac_address(&facts.machine_id, files.dir().as_os_str().as_encoded_bytes());
+    let vm = vm_spec(&lima, &name, files, disks.clone(), mac)?;
     let guest = guest_spec(&lima, &name, disks, vm.mac.clone())?;
     Ok((vm, guest))
 }
@@ -69,6 +74,7 @@ fn vm_spec(
     name: &Name,
     files: InstanceFiles,
     disks: Vec<AttachedDisk>,
+    mac: String,
 ) -> Result<VmSpec, Error> {
     let arch = lima.arch.unwrap_or(Arch::X86_64);
     let legacy = lima.firmware.as_ref().and_then(|firmware| firmware.legacy_bios) == Some(true);
@@ -89,7 +95,7 @@ fn vm_spec(
         disks,
         cidata: files.cidata(),
         ssh_port: ssh_port(lima)?,
-        mac: mac::address(files.dir()),
+        mac,
         files,
     })
 }

@@ -3,15 +3,22 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use limekiln_api::{Arch, HostFacts};
+use limekiln_api::{Arch, HostFacts, Layer};
+
+use super::layers::{self, LayerError};
+use super::machine_id::machine_id;
 
 /// Gathers the facts. What can't be found out gets the value that is safest as a default.
-pub fn host_facts(lima_home: &Path) -> HostFacts {
+///
+/// # Errors
+/// If Lima's `default.yaml` or `override.yaml` exists and can't be read: what all instances are
+/// would be a guess.
+pub fn host_facts(lima_home: &Path) -> Result<HostFacts, LayerError> {
     let uid = rustix::process::getuid().as_raw();
     let (user_name, user_comment, passwd_home) = account(uid);
     let home = std::env::var_os("HOME").map_or(passwd_home, PathBuf::from);
     let cpus = std::thread::available_parallelism().map_or(1, |count| count.get());
-    HostFacts {
+    Ok(HostFacts {
         os: std::env::consts::OS.to_owned(),
         arch: Arch::native().unwrap_or(Arch::X86_64),
         cpus: u32::try_from(cpus).unwrap_or(u32::MAX),
@@ -24,7 +31,12 @@ pub fn host_facts(lima_home: &Path) -> HostFacts {
         temp_dir: std::env::temp_dir(),
         unix_path_max: if cfg!(target_os = "linux") { 108 } else { 104 },
         timezone: timezone(),
-    }
+        machine_id: machine_id(),
+        drivers: vec!["qemu".to_owned()],
+        containerd: false,
+        defaults: layers::read(lima_home, Layer::Defaults)?,
+        overrides: layers::read(lima_home, Layer::Overrides)?,
+    })
 }
 
 /// Login name, full name and home of the user, from the password file.

@@ -5,7 +5,8 @@ mod format;
 mod from_lima;
 mod guest;
 mod host_facts;
-mod mac;
+mod layers;
+mod machine_id;
 mod vm_spec;
 
 pub use disk::{AttachedDisk, DiskLock};
@@ -13,4 +14,5 @@ pub use format::DiskFormat;
 pub use from_lima::{SpecError, resolve};
 pub use guest::{GuestSpec, ReadinessProbe, Step, StepKind};
 pub use host_facts::host_facts;
+pub use layers::LayerError;
 pub use vm_spec::{BootDisk, DirectKernel, Firmware, VmSpec};

@@ -5,13 +5,16 @@ use std::path::PathBuf;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 
 use super::SshOption;
 
 /// How long the control master may take to end.
 const EXIT_DEADLINE: Duration = Duration::from_secs(2);
+
+/// So much of what a guest prints is kept; it may print without end.
+const KEPT: u64 = 1 << 16;
 
 /// How to run commands in one guest.
 #[derive(Clone, Debug)]
@@ -27,7 +30,8 @@ impl Session {
     }
 
     /// Runs a command, given as one text to the user's shell in the guest, with `input`. The
-    /// first one opens the control master. Ends with this future.
+    /// first one opens the control master. Ends with this future. Of the output, the beginning is
+    /// returned.
     pub(crate) async fn run(&self, command: &str, input: &str) -> io::Result<Output> {
         let mut ssh = self.ssh();
         // Also bounds the wait for the server's first words, which never come from a guest that
@@ -35,11 +39,16 @@ impl Session {
         ssh.args(["-o", "ConnectTimeout=30", "127.0.0.1", "--", command]);
         ssh.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = ssh.kill_on_drop(true).spawn()?;
-        if let Some(mut stdin) = child.stdin.take() {
-            // A command that does not read its input is not an error.
-            let _ = stdin.write_all(input.as_bytes()).await;
-        }
-        child.wait_with_output().await
+        let (stdin, out, err) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let write = async {
+            if let Some(mut stdin) = stdin {
+                // A command that does not read its input is not an error.
+                let _ = stdin.write_all(input.as_bytes()).await;
+            }
+        };
+        let ((), stdout, stderr, status) =
+            tokio::join!(write, beginning(out), beginning(err), child.wait());
+        Ok(Output { status: status?, stdout: stdout?, stderr: stderr? })
     }
 
     /// Ends the control master.
@@ -65,5 +74,26 @@ impl Session {
         // A signal for the host agent's group must not cut the connection before the VM stops.
         ssh.process_group(0);
         ssh
+    }
+}
+
+/// Reads to the end, and keeps the beginning.
+async fn beginning(stream: Option<impl AsyncRead + Unpin>) -> io::Result<Vec<u8>> {
+    let mut kept = Vec::new();
+    let Some(mut stream) = stream else { return Ok(kept) };
+    (&mut stream).take(KEPT).read_to_end(&mut kept).await?;
+    // Unread, the rest would keep the command from ending.
+    tokio::io::copy(&mut stream, &mut tokio::io::sink()).await?;
+    Ok(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    #[tokio::test]
+    async fn an_endless_talker_is_cut_short() {
+        use tokio::io::AsyncReadExt;
+        let talk = tokio::io::repeat(b'x').take(10 << 20);
+        let kept = super::beginning(Some(talk)).await.unwrap();
+        assert_eq!(kept.len() as u64, super::KEPT);
     }
 }

@@ -3,7 +3,7 @@
 use std::fs::OpenOptions;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -93,8 +93,14 @@ impl Agent {
         self.child.wait().unwrap();
     }
 
+    /// Waits for the end of the host agent.
     pub fn wait(&mut self) -> ExitStatus {
-        self.child.wait().unwrap()
+        let mut ended = None;
+        until("the host agent's end", || {
+            ended = self.child.try_wait().unwrap();
+            ended.is_some()
+        });
+        ended.unwrap()
     }
 
     pub fn qemu_pid(&self) -> u32 {
@@ -114,6 +120,15 @@ impl Drop for Agent {
     }
 }
 
+/// Waits until something holds; a test that waits in vain fails, and does not hang.
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while !holds() {
+        assert!(Instant::now() < deadline, "{what} did not happen in time");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
 pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
@@ -124,5 +139,5 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
 fn process() {
     let Ok(words) = std::env::var("LIMEKILN_TEST_AGENT") else { return };
     let args = HostAgentArgs::from_words(words.split('\n').map(Into::into)).unwrap();
-    block_on(limekiln_hostagent::run(args)).unwrap();
+    assert_eq!(limekiln_hostagent::main(args), ExitCode::SUCCESS);
 }

@@ -63,6 +63,7 @@ fn a_taken_port_is_refused_and_named() {
     let Some(instance) = Instance::new(&format!("ssh: {{localPort: {port}}}")) else { return };
     assert!(!Agent::start(&instance).wait().success());
     let log = std::fs::read_to_string(instance.dir().join("ha.stderr.log")).unwrap();
-    assert!(log.contains("PortTaken") && log.contains(&port.to_string()), "{log}");
+    let said = format!("port {port} on 127.0.0.1, which ssh.localPort asks for, is taken");
+    assert!(log.contains(&said), "{log}");
     assert!(!instance.dir().join("ha.pid").exists());
 }

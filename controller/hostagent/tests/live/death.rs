@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use limekiln_hostagent::api::Phase;
 
-use crate::agent::Agent;
+use crate::agent::{Agent, until};
 use crate::instance::Instance;
 
 #[test]
@@ -34,9 +34,7 @@ fn a_vm_outlives_its_host_agent_and_is_adopted() {
     assert!(!Agent::start(&instance).wait().success(), "a second VM on the disk");
 
     let mut second = Agent::adopt(&instance);
-    while !second.client_answers() {
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
+    until("an answer", || second.client_answers());
     let status = second.status();
     assert_eq!((status.phase, status.driver_pid), (Phase::Running, Some(pid)));
     assert_eq!(status.started_at, started);
@@ -75,9 +73,7 @@ fn a_vm_that_died_with_its_host_agent_is_not_adopted() {
     let pid = first.qemu_pid();
     first.kill();
     kill(pid);
-    while limekiln_hostagent::process::exists(pid) {
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
+    until("the VM's end", || !limekiln_hostagent::process::exists(pid));
     assert!(!Agent::adopt(&instance).wait().success());
     // Stale files, as after a reboot of the host, do not prevent a start.
     let mut second = Agent::start(&instance);

@@ -57,7 +57,8 @@ impl Instance {
     /// Runs a command in the guest as a user would.
     pub fn ssh(&self, command: &str) -> Output {
         let config = self.dir().join("ssh.config");
-        Command::new("ssh").arg("-F").arg(config).args(["lima-it", command]).output().unwrap()
+        let mut ssh = Command::new("timeout");
+        ssh.args(["60", "ssh", "-F"]).arg(config).args(["lima-it", command]).output().unwrap()
     }
 
     /// What a command in the guest prints.

@@ -9,3 +9,4 @@ mod death;
 mod fallback;
 mod guest;
 mod instance;
+mod stop;

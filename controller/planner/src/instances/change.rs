@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use limekiln_api::{Disruption, Lima};
+use limekiln_api::Lima;
 use limekiln_model::{Change, Cost, ObservedInstance};
 
 use crate::diff;
@@ -64,10 +64,11 @@ impl Changes {
         changes
     }
 
-    /// Takes out what must not be stored, for it would claim what is not so. Returns the fields.
-    pub(super) fn withheld(&self, allowed: Disruption) -> BTreeSet<String> {
-        let recreate = self.recreate.iter().filter(|_| allowed < Disruption::Recreate);
-        recreate.chain(&self.refused).filter_map(|change| top_field(&change.path)).collect()
+    /// The fields that must not be stored in an instance that is not made anew, whatever the
+    /// reason: its configuration would claim what is not so, and nobody would see it again.
+    pub(super) fn withheld(&self) -> BTreeSet<String> {
+        let never = self.recreate.iter().chain(&self.refused);
+        never.filter_map(|change| top_field(&change.path)).collect()
     }
 
     /// What the plan carries out.

@@ -7,45 +7,36 @@ use limekiln_model::{
 };
 
 use super::change::Changes;
-use super::start::Starts;
-use super::{allowed, push_creation, withhold};
+use super::start::{push_forward, push_mounts, push_ready, push_start};
+use super::{Stage, allowed, withhold};
 use crate::draft::Draft;
-use crate::held::Held;
-use crate::networks::Moved;
-use crate::scene::Scene;
 use crate::uses;
 
-/// Decides the steps of an instance that exists.
-#[expect(clippy::too_many_arguments, reason = "the stages' state, passed on once")]
+/// Decides the steps of an instance that exists. `complete` says that what it uses exists or is
+/// made.
 pub(super) fn plan(
-    scene: &Scene<'_>,
+    stage: &mut Stage<'_>,
     name: &Name,
     wanted: &DesiredInstance,
     instance: &ObservedInstance,
     complete: bool,
-    held: &Held,
-    moved: &Moved,
-    starts: &mut Starts,
-    draft: &mut Draft,
 ) {
-    let Some(config) = &instance.config else { return report_broken(name, instance, draft) };
+    let Some(config) = &instance.config else {
+        return report_broken(name, instance, stage.draft);
+    };
     if let InstancePhase::Broken { why } = &instance.phase {
-        return recover(scene, name, wanted, why, held, starts, draft);
+        return recover(stage, name, wanted, why);
     }
-    let changes = Changes::between(scene, instance, config, &wanted.filled);
+    let changes = Changes::between(stage.scene, instance, config, &wanted.filled);
     if !changes.refused.is_empty() {
-        draft.report.add(
-            ObjectId::instance(name),
-            WaitReason::Refused { changes: changes.refused.clone() },
-            None,
-        );
+        let reason = WaitReason::Refused { changes: changes.refused.clone() };
+        stage.draft.report.add(ObjectId::instance(name), reason, None);
     }
-    let mut subject =
-        Subject { scene, name, wanted, instance, config, complete, held, starts, draft };
+    let mut subject = Subject { stage, name, wanted, instance, config, complete };
     if !changes.recreate.is_empty() && subject.recreate(&changes.recreate) {
         return;
     }
-    subject.update(&changes, moved.get(name));
+    subject.update(&changes);
 }
 
 fn report_broken(name: &Name, instance: &ObservedInstance, draft: &mut Draft) {
@@ -58,38 +49,25 @@ fn report_broken(name: &Name, instance: &ObservedInstance, draft: &mut Draft) {
 }
 
 /// Half of it runs. Starting finds the other half: a VM that lives is adopted, not started again.
-fn recover(
-    scene: &Scene<'_>,
-    name: &Name,
-    wanted: &DesiredInstance,
-    why: &str,
-    held: &Held,
-    starts: &mut Starts,
-    draft: &mut Draft,
-) {
+fn recover(stage: &mut Stage<'_>, name: &Name, wanted: &DesiredInstance, why: &str) {
+    let why = Some(why.to_owned());
     if wanted.spec.run_strategy == RunStrategy::Halted {
-        let stop = Action::StopInstance { instance: name.clone(), mode: StopMode::Force };
-        draft.push_because(stop, None, Some(why.to_owned()));
-    } else if starts.possible(scene, name, wanted, uses::memory(&wanted.filled), held, draft) {
-        draft.push_because(
-            Action::StartDriver { instance: name.clone() },
-            None,
-            Some(why.to_owned()),
-        );
-        draft.push(Action::AwaitReady { instance: name.clone() }, None);
+        let stop = Action::StopInstance { instance: name.clone(), mode: StopMode::Graceful };
+        stage.draft.push_because(stop, None, why);
+    } else if stage.can_start(name, wanted, uses::memory(&wanted.filled)) {
+        let start = Action::StartDriver { instance: name.clone() };
+        stage.draft.push_because(start, None, why);
+        push_ready(stage.scene, name, &wanted.filled, stage.draft);
     }
 }
 
 struct Subject<'a, 'b> {
-    scene: &'a Scene<'a>,
-    name: &'a Name,
-    wanted: &'a DesiredInstance,
-    instance: &'a ObservedInstance,
-    config: &'a Lima,
+    stage: &'b mut Stage<'a>,
+    name: &'b Name,
+    wanted: &'b DesiredInstance,
+    instance: &'b ObservedInstance,
+    config: &'b Lima,
     complete: bool,
-    held: &'a Held,
-    starts: &'b mut Starts,
-    draft: &'b mut Draft,
 }
 
 impl Subject<'_, '_> {
@@ -102,11 +80,7 @@ impl Subject<'_, '_> {
     }
 
     fn wants_to_run(&self) -> bool {
-        match self.wanted.spec.run_strategy {
-            RunStrategy::Always => true,
-            RunStrategy::Manual => self.running() && self.instance.phase != InstancePhase::Stopping,
-            RunStrategy::Halted => false,
-        }
+        super::wants_to_run(self.stage.scene, self.name, self.wanted)
     }
 
     /// Memory that a stop gives back.
@@ -117,21 +91,21 @@ impl Subject<'_, '_> {
 
     fn can_start(&mut self) -> bool {
         let freed = self.freed();
-        self.starts.possible(self.scene, self.name, self.wanted, freed, self.held, self.draft)
+        self.stage.can_start(self.name, self.wanted, freed)
     }
 
     /// Makes it anew if that is allowed; otherwise reports it and returns false.
     fn recreate(&mut self, changes: &[Change]) -> bool {
-        if allowed(self.scene, self.wanted) < Disruption::Recreate {
+        if allowed(self.stage.scene, self.wanted) < Disruption::Recreate {
             let reason = WaitReason::RecreateRequired { changes: changes.to_vec() };
             let hint =
                 "its own disk would be lost: allow it with --max-disruption recreate".to_owned();
-            self.draft.report.add(self.id(), reason, Some(hint));
+            self.stage.draft.report.add(self.id(), reason, Some(hint));
             return false;
         }
         if self.instance.protected {
             let hint = format!("remove {}", self.instance.dir.join("protected").display());
-            self.draft.report.add(self.id(), WaitReason::Protected, Some(hint));
+            self.stage.draft.report.add(self.id(), WaitReason::Protected, Some(hint));
             return false;
         }
         let starts = self.wants_to_run() && self.can_start();
@@ -139,26 +113,27 @@ impl Subject<'_, '_> {
         if !self.complete || (self.running() && self.wants_to_run() && !starts) {
             return true;
         }
-        self.draft.changes.insert(self.id(), changes.to_vec());
+        self.stage.draft.changes.insert(self.id(), changes.to_vec());
         if self.running() {
             self.stop(Some("it is made anew".to_owned()), Cost::Recreate);
         }
-        self.draft.push(Action::Park { object: self.id() }, Some(Cost::Recreate));
-        push_creation(self.name, self.wanted, self.draft);
+        self.stage.draft.push(Action::Park { object: self.id() }, Some(Cost::Recreate));
+        self.stage.push_creation(self.name, self.wanted);
         if starts {
-            self.starts.push(self.scene, self.name, &self.wanted.filled, self.draft);
+            push_start(self.stage.scene, self.name, &self.wanted.filled, self.stage.draft);
         }
         true
     }
 
     fn stop(&mut self, why: Option<String>, cost: Cost) {
         let stop = Action::StopInstance { instance: self.name.clone(), mode: StopMode::Graceful };
-        self.draft.push_because(stop, Some(cost), why);
+        self.stage.draft.push_because(stop, Some(cost), why);
     }
 
-    fn update(&mut self, changes: &Changes, moved: Option<&Vec<ObjectId>>) {
-        let allowed = allowed(self.scene, self.wanted);
-        let withheld = changes.withheld(allowed);
+    fn update(&mut self, changes: &Changes) {
+        let moved = self.stage.moved.get(self.name);
+        let allowed = allowed(self.stage.scene, self.wanted);
+        let withheld = changes.withheld();
         let template = withhold::keep(&self.wanted.spec.template, self.config, &withheld);
         let filled = withhold::keep(&self.wanted.filled, self.config, &withheld);
         let (stops, starts) = self.run_steps(changes, moved, allowed);
@@ -167,17 +142,40 @@ impl Subject<'_, '_> {
             let why = moved.and_then(|under| under.first()).map(|id| format!("{id} changes"));
             self.stop(why, Cost::Restart);
         }
-        if filled != *self.config {
-            self.edit(&template, &filled, carried_out.clone(), stops);
+        if *filled != *self.config {
+            self.edit(
+                template.into_owned(),
+                filled.clone().into_owned(),
+                carried_out.clone(),
+                stops,
+            );
         }
         if !carried_out.is_empty() {
-            self.draft.changes.insert(self.id(), carried_out);
+            self.stage.draft.changes.insert(self.id(), carried_out);
         }
         self.resize(&filled, stops);
         if starts {
-            self.starts.push(self.scene, self.name, &filled, self.draft);
-        } else if self.instance.phase == InstancePhase::Booting && !stops {
-            self.draft.push(Action::AwaitReady { instance: self.name.clone() }, None);
+            push_start(self.stage.scene, self.name, &filled, self.stage.draft);
+        } else if !stops {
+            self.finish_start(&filled);
+        }
+    }
+
+    /// What is left of a start that this or another run began. The VM has the mounts that it was
+    /// booted with; forwards change live.
+    fn finish_start(&mut self, filled: &Lima) {
+        let booted = self.instance.booted.as_ref().unwrap_or(self.config);
+        let Stage { scene, draft, .. } = &mut *self.stage;
+        match self.instance.phase {
+            InstancePhase::Booting => {
+                draft.push(Action::AwaitReady { instance: self.name.clone() }, None);
+                push_mounts(scene, self.name, booted, &self.instance.mounts, draft);
+                push_forward(scene, self.name, filled, draft);
+            }
+            InstancePhase::Ready => {
+                push_mounts(scene, self.name, booted, &self.instance.mounts, draft);
+            }
+            _ => {}
         }
     }
 
@@ -204,7 +202,7 @@ impl Subject<'_, '_> {
                 "allow it with --max-disruption restart, or `limekiln restart {}`",
                 self.name
             );
-            self.draft.report.add(self.id(), reason, Some(hint));
+            self.stage.draft.report.add(self.id(), reason, Some(hint));
             return (false, false);
         }
         // A VM that could not come back is not stopped for a change.
@@ -212,19 +210,22 @@ impl Subject<'_, '_> {
         (restarts, restarts)
     }
 
-    fn edit(&mut self, template: &Lima, filled: &Lima, changes: Vec<Change>, stops: bool) {
+    fn edit(&mut self, template: Lima, filled: Lima, changes: Vec<Change>, stops: bool) {
         let cost = if stops { Cost::Restart } else { Cost::Live };
         let forwards =
             changes.iter().any(|change| change.path.starts_with("template.portForwards"));
         let edit = Action::EditInstance {
             instance: self.name.clone(),
-            template: Box::new(template.clone()),
-            filled: Box::new(filled.clone()),
+            template: Box::new(template),
+            filled: Box::new(filled),
             changes,
         };
-        self.draft.push(edit, self.running().then_some(cost));
-        if forwards && self.scene.capabilities.forwards && self.running() && !stops {
-            self.draft.push(Action::Forward { instance: self.name.clone() }, Some(Cost::Live));
+        self.stage.draft.push(edit, self.running().then_some(cost));
+        let ready = self.instance.phase == InstancePhase::Ready;
+        if forwards && self.stage.scene.capabilities.forwards && ready && !stops {
+            self.stage
+                .draft
+                .push(Action::Forward { instance: self.name.clone() }, Some(Cost::Live));
         }
     }
 
@@ -234,12 +235,12 @@ impl Subject<'_, '_> {
             return;
         };
         let live = self.running() && !stops;
-        if to <= from || (live && !self.scene.capabilities.live_disk_resize) {
+        if to <= from || (live && !self.stage.scene.capabilities.live_disk_resize) {
             return;
         }
         let cost = self.running().then_some(if live { Cost::Live } else { Cost::Restart });
         let resize =
             Action::ResizeInstanceDisk { instance: self.name.clone(), from: Some(from), to, live };
-        self.draft.push(resize, cost);
+        self.stage.draft.push(resize, cost);
     }
 }

@@ -6,7 +6,7 @@ mod start;
 mod withhold;
 
 use limekiln_api::{Disruption, RunStrategy};
-use limekiln_model::{Action, Desired, DesiredInstance, InstancePhase, Name, ObjectId, WaitReason};
+use limekiln_model::{Action, DesiredInstance, InstancePhase, Name, ObjectId, WaitReason};
 
 use crate::draft::Draft;
 use crate::held::Held;
@@ -16,6 +16,15 @@ use crate::uses;
 use start::Starts;
 pub(crate) use start::push_start;
 
+/// What is read and written while instances are planned, one after another.
+struct Stage<'a> {
+    scene: &'a Scene<'a>,
+    held: &'a mut Held,
+    moved: &'a Moved,
+    starts: Starts,
+    draft: &'a mut Draft,
+}
+
 /// Decides the steps of every wanted instance, dependencies first.
 pub(crate) fn plan(
     scene: &Scene<'_>,
@@ -24,34 +33,12 @@ pub(crate) fn plan(
     moved: &Moved,
     draft: &mut Draft,
 ) {
-    let mut starts = Starts::new(scene);
+    let mut stage = Stage { scene, held, moved, starts: Starts::new(scene), draft };
     for name in order {
-        let (id, Some(wanted)) = (ObjectId::instance(name), scene.desired.instances.get(name))
-        else {
-            continue;
-        };
-        if held.holds(&id) {
-            continue;
-        }
-        let wanted = &wanted.spec;
-        let complete = nothing_is_missing(scene, name, wanted, held, draft);
-        match scene.observed.instances.get(name) {
-            None if complete => create(scene, name, wanted, held, &mut starts, draft),
-            None => {}
-            Some(instance) if instance.phase == InstancePhase::Creating && complete => {
-                create(scene, name, wanted, held, &mut starts, draft);
-            }
-            Some(instance) => existing::plan(
-                scene,
-                name,
-                wanted,
-                instance,
-                complete,
-                held,
-                moved,
-                &mut starts,
-                draft,
-            ),
+        if let Some(wanted) = scene.desired.instances.get(name)
+            && !stage.held.holds(&ObjectId::instance(name))
+        {
+            stage.instance(name, &wanted.spec);
         }
     }
 }
@@ -59,6 +46,21 @@ pub(crate) fn plan(
 /// What may be done to the instance without asking.
 pub(crate) fn allowed(scene: &Scene<'_>, wanted: &DesiredInstance) -> Disruption {
     scene.policy.max_disruption.unwrap_or(wanted.spec.max_disruption)
+}
+
+/// Whether the instance is to run when the plan is done. One with the strategy `Manual` stays as
+/// the user left it; not as a run that was cut short left it.
+fn wants_to_run(scene: &Scene<'_>, name: &Name, wanted: &DesiredInstance) -> bool {
+    match wanted.spec.run_strategy {
+        RunStrategy::Always => true,
+        RunStrategy::Halted => false,
+        RunStrategy::Manual => {
+            let phase = scene.observed.instances.get(name).map(|instance| &instance.phase);
+            let runs =
+                phase.is_some_and(|phase| phase.is_running() && *phase != InstancePhase::Stopping);
+            runs || scene.observed.restarting.contains(name)
+        }
+    }
 }
 
 /// Whether a running instance may be stopped and started for something that it uses. One that no
@@ -73,52 +75,48 @@ pub(crate) fn may_restart(scene: &Scene<'_>, name: &Name) -> bool {
     touchable && !broken && allowed(scene, &wanted.spec) >= Disruption::Restart
 }
 
-/// Whether disks and networks of the template exist or are wanted; reports those that do not.
-fn nothing_is_missing(
-    scene: &Scene<'_>,
-    name: &Name,
-    wanted: &DesiredInstance,
-    held: &mut Held,
-    draft: &mut Draft,
-) -> bool {
-    let mut complete = true;
-    for used in uses::objects(&wanted.filled) {
-        let creatable = in_desired(scene.desired, &used) && !held.holds(&used);
-        if !creatable && !scene.exists(&used) {
-            complete = false;
-            held.hold_start(name);
-            let hint =
-                Some(format!("add a manifest of kind {} named {}", used.kind.camel(), used.name));
-            draft.report.add(ObjectId::instance(name), WaitReason::Missing { object: used }, hint);
+impl Stage<'_> {
+    fn instance(&mut self, name: &Name, wanted: &DesiredInstance) {
+        let complete = self.nothing_is_missing(name, wanted);
+        match self.scene.observed.instances.get(name) {
+            Some(instance) if instance.phase != InstancePhase::Creating => {
+                existing::plan(self, name, wanted, instance, complete);
+            }
+            // One whose making was interrupted is made anew.
+            _ if complete => self.create(name, wanted),
+            _ => {}
         }
     }
-    complete
-}
 
-fn in_desired(desired: &Desired, id: &ObjectId) -> bool {
-    desired.origin(id).is_some()
-}
-
-/// Makes an instance, or finishes one whose making was interrupted.
-fn create(
-    scene: &Scene<'_>,
-    name: &Name,
-    wanted: &DesiredInstance,
-    held: &Held,
-    starts: &mut Starts,
-    draft: &mut Draft,
-) {
-    push_creation(name, wanted, draft);
-    if wanted.spec.run_strategy == RunStrategy::Always
-        && starts.possible(scene, name, wanted, 0, held, draft)
-    {
-        starts.push(scene, name, &wanted.filled, draft);
+    /// Whether disks and networks of the template exist or are wanted; reports those that do not.
+    fn nothing_is_missing(&mut self, name: &Name, wanted: &DesiredInstance) -> bool {
+        let mut complete = true;
+        for used in uses::objects(&wanted.filled) {
+            let creatable = self.scene.desired.origin(&used).is_some() && !self.held.holds(&used);
+            if !creatable && !self.scene.exists(&used) {
+                complete = false;
+                self.held.hold_start(name);
+                let hint =
+                    format!("add a manifest of kind {} named {}", used.kind.camel(), used.name);
+                let reason = WaitReason::Missing { object: used };
+                self.draft.report.add(ObjectId::instance(name), reason, Some(hint));
+            }
+        }
+        complete
     }
-}
 
-fn push_creation(name: &Name, wanted: &DesiredInstance, draft: &mut Draft) {
-    let filled = Box::new(wanted.filled.clone());
-    draft.push(Action::FetchImage { instance: name.clone(), filled: filled.clone() }, None);
-    let template = Box::new(wanted.spec.template.clone());
-    draft.push(Action::CreateInstance { instance: name.clone(), template, filled }, None);
+    fn create(&mut self, name: &Name, wanted: &DesiredInstance) {
+        self.push_creation(name, wanted);
+        if wants_to_run(self.scene, name, wanted) && self.can_start(name, wanted, 0) {
+            push_start(self.scene, name, &wanted.filled, self.draft);
+        }
+    }
+
+    fn push_creation(&mut self, name: &Name, wanted: &DesiredInstance) {
+        let instance = name.clone();
+        let filled = Box::new(wanted.filled.clone());
+        self.draft.push(Action::FetchImage { instance, filled: filled.clone() }, None);
+        let (instance, template) = (name.clone(), Box::new(wanted.spec.template.clone()));
+        self.draft.push(Action::CreateInstance { instance, template, filled }, None);
+    }
 }

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use limekiln_api::{ByteSize, Dependency, DependencyCondition, Lima};
-use limekiln_model::{Action, DesiredInstance, InstancePhase, Kind, Name, ObjectId, WaitReason};
+use limekiln_model::{
+    Action, DesiredInstance, InstancePhase, Kind, Mounted, Name, NetworkPhase, ObjectId, WaitReason,
+};
 
+use super::Stage;
 use crate::draft::Draft;
-use crate::held::Held;
 use crate::scene::Scene;
 use crate::uses;
 
@@ -33,34 +35,6 @@ impl Starts {
         }
     }
 
-    /// Whether nothing stands in the way of a start; reports what does. `freed` is the memory
-    /// that the instance itself gives back when it is stopped first.
-    pub(super) fn possible(
-        &mut self,
-        scene: &Scene<'_>,
-        name: &Name,
-        wanted: &DesiredInstance,
-        freed: u64,
-        held: &Held,
-        draft: &mut Draft,
-    ) -> bool {
-        let mut possible = !held.holds_start(name);
-        for dependency in &wanted.spec.depends_on {
-            if let Some(reason) = unmet(scene, dependency, draft) {
-                possible = false;
-                draft.report.add(ObjectId::instance(name), reason, None);
-            }
-        }
-        for claim in claims(&wanted.filled).filter(|_| possible) {
-            if let Some(holder) = self.holder(&claim, name, draft) {
-                let reason = WaitReason::Conflict { with: ObjectId::instance(holder), over: claim };
-                draft.report.add(ObjectId::instance(name), reason, None);
-                return false;
-            }
-        }
-        possible && self.enough_memory(name, uses::memory(&wanted.filled), freed, draft)
-    }
-
     /// Another instance that has the thing now, and that is not known to stop.
     fn holder(&self, claim: &str, name: &Name, draft: &Draft) -> Option<&Name> {
         let holder = self.held_now.get(claim).filter(|holder| *holder != name)?;
@@ -68,36 +42,65 @@ impl Starts {
         draft.find(&ObjectId::instance(holder), stop).is_none().then_some(holder)
     }
 
-    fn enough_memory(&mut self, name: &Name, needed: u64, freed: u64, draft: &mut Draft) -> bool {
-        let Some(left) = &mut self.left else { return true };
-        match (*left + freed).checked_sub(needed) {
-            Some(rest) => {
-                *left = rest;
-                true
+    /// Takes the memory of a start if there is enough, otherwise says what there is.
+    fn take_memory(&mut self, needed: u64, freed: u64) -> Result<(), String> {
+        let Some(left) = &mut self.left else { return Ok(()) };
+        if let Some(rest) = (*left + freed).checked_sub(needed) {
+            *left = rest;
+            return Ok(());
+        }
+        let (needed, left) = (ByteSize(needed), readable(*left + freed));
+        let total = readable(self.total);
+        Err(format!("it needs {needed} of memory; {left} of this host's {total} are left"))
+    }
+}
+
+impl Stage<'_> {
+    /// A network of the template whose daemon does not run, and that is not for us to start.
+    fn silent_network(&self, lima: &Lima) -> Option<ObjectId> {
+        let networks = uses::networks(lima).filter(|_| self.scene.capabilities.networks);
+        let silent = networks.filter(|name| {
+            let network = self.scene.observed.networks.get(name);
+            network.is_some_and(|network| network.phase != NetworkPhase::Running)
+        });
+        let mut silent = silent.map(|name| ObjectId::network(&name));
+        silent.find(|id| self.held.holds(id) || !self.scene.is_ours(id))
+    }
+
+    /// Whether nothing stands in the way of a start; reports what does. `freed` is the memory
+    /// that the instance itself gives back when it is stopped first.
+    pub(super) fn can_start(&mut self, name: &Name, wanted: &DesiredInstance, freed: u64) -> bool {
+        let id = ObjectId::instance(name);
+        let mut possible = !self.held.holds_start(name);
+        for dependency in &wanted.spec.depends_on {
+            if let Some(reason) = unmet(self.scene, dependency, self.draft) {
+                possible = false;
+                self.draft.report.add(id.clone(), reason, None);
             }
-            None => {
-                let why = format!(
-                    "it needs {} of memory; {} of this host's {} are left",
-                    ByteSize(needed),
-                    readable(*left + freed),
-                    readable(self.total)
-                );
+        }
+        if let Some(network) = self.silent_network(&wanted.filled) {
+            possible = false;
+            let hint = format!("{network} is not managed here: start its daemon, or adopt it");
+            self.draft.report.add(id.clone(), WaitReason::Dependency { on: network }, Some(hint));
+        }
+        if !possible {
+            return false;
+        }
+        for claim in claims(&wanted.filled) {
+            if let Some(holder) = self.starts.holder(&claim, name, self.draft) {
+                let reason = WaitReason::Conflict { with: ObjectId::instance(holder), over: claim };
+                self.draft.report.add(id, reason, None);
+                return false;
+            }
+        }
+        match self.starts.take_memory(uses::memory(&wanted.filled), freed) {
+            Ok(()) => true,
+            Err(why) => {
                 let hint = "stop another instance, or lower `memory`".to_owned();
-                draft.report.add(ObjectId::instance(name), WaitReason::Host { why }, Some(hint));
+                self.draft.report.add(id, WaitReason::Host { why }, Some(hint));
                 false
             }
         }
-    }
-
-    /// Adds the steps of a start.
-    pub(super) fn push(
-        &mut self,
-        scene: &Scene<'_>,
-        name: &Name,
-        filled: &Lima,
-        draft: &mut Draft,
-    ) {
-        push_start(scene, name, filled, draft);
     }
 }
 
@@ -123,18 +126,37 @@ fn held_now(scene: &Scene<'_>) -> BTreeMap<String, Name> {
 
 /// Start, wait, then what needs a running guest.
 pub(crate) fn push_start(scene: &Scene<'_>, name: &Name, filled: &Lima, draft: &mut Draft) {
-    let instance = || name.clone();
-    draft.push(Action::StartDriver { instance: instance() }, None);
-    draft.push(Action::AwaitReady { instance: instance() }, None);
-    if scene.capabilities.mounts {
-        for mount in filled.mounts.iter().flatten() {
-            let mount_point = mount.mount_point.clone().unwrap_or_else(|| mount.location.clone());
-            draft.push(Action::Mount { instance: instance(), mount_point }, None);
-        }
-    }
+    draft.push(Action::StartDriver { instance: name.clone() }, None);
+    push_ready(scene, name, filled, draft);
+}
+
+/// Wait until the guest runs, then what needs it to.
+pub(super) fn push_ready(scene: &Scene<'_>, name: &Name, filled: &Lima, draft: &mut Draft) {
+    draft.push(Action::AwaitReady { instance: name.clone() }, None);
+    push_mounts(scene, name, filled, &[], draft);
+    push_forward(scene, name, filled, draft);
+}
+
+pub(super) fn push_forward(scene: &Scene<'_>, name: &Name, filled: &Lima, draft: &mut Draft) {
     let forwards = filled.port_forwards.as_ref().is_some_and(|forwards| !forwards.is_empty());
     if scene.capabilities.forwards && forwards {
-        draft.push(Action::Forward { instance: instance() }, None);
+        draft.push(Action::Forward { instance: name.clone() }, None);
+    }
+}
+
+/// The mounts that are not in place.
+pub(super) fn push_mounts(
+    scene: &Scene<'_>,
+    name: &Name,
+    filled: &Lima,
+    in_place: &[Mounted],
+    draft: &mut Draft,
+) {
+    for mount in filled.mounts.iter().flatten().filter(|_| scene.capabilities.mounts) {
+        let mount_point = mount.mount_point.clone().unwrap_or_else(|| mount.location.clone());
+        if !in_place.iter().any(|mounted| mounted.mount_point == mount_point) {
+            draft.push(Action::Mount { instance: name.clone(), mount_point }, None);
+        }
     }
 }
 
@@ -146,12 +168,11 @@ fn readable(bytes: u64) -> ByteSize {
 /// Why a dependency is not met and will not be.
 fn unmet(scene: &Scene<'_>, dependency: &Dependency, draft: &Draft) -> Option<WaitReason> {
     let id = ObjectId { kind: dependency.kind, name: dependency.name.clone() };
-    let wanted = scene.desired.origin(&id).is_some();
-    if !wanted && !scene.exists(&id) {
+    if !scene.desired.mentions(&id) && !scene.exists(&id) {
         return Some(WaitReason::Missing { object: id });
     }
     let met = match dependency.kind {
-        Kind::Disk | Kind::Network => true,
+        Kind::Disk | Kind::Network => scene.exists(&id) || draft.last(&id).is_some(),
         Kind::Instance => instance_comes(scene, &id, dependency.condition, draft),
     };
     (!met).then_some(WaitReason::Dependency { on: id })

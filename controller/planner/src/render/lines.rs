@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use limekiln_model::{Action, Cost, ObjectId, Plan, Step, StepId, StopMode};
 
+use super::made::made;
 use super::value::short;
 
 /// What happens to an object.
@@ -15,8 +16,10 @@ pub enum Sign {
     Change,
     /// It is made anew.
     Replace,
-    /// It is deleted.
+    /// It is deleted, and can be brought back.
     Delete,
+    /// It is removed for good.
+    Purge,
     /// It is started, stopped, or let go.
     Run,
 }
@@ -28,7 +31,7 @@ impl Sign {
             Self::Create => "+",
             Self::Change => "~",
             Self::Replace => "-/+",
-            Self::Delete => "-",
+            Self::Delete | Self::Purge => "-",
             Self::Run => ">",
         }
     }
@@ -61,8 +64,15 @@ pub enum Line {
         /// Why.
         note: Option<String>,
     },
-    /// The objects that the one above waits for.
-    After(Vec<ObjectId>),
+    /// What is made of the object above: `2 CPUs, 1GiB memory, 10GiB disk, …`.
+    Made(String),
+    /// What one of its steps waits for, beyond the steps of its own object.
+    After {
+        /// The step, as [`Action::verb`] says it.
+        verb: &'static str,
+        /// The objects.
+        ids: Vec<ObjectId>,
+    },
     /// Why something is done to the object above.
     Why(String),
 }
@@ -96,6 +106,7 @@ pub fn lines(plan: &Plan) -> Vec<Line> {
             what: words(&actions),
             cost,
         });
+        lines.extend(actions.iter().find_map(|action| made(action)).map(Line::Made));
         let whys: BTreeSet<_> = steps.iter().filter_map(|(_, step)| step.why.clone()).collect();
         lines.extend(whys.into_iter().map(Line::Why));
         for change in plan.changes.get(&id).into_iter().flatten() {
@@ -107,10 +118,7 @@ pub fn lines(plan: &Plan) -> Vec<Line> {
                 note: change.note.clone(),
             });
         }
-        let after = waits_for(plan, &id, &steps);
-        if !after.is_empty() {
-            lines.push(Line::After(after));
-        }
+        lines.extend(waits(plan, &id, &steps));
     }
     lines
 }
@@ -124,7 +132,7 @@ pub fn summary(plan: &Plan) -> Summary {
             Sign::Create => summary.create += 1,
             Sign::Change => summary.change += 1,
             Sign::Replace => summary.replace += 1,
-            Sign::Delete => summary.delete += 1,
+            Sign::Delete | Sign::Purge => summary.delete += 1,
             Sign::Run => summary.run += 1,
         }
         let stops = actions.iter().any(|action| matches!(action, Action::StopInstance { .. }));
@@ -162,11 +170,13 @@ fn sign(actions: &[&Action]) -> Sign {
         )
     });
     let deletes = any(|action| matches!(action, Action::Park { .. } | Action::Purge { .. }));
+    let purges = any(|action| matches!(action, Action::Purge { .. }));
     let stopped = any(|action| matches!(action, Action::StopNetwork { .. }));
     match (creates, deletes) {
         (true, true) => Sign::Replace,
         (true, false) if stopped => Sign::Change,
         (true, false) => Sign::Create,
+        (false, true) if purges => Sign::Purge,
         (false, true) => Sign::Delete,
         _ if any(|action| {
             matches!(
@@ -198,11 +208,17 @@ fn words(actions: &[&Action]) -> String {
     words.join(", ")
 }
 
-/// Other objects whose steps come directly before a step of this one.
-fn waits_for(plan: &Plan, id: &ObjectId, steps: &Steps<'_>) -> Vec<ObjectId> {
-    let before =
-        steps.iter().flat_map(|(_, step)| &step.after).filter_map(|number| plan.step(*number));
-    let others: BTreeSet<_> =
-        before.map(|step| step.action.object()).filter(|other| other != id).collect();
-    others.into_iter().collect()
+/// For each step, the other objects whose steps come directly before it; each is named once.
+fn waits(plan: &Plan, id: &ObjectId, steps: &Steps<'_>) -> Vec<Line> {
+    let mut named = BTreeSet::from([id.clone()]);
+    let mut lines = Vec::new();
+    for (_, step) in steps {
+        let before = step.after.iter().filter_map(|number| plan.step(*number));
+        let others: BTreeSet<_> = before.map(|step| step.action.object()).collect();
+        let ids: Vec<_> = others.into_iter().filter(|other| named.insert(other.clone())).collect();
+        if !ids.is_empty() {
+            lines.push(Line::After { verb: step.action.verb(), ids });
+        }
+    }
+    lines
 }

@@ -4,11 +4,14 @@
 
 mod dot;
 mod lines;
+mod made;
 mod mermaid;
+mod reason;
 mod tree;
 mod value;
 
 pub use dot::dot;
 pub use lines::{Line, Sign, Summary, lines, summary};
 pub use mermaid::mermaid;
+pub use reason::reason;
 pub use tree::tree;

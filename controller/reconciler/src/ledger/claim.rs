@@ -21,6 +21,25 @@ pub struct Claim {
     /// The configuration that was last stored by us; what differs from it was changed by others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied: Option<Fingerprint>,
+    /// The configuration that is being stored: noted before, so that a crash in the middle does
+    /// not make ours look like somebody else's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applying: Option<Fingerprint>,
+    /// Whether we stopped it, or took it away, in order to start it again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub restarting: bool,
+}
+
+impl Claim {
+    /// A claim on an object whose configuration was not stored by us.
+    pub(crate) fn new(id: ObjectId, owner: Owner) -> Self {
+        Self { id, owner, applied: None, applying: None, restarting: false }
+    }
+
+    /// Whether the configuration is one that we stored.
+    pub(crate) fn stored(&self, config: &Fingerprint) -> bool {
+        self.applied.as_ref() == Some(config) || self.applying.as_ref() == Some(config)
+    }
 }
 
 /// What a ledger holds.
@@ -84,6 +103,8 @@ mod tests {
             id: "instance/web".parse().expect("an id"),
             owner: Owner { origin, deletion_policy: DeletionPolicy::Delete },
             applied: Some(Fingerprint("0123456789abcdef".into())),
+            applying: None,
+            restarting: false,
         }
     }
 

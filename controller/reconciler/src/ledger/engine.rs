@@ -1,11 +1,13 @@
 //! An engine that keeps the ledger in step with what is done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use limekiln_engine::{ActionContext, Engine, EngineError, ErrorClass};
-use limekiln_model::{Action, Capabilities, Fingerprint, ObjectId, Observed, Owner, fingerprint};
+use limekiln_model::{
+    Action, Capabilities, Fingerprint, ObjectId, Observed, Owner, Plan, fingerprint,
+};
 
 use super::{Claim, Ledger, LedgerError};
 
@@ -18,28 +20,64 @@ pub(crate) struct LedgerEngine {
     inner: Arc<dyn Engine>,
     ledger: Ledger,
     owners: BTreeMap<ObjectId, Owner>,
+    restarts: BTreeSet<ObjectId>,
+    remade: BTreeSet<ObjectId>,
 }
 
 impl LedgerEngine {
-    /// `owners` says whose the objects will be that the plan makes.
+    /// An engine that runs this plan; `owners` says whose the objects will be that it makes.
     pub(crate) fn new(
         inner: Arc<dyn Engine>,
         ledger: Ledger,
+        plan: &Plan,
         owners: BTreeMap<ObjectId, Owner>,
     ) -> Self {
-        Self { inner, ledger, owners }
+        let with = |like: fn(&Action) -> bool| {
+            let steps = plan.steps.iter().filter(move |step| like(&step.action));
+            steps.map(|step| step.action.object()).collect::<BTreeSet<_>>()
+        };
+        let started = with(|action| matches!(action, Action::StartDriver { .. }));
+        let made = with(|action| matches!(action, Action::CreateInstance { .. }));
+        let stopped = with(|action| matches!(action, Action::StopInstance { .. }));
+        let parked = with(|action| matches!(action, Action::Park { .. }));
+        let restarts = started.intersection(&stopped).cloned().collect();
+        let remade = made.intersection(&parked).cloned().collect();
+        Self { inner, ledger, owners, restarts, remade }
     }
 
     async fn create(&self, action: &Action, context: &ActionContext) -> Result<(), EngineError> {
         let id = action.object();
         let before = self.ledger.get(&id).map_err(failed)?;
-        if let (None, Some(owner)) = (&before, self.owners.get(&id)) {
-            self.ledger.put(&claim(&id, owner)).map_err(failed)?;
-        }
+        let owner = self.owners.get(&id);
+        let claim = before.clone().or_else(|| Some(Claim::new(id.clone(), owner?.clone())));
+        self.intend(action, claim, before.is_none())?;
         let made = self.inner.perform(action, context).await;
-        self.withdraw(&id, before.is_none(), &made)?;
+        self.withdraw(&id, before.is_none() || self.remade.contains(&id), &made)?;
         made?;
         self.applied(action)
+    }
+
+    async fn edit(&self, action: &Action, context: &ActionContext) -> Result<(), EngineError> {
+        let claim = self.ledger.get(&action.object()).map_err(failed)?;
+        self.intend(action, claim, false)?;
+        self.inner.perform(action, context).await?;
+        self.applied(action)
+    }
+
+    /// Notes what is about to be stored, and the claim itself if it is `fresh`.
+    fn intend(
+        &self,
+        action: &Action,
+        claim: Option<Claim>,
+        fresh: bool,
+    ) -> Result<(), EngineError> {
+        let print = stored(action);
+        match claim {
+            Some(claim) if fresh || print.is_some() => {
+                self.ledger.put(&Claim { applying: print, ..claim }).map_err(failed)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// If nothing was done because somebody else's object is in the way, the claim on it goes.
@@ -61,10 +99,11 @@ impl LedgerEngine {
     fn applied(&self, action: &Action) -> Result<(), EngineError> {
         let Some(print) = stored(action) else { return Ok(()) };
         match self.ledger.get(&action.object()).map_err(failed)? {
-            Some(claim) if claim.applied.as_ref() != Some(&print) => {
-                self.ledger.put(&Claim { applied: Some(print), ..claim }).map_err(failed)
+            Some(claim) => {
+                let applied = Claim { applied: Some(print), applying: None, ..claim };
+                self.ledger.put(&applied).map_err(failed)
             }
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 
@@ -76,7 +115,21 @@ impl LedgerEngine {
     ) -> Result<(), EngineError> {
         self.ledger.note_parked(id).map_err(failed)?;
         self.inner.perform(action, context).await?;
+        if self.remade.contains(id) {
+            // The claim waits for the next of the name, with the note that this one ran.
+            return Ok(());
+        }
         self.ledger.forget(id).map_err(failed)
+    }
+
+    /// Notes whether the instance is one that we owe a start.
+    fn owe_start(&self, id: &ObjectId, restarting: bool) -> Result<(), EngineError> {
+        match self.ledger.get(id).map_err(failed)? {
+            Some(claim) if claim.restarting != restarting => {
+                self.ledger.put(&Claim { restarting, ..claim }).map_err(failed)
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn restore(
@@ -115,9 +168,14 @@ impl Engine for LedgerEngine {
             Action::CreateInstance { .. }
             | Action::CreateDisk { .. }
             | Action::DefineNetwork { .. } => self.create(action, context).await,
-            Action::EditInstance { .. } => {
+            Action::EditInstance { .. } => self.edit(action, context).await,
+            Action::StopInstance { .. } if self.restarts.contains(&action.object()) => {
+                self.owe_start(&action.object(), true)?;
+                self.inner.perform(action, context).await
+            }
+            Action::StartDriver { .. } => {
                 self.inner.perform(action, context).await?;
-                self.applied(action)
+                self.owe_start(&action.object(), false)
             }
             Action::Park { object } => self.park(object, action, context).await,
             Action::Restore { object, .. } => self.restore(object, action, context).await,
@@ -130,10 +188,6 @@ impl Engine for LedgerEngine {
             _ => self.inner.perform(action, context).await,
         }
     }
-}
-
-fn claim(id: &ObjectId, owner: &Owner) -> Claim {
-    Claim { id: id.clone(), owner: owner.clone(), applied: None }
 }
 
 fn stored(action: &Action) -> Option<Fingerprint> {

@@ -1,12 +1,13 @@
 //! Keeping claims in step with the manifests.
 
 use limekiln_api::DeletionPolicy;
-use limekiln_model::{Desired, Kind, ObjectId, Observed, Owner};
+use limekiln_model::{Desired, Kind, ObjectId, Observed, Owner, fingerprint};
 
 use super::{Claim, Claims, Ledger, LedgerError};
 
-/// Rewrites claims whose manifest has moved or changed its mind, takes over what may be adopted,
-/// and gives up claims on objects that neither exist nor are wanted.
+/// Rewrites claims whose manifest has moved or changed its mind, or whose last run was cut short,
+/// takes over what may be adopted, and gives up claims on objects that neither exist nor are
+/// wanted.
 ///
 /// The last of these matters: an object that somebody else makes later under that name is not
 /// ours.
@@ -17,24 +18,44 @@ pub(crate) fn follow(
     observed: &Observed,
     adopt: bool,
 ) -> Result<(), LedgerError> {
-    for id in wanted(desired) {
-        let Some(owner) = owner_in(desired, &id) else { continue };
-        match claims.by_id.get(&id) {
-            Some(claim) if claim.owner == owner => {}
-            Some(claim) => ledger.put(&Claim { owner, ..claim.clone() })?,
-            None if adopt && exists(observed, &id) => {
-                ledger.put(&Claim { id, owner, applied: None })?;
-            }
-            None => {}
+    for claim in claims.by_id.values() {
+        let followed = followed(claim, desired, observed);
+        if followed != *claim {
+            ledger.put(&followed)?;
+        }
+    }
+    for id in wanted(desired).filter(|id| adopt && !claims.by_id.contains_key(id)) {
+        if let Some(owner) = owner_in(desired, &id).filter(|_| exists(observed, &id)) {
+            ledger.put(&Claim::new(id, owner))?;
         }
     }
     for (id, claim) in &claims.by_id {
-        let gone = !exists(observed, id) && !desired.mentions(id);
+        let unwanted = !desired.mentions(id) || desired.is_elsewhere(id);
+        let gone = unwanted && !exists(observed, id);
         if gone && desired.sources.contains(&claim.owner.origin.source) {
             ledger.forget(id)?;
         }
     }
     Ok(())
+}
+
+/// The claim as it is to be now.
+fn followed(claim: &Claim, desired: &Desired, observed: &Observed) -> Claim {
+    let mut claim = claim.clone();
+    if let Some(owner) = owner_in(desired, &claim.id) {
+        claim.owner = owner;
+    }
+    let instance =
+        observed.instances.get(&claim.id.name).filter(|_| claim.id.kind == Kind::Instance);
+    claim.restarting &= instance.is_none_or(|instance| !instance.phase.is_running());
+    // A run was cut short: whether it got as far as storing is seen by what is stored.
+    if let Some(applying) = claim.applying.take() {
+        let config = instance.and_then(|instance| instance.config.as_ref());
+        if config.is_some_and(|config| fingerprint(config) == applying) {
+            claim.applied = Some(applying);
+        }
+    }
+    claim
 }
 
 /// Whose the object will be.

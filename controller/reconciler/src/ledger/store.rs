@@ -123,7 +123,8 @@ impl Ledger {
 
     /// Notes the claim for when the object, which is about to be parked, is brought back.
     pub(crate) fn note_parked(&self, id: &ObjectId) -> Result<(), LedgerError> {
-        self.get(id)?.map_or(Ok(()), |claim| write_claim(&self.parked, &claim))
+        let claim = self.get(id)?.map(|claim| Claim { restarting: false, ..claim });
+        claim.map_or(Ok(()), |claim| write_claim(&self.parked, &claim))
     }
 
     /// The claim that was noted when the object was parked.

@@ -1,8 +1,9 @@
 //! The documents of all files, by object.
 
 use std::collections::BTreeMap;
+use std::thread;
 
-use limekiln_api::{Broken, Diagnostic, Kind, Located, Name, parse_documents};
+use limekiln_api::{Broken, Diagnostic, Kind, Located, Name, Parsed, parse_documents};
 use limekiln_model::{ObjectId, Origin};
 use limekiln_sources::{Snapshot, SourceFile};
 
@@ -48,16 +49,17 @@ pub(super) struct Entries {
 impl Entries {
     pub(super) fn read(snapshots: &[Snapshot]) -> Self {
         let mut entries = Self::default();
-        for snapshot in snapshots {
-            for file in &snapshot.files {
-                entries.file(&snapshot.source, file);
-            }
+        let files: Vec<_> = snapshots
+            .iter()
+            .flat_map(|snapshot| snapshot.files.iter().map(move |file| (&snapshot.source, file)))
+            .collect();
+        for ((source, file), parsed) in files.iter().zip(parse(&files)) {
+            entries.file(source, file, parsed);
         }
         entries
     }
 
-    fn file(&mut self, source: &str, file: &SourceFile) {
-        let parsed = parse_documents(&file.bytes, &file.path);
+    fn file(&mut self, source: &str, file: &SourceFile, parsed: Parsed) {
         let origin = |line| Origin { source: source.to_owned(), file: file.origin.clone(), line };
         let place = |line| format!("{}:{line}", file.path.display());
         for located in parsed.objects {
@@ -81,6 +83,28 @@ impl Entries {
         let ObjectId { kind, name } = entry.id();
         self.by_name.entry((kind, name.as_str().to_lowercase())).or_default().push(entry);
     }
+}
+
+/// Reads the files' YAML, in their order. That takes most of the time of a whole `diff`, so all
+/// processors do it; a few files are read faster than a thread begins.
+fn parse(files: &[(&String, &SourceFile)]) -> Vec<Parsed> {
+    let processors = thread::available_parallelism().map_or(1, usize::from).min(8);
+    let share = files.len().div_ceil(processors).max(16);
+    let read = |files: &[(&String, &SourceFile)]| -> Vec<Parsed> {
+        files.iter().map(|(_, file)| parse_documents(&file.bytes, &file.path)).collect()
+    };
+    if files.len() <= share {
+        return read(files);
+    }
+    thread::scope(|scope| {
+        let threads: Vec<_> =
+            files.chunks(share).map(|part| scope.spawn(move || read(part))).collect();
+        let parts = threads.into_iter().map(|thread| {
+            // What a file made panic must not pass for an empty file.
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
+        parts.flatten().collect()
+    })
 }
 
 impl Entry {

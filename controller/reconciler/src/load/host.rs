@@ -2,17 +2,19 @@
 
 use limekiln_api::{HostFacts, HostSelector};
 
-/// Whether every label is this host's. A label that no host has matches none.
-pub(super) fn matches(selector: &HostSelector, facts: &HostFacts) -> bool {
-    selector.match_labels.iter().all(|(label, value)| match label.as_str() {
-        "os" => value == os(facts),
-        "arch" => serde_json::to_value(facts.arch).is_ok_and(|arch| arch == value.as_str()),
-        "hostname" => rustix::system::uname().nodename().to_str() == Ok(value),
-        _ => false,
-    })
+/// The first label that this host does not have; `None` when the instance belongs here. A label
+/// that no host has is one.
+pub(super) fn mismatch<'a>(selector: &'a HostSelector, facts: &HostFacts) -> Option<&'a str> {
+    let mut labels = selector.match_labels.iter();
+    labels.find(|(label, value)| !has(facts, label, value)).map(|(label, _)| label.as_str())
 }
 
-/// As Go and Kubernetes name it.
-fn os(facts: &HostFacts) -> &str {
-    if facts.os == "macos" { "darwin" } else { &facts.os }
+fn has(facts: &HostFacts, label: &str, value: &str) -> bool {
+    match label {
+        // Go, and so Lima and Kubernetes, say `darwin` where Rust says `macos`.
+        "os" => facts.os == value || (facts.os == "macos" && value == "darwin"),
+        "arch" => facts.arch.word() == value,
+        "hostname" => rustix::system::uname().nodename().to_str() == Ok(value),
+        _ => false,
+    }
 }

@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 
 use limekiln_api::template::Embedding;
 use limekiln_api::{
-    Diagnostic, FieldError, HostFacts, Instance, Located, Manifest, Severity, fill, unsupported,
-    validate,
+    Diagnostic, FieldError, HostFacts, Instance, Located, Manifest, Severity, unsupported,
 };
 use limekiln_model::{
-    Desired, DesiredInstance, Frozen, ObjectId, Origin, Owner, Wanted, fingerprint,
+    Desired, DesiredInstance, Elsewhere, Frozen, ObjectId, Origin, Owner, Wanted, fingerprint,
 };
 use limekiln_sources::Snapshot;
 use limekiln_sources::lock::Lock;
 
 use super::entries::{Document, Entries, Entry, Unreadable};
-use super::host;
+use super::layers::LayerFiles;
+use super::{host, rules};
 
 /// What manifests are read against.
 #[derive(Clone)]
@@ -60,7 +60,10 @@ pub fn load(snapshots: &[Snapshot], context: &LoadContext<'_>) -> Loaded {
         sources: lasting.map(|snapshot| snapshot.source.clone()).collect(),
         ..Desired::default()
     };
-    let mut loading = Loading { context, desired, diagnostics: entries.diagnostics };
+    let layers = LayerFiles::read(context.facts);
+    let mut loading = Loading { context, desired, diagnostics: entries.diagnostics, layers };
+    loading.diagnostics.extend(loading.layers.unknown_keys());
+    loading.diagnostics.extend(loading.layers.ignored(context.facts, context.unsupported));
     for entries in entries.by_name.into_values() {
         loading.object(entries);
     }
@@ -69,6 +72,8 @@ pub fn load(snapshots: &[Snapshot], context: &LoadContext<'_>) -> Loaded {
     }
     let Loading { desired, mut diagnostics, .. } = loading;
     diagnostics.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+    // What is wrong with a layer is found with every instance.
+    diagnostics.dedup();
     Loaded { desired, diagnostics }
 }
 
@@ -86,6 +91,7 @@ struct Loading<'a> {
     context: &'a LoadContext<'a>,
     desired: Desired,
     diagnostics: Vec<Diagnostic>,
+    layers: LayerFiles,
 }
 
 impl Loading<'_> {
@@ -171,16 +177,23 @@ impl Loading<'_> {
 
     fn instance(&mut self, id: ObjectId, instance: &Instance, located: &Located, origin: Origin) {
         let LoadContext { facts, unsupported: table, .. } = self.context;
-        let filled = fill(&instance.spec.template, &id.name, facts);
-        let mut errors = validate(instance, &filled, facts);
+        let (filled, mut errors) = rules::check(instance, facts);
         errors.extend(unsupported(&instance.spec.template, table));
-        if !errors.is_empty() {
-            return self.refuse(id, located, &errors, origin);
+        let diagnose = |error: &FieldError| self.layers.diagnose(error, located);
+        self.diagnostics.extend(errors.iter().map(diagnose));
+        if let Some(first) = errors.iter().find(|error| error.is_error()) {
+            return self.freeze(id, first.message.clone(), origin);
         }
-        let here = instance.spec.host_selector.as_ref();
-        if here.is_none_or(|selector| host::matches(selector, facts)) {
-            let spec = DesiredInstance { spec: instance.spec.clone(), filled };
-            self.desired.instances.insert(id.name, Wanted { spec, origin });
+        let selector = instance.spec.host_selector.as_ref();
+        match selector.and_then(|selector| host::mismatch(selector, facts)) {
+            None => {
+                let spec = DesiredInstance { spec: instance.spec.clone(), filled: filled.lima };
+                self.desired.instances.insert(id.name, Wanted { spec, origin });
+            }
+            Some(label) => {
+                let elsewhere = Elsewhere { label: label.to_owned(), origin };
+                self.desired.elsewhere.insert(id.name, elsewhere);
+            }
         }
     }
 }

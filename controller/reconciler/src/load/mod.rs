@@ -2,8 +2,12 @@
 
 mod entries;
 mod host;
+mod layers;
 mod loading;
+mod look;
+mod rules;
 mod templates;
 
 pub use loading::{LoadContext, Loaded, load};
+pub use rules::check_template;
 pub use templates::Templates;

@@ -167,9 +167,9 @@ fn restart_required(instance: &ObservedInstance, waiting: &[Waiting]) -> Conditi
 }
 
 fn drifted(instance: &ObservedInstance, claim: Option<&Claim>) -> Condition {
-    let applied = claim.and_then(|claim| claim.applied.as_ref());
-    match (applied, &instance.config) {
-        (Some(applied), Some(config)) if *applied == fingerprint(config) => {
+    let claim = claim.filter(|claim| claim.applied.is_some() || claim.applying.is_some());
+    match (claim, &instance.config) {
+        (Some(claim), Some(config)) if claim.stored(&fingerprint(config)) => {
             condition("Drifted", False, "AsApplied", "the configuration is the one last applied")
         }
         (Some(_), Some(_)) => {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use limekiln_api::HostFacts;
+use limekiln_api::{HostFacts, read_lima};
 use limekiln_engine_sim::{FaultKind, SimEngine};
 use limekiln_model::{Name, ObjectId, Policy};
 use limekiln_reconciler::{
@@ -79,6 +79,14 @@ impl Fixture {
         file.set_modified(past).expect("set the time");
     }
 
+    /// Writes `default.yaml` or `override.yaml`, and starts again.
+    pub fn put_layer(&mut self, file: &str, text: &str) {
+        let dir = self.path("lima").join("_config");
+        fs::create_dir_all(&dir).expect("dir");
+        fs::write(dir.join(file), text).expect("write");
+        self.restart();
+    }
+
     pub fn remove(&self, file: &str) {
         fs::remove_file(self.manifests().join(file)).expect("remove");
     }
@@ -130,7 +138,16 @@ impl Fixture {
 
 fn reconciler(dir: &tempfile::TempDir, engine: &Arc<SimEngine>) -> Reconciler {
     let lima_home = dir.path().join("lima");
-    let facts = HostFacts { lima_home: lima_home.clone(), ..HostFacts::example() };
+    let layer = |name: &str| {
+        let text = fs::read_to_string(lima_home.join("_config").join(name)).unwrap_or_default();
+        read_lima(&text).expect("a layer")
+    };
+    let facts = HostFacts {
+        lima_home: lima_home.clone(),
+        defaults: layer("default.yaml"),
+        overrides: layer("override.yaml"),
+        ..HostFacts::example()
+    };
     // One after the other, so that the log has one order.
     let limits = Limits { downloads: 1, boots: 1, light: 1, ..Limits::default() };
     let engine: Arc<SimEngine> = Arc::clone(engine);

@@ -1,5 +1,8 @@
 //! The reconciler on the simulated engine, with real files.
 
+mod crashes;
 mod fixture;
+mod layers;
 mod manifests;
 mod runs;
+mod stale;

@@ -156,19 +156,52 @@ async fn what_is_piped_in_prunes_nothing() {
     assert_eq!(fixture.instances(), ["a", "b"]);
 }
 
+/// An instance with a `hostSelector` of these labels.
+fn on(name: &str, labels: &str) -> String {
+    let selector = format!("spec:\n  hostSelector: {{matchLabels: {{{labels}}}}}\n");
+    instance(name, 1).replace("spec:\n", &selector)
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_instance_for_other_hosts_is_not_wanted_here() {
     let fixture = Fixture::new();
-    let on = |name: &str, os: &str| {
-        instance(name, 1).replace(
-            "spec:\n",
-            &format!("spec:\n  hostSelector: {{matchLabels: {{os: {os}, arch: x86_64}}}}\n"),
-        )
-    };
-    fixture.put("a.yaml", &on("a", "linux"));
-    fixture.put("b.yaml", &on("b", "darwin"));
+    let here = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    fixture.put("a.yaml", &on("a", "os: linux, arch: x86_64"));
+    fixture.put("b.yaml", &on("b", "os: darwin, arch: x86_64"));
+    fixture.put("c.yaml", &on("c", &format!("hostname: '{here}'")));
+    fixture.put("d.yaml", &on("d", "hostname: elsewhere.invalid"));
+    fixture.put("e.yaml", &on("e", "colour: red"));
+    let settled = fixture.apply(Policy::default()).await;
+    assert_eq!(settled.end, End::Settled);
+    assert_eq!(fixture.instances(), ["a", "c"]);
+    assert!(settled.rest.report.is_empty(), "{:?}", settled.rest.report);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_that_is_given_to_another_host_is_kept_and_reported() {
+    let fixture = Fixture::new();
+    fixture.put("a.yaml", &instance("a", 1));
+    fixture.put("b.yaml", &instance("b", 1));
     fixture.apply(Policy::default()).await;
-    assert_eq!(fixture.instances(), ["a"]);
+    fixture.put("a.yaml", &on("a", "os: darwin"));
+    let before = fixture.log();
+    let settled = fixture.apply(Policy { prune_all: true, ..prune() }).await;
+    assert_eq!(settled.end, End::Settled);
+    assert_eq!(fixture.log(), before, "nothing is done to it");
+    assert_eq!((fixture.instances(), fixture.phase("a")), (vec!["a".into(), "b".into()], "Ready"));
+    let waiting = &settled.rest.report.waiting[&id("instance/a")][0];
+    let WaitReason::Host { why } = &waiting.reason else { panic!("{waiting:?}") };
+    assert!(why.contains("another os"), "{why}");
+
+    // Deleted here, it stays deleted, and the name is nobody's.
+    let planned = fixture.reconciler.plan_delete(&[id("instance/a")], false).await.expect("plan");
+    let run = limekiln_reconciler::Run::silent();
+    fixture.reconciler.execute(&planned, &run).await.expect("execute");
+    fixture.apply(prune()).await;
+    assert_eq!(
+        (fixture.instances(), fixture.owned()),
+        (vec!["b".into()], vec!["instance/b".into()])
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::MetadataExt;
 
-use limekiln_api::{ByteSize, HostFacts};
+use limekiln_api::HostFacts;
 
 use super::check::{Check, State};
 
@@ -62,7 +62,7 @@ fn space(facts: &HostFacts) -> Check {
         }
         Ok(stat) => {
             let free = stat.f_bavail * stat.f_frsize;
-            let found = ByteSize(free >> 20 << 20).to_string();
+            let found = format!("{:.1}GiB", free as f64 / (1u64 << 30) as f64);
             match free < SPACE_WANTED {
                 true => Check::bad(
                     State::Warn,

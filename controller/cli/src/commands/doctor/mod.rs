@@ -11,8 +11,10 @@ use check::{Check, State};
 
 use crate::compose::App;
 use crate::exit::Exit;
+use crate::output::fold::{self, fold};
 use crate::output::format::{Format, print_data};
 use crate::output::style::{DIM, Styled, of_word};
+use crate::output::words::count as count_of;
 
 /// Check this host: programs, accelerator, firmware, home, space.
 #[derive(Args)]
@@ -40,22 +42,23 @@ pub fn run(args: &DoctorArgs) -> anyhow::Result<Exit> {
 
 fn print(checks: &[Check]) {
     let width = checks.iter().map(|check| check.what.chars().count()).max().unwrap_or_default();
+    let terminal = fold::width();
     for check in checks {
         let word = check.state.word();
-        anstream::println!(
-            "{}  {:width$}  {}",
-            Styled(of_word(word), &format!("{word:4}")),
-            check.what,
-            check.found
-        );
+        let state = Styled(of_word(word), &format!("{word:4}")).to_string();
+        let found = format!("{state}  {:width$}  {}", check.what, check.found);
+        outln!("{}", fold(&found, width + 8, terminal));
         if let Some(advice) = &check.advice {
-            anstream::println!("      {}", Styled(DIM, &format!("{:width$}  → {advice}", "")));
+            let advice = format!("{:1$}{2}", "", width + 8, Styled(DIM, &format!("→ {advice}")));
+            outln!("{}", fold(&advice, width + 10, terminal));
         }
     }
     let count = |state| checks.iter().filter(|check| check.state == state).count();
     match (count(State::Fail), count(State::Warn)) {
-        (0, 0) => println!("\nAll is well."),
-        (0, warnings) => println!("\nInstances can run; {warnings} to look at."),
-        (failures, _) => println!("\n{failures} to mend before instances can run."),
+        (0, 0) => outln!("\nAll is well."),
+        (0, warnings) => outln!("\nInstances can run; {}.", count_of(warnings, "warning")),
+        (failures, _) => {
+            outln!("\nInstances cannot run: {} to mend first.", count_of(failures, "failure"));
+        }
     }
 }

@@ -48,5 +48,6 @@ fn first_line(path: &PathBuf, argument: &str) -> Option<String> {
     let output = Command::new(path).arg(argument).stdin(Stdio::null()).output().ok()?;
     let text = if output.stdout.is_empty() { output.stderr } else { output.stdout };
     let line = String::from_utf8_lossy(&text).lines().next()?.trim().to_owned();
-    Some(line.split(" (").next().unwrap_or(&line).to_owned())
+    // What follows is the package's or a library's version.
+    Some(line.split([',', '(']).next().unwrap_or(&line).trim().to_owned())
 }

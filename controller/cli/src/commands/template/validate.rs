@@ -1,12 +1,14 @@
 //! `limekiln template validate LOCATOR…`
 
 use clap::Args;
-use limekiln_api::{Diagnostic, Manifest, fill, validate};
+use limekiln_api::Severity;
+use limekiln_reconciler::check_template;
 use limekiln_sources::templates::TemplateStore;
 
-use super::open::{HomesBase, Opened, open, refused};
+use super::open::{HomesBase, open, refused};
 use crate::compose::App;
 use crate::exit::Exit;
+use crate::output::diagnostic::styled;
 
 /// Check templates by Lima's rules and ours.
 #[derive(Args)]
@@ -37,15 +39,11 @@ pub fn run(args: &ValidateArgs) -> anyhow::Result<Exit> {
 fn check(app: &App, store: &TemplateStore, locator: &str) -> anyhow::Result<()> {
     let mut opened = open(app, store, locator)?;
     let found = match opened.embed(app, store, HomesBase::Left) {
-        Ok(()) => problems(app, &opened),
+        Ok(()) => check_template(&opened.located, app.facts()),
         Err(found) => found,
     };
-    if found.is_empty() { Ok(()) } else { Err(refused(locator, &found).into()) }
-}
-
-fn problems(app: &App, opened: &Opened) -> Vec<Diagnostic> {
-    let Manifest::Instance(instance) = &opened.located.manifest else { return Vec::new() };
-    let filled = fill(opened.template(), &opened.name, app.facts());
-    let errors = validate(instance, &filled, app.facts());
-    errors.iter().map(|error| opened.located.diagnose(error)).collect()
+    let (errors, warnings): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|found| found.severity == Severity::Error);
+    warnings.iter().for_each(|warning| anstream::eprintln!("{}", styled(warning)));
+    if errors.is_empty() { Ok(()) } else { Err(refused(locator, &errors).into()) }
 }

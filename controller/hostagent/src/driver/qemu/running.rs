@@ -4,7 +4,7 @@ use std::fs;
 
 use async_trait::async_trait;
 
-use super::qmp::{Qmp, QueryBlockStats, SystemPowerdown};
+use super::qmp::{Qmp, QueryBlockStats, Quit, SystemPowerdown};
 use crate::driver::{DriverError, Machine, Progress};
 use crate::files::InstanceFiles;
 use crate::process::Process;
@@ -62,6 +62,11 @@ impl Machine for RunningQemu {
 
     async fn power_button(&self) -> Result<(), DriverError> {
         Qmp::connect(&self.files.qmp_sock()).await?.execute(&SystemPowerdown).await?;
+        Ok(())
+    }
+
+    async fn quit(&self) -> Result<(), DriverError> {
+        Qmp::connect(&self.files.qmp_sock()).await?.execute(&Quit).await?;
         Ok(())
     }
 

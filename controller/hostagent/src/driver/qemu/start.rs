@@ -30,6 +30,14 @@ const CONTROL_POLL: Duration = Duration::from_millis(5);
 #[derive(Debug)]
 pub struct Qemu;
 
+impl Qemu {
+    /// The instance's VM in `process`, whose host agent is gone, for those who want no more of it
+    /// than its end.
+    pub fn orphan(files: InstanceFiles, process: Process) -> Box<dyn Machine> {
+        Box::new(RunningQemu::new(files, process))
+    }
+}
+
 #[async_trait]
 impl Driver for Qemu {
     fn name(&self) -> &'static str {

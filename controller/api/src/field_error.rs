@@ -1,0 +1,93 @@
+//! A rule that a field breaks.
+
+use std::fmt;
+
+use crate::Severity;
+
+/// The document that a value was written in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Layer {
+    /// The manifest itself.
+    #[default]
+    Manifest,
+    /// `$LIMA_HOME/_config/default.yaml`, which every instance has beneath its own values.
+    Defaults,
+    /// `$LIMA_HOME/_config/override.yaml`, which every instance has above its own values.
+    Overrides,
+}
+
+impl Layer {
+    /// Its file below `$LIMA_HOME`; `None` for the manifest.
+    pub fn file(self) -> Option<&'static str> {
+        match self {
+            Self::Manifest => None,
+            Self::Defaults => Some("_config/default.yaml"),
+            Self::Overrides => Some("_config/override.yaml"),
+        }
+    }
+}
+
+/// A rule that a field breaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldError {
+    /// Whether the object can be used all the same.
+    pub severity: Severity,
+    /// The document that the field is in.
+    pub layer: Layer,
+    /// The field as that document names it: `spec.template.images[0].digest` in a manifest,
+    /// `images[0].digest` in the others.
+    pub path: String,
+    /// What is wrong with it.
+    pub message: String,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+impl FieldError {
+    /// A broken rule, in the manifest.
+    pub fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Error,
+            layer: Layer::Manifest,
+            path: path.into(),
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// A broken rule about a field of the template, by its path below the template.
+    pub(crate) fn of_template(layer: Layer, path: &str, message: impl Into<String>) -> Self {
+        let path = match layer {
+            Layer::Manifest => format!("spec.template.{path}"),
+            Layer::Defaults | Layer::Overrides => path.to_owned(),
+        };
+        Self { layer, ..Self::new(path, message) }
+    }
+
+    /// Only a warning.
+    #[must_use]
+    pub fn warning(self) -> Self {
+        Self { severity: Severity::Warning, ..self }
+    }
+
+    /// Adds what to do.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Whether the object cannot be used.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}
+
+impl fmt::Display for FieldError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(file) = self.layer.file() {
+            write!(f, "{file}: ")?;
+        }
+        write!(f, "{}: {}", self.path, self.message)
+    }
+}

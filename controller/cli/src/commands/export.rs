@@ -1,0 +1,93 @@
+//! `limekiln export NAME`
+
+use clap::Args;
+use limekiln_api::{
+    Disk, Exported, Kind, Metadata, Network, RunStrategy, export_instance, to_yaml,
+};
+use limekiln_model::{ObjectId, Observed, ObservedInstance};
+use serde::Serialize;
+
+use crate::compose::App;
+use crate::exit::{Exit, Failure};
+use crate::refs::{Selection, selection};
+
+/// Print objects that exist as manifests that, applied, change nothing.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  limekiln export web > manifests/web.yaml\n  limekiln export all > everything.yaml\n  limekiln apply --adopt -f manifests/web.yaml   # from now on it is managed"
+)]
+pub struct ExportArgs {
+    /// Objects: `web`, `disk/data`, a kind, or `all`
+    #[arg(required = true)]
+    what: Vec<String>,
+}
+
+/// Prints the manifests.
+///
+/// # Errors
+/// If an object does not exist, or its configuration cannot be read.
+pub fn run(args: &ExportArgs) -> anyhow::Result<Exit> {
+    let selection = chosen(&args.what)?;
+    let app = App::open()?;
+    let observed = app.observe()?;
+    let ids: Vec<_> = super::get::objects(&observed).filter(|id| selection.includes(id)).collect();
+    if let Some(missing) = selection.objects.iter().find(|id| !ids.contains(id)) {
+        return Err(Failure::new(Exit::Failed, format!("{missing} does not exist")).into());
+    }
+    let documents: Vec<_> =
+        ids.iter().map(|id| document(&observed, id)).collect::<anyhow::Result<_>>()?;
+    print!("{}", documents.join("---\n"));
+    Ok(Exit::Done)
+}
+
+/// A word that is no kind is an instance, as everywhere but in `get`.
+fn chosen(words: &[String]) -> anyhow::Result<Selection> {
+    match words {
+        [word] if word != "all" && word.parse::<Kind>().is_err() => {
+            Ok(Selection { kinds: Vec::new(), objects: crate::refs::objects(words)? })
+        }
+        words => selection(words),
+    }
+}
+
+fn document(observed: &Observed, id: &ObjectId) -> anyhow::Result<String> {
+    let metadata = Metadata::named(id.name.clone());
+    match id.kind {
+        Kind::Instance => instance(observed, id),
+        Kind::Disk => {
+            let disk = &observed.disks[&id.name];
+            let spec = limekiln_api::DiskSpec::of(disk.size, disk.format);
+            Ok(framed(Kind::Disk, &Disk { metadata, spec }))
+        }
+        Kind::Network => {
+            let spec = observed.networks[&id.name].spec.clone();
+            Ok(framed(Kind::Network, &Network { metadata, spec }))
+        }
+    }
+}
+
+/// The object, framed by `apiVersion` and `kind`.
+fn framed<T: Serialize>(kind: Kind, object: &T) -> String {
+    let frame = format!("apiVersion: {}\nkind: {}\n", limekiln_api::API_VERSION, kind.camel());
+    frame + &to_yaml(object)
+}
+
+fn instance(observed: &Observed, id: &ObjectId) -> anyhow::Result<String> {
+    let instance = &observed.instances[&id.name];
+    let path = instance.dir.join("lima.yaml");
+    let failed =
+        |why: String| Failure::new(Exit::Failed, format!("cannot read {}: {why}", path.display()));
+    let stored = std::fs::read_to_string(&path).map_err(|error| failed(error.to_string()))?;
+    let policy = observed.owners.get(id).map(|owner| owner.deletion_policy);
+    let about = Exported {
+        name: &id.name,
+        run_strategy: run_strategy(instance),
+        deletion_policy: policy.unwrap_or(limekiln_api::DeletionPolicy::Delete),
+    };
+    Ok(export_instance(&about, &stored).map_err(|error| failed(error.to_string()))?)
+}
+
+/// One that is stopped stays so until somebody starts it.
+fn run_strategy(instance: &ObservedInstance) -> RunStrategy {
+    if instance.phase.is_running() { RunStrategy::Always } else { RunStrategy::Manual }
+}

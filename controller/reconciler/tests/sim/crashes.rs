@@ -1,0 +1,236 @@
+//! The controller dies at every action of random scenarios, before it, inside it and after it,
+//! and again while it recovers. The end is the same as if it had lived.
+//!
+//! A death is real as far as a test can make it: the call never returns, everything that runs is
+//! dropped where it stands, and what comes after knows only the files and the world.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::pending;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use limekiln_api::{Disruption, HostFacts, RunStrategy};
+use limekiln_engine::{ActionContext, Engine, EngineError, ErrorClass};
+use limekiln_engine_sim::{Fault, FaultKind, SimEngine, World};
+use limekiln_model::{Action, Capabilities, InstancePhase, Observed, Policy};
+use limekiln_reconciler::{Claim, Home, Ledger, Reconciler, Run};
+use limekiln_testkit::{Scenario, desired, instance, name, observed_instance};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use tokio::sync::Notify;
+
+/// Lives until the engine's fault says that it dies.
+struct Mortal {
+    engine: Arc<SimEngine>,
+    died: Arc<Notify>,
+}
+
+#[async_trait]
+impl Engine for Mortal {
+    fn capabilities(&self) -> Capabilities {
+        self.engine.capabilities()
+    }
+
+    fn unsupported_fields(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+
+    async fn observe(&self) -> Result<Observed, EngineError> {
+        self.engine.observe().await
+    }
+
+    async fn perform(&self, action: &Action, context: &ActionContext) -> Result<(), EngineError> {
+        match self.engine.perform(action, context).await {
+            Err(error) if error.class == ErrorClass::Unknown => {
+                self.died.notify_one();
+                pending().await
+            }
+            result => result,
+        }
+    }
+}
+
+/// What is left, by kind of thing.
+type End = BTreeMap<String, String>;
+
+/// A host: its files, and what exists on it.
+struct Host {
+    dir: tempfile::TempDir,
+    engine: Arc<SimEngine>,
+}
+
+impl Host {
+    fn new(scenario: &Scenario) -> Self {
+        let dir = tempfile::tempdir().expect("dir");
+        let home = Home::new(&dir.path().join("lima"));
+        home.prepare().expect("home");
+        let ledger = Ledger::new(&home);
+        for (id, owner) in scenario.owners() {
+            let claim = Claim { id, owner, applied: None, applying: None, restarting: false };
+            ledger.put(&claim).expect("claim");
+        }
+        let engine = Arc::new(
+            SimEngine::new(0)
+                .with_world(scenario.world.clone())
+                .with_capabilities(|can| can.networks = scenario.networks),
+        );
+        Self { dir, engine }
+    }
+
+    /// One life of the controller: passes until nothing is left to do. Says whether it died.
+    async fn live(&self, scenario: &Scenario) -> bool {
+        let died = Arc::new(Notify::new());
+        let mortal = Mortal { engine: Arc::clone(&self.engine), died: Arc::clone(&died) };
+        let lima_home = self.dir.path().join("lima");
+        let facts = HostFacts { lima_home: lima_home.clone(), ..scenario.host.facts.clone() };
+        let reconciler = Reconciler::new(Arc::new(mortal), Home::new(&lima_home), facts);
+        tokio::select! {
+            biased;
+            () = converge(&reconciler, scenario) => false,
+            () = died.notified() => true,
+        }
+    }
+
+    /// All that counts in the end. Ports are given out in the order of starts, and keys of parked
+    /// objects hold a counter.
+    fn end(&self) -> End {
+        let observed = self.engine.look();
+        let instances = observed.instances.iter().flat_map(|(name, instance)| {
+            let parts =
+                (&instance.phase, instance.disk_bytes, instance.protected, &instance.mounts);
+            let json = |lima| serde_json::to_string(lima).expect("JSON");
+            [
+                (format!("instance/{name}"), format!("{parts:?}")),
+                (format!("instance/{name} config"), json(&instance.config)),
+                (format!("instance/{name} booted"), json(&instance.booted)),
+            ]
+        });
+        let disks =
+            observed.disks.iter().map(|(name, disk)| (format!("disk/{name}"), format!("{disk:?}")));
+        let networks = observed
+            .networks
+            .iter()
+            .map(|(name, network)| (format!("network/{name}"), format!("{network:?}")));
+        let mut end: BTreeMap<_, _> = instances.chain(disks).chain(networks).collect();
+        let mut parked: Vec<_> =
+            observed.parked.iter().map(|parked| parked.id.to_string()).collect();
+        parked.sort();
+        end.insert("parked".to_owned(), parked.join(" "));
+        for part in ["owners", "parked"] {
+            end.extend(files(&self.dir.path().join("lima/_limekiln").join(part)));
+        }
+        end
+    }
+}
+
+fn files(dir: &Path) -> impl Iterator<Item = (String, String)> {
+    std::fs::read_dir(dir).expect("dir").map(|entry| {
+        let path = entry.expect("entry").path();
+        (
+            path.display().to_string().split("_limekiln").last().expect("below").to_owned(),
+            std::fs::read_to_string(&path).expect("text"),
+        )
+    })
+}
+
+async fn converge(reconciler: &Reconciler, scenario: &Scenario) {
+    for _ in 0..4 {
+        let planned = reconciler.plan(scenario.desired.clone(), scenario.policy.clone()).await;
+        let planned = planned.expect("plan");
+        let done = planned.plan.is_empty();
+        reconciler.settle(planned, &Run::silent()).await.expect("settle");
+        if done {
+            return;
+        }
+    }
+}
+
+/// The end of the scenario with these faults, and how many actions it took.
+fn play(scenario: &Scenario, faults: &[Fault]) -> (End, usize, Vec<String>) {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let host = Host::new(scenario);
+    faults.iter().for_each(|fault| host.engine.inject(*fault));
+    runtime.expect("runtime").block_on(async {
+        let mut lives = 1;
+        while host.live(scenario).await {
+            lives += 1;
+            assert!(lives <= faults.len() + 1);
+        }
+    });
+    let log = host
+        .engine
+        .log()
+        .iter()
+        .map(|entry| {
+            format!("{} {} {:?}", entry.action.verb(), entry.action.object(), entry.outcome)
+        })
+        .collect();
+    (host.end(), host.engine.performed(), log)
+}
+
+/// The lines in which two ends differ.
+fn difference(end: &End, straight: &End) -> Vec<String> {
+    let keys: BTreeSet<_> = end.keys().chain(straight.keys()).collect();
+    let differing = keys.into_iter().filter(|key| end.get(*key) != straight.get(*key));
+    differing
+        .map(|key| format!("{key}: {:?} instead of {:?}", end.get(key), straight.get(key)))
+        .collect()
+}
+
+/// Plays the scenario through, and again with a death at every action: before it, inside it and
+/// after it, and with a second one on the way back.
+fn die_everywhere(scenario: &Scenario, seed: usize) -> Result<(), TestCaseError> {
+    let (straight, actions, plain) = play(scenario, &[]);
+    let die = |faults: &[Fault]| {
+        let (end, _, log) = play(scenario, faults);
+        let differs = difference(&end, &straight);
+        prop_assert!(
+            differs.is_empty(),
+            "{faults:?}: {differs:#?}\n{log:#?}\nstraight: {plain:#?}"
+        );
+        Ok(())
+    };
+    for at in 0..actions {
+        for kind in FaultKind::CRASHES {
+            die(&[Fault { at, kind }])?;
+        }
+        let kind = FaultKind::CRASHES[(seed / 3 + at) % 3];
+        let again = Fault { at: at + 1 + seed % 5, kind: FaultKind::CRASHES[seed % 3] };
+        die(&[Fault { at, kind }, again])?;
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, max_shrink_iters: 60, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_death_at_any_action_changes_nothing_in_the_end(
+        scenario in Scenario::any(),
+        seed in any::<usize>(),
+    ) {
+        die_everywhere(&scenario, seed)?;
+    }
+}
+
+/// `Manual` leaves an instance as the user left it, which is not as a dead controller left it.
+#[test]
+fn an_instance_that_the_user_started_runs_again_after_a_death() {
+    for (now, then) in [("cpus: 1", "cpus: 2"), ("arch: x86_64", "arch: aarch64")] {
+        let mut runner = proptest::test_runner::TestRunner::deterministic();
+        let scenario = Scenario::any().new_tree(&mut runner).expect("a scenario");
+        let mut scenario = scenario.current();
+        let manual = instance("web", then, |spec| {
+            spec.run_strategy = RunStrategy::Manual;
+            spec.max_disruption = Disruption::Recreate;
+        });
+        scenario.desired = desired([manual]);
+        scenario.world = World::default();
+        let ready = observed_instance("web", now, InstancePhase::Ready);
+        scenario.world.observed.instances.insert(name("web"), ready);
+        (scenario.policy, scenario.strangers) = (Policy::default(), BTreeSet::new());
+        die_everywhere(&scenario, 1).unwrap_or_else(|error| panic!("{error}"));
+    }
+}
