@@ -1,5 +1,8 @@
 //! `limekiln`: the command line, and the only place that knows which engines exist.
 
+// They panic when the pipe is closed: `outln!` and `errln!` serve.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 // First, for its macros.
 #[macro_use]
 mod output;

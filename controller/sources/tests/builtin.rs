@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use limekiln_api::template::{Embedding, Fetch, Locator};
-use limekiln_api::{Arch, HostFacts, Lima, Manifest, Name, fill, parse_template, validate};
+use limekiln_api::{
+    Arch, Checks, HostFacts, Lima, LimaVersion, Manifest, Name, PathKind, complete, parse_template,
+    validate,
+};
 use limekiln_sources::templates::{TemplateSettings, TemplateStore};
 
 fn filled(store: &TemplateStore, name: &str, host: &HostFacts) -> Lima {
@@ -15,13 +18,12 @@ fn filled(store: &TemplateStore, name: &str, host: &HostFacts) -> Lima {
     let embedding = Embedding { fetch: store, home: Path::new("/home/alice"), default_base: None };
     located.embed(&embedding).unwrap_or_else(|found| panic!("{}", found[0]));
     let Manifest::Instance(manifest) = &located.manifest else { panic!("an instance") };
-    let lima = fill(&manifest.spec.template, &instance, host);
-    if name.starts_with("_default/") {
-        return lima;
+    let filled = complete(&manifest.spec.template, &instance, host, &LimaVersion::current());
+    if !name.starts_with("_default/") {
+        let checks = Checks { host, look: &|_| PathKind::Directory };
+        assert_eq!(validate(manifest, &filled, &checks), [], "{name}");
     }
-    let errors = validate(manifest, &lima, host);
-    assert_eq!(errors, [], "{name}");
-    lima
+    filled.lima
 }
 
 #[test]

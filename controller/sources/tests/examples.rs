@@ -4,7 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use limekiln_api::template::Embedding;
-use limekiln_api::{HostFacts, Manifest, fill, parse_documents, validate};
+use limekiln_api::{
+    Checks, HostFacts, LimaVersion, Manifest, PathKind, complete, parse_documents, validate,
+};
 use limekiln_sources::templates::{TemplateSettings, TemplateStore};
 
 #[test]
@@ -18,8 +20,11 @@ fn examples_with_bases_are_valid() {
     for mut located in parsed.objects {
         located.embed(&embedding).unwrap_or_else(|found| panic!("{}", found[0]));
         let Manifest::Instance(instance) = &located.manifest else { continue };
-        let filled = fill(&instance.spec.template, &instance.metadata.name, &host);
-        assert_eq!(validate(instance, &filled, &host), []);
+        let (name, version) = (&instance.metadata.name, LimaVersion::current());
+        let filled = complete(&instance.spec.template, name, &host, &version);
+        let checks = Checks { host: &host, look: &|_| PathKind::Directory };
+        assert_eq!(validate(instance, &filled, &checks), []);
+        let filled = filled.lima;
         let script = filled.provision.as_ref().and_then(|steps| steps[0].script.as_deref());
         assert!(script.is_some_and(|script| script.contains("build-essential")));
         assert!(filled.usable_images().count() > 1 && filled.base.is_none());

@@ -29,7 +29,7 @@ pub struct ApplyArgs {
     /// A plan that `limekiln plan -o` wrote; it runs as it was shown, or not at all
     #[arg(
         value_name = "PLAN",
-        conflicts_with_all = ["filename", "locked", "lock_file", "recursive", "prune", "prune_all", "max_disruption", "adopt"]
+        conflicts_with_all = ["filename", "recursive", "locked", "lock_file", "prune", "prune_all", "max_disruption", "adopt"]
     )]
     plan: Option<PathBuf>,
     #[command(flatten)]

@@ -36,7 +36,7 @@ pub fn run(args: &ExportArgs) -> anyhow::Result<Exit> {
     }
     let documents: Vec<_> =
         ids.iter().map(|id| document(&observed, id)).collect::<anyhow::Result<_>>()?;
-    print!("{}", documents.join("---\n"));
+    out!("{}", documents.join("---\n"));
     Ok(Exit::Done)
 }
 

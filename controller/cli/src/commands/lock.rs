@@ -50,13 +50,13 @@ pub fn run(args: &LockArgs) -> anyhow::Result<Exit> {
     check(&lock, &loaded.desired, &app)?;
     let before = Lock::read(&path).unwrap_or_default();
     lock.write(&path)?;
-    println!("{}", path.display());
-    print!("{}", changes(&before, &lock));
+    outln!("{}", path.display());
+    out!("{}", changes(&before, &lock));
     let (templates, images) = (lock.templates.len(), lock.images.len());
-    println!("{}, {}", count(templates, "template"), count(images, "image"));
+    outln!("{}, {}", count(templates, "template"), count(images, "image"));
     if !unknown.is_empty() {
-        println!("\nWithout a digest, and so not used with --locked (--download locks them, too):");
-        unknown.iter().for_each(|location| println!("  {location}"));
+        outln!("\nWithout a digest, and so not used with --locked (--download locks them, too):");
+        unknown.iter().for_each(|location| outln!("  {location}"));
     }
     Ok(Exit::Done)
 }

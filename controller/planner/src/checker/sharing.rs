@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use limekiln_api::Lima;
-use limekiln_model::{Action, Kind, Name, ObjectId, Observed, Plan, StepId};
+use limekiln_model::{Action, Cost, Kind, Name, ObjectId, Observed, Plan, Step, StepId};
 
 use super::{Ancestors, Violation};
 use crate::uses;
@@ -29,7 +29,7 @@ enum Touch {
 
 /// Pairs of steps that share something and are not in order.
 pub(super) fn check(plan: &Plan, observed: &Observed, before: &Ancestors) -> Vec<Violation> {
-    let mut found = Vec::new();
+    let mut found = pulled_away(plan, observed);
     for (thing, touches) in touches(plan, observed) {
         for (index, one) in touches.iter().enumerate() {
             for two in &touches[index + 1..] {
@@ -39,6 +39,31 @@ pub(super) fn check(plan: &Plan, observed: &Observed, before: &Ancestors) -> Vec
                     found.push(Violation::Sharing(first.0, then.0, what));
                 }
             }
+        }
+    }
+    found
+}
+
+/// Daemons that are stopped, and disks that are changed, under a VM that goes on.
+fn pulled_away(plan: &Plan, observed: &Observed) -> Vec<Violation> {
+    let stops = |name: &Name| {
+        let mut steps = plan.steps.iter();
+        steps.any(|step| {
+            matches!(&step.action, Action::StopInstance { instance, .. } if instance == name)
+        })
+    };
+    let pulls = |step: &Step| match step.action {
+        Action::StopNetwork { .. } => true,
+        Action::ResizeDisk { .. } => step.cost == Some(Cost::Restart),
+        _ => false,
+    };
+    let mut found = Vec::new();
+    for (number, step) in plan.iter().filter(|(_, step)| pulls(step)) {
+        let thing = Thing::Object(step.action.object());
+        let mut users =
+            observed.instances.keys().filter(|name| held_by(observed, name).contains(&thing));
+        if users.any(|name| !stops(name)) {
+            found.push(Violation::Precondition(number, "a VM that uses it goes on"));
         }
     }
     found

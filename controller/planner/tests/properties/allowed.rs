@@ -12,6 +12,7 @@ pub fn check(scenario: &Scenario, plan: &Plan, observed: &Observed) {
         match &step.action {
             Action::StopInstance { instance, .. } => stop(scenario, instance, observed),
             Action::Park { object } => park(scenario, object),
+            Action::StartDriver { instance } => port_is_free(scenario, instance, observed),
             _ => {}
         }
     }
@@ -91,4 +92,14 @@ fn fits(scenario: &Scenario, plan: &Plan, observed: &Observed) {
     }
     let (after, host) = (now.values().sum::<u64>(), scenario.host.facts.memory);
     assert!(after <= host.max(before), "{after} bytes of memory in use, {host} there");
+}
+
+/// No VM is started on a port that something else listens on.
+fn port_is_free(scenario: &Scenario, name: &Name, observed: &Observed) {
+    let Some(wanted) = scenario.desired.instances.get(name) else { return };
+    let port = wanted.spec.filled.ssh.as_ref().and_then(|ssh| ssh.local_port);
+    let port = port.and_then(|port| u16::try_from(port.0).ok());
+    let own = observed.instances.get(name).and_then(|instance| instance.ssh_port);
+    let taken = port.is_some_and(|port| scenario.host.taken_ports.contains(&port));
+    assert!(!taken || own == port, "{name} is started on a port that is taken");
 }

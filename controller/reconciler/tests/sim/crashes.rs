@@ -204,7 +204,7 @@ fn die_everywhere(scenario: &Scenario, seed: usize) -> Result<(), TestCaseError>
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, max_shrink_iters: 60, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 8, max_shrink_iters: 60, ..ProptestConfig::default() })]
 
     #[test]
     fn a_death_at_any_action_changes_nothing_in_the_end(

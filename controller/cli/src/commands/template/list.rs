@@ -45,6 +45,6 @@ pub fn run(args: &ListArgs) -> anyhow::Result<Exit> {
         let location = app.short_path(listed.location.as_ref());
         table.row(vec![listed.name, location]);
     }
-    anstream::print!("{}", table.render());
+    out!("{}", table.render());
     Ok(Exit::Done)
 }

@@ -71,7 +71,7 @@ fn locator(app: &App, text: &str) -> anyhow::Result<Locator> {
 /// Prints what is wrong, and gives the error that ends the command.
 pub fn refused(what: &str, found: &[Diagnostic]) -> Failure {
     for diagnostic in found {
-        anstream::eprintln!("{}", styled(diagnostic));
+        errln!("{}", styled(diagnostic));
     }
     let problems = match found.len() {
         1 => "a problem".to_owned(),

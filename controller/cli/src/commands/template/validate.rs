@@ -30,7 +30,7 @@ pub fn run(args: &ValidateArgs) -> anyhow::Result<Exit> {
         match check(&app, &store, locator) {
             Ok(()) => super::print(&format!("{locator}: valid\n"))?,
             Err(error) if first.is_none() => first = Some(error),
-            Err(error) => anstream::eprintln!("{error:#}"),
+            Err(error) => errln!("{error:#}"),
         }
     }
     first.map_or(Ok(Exit::Done), Err)
@@ -44,6 +44,6 @@ fn check(app: &App, store: &TemplateStore, locator: &str) -> anyhow::Result<()> 
     };
     let (errors, warnings): (Vec<_>, Vec<_>) =
         found.into_iter().partition(|found| found.severity == Severity::Error);
-    warnings.iter().for_each(|warning| anstream::eprintln!("{}", styled(warning)));
+    warnings.iter().for_each(|warning| errln!("{}", styled(warning)));
     if errors.is_empty() { Ok(()) } else { Err(refused(locator, &errors).into()) }
 }
