@@ -51,7 +51,7 @@ fn alias_bomb() -> String {
     let mut text = String::from("a0: &a0 [x,x,x,x,x,x,x,x,x]\n");
     for level in 1..10 {
         let below = format!("*a{}", level - 1);
-        text += &format!("a{level}: &a{level} [{}]\n", vec![below.as_str(); 9].join(","));
+        text += &format!("a{level}: &a{level} [{}]\n", [below.as_str(); 9].join(","));
     }
     text
 }

@@ -14,6 +14,8 @@ pub(super) struct States {
     half: BTreeSet<ObjectId>,
     /// Not made whole: may be made or taken away, and nothing else.
     begun: BTreeSet<ObjectId>,
+    /// Taken away by the plan.
+    gone: BTreeSet<ObjectId>,
 }
 
 impl States {
@@ -52,12 +54,13 @@ impl States {
         let needs = |holds: bool, why| (!holds).then_some(Violation::Precondition(number, why));
         let (exists, runs) = (self.exists.contains(&id), self.runs(&id));
         match action {
-            Action::FetchImage { .. } | Action::DefineNetwork { .. } | Action::Release { .. } => {
-                if matches!(action, Action::DefineNetwork { .. }) {
-                    self.exists.insert(id);
-                    return needs(!runs, "the daemon runs");
-                }
-                None
+            Action::Release { .. } => None,
+            Action::FetchImage { .. } => {
+                needs(!self.gone.contains(&id), "the old one is gone, and this may fail")
+            }
+            Action::DefineNetwork { .. } => {
+                self.exists.insert(id);
+                needs(!runs, "the daemon runs")
             }
             Action::CreateDisk { .. } | Action::CreateInstance { .. } | Action::Restore { .. } => {
                 self.exists.insert(id);
@@ -90,6 +93,7 @@ impl States {
             Action::Park { .. } => {
                 let begun = self.begun.remove(&id);
                 self.exists.remove(&id);
+                self.gone.insert(id);
                 needs(exists || begun, "it does not exist")
             }
             Action::Purge { key, .. } => {

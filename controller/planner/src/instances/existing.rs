@@ -114,6 +114,8 @@ impl Subject<'_, '_> {
             return true;
         }
         self.stage.draft.changes.insert(self.id(), changes.to_vec());
+        // First, so that an image that cannot be had takes nothing away.
+        self.stage.push_fetch(self.name, self.wanted);
         if self.running() {
             self.stop(Some("it is made anew".to_owned()), Cost::Recreate);
         }

@@ -106,17 +106,21 @@ impl Stage<'_> {
     }
 
     fn create(&mut self, name: &Name, wanted: &DesiredInstance) {
+        self.push_fetch(name, wanted);
         self.push_creation(name, wanted);
         if wants_to_run(self.scene, name, wanted) && self.can_start(name, wanted, 0) {
             push_start(self.scene, name, &wanted.filled, self.draft);
         }
     }
 
+    fn push_fetch(&mut self, name: &Name, wanted: &DesiredInstance) {
+        let (instance, filled) = (name.clone(), Box::new(wanted.filled.clone()));
+        self.draft.push(Action::FetchImage { instance, filled }, None);
+    }
+
     fn push_creation(&mut self, name: &Name, wanted: &DesiredInstance) {
-        let instance = name.clone();
-        let filled = Box::new(wanted.filled.clone());
-        self.draft.push(Action::FetchImage { instance, filled: filled.clone() }, None);
-        let (instance, template) = (name.clone(), Box::new(wanted.spec.template.clone()));
+        let (instance, filled) = (name.clone(), Box::new(wanted.filled.clone()));
+        let template = Box::new(wanted.spec.template.clone());
         self.draft.push(Action::CreateInstance { instance, template, filled }, None);
     }
 }
