@@ -60,6 +60,7 @@ fn lima(located: &Located) -> &Lima {
 fn look(path: &Path) -> PathKind {
     match path.extension() {
         Some(_) => PathKind::File,
+        None if path.ends_with("socket_vmnet") => PathKind::Socket,
         None => PathKind::Directory,
     }
 }
