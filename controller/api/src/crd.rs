@@ -219,6 +219,15 @@ mod tests {
     }
 
     #[test]
+    fn templates_have_no_defaults() {
+        let schema = open_api(Kind::Instance);
+        let spec = &schema["properties"]["spec"]["properties"];
+        assert!(!spec["template"].to_string().contains("\"default\":"), "{}", spec["template"]);
+        let of_drivers = &spec["template"]["properties"]["vmOpts"];
+        assert_eq!(of_drivers["x-kubernetes-preserve-unknown-fields"], true);
+    }
+
+    #[test]
     fn definitions_carry_what_kubectl_shows() {
         for kind in Kind::ALL {
             let crd = crd(kind);

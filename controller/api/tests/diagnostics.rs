@@ -134,6 +134,7 @@ fn bombs_are_refused_quickly() {
         ("bytes", format!("message: {}", "x".repeat(10 << 20))),
         ("nodes", "- 1\n".repeat(300_000)),
         ("self", "a: &a [*a]\n".to_owned()),
+        ("an unknown key", format!("{}: 1\n", "x".repeat(1 << 20))),
     ];
     // 24 levels are the most, so a document within the bounds fits a test thread's stack, too.
     for (what, bomb) in bombs {

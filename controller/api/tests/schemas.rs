@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use limekiln_api::{crd, parse_documents, schema};
+use limekiln_api::{HostFacts, Name, crd, fill, parse_documents, read_lima, schema};
 use serde_json::{Value, json};
 
 fn schema_named(name: &str) -> Value {
@@ -31,7 +31,19 @@ fn good() -> Vec<Value> {
             json!({"env": {"A": 1, "B": true}, "portForwards": [{"guestPort": "80", "guestPortRange": [80, 81]}]}),
         ),
         instance(
-            json!({"provision": [{"mode": "data", "path": "/a", "permissions": 644}], "vmOpts": {"qemu": {"cpuType": {"x86_64": "max"}}}}),
+            json!({"provision": [{"mode": "data", "path": "/a", "permissions": 644}], "vmOpts": {"qemu": {"cpuType": {"x86_64": "max"}}, "other": {"any": [1]}}}),
+        ),
+        instance(
+            json!({"os": "default", "arch": "", "minimumLimaVersion": "v2.1.0", "audio": {"interface": "hda"}}),
+        ),
+        instance(
+            json!({"ssh": {"localPort": 0}, "cpus": 0, "mounts": [{"location": "~", "9p": {"msize": "128KiB", "cache": "mmap"}}]}),
+        ),
+        instance(
+            json!({"networks": [{"lima": "a", "macAddress": "52:55:55:00:00:01", "interface": "lima0"}], "param": {"a_1": 2}}),
+        ),
+        instance(
+            json!({"rosetta": {"enabled": true}, "vmOpts": {"vz": {"diskImageFormat": "asif", "rosetta": {"binfmt": null}}}}),
         ),
     ]
 }
@@ -45,6 +57,11 @@ fn bad() -> Vec<Value> {
         instance(json!({"images": [{"digest": "x"}]})),
         instance(json!({"mounts": [{"location": "/a", "writable": "yes"}]})),
         instance(json!({"portForwards": [{"proto": "icmp"}]})),
+        instance(json!({"plain": "yes"})),
+        instance(json!({"mounts": [{"location": "/a", "9p": {"msize": "1XB"}}]})),
+        instance(json!({"mountType": "nfs"})),
+        instance(json!({"additionalDisks": [{"fsType": "xfs"}]})),
+        instance(json!({"ssh": {"port": 1}})),
         json!({"apiVersion": "lima-vm.io/v1alpha1", "kind": "Instance", "metadata": {"name": "-web-"}, "spec": {"template": {}}}),
         json!({"apiVersion": "lima-vm.io/v1alpha1", "kind": "Instance", "metadata": {"name": "web"}, "spec": {}}),
         json!({"apiVersion": "v1", "kind": "Instance", "metadata": {"name": "web"}, "spec": {"template": {}}}),
@@ -53,6 +70,77 @@ fn bad() -> Vec<Value> {
 
 fn reads(document: &Value) -> bool {
     parse_documents(document.to_string().as_bytes(), Path::new("web.yaml")).diagnostics.is_empty()
+}
+
+/// The editor may refuse what only the rules refuse later.
+#[test]
+fn json_schema_knows_rules_of_single_fields() {
+    let validator = jsonschema::validator_for(&schema_named("lima.json")).expect("a schema");
+    for template in [
+        json!({"minimumLimaVersion": "new"}),
+        json!({"images": [{"location": "/a", "digest": "md5:aa"}]}),
+        json!({"audio": {"interface": "ac97"}}),
+        json!({"networks": [{"macAddress": "1:2"}]}),
+        json!({"networks": [{"interface": "sixteen-letters-"}]}),
+        json!({"portForwards": [{"guestPort": 70_000}]}),
+        json!({"param": {"1x": "a"}}),
+        json!({"additionalDisks": ["a/b"]}),
+        json!({"vmOpts": {"qemu": {"cpuTypo": {}}}}),
+        json!({"vmOpts": {"vz": {"diskImageFormat": "qcow2"}}}),
+    ] {
+        assert!(!validator.is_valid(&template), "the schema accepts {template}");
+    }
+}
+
+/// What the schema calls a default is what is filled in.
+#[test]
+fn stated_defaults_are_filled_in() {
+    const TEMPLATE: &str = "
+mountType: virtiofs
+images: [{location: /a}]
+mounts: [{location: /a}]
+provision: [{script: a}, {mode: data, path: /a}, {mode: yq, path: /a, expression: .}, {mode: dependency, script: a}]
+probes: [{script: '#!a'}]
+portForwards: [{}]
+copyToHost: [{guest: /a, host: /a}]
+networks: [{lima: a}]
+additionalDisks: [a]
+";
+    let fill = |driver: &str| {
+        let template = read_lima(&format!("vmType: {driver}{TEMPLATE}")).expect("yaml");
+        let filled = fill(&template, &Name::new("a").expect("a name"), &HostFacts::example());
+        serde_json::to_value(filled).expect("serialises")
+    };
+    let (qemu, vz) = (fill("qemu"), fill("vz"));
+    let mut count = 0;
+    stated(&schema_named("lima.json"), "", &[&qemu, &vz], &mut count);
+    assert!(count > 40, "only {count} defaults are stated");
+}
+
+/// Compares the defaults at and below a schema with the values there.
+fn stated(schema: &Value, path: &str, values: &[&Value], count: &mut usize) {
+    // Left to the guest, and of a field that is moved away.
+    let elsewhere = [".additionalDisks.fsType", ".rosetta.enabled", ".rosetta.binfmt"];
+    if let Some(default) = schema.get("default")
+        && !elsewhere.contains(&path)
+    {
+        *count += 1;
+        assert!(values.contains(&default), "{path}: {default} is stated, {values:?} filled in");
+    }
+    let forms = schema.get("anyOf").and_then(Value::as_array).into_iter().flatten();
+    for form in forms {
+        stated(form, path, values, count);
+    }
+    if let Some(items) = schema.get("items") {
+        let inner: Vec<_> = values.iter().filter_map(|v| v.as_array()).flatten().collect();
+        stated(items, path, &inner, count);
+    }
+    for (name, property) in
+        schema.get("properties").and_then(Value::as_object).into_iter().flatten()
+    {
+        let inner: Vec<_> = values.iter().filter_map(|value| value.get(name)).collect();
+        stated(property, &format!("{path}.{name}"), &inner, count);
+    }
 }
 
 #[test]

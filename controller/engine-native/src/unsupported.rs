@@ -27,7 +27,6 @@ pub(crate) const UNSUPPORTED: &[(&str, &str)] = &[
     ("rosetta", "it belongs to macOS's own virtualization"),
     ("vmOpts.vz", "this engine runs QEMU only"),
     ("vmOpts.qemu.minimumVersion", "QEMU's version is not checked"),
-    ("cpuType", "use `vmOpts.qemu.cpuType`"),
     ("ssh.overVsock", "SSH goes over the network"),
     ("hostResolver.hosts", "names are not resolved on the host"),
     ("hostResolver.ipv6", "names are not resolved on the host"),

@@ -385,10 +385,5 @@ fn nearest_field(kind: &str, path: &FieldPath) -> Option<String> {
 
 /// The one that was probably meant.
 fn nearest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
-    let lower = wrong.to_lowercase();
-    names
-        .map(|name| (strsim::damerau_levenshtein(&lower, &name.to_lowercase()), name))
-        .filter(|(distance, name)| *distance <= 1 + name.len() / 4)
-        .min()
-        .map(|(_, name)| format!("did you mean `{name}`?"))
+    crate::nearest::nearest(wrong, names).map(|name| format!("did you mean `{name}`?"))
 }
