@@ -235,8 +235,7 @@ impl Reconciler {
         for aside in self.ledger.set_aside(&claims)? {
             warn!("a damaged ledger file was set aside as {}", aside.display());
         }
-        let Planned { desired, policy, .. } = planned;
-        follow(&self.ledger, &claims, desired, observed, policy.adopt)?;
+        follow(&self.ledger, &claims, planned, observed)?;
         Ok(())
     }
 

@@ -105,6 +105,7 @@ fn children(field: &Explained, terminal: Option<usize>) -> String {
         out += &match kind.len() > types {
             false => fold(format!("{head}  {summary}").trim_end(), start, terminal),
             true => {
+                let head = fold(&head, names + 4, terminal);
                 format!("{head}\n{}", fold(&format!("{:start$}{summary}", ""), start, terminal))
             }
         };

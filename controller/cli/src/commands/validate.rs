@@ -32,7 +32,7 @@ pub fn run(args: &ValidateArgs) -> anyhow::Result<Exit> {
     found.extend((warnings > 0).then(|| count(warnings, "warning")));
     let line = format!("{}.", found.join(", "));
     if errors > 0 {
-        errln!("\n{line}");
+        errln!("{line}");
         return Ok(Exit::BadInput);
     }
     outln!("{line}");

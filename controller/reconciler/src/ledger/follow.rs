@@ -4,21 +4,25 @@ use limekiln_api::DeletionPolicy;
 use limekiln_model::{Desired, Kind, ObjectId, Observed, Owner, fingerprint};
 
 use super::{Claim, Claims, Ledger, LedgerError};
+use crate::Planned;
 
 /// Rewrites claims whose manifest has moved or changed its mind, or whose last run was cut short,
 /// takes over what may be adopted, and gives up claims on objects that neither exist nor are
 /// wanted.
 ///
 /// The last of these matters: an object that somebody else makes later under that name is not
-/// ours.
+/// ours. Claims that neither the plan nor a manifest speaks of are left: on a full disk, what is
+/// removed must not wait for a note about something else.
 pub(crate) fn follow(
     ledger: &Ledger,
     claims: &Claims,
-    desired: &Desired,
+    planned: &Planned,
     observed: &Observed,
-    adopt: bool,
 ) -> Result<(), LedgerError> {
-    for claim in claims.by_id.values() {
+    let Planned { plan, desired, policy, .. } = planned;
+    let adopt = policy.adopt;
+    let concerned = |id: &ObjectId| desired.mentions(id) || plan.basis.observed.contains_key(id);
+    for claim in claims.by_id.values().filter(|claim| concerned(&claim.id)) {
         let followed = followed(claim, desired, observed);
         if followed != *claim {
             ledger.put(&followed)?;
