@@ -54,8 +54,7 @@ fn template(image: &Path) -> String {
     let script =
         (0..30).map(|line| format!("        echo line {line} of the set-up\n")).collect::<String>();
     format!(
-        "    vmType: qemu\n    cpus: 2\n    memory: 512MiB\n    disk: 1MiB\n    images:\n    - location: {}\n    provision:\n    - mode: system\n      script: |\n        #!/bin/sh\n{script}    probes:\n    - description: it is up\n      script: |\n        #!/bin/sh\n        true\n    param: {{ONE: a, TWO: b}}\n    provision_end: null\n",
+        "    vmType: qemu\n    cpus: 2\n    memory: 512MiB\n    disk: 1MiB\n    images:\n    - location: {}\n    provision:\n    - mode: system\n      script: |\n        #!/bin/sh\n        echo $PARAM_ONE $PARAM_TWO\n{script}    probes:\n    - description: it is up\n      script: |\n        #!/bin/sh\n        true\n    param: {{ONE: a, TWO: b}}\n",
         image.display()
     )
-    .replace("    provision_end: null\n", "")
 }

@@ -9,7 +9,7 @@ pub(crate) const MAX_DOCUMENTS: usize = 10_000;
 /// The deepest nesting; a template uses about 8.
 pub(crate) const MAX_DEPTH: usize = 24;
 /// The most nodes in one document; a large template has about 2,000.
-pub(crate) const MAX_NODES: usize = 15_000;
+pub(crate) const MAX_NODES: usize = 12_000;
 /// The most nodes in all documents of a file.
 pub(crate) const MAX_NODES_IN_FILE: usize = 500_000;
 /// The most things wrong with one file that are worth telling.
