@@ -4,7 +4,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use limekiln_reconciler::{Input, Loaded, ReadOptions, Templates};
+use limekiln_model::Policy;
+use limekiln_reconciler::{Input, Loaded, Planned, ReadOptions, Templates};
 use limekiln_sources::lock::{Checked, Lock};
 
 use crate::compose::{App, told};
@@ -40,7 +41,12 @@ impl SourceArgs {
         for path in &self.filename {
             words += &format!(" -f {}", quote(&path.display().to_string()));
         }
-        words + if self.recursive { " -R" } else { "" }
+        words += if self.recursive { " -R" } else { "" };
+        words += if self.locked { " --locked" } else { "" };
+        if let Some(file) = &self.lock_file {
+            words += &format!(" --lock-file {}", quote(&file.display().to_string()));
+        }
+        words
     }
 
     /// Reads and checks all manifests, and prints what is wrong with them.
@@ -55,6 +61,23 @@ impl SourceArgs {
         let lock = self.lock()?;
         let fetch = Checked::new(&store, &lock);
         self.load_with(app, Templates { fetch: &fetch, lock: Some(&lock) })
+    }
+
+    /// Plans what the manifests ask for; also tells whether any of them is wrong. The home is
+    /// looked at while the manifests are read.
+    ///
+    /// # Errors
+    /// If an input or the home cannot be read.
+    pub fn plan(&self, app: &App, policy: Policy) -> anyhow::Result<(Planned, bool)> {
+        let (loaded, observed) = std::thread::scope(|scope| {
+            let looking = scope.spawn(|| app.observe());
+            let loaded = self.load(app);
+            let observed = looking.join();
+            (loaded, observed.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        });
+        let loaded = loaded?;
+        let bad = loaded.has_errors();
+        Ok((app.reconciler.plan_on(observed?, loaded.desired, policy), bad))
     }
 
     /// The same, with what manifests build on from elsewhere.

@@ -106,36 +106,43 @@ impl Reconciler {
     /// # Errors
     /// If the home or the ledger cannot be read.
     pub async fn observe(&self) -> Result<Observed, ReconcileError> {
-        self.observe_for(&Desired::default()).await
-    }
-
-    /// Looks at everything, also at who has the ports that are asked for.
-    async fn observe_for(&self, desired: &Desired) -> Result<Observed, ReconcileError> {
         let claims = self.claims()?;
         let mut observed = self.engine.observe().await.map_err(ReconcileError::Observe)?;
         let restarting = claims.by_id.values().filter(|claim| claim.restarting);
         observed.restarting = restarting.map(|claim| claim.id.name.clone()).collect();
         let existing = claims.by_id.into_iter().filter(|(id, _)| exists(&observed, id));
         observed.owners = existing.map(|(id, claim)| (id, claim.owner)).collect();
+        let host = Host { facts: self.facts.clone(), taken_ports: Default::default() };
+        observed.host = Some(host);
+        Ok(observed)
+    }
+
+    /// Looks at everything, also at who has the ports that are asked for.
+    async fn observe_for(&self, desired: &Desired) -> Result<Observed, ReconcileError> {
+        Ok(self.with_ports(self.observe().await?, desired))
+    }
+
+    fn with_ports(&self, mut observed: Observed, desired: &Desired) -> Observed {
         let taken_ports = ports::taken(desired, &observed);
         observed.host = Some(Host { facts: self.facts.clone(), taken_ports });
-        Ok(observed)
+        observed
     }
 
     /// Plans what the manifests ask for.
     ///
     /// # Errors
     /// If the home or the ledger cannot be read.
-    pub async fn plan(
-        &self,
-        mut desired: Desired,
-        policy: Policy,
-    ) -> Result<Planned, ReconcileError> {
-        let observed = self.observe_for(&desired).await?;
+    pub async fn plan(&self, desired: Desired, policy: Policy) -> Result<Planned, ReconcileError> {
+        Ok(self.plan_on(self.observe().await?, desired, policy))
+    }
+
+    /// Plans what the manifests ask for, from what was observed.
+    pub fn plan_on(&self, observed: Observed, mut desired: Desired, policy: Policy) -> Planned {
+        let observed = self.with_ports(observed, &desired);
         refill(&mut desired, &observed, &self.facts);
         let (plan, report) =
             limekiln_planner::plan(&desired, &observed, &self.capabilities(), &policy);
-        Ok(Planned { plan, report, observed, desired, policy })
+        Planned { plan, report, observed, desired, policy }
     }
 
     /// Plans deletions: parked, or with `purge` removed for good.

@@ -3,22 +3,39 @@
 //! Two templates may both speak of the mount `/work`: the first one's entry takes from the
 //! second's what it does not set, and the second goes. The key `*` speaks of all entries before.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::parse::{Key, Node, Tree};
 
+/// What tells that two entries mean one thing.
+type EntryKey = fn(&Node) -> Option<String>;
+
+const DISKS: (&str, EntryKey) = ("additionalDisks", disk_key);
+const MOUNTS: (&str, EntryKey) = ("mounts", mount_key);
+const NETWORKS: (&str, EntryKey) = ("networks", network_key);
+
 /// Combines the entries of `additionalDisks`, `mounts` and `networks`. Tells whether any was.
 pub(super) fn combine(template: &mut Node) -> bool {
-    let disks = combine_list(template, "additionalDisks", disk_key, &disk_into);
-    let mounts = combine_list(template, "mounts", mount_key, &mount_into);
-    let networks = combine_list(template, "networks", network_key, &network_into);
+    let disks = combine_list(template, DISKS, &disk_into);
+    let mounts = combine_list(template, MOUNTS, &mount_into);
+    let networks = combine_list(template, NETWORKS, &network_into);
     disks || mounts || networks
+}
+
+/// Whether there are entries to combine.
+pub(super) fn has_twins(template: &Node) -> bool {
+    [DISKS, MOUNTS, NETWORKS].into_iter().any(|(name, key)| {
+        let Some(Node { value: Tree::List(items), .. }) = template.get(name) else { return false };
+        let mut seen = BTreeSet::new();
+        items.iter().filter_map(key).any(|key| key == "*" || !seen.insert(key))
+    })
 }
 
 fn combine_list(
     template: &mut Node,
-    name: &str,
-    key: fn(&Node) -> Option<String>,
+    (name, key): (&str, EntryKey),
     into: &dyn Fn(&mut Node, &Node),
 ) -> bool {
     let Some(Node { value: Tree::List(items), .. }) = template.get_mut(name) else { return false };

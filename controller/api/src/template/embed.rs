@@ -7,7 +7,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::Locator;
-use super::combine::combine;
+use super::combine::{combine, has_twins};
 use super::fetch::{Fetch, MAX_TEMPLATE};
 use super::merge::merge;
 use super::pinned::{Written, bases};
@@ -36,6 +36,9 @@ impl Embedding<'_> {
         locator: &Locator,
         sources: &mut Sources,
     ) -> Result<Option<Node>, Vec<Diagnostic>> {
+        if self.default_base.is_none() && stands_alone(template) {
+            return Ok(None);
+        }
         let mut composer = Composer {
             embedding: self,
             sources,
@@ -56,6 +59,11 @@ impl Embedding<'_> {
             _ => Ok(changed.then_some(whole)),
         }
     }
+}
+
+/// Whether there is nothing to put in and nothing to combine: most templates are left as they are.
+fn stands_alone(template: &Node) -> bool {
+    template.get("base").is_none() && !scripts::has_files(template) && !has_twins(template)
 }
 
 /// One composition, from its top template down.

@@ -7,10 +7,22 @@ use super::embed::Composer;
 use super::pinned::{Written, written};
 use crate::parse::{Node, Position, Tree};
 
+const LISTS: [&str; 2] = ["provision", "probes"];
+
+/// Whether any script is in a file.
+pub(super) fn has_files(template: &Node) -> bool {
+    LISTS.into_iter().any(|list| match template.get(list) {
+        Some(Node { value: Tree::List(items), .. }) => {
+            items.iter().any(|item| item.get("file").is_some())
+        }
+        _ => false,
+    })
+}
+
 /// Puts the files of `provision` and `probes` in. Tells whether there were any.
 pub(super) fn embed(composer: &mut Composer<'_>, template: &mut Node, locator: &Locator) -> bool {
     let mut any = false;
-    for list in ["provision", "probes"] {
+    for list in LISTS {
         let Some(Node { value: Tree::List(items), .. }) = template.get_mut(list) else { continue };
         for (index, item) in items.iter_mut().enumerate() {
             any |= embed_one(composer, item, locator, &format!("{list}[{index}].file"));

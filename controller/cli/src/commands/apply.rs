@@ -121,11 +121,7 @@ pub fn run(args: &ApplyArgs) -> anyhow::Result<Exit> {
     let (planned, bad) = match &args.plan {
         Some(file) => (resume(&app, file)?, false),
         None => {
-            let loaded = args.source.load(&app)?;
-            let bad = loaded.has_errors();
-            let planned = app
-                .block_on(app.reconciler.plan(loaded.desired, args.policy.policy()))
-                .map_err(told)?;
+            let (planned, bad) = args.source.plan(&app, args.policy.policy())?;
             (acknowledge(&app, planned, args)?, bad)
         }
     };

@@ -6,7 +6,7 @@ use limekiln_reconciler::Planned;
 use serde_json::Value;
 
 use super::apply::PolicyArgs;
-use crate::compose::{App, told};
+use crate::compose::App;
 use crate::exit::Exit;
 use crate::output::plan;
 use crate::sources::SourceArgs;
@@ -42,10 +42,7 @@ enum DiffFormat {
 /// If manifests or the home cannot be read.
 pub fn run(args: &DiffArgs) -> anyhow::Result<Exit> {
     let app = App::open()?;
-    let loaded = args.source.load(&app)?;
-    let bad = loaded.has_errors();
-    let planned =
-        app.block_on(app.reconciler.plan(loaded.desired, args.policy.policy())).map_err(told)?;
+    let (planned, bad) = args.source.plan(&app, args.policy.policy())?;
     match args.output {
         DiffFormat::Json => outln!("{}", serde_json::to_string_pretty(&patches(&planned))?),
         DiffFormat::Text => print(&planned, &args.source, &args.policy),

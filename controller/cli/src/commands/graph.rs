@@ -5,7 +5,7 @@ use limekiln_model::Observed;
 use limekiln_planner::render;
 
 use super::apply::PolicyArgs;
-use crate::compose::{App, told};
+use crate::compose::App;
 use crate::exit::Exit;
 use crate::sources::SourceArgs;
 
@@ -45,10 +45,7 @@ enum Drawing {
 /// If manifests or the home cannot be read.
 pub fn run(args: &GraphArgs) -> anyhow::Result<Exit> {
     let app = App::open()?;
-    let loaded = args.source.load(&app)?;
-    let bad = loaded.has_errors();
-    let planned =
-        app.block_on(app.reconciler.plan(loaded.desired, args.policy.policy())).map_err(told)?;
+    let (planned, bad) = args.source.plan(&app, args.policy.policy())?;
     let plan = if args.from_scratch {
         let nothing = Observed { host: planned.observed.host.clone(), ..Observed::default() };
         limekiln_planner::plan(

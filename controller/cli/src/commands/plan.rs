@@ -29,10 +29,7 @@ pub struct PlanArgs {
 /// If manifests cannot be read or the file cannot be written.
 pub fn run(args: &PlanArgs) -> anyhow::Result<Exit> {
     let app = App::open()?;
-    let loaded = args.source.load(&app)?;
-    let bad = loaded.has_errors();
-    let planned =
-        app.block_on(app.reconciler.plan(loaded.desired, args.policy.policy())).map_err(told)?;
+    let (planned, bad) = args.source.plan(&app, args.policy.policy())?;
     out!("{}", plan::show(&planned.plan, &planned.report));
     if planned.plan.is_empty() {
         outln!("Nothing to do.");

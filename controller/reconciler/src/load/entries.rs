@@ -1,11 +1,12 @@
 //! The documents of all files, by object.
 
 use std::collections::BTreeMap;
-use std::thread;
 
 use limekiln_api::{Broken, Diagnostic, Kind, Located, Name, Parsed, parse_documents};
 use limekiln_model::{ObjectId, Origin};
 use limekiln_sources::{Snapshot, SourceFile};
+
+use super::parallel;
 
 /// A document that names an object.
 pub(super) struct Entry {
@@ -53,7 +54,9 @@ impl Entries {
             .iter()
             .flat_map(|snapshot| snapshot.files.iter().map(move |file| (&snapshot.source, file)))
             .collect();
-        for ((source, file), parsed) in files.iter().zip(parse(&files)) {
+        // That takes most of the time of a whole `diff`.
+        let parsed = parallel::map(&files, |(_, file)| parse_documents(&file.bytes, &file.path));
+        for ((source, file), parsed) in files.iter().zip(parsed) {
             entries.file(source, file, parsed);
         }
         entries
@@ -83,28 +86,6 @@ impl Entries {
         let ObjectId { kind, name } = entry.id();
         self.by_name.entry((kind, name.as_str().to_lowercase())).or_default().push(entry);
     }
-}
-
-/// Reads the files' YAML, in their order. That takes most of the time of a whole `diff`, so all
-/// processors do it; a few files are read faster than a thread begins.
-fn parse(files: &[(&String, &SourceFile)]) -> Vec<Parsed> {
-    let processors = thread::available_parallelism().map_or(1, usize::from).min(8);
-    let share = files.len().div_ceil(processors).max(16);
-    let read = |files: &[(&String, &SourceFile)]| -> Vec<Parsed> {
-        files.iter().map(|(_, file)| parse_documents(&file.bytes, &file.path)).collect()
-    };
-    if files.len() <= share {
-        return read(files);
-    }
-    thread::scope(|scope| {
-        let threads: Vec<_> =
-            files.chunks(share).map(|part| scope.spawn(move || read(part))).collect();
-        let parts = threads.into_iter().map(|thread| {
-            // What a file made panic must not pass for an empty file.
-            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        });
-        parts.flatten().collect()
-    })
 }
 
 impl Entry {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use limekiln_api::template::Embedding;
 use limekiln_api::{
-    Diagnostic, FieldError, HostFacts, Instance, Located, Manifest, Severity, unsupported,
+    Diagnostic, FieldError, Filled, HostFacts, Instance, Located, Manifest, Severity, unsupported,
 };
 use limekiln_model::{
     Desired, DesiredInstance, Elsewhere, Frozen, ObjectId, Origin, Owner, Wanted, fingerprint,
@@ -14,7 +14,7 @@ use limekiln_sources::lock::Lock;
 
 use super::entries::{Document, Entries, Entry, Unreadable};
 use super::layers::LayerFiles;
-use super::{host, rules};
+use super::{host, parallel, rules};
 
 /// What manifests are read against.
 #[derive(Clone)]
@@ -61,12 +61,19 @@ pub fn load(snapshots: &[Snapshot], context: &LoadContext<'_>) -> Loaded {
         ..Desired::default()
     };
     let layers = LayerFiles::read(context.facts);
-    let mut loading = Loading { context, desired, diagnostics: entries.diagnostics, layers };
+    let mut loading = Loading {
+        context,
+        desired,
+        diagnostics: entries.diagnostics,
+        layers,
+        embedded: Vec::new(),
+    };
     loading.diagnostics.extend(loading.layers.unknown_keys());
     loading.diagnostics.extend(loading.layers.ignored(context.facts, context.unsupported));
     for entries in entries.by_name.into_values() {
         loading.object(entries);
     }
+    loading.instances();
     for unreadable in &entries.unreadable {
         loading.freeze_missing(unreadable);
     }
@@ -92,6 +99,15 @@ struct Loading<'a> {
     desired: Desired,
     diagnostics: Vec<Diagnostic>,
     layers: LayerFiles,
+    /// Instances with all that they build on, before they are filled and checked.
+    embedded: Vec<Embedded>,
+}
+
+/// A manifest of an instance, with all that it builds on.
+struct Embedded {
+    id: ObjectId,
+    located: Located,
+    origin: Origin,
 }
 
 impl Loading<'_> {
@@ -147,7 +163,7 @@ impl Loading<'_> {
             return self.refuse(id, &located, &errors, origin);
         }
         match &located.manifest {
-            Manifest::Instance(instance) => self.instance(id, instance, &located, origin),
+            Manifest::Instance(_) => self.embedded.push(Embedded { id, located, origin }),
             Manifest::Disk(disk) => {
                 let wanted = Wanted { spec: disk.spec.clone(), origin };
                 self.desired.disks.insert(id.name, wanted);
@@ -175,9 +191,30 @@ impl Loading<'_> {
         self.freeze(id, why, origin);
     }
 
-    fn instance(&mut self, id: ObjectId, instance: &Instance, located: &Located, origin: Origin) {
+    /// Fills and checks the instances, on all processors, and takes them in.
+    fn instances(&mut self) {
+        let embedded = std::mem::take(&mut self.embedded);
+        let facts = self.context.facts;
+        let checked = parallel::map(&embedded, |one| match &one.located.manifest {
+            Manifest::Instance(instance) => Some(rules::check(instance, facts)),
+            Manifest::Disk(_) | Manifest::Network(_) => None,
+        });
+        for (Embedded { id, located, origin }, checked) in embedded.into_iter().zip(checked) {
+            if let (Manifest::Instance(instance), Some(checked)) = (&located.manifest, checked) {
+                self.instance(id, instance, checked, &located, origin);
+            }
+        }
+    }
+
+    fn instance(
+        &mut self,
+        id: ObjectId,
+        instance: &Instance,
+        (filled, mut errors): (Filled, Vec<FieldError>),
+        located: &Located,
+        origin: Origin,
+    ) {
         let LoadContext { facts, unsupported: table, .. } = self.context;
-        let (filled, mut errors) = rules::check(instance, facts);
         errors.extend(unsupported(&instance.spec.template, table));
         let diagnose = |error: &FieldError| self.layers.diagnose(error, located);
         self.diagnostics.extend(errors.iter().map(diagnose));

@@ -5,6 +5,7 @@ mod host;
 mod layers;
 mod loading;
 mod look;
+mod parallel;
 mod rules;
 mod templates;
 
