@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use limekiln_api::{
     Checks, HostFacts, LimaVersion, Manifest, complete, parse_documents, schema, validate,
 };
+use serde::Deserialize;
+use serde_json::Value;
 
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder)
@@ -43,6 +45,25 @@ fn examples_are_valid() {
                 let errors = validate(instance, &filled, &Checks::unseen(&host));
                 assert_eq!(errors, [], "{}", file.display());
             }
+        }
+    }
+}
+
+/// Editors find the schema by a comment at the top; the text as it is written must satisfy it.
+#[test]
+fn examples_name_the_schema_that_they_satisfy() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../manifests");
+    for file in files(&root) {
+        let (text, shown) = (fs::read_to_string(&file).expect("readable"), file.display());
+        let first = text.lines().next().unwrap_or_default();
+        let named = first.strip_prefix("# yaml-language-server: $schema=");
+        let path = file.with_file_name(named.unwrap_or_else(|| panic!("{shown}: {first}")));
+        let schema = fs::read(&path).unwrap_or_else(|error| panic!("{shown}: {error}"));
+        let schema: Value = serde_json::from_slice(&schema).expect("JSON");
+        for document in serde_yaml::Deserializer::from_str(&text) {
+            let document = Value::deserialize(document).expect("YAML");
+            jsonschema::validate(&schema, &document)
+                .unwrap_or_else(|error| panic!("{shown}: {error}"));
         }
     }
 }
