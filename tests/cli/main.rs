@@ -1,6 +1,7 @@
 //! The program as a user meets it, without a VM: output, exit codes, names, signals.
 
 mod exits;
+mod export;
 mod full_disk;
 mod manifests;
 mod plans;
