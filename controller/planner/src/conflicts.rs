@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use limekiln_api::RunStrategy;
-use limekiln_model::{Kind, Name, ObjectId, WaitReason};
+use limekiln_model::{InstancePhase, Kind, Name, ObjectId, WaitReason};
 
 use crate::draft::Draft;
 use crate::held::{self, Held};
@@ -84,7 +84,14 @@ fn runners(scene: &Scene<'_>) -> Vec<Name> {
     let wanted = scene.desired.instances.iter().filter(|(name, wanted)| {
         match wanted.spec.spec.run_strategy {
             RunStrategy::Always => true,
-            RunStrategy::Manual => scene.runs(name),
+            // One that is owed a start, or half of which lives, is started, too.
+            RunStrategy::Manual => {
+                let broken =
+                    scene.observed.instances.get(*name).is_some_and(|instance| {
+                        matches!(instance.phase, InstancePhase::Broken { .. })
+                    });
+                scene.runs(name) || broken || scene.observed.restarting.contains(*name)
+            }
             RunStrategy::Halted => false,
         }
     });

@@ -46,10 +46,16 @@ fn instance(scenario: &Scenario, name: &Name, observed: &Observed) {
     }
 }
 
-/// Every field of the tests' templates that counts in a running VM needs a restart, save one.
+/// Every field of the tests' templates that counts in a running VM needs a restart, save forwards,
+/// which change live: what the VM was booted with stays as it was then.
 fn ready(name: &Name, instance: &ObservedInstance) {
     let as_booted = |lima: &Option<limekiln_api::Lima>| {
-        lima.clone().map(|lima| limekiln_api::Lima { message: None, images: None, ..lima })
+        lima.clone().map(|lima| limekiln_api::Lima {
+            message: None,
+            images: None,
+            port_forwards: None,
+            ..lima
+        })
     };
     assert_eq!(
         as_booted(&instance.booted),
