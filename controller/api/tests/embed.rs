@@ -98,6 +98,16 @@ fn nothing_is_fetched_for_a_template_of_its_own() {
 }
 
 #[test]
+fn twins_of_one_template_are_left_for_the_rules_to_tell() {
+    let twins = "mounts: [{location: /a, mountPoint: /m}, {location: /b, mountPoint: /m}]";
+    let mounts = |lima: &Value| lima["mounts"].as_array().map(Vec::len);
+    assert_eq!(mounts(&embedded(twins, &[])), Some(2));
+    // With a base they are as in Lima: the second one's settings are the first one's, too.
+    let based = format!("base: template:a\n{twins}");
+    assert_eq!(mounts(&embedded(&based, &[("template:a", "cpus: 1")])), Some(1));
+}
+
+#[test]
 fn scripts_are_put_where_scripts_are_written() {
     let lima = embedded(
         "provision: [{file: a.sh}, {mode: data, path: /x, file: {url: 'https://h/c'}}, {mode: yq, path: /y, file: e.yq}]\nprobes: [{file: p.sh}, {script: '', file: p.sh}, {script: '#!/bin/sh', file: never.sh}]",

@@ -37,6 +37,10 @@ pub fn inputs() -> Vec<Hostile> {
         Hostile { name: "not UTF-8", bytes: b"message: \xff\n".to_vec(), good: false },
         Hostile { name: "UTF-16", bytes: b"\xff\xfec\0p\0u\0s\0".to_vec(), good: false },
         read("CRLF", b"cpus: 2\r\nprovision:\r\n- script: |\r\n    a\r\n    b\r\n"),
+        read(
+            "500 lines of comments",
+            format!("cpus: 2\ndns:\n{}- 1.1.1.1\n", "# x\n".repeat(500)).as_bytes(),
+        ),
         read("a byte order mark", b"\xef\xbb\xbfcpus: 2\n"),
         read("tabs in values", b"message: \"a\\tb\"\nprovision:\n- script: \"\\techo\"\n"),
         read(

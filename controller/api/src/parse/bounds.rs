@@ -41,6 +41,8 @@ pub(crate) fn options() -> Options {
         strict_booleans: true,
         legacy_octal_numbers: true,
         with_snippet: false,
+        // Nobody asks for them, and the reader buffers only few: a long comment is no fault.
+        emit_comments: false,
     }
 }
 

@@ -3,8 +3,6 @@
 //! Two templates may both speak of the mount `/work`: the first one's entry takes from the
 //! second's what it does not set, and the second goes. The key `*` speaks of all entries before.
 
-use std::collections::BTreeSet;
-
 use serde_json::Value;
 
 use crate::parse::{Key, Node, Tree};
@@ -24,12 +22,14 @@ pub(super) fn combine(template: &mut Node) -> bool {
     disks || mounts || networks
 }
 
-/// Whether there are entries to combine.
-pub(super) fn has_twins(template: &Node) -> bool {
-    [DISKS, MOUNTS, NETWORKS].into_iter().any(|(name, key)| {
-        let Some(Node { value: Tree::List(items), .. }) = template.get(name) else { return false };
-        let mut seen = BTreeSet::new();
-        items.iter().filter_map(key).any(|key| key == "*" || !seen.insert(key))
+/// Whether an entry speaks of all before it. Other twins of a template that builds on nothing are
+/// a slip, which the rules tell.
+pub(super) fn has_wildcards(template: &Node) -> bool {
+    [DISKS, MOUNTS, NETWORKS].into_iter().any(|(name, key)| match template.get(name) {
+        Some(Node { value: Tree::List(items), .. }) => {
+            items.iter().filter_map(key).any(|key| key == "*")
+        }
+        _ => false,
     })
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::Locator;
-use super::combine::{combine, has_twins};
+use super::combine::{combine, has_wildcards};
 use super::fetch::{Fetch, MAX_TEMPLATE};
 use super::merge::merge;
 use super::pinned::{Written, bases};
@@ -53,7 +53,9 @@ impl Embedding<'_> {
             true
         });
         changed |= composer.compose(&mut whole, locator);
-        changed |= combine(&mut whole);
+        if changed || has_wildcards(&whole) {
+            changed |= combine(&mut whole);
+        }
         match composer.problems {
             problems if !problems.is_empty() => Err(problems),
             _ => Ok(changed.then_some(whole)),
@@ -63,7 +65,7 @@ impl Embedding<'_> {
 
 /// Whether there is nothing to put in and nothing to combine: most templates are left as they are.
 fn stands_alone(template: &Node) -> bool {
-    template.get("base").is_none() && !scripts::has_files(template) && !has_twins(template)
+    template.get("base").is_none() && !scripts::has_files(template) && !has_wildcards(template)
 }
 
 /// One composition, from its top template down.

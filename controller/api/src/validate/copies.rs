@@ -8,7 +8,7 @@ pub(super) fn check(lima: &Lima, findings: &mut Findings) {
         let path = format!("copyToHost[{index}]");
         let sides = [
             ("guest", &copy.guest, "write for example /etc/… or {{.Home}}/…"),
-            ("host", &copy.host, "write for example {{.Dir}}/… or ~/…"),
+            ("host", &copy.host, "write for example {{.Dir}}/… or {{.Home}}/…"),
         ];
         for (side, file, hint) in sides {
             match file.as_deref().unwrap_or_default() {

@@ -34,10 +34,21 @@ pub fn run(args: &ExportArgs) -> anyhow::Result<Exit> {
     if let Some(missing) = selection.objects.iter().find(|id| !ids.contains(id)) {
         return Err(Failure::new(Exit::Failed, format!("{missing} does not exist")).into());
     }
-    let documents: Vec<_> =
-        ids.iter().map(|id| document(&observed, id)).collect::<anyhow::Result<_>>()?;
+    let mut documents = Vec::new();
+    let mut exit = Exit::Done;
+    for id in &ids {
+        match document(&observed, id) {
+            Ok(text) => documents.push(text),
+            Err(error) if ids.len() == 1 => return Err(error),
+            // The others are whole.
+            Err(error) => {
+                errln!("{id} is left out: {error:#}");
+                exit = Exit::Failed;
+            }
+        }
+    }
     out!("{}", documents.join("---\n"));
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 /// A word that is no kind is an instance, as everywhere but in `get`.

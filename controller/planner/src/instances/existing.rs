@@ -86,7 +86,9 @@ impl Subject<'_, '_> {
     /// Memory that a stop gives back.
     fn freed(&self) -> u64 {
         let config = self.instance.booted.as_ref().unwrap_or(self.config);
-        if self.running() { uses::memory(config) } else { 0 }
+        // One that a crash left stopped in mid-restart had it, and gets it again.
+        let owed = self.stage.scene.observed.restarting.contains(self.name);
+        if self.running() || owed { uses::memory(config) } else { 0 }
     }
 
     fn can_start(&mut self) -> bool {

@@ -69,7 +69,10 @@ fn fits(scenario: &Scenario, plan: &Plan, observed: &Observed) {
         let runs = instance.phase.is_running();
         now.extend(config.filter(|_| runs).map(|config| (name, bytes(config))));
     }
-    let before: u64 = now.values().sum();
+    // What a crash left stopped in mid-restart ran before, too.
+    let owed = observed.restarting.iter().filter(|name| !now.contains_key(name));
+    let owed = owed.filter_map(|name| observed.instances.get(name)?.config.as_ref());
+    let before = now.values().sum::<u64>() + owed.map(bytes).sum::<u64>();
     let mut stored: BTreeMap<&Name, u64> = BTreeMap::new();
     for step in &plan.steps {
         match &step.action {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use limekiln_api::{
-    Diagnostic, FieldError, HostFacts, Layer, Lima, Located, Severity, parse_documents, unsupported,
+    Diagnostic, FieldError, HostFacts, Layer, Located, Severity, parse_documents, unsupported,
 };
 
 /// Lima's `default.yaml` and `override.yaml`, where there are any.
@@ -22,17 +22,13 @@ struct LayerFile {
 }
 
 impl LayerFiles {
-    /// Reads the files of the layers that have something to say.
+    /// Reads the files of the layers.
     pub(super) fn read(facts: &HostFacts) -> Self {
-        let empty = Lima::default();
-        let file = |layer: Layer, lima: &Lima| {
-            let path = facts.lima_home.join(layer.file()?);
-            (*lima != empty).then(|| LayerFile::read(&path)).flatten()
-        };
+        let file = |layer: Layer| LayerFile::read(&facts.lima_home.join(layer.file()?));
         Self {
             home: facts.lima_home.clone(),
-            defaults: file(Layer::Defaults, &facts.defaults),
-            overrides: file(Layer::Overrides, &facts.overrides),
+            defaults: file(Layer::Defaults),
+            overrides: file(Layer::Overrides),
         }
     }
 

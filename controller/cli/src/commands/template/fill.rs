@@ -1,11 +1,13 @@
 //! `limekiln template fill LOCATOR`
 
 use clap::Args;
-use limekiln_api::{Name, fill, to_yaml};
+use limekiln_api::{Name, Severity, fill, to_yaml};
+use limekiln_reconciler::check_template;
 
 use super::open::{HomesBase, open, refused};
 use crate::compose::App;
 use crate::exit::{Exit, Failure};
+use crate::output::diagnostic::styled;
 
 /// Print the complete YAML that an instance would be made from.
 #[derive(Args)]
@@ -17,7 +19,8 @@ pub struct FillArgs {
     name: Option<String>,
 }
 
-/// Prints the template with all that it builds on and all defaults.
+/// Prints the template with all that it builds on and all defaults; what is wrong with it goes to
+/// standard error.
 ///
 /// # Errors
 /// If there is no template, or it is wrong.
@@ -33,5 +36,8 @@ pub fn run(args: &FillArgs) -> anyhow::Result<Exit> {
         None => opened.name.clone(),
     };
     super::print(&to_yaml(&fill(opened.template(), &name, app.facts())))?;
-    Ok(Exit::Done)
+    let found = check_template(&opened.located, app.facts());
+    found.iter().for_each(|found| errln!("{}", styled(found)));
+    let wrong = found.iter().any(|found| found.severity == Severity::Error);
+    Ok(if wrong { Exit::BadInput } else { Exit::Done })
 }
