@@ -20,12 +20,19 @@ pub fn to_yaml<T: Serialize>(value: &T) -> String {
 /// # Errors
 /// If it is not YAML, or a field has the wrong type; the text names the line.
 pub fn read_lima(text: &str) -> Result<Lima, ReadError> {
-    let options = crate::parse::options();
     let text = text.trim_start_matches('\u{feff}');
-    let first = crate::parse::first_document(text);
-    serde_saphyr::from_str_with_options::<Option<Lima>>(first, options)
-        .map(Option::unwrap_or_default)
-        .map_err(|error| ReadError(crate::parse::yaml_message(&error)))
+    let node = crate::parse::read_node(text, 0)
+        .map_err(|(at, message)| ReadError(format!("line {}: {message}", at.line)))?;
+    match serde_json::from_value::<Option<Lima>>(node.into_json()) {
+        Ok(lima) => Ok(lima.unwrap_or_default()),
+        Err(_) => Err(wrong_type(text)),
+    }
+}
+
+/// What is wrong with a text that is YAML. Nobody waits for errors: it is read once more.
+fn wrong_type(text: &str) -> ReadError {
+    let found = crate::parse::first_fault::<Lima>(text);
+    ReadError(found.unwrap_or_else(|| "it is no mapping".to_owned()))
 }
 
 #[cfg(test)]

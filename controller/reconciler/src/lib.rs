@@ -21,7 +21,7 @@ pub use error::ReconcileError;
 pub use home::{Home, HomeError, HomeLock};
 pub use journal::{Journal, Record, RecordOutcome};
 pub use ledger::{Claim, Claims, Ledger, LedgerError};
-pub use load::{LoadContext, Loaded, Templates, check_template, load};
+pub use load::{LoadContext, Loaded, Owners, Templates, check_template, load};
 pub use outcome::{End, Outcome, Pass, Planned, Run, Settled};
 pub use reconciler::Reconciler;
 pub use saved_plan::{SavedPlan, SavedPlanError};

@@ -90,15 +90,17 @@ impl Reconciler {
         templates: Templates<'_>,
     ) -> Result<Loaded, ReconcileError> {
         let snapshots = limekiln_sources::read(inputs, options)?;
-        let owners = self.claims()?.by_id.into_iter().map(|(id, claim)| (id, claim.owner));
+        self.home.check()?;
+        let owners =
+            || Ok(self.claims()?.by_id.into_iter().map(|(id, claim)| (id, claim.owner)).collect());
         let context = LoadContext {
             facts: &self.facts,
             unsupported: self.engine.unsupported_fields(),
-            owners: owners.collect(),
+            owners: &owners,
             embedding: templates.embedding(&self.facts),
             lock: templates.lock,
         };
-        Ok(load(&snapshots, &context))
+        load(&snapshots, &context)
     }
 
     /// Looks at everything.

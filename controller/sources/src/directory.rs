@@ -1,6 +1,6 @@
 //! Which files of a directory are manifests.
 
-use std::fs;
+use std::fs::{self, FileType};
 use std::path::{Path, PathBuf};
 
 use crate::{ReadOptions, SourceError};
@@ -33,7 +33,7 @@ fn walk(
             if options.recursive {
                 walk(root, &path, options, found)?;
             }
-        } else if is_manifest(&name) && leads_to_file(root, &path, kind.is_symlink())? {
+        } else if is_manifest(&name) && (kind.is_file() || leads_to_file(root, &path, kind)?) {
             found.push(path);
         }
         if found.len() > options.max_files {
@@ -50,9 +50,10 @@ fn is_manifest(name: &str) -> bool {
     [".yaml", ".yml", ".json"].iter().any(|end| name.len() > end.len() && name.ends_with(end))
 }
 
-/// Whether it is a file to read. Links to directories are not followed.
-fn leads_to_file(root: &Path, path: &Path, link: bool) -> Result<bool, SourceError> {
-    if link {
+/// Whether what is no plain file is to be read all the same. Links to directories are not
+/// followed.
+fn leads_to_file(root: &Path, path: &Path, kind: FileType) -> Result<bool, SourceError> {
+    if kind.is_symlink() {
         let target = path.canonicalize().map_err(|error| SourceError::read(path, error))?;
         if !target.starts_with(root) {
             return Err(SourceError::Escapes { path: path.into(), root: root.into() });

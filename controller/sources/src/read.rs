@@ -149,7 +149,8 @@ fn read_if_quiet(
     if !missing.is_zero() {
         return Ok(Err(missing));
     }
-    let mut bytes = Vec::new();
+    // One more than it has: that its end was reached shows without growing.
+    let mut bytes = Vec::with_capacity(usize::try_from(before.len()).unwrap_or_default() + 1);
     file.by_ref().take(options.max_file + 1).read_to_end(&mut bytes).map_err(failed)?;
     let after = file.metadata().map_err(failed)?;
     let same = Stamp::of(&before) == Stamp::of(&after) && bytes.len() as u64 == after.len();

@@ -55,10 +55,3 @@ pub(crate) fn yaml_message(error: &serde_saphyr::Error) -> String {
     let cut = ends.iter().filter_map(|end| first.find(end)).min().unwrap_or(first.len());
     first[..cut].trim_end_matches([',', ':']).to_owned()
 }
-
-/// Whether the document was refused for its size, and not for what it says. The reader wraps such
-/// errors in several ways, so its words are what can be relied on; a test holds them.
-pub(crate) fn is_too_much(error: &serde_saphyr::Error) -> bool {
-    let text = error.without_snippet().to_string();
-    ["budget breached", "limit exceeded"].iter().any(|words| text.contains(words))
-}

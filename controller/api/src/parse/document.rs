@@ -5,10 +5,7 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
-use super::bounds::{
-    MAX_DIAGNOSTICS, MAX_DOCUMENTS, MAX_FILE, MAX_NODES_IN_FILE, MAX_PROPOSALS, is_too_much,
-    options, yaml_message,
-};
+use super::bounds::{MAX_DIAGNOSTICS, MAX_DOCUMENTS, MAX_FILE, MAX_NODES_IN_FILE, MAX_PROPOSALS};
 use super::diagnostic::Diagnostic;
 use super::locate::Located;
 use super::path::{FieldPath, Segment};
@@ -16,6 +13,7 @@ use super::sources::Sources;
 use super::split::{Chunk, split};
 use super::tree::{Node, Position, Tree};
 use super::typed::{self, Fault};
+use super::yaml::{self, Reading};
 use crate::template::Locator;
 use crate::{
     API_VERSION, Disk, Instance, InstanceSpec, Kind, Lima, Manifest, Metadata, Name, Network,
@@ -106,21 +104,18 @@ impl Reader<'_> {
                 self.parsed.unreadable = true;
                 return;
             }
-            match serde_saphyr::from_str_with_options::<Node>(chunk.text, options()) {
-                Ok(mut node) => {
-                    nodes += node.relocate(0, chunk.lines_before);
+            match yaml::read(chunk.text, 0, chunk.lines_before) {
+                Ok(reading) => {
+                    nodes += reading.nodes;
                     if nodes > MAX_NODES_IN_FILE {
                         let message = format!("more than {MAX_NODES_IN_FILE} values in one file");
-                        return self.refuse_file(node.at, message);
+                        return self.refuse_file(reading.node.at, message);
                     }
-                    self.document(node, chunk.lines_before + 1);
+                    self.reading(reading, chunk);
                 }
                 // Each document of a hostile file would cost as much again.
-                Err(error) if is_too_much(&error) => {
-                    let at = super::tree::place_of(&error, chunk.lines_before);
-                    return self.refuse_file(at, yaml_message(&error));
-                }
-                Err(error) => self.syntax_error(chunk, &error),
+                Err(error) if error.too_much => return self.refuse_file(error.at, error.message),
+                Err(error) => self.syntax_error(chunk, error.at, error.message),
             }
         }
     }
@@ -137,9 +132,19 @@ impl Reader<'_> {
         }
     }
 
-    fn syntax_error(&mut self, chunk: Chunk<'_>, error: &serde_saphyr::Error) {
-        let at = super::tree::place_of(error, chunk.lines_before);
-        let message = yaml_message(error);
+    /// A text that is YAML.
+    fn reading(&mut self, reading: Reading, chunk: Chunk<'_>) {
+        let Some(first) = reading.repeated.first() else {
+            return self.document(reading.node, chunk.lines_before + 1);
+        };
+        self.syntax_error(chunk, first.key.at, first.message());
+        for repeated in &reading.repeated[1..] {
+            let (at, message) = (repeated.key.at, repeated.message());
+            self.tell(self.sources.diagnostic(at, String::new(), message));
+        }
+    }
+
+    fn syntax_error(&mut self, chunk: Chunk<'_>, at: Position, message: String) {
         match self.name_in_text(chunk.text) {
             Some((kind, name)) => {
                 let line = chunk.lines_before + 1;

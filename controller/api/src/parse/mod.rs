@@ -15,13 +15,14 @@ mod split;
 mod template;
 mod tree;
 mod typed;
+mod yaml;
 
-pub(crate) use bounds::{options, yaml_message};
+pub(crate) use bounds::options;
 pub use diagnostic::{Diagnostic, Severity};
 pub(crate) use document::decode;
 pub use document::{Broken, Parsed, parse_documents};
 pub use locate::Located;
-pub(crate) use read::{first_document, read_node};
+pub(crate) use read::{first_fault, read_node};
 pub(crate) use sources::Sources;
 pub use template::parse_template;
 pub(crate) use tree::{Key, Node, Position, Tree};

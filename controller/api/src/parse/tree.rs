@@ -1,10 +1,6 @@
 //! A YAML document whose every node knows where it is.
 
-use std::fmt;
-
-use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
-use serde_saphyr::Spanned;
 
 use super::path::{FieldPath, Segment};
 
@@ -15,7 +11,7 @@ pub(crate) struct Position {
     pub(crate) source: u16,
     /// From 1.
     pub(crate) line: usize,
-    /// From 1.
+    /// From 1, in characters.
     pub(crate) column: usize,
 }
 
@@ -42,6 +38,31 @@ pub(crate) struct Key {
 }
 
 impl Node {
+    /// Nothing, at a position.
+    pub(crate) fn null(at: Position) -> Self {
+        Self { at, value: Tree::Scalar(Value::Null) }
+    }
+
+    /// How many nodes it is, with all below it; keys count, too.
+    pub(crate) fn count(&self) -> usize {
+        match &self.value {
+            Tree::Scalar(_) => 1,
+            Tree::List(items) => 1 + items.iter().map(Self::count).sum::<usize>(),
+            Tree::Map(fields) => 1 + fields.iter().map(|(_, node)| 1 + node.count()).sum::<usize>(),
+        }
+    }
+
+    /// How many bytes of text it holds.
+    pub(crate) fn text_len(&self) -> usize {
+        match &self.value {
+            Tree::Scalar(value) => value.as_str().map_or(0, str::len),
+            Tree::List(items) => items.iter().map(Self::text_len).sum(),
+            Tree::Map(fields) => {
+                fields.iter().map(|(key, node)| key.name.len() + node.text_len()).sum()
+            }
+        }
+    }
+
     /// The node without positions.
     pub(crate) fn to_json(&self) -> Value {
         match &self.value {
@@ -49,6 +70,17 @@ impl Node {
             Tree::List(items) => items.iter().map(Self::to_json).collect(),
             Tree::Map(fields) => Value::Object(
                 fields.iter().map(|(key, node)| (key.name.clone(), node.to_json())).collect(),
+            ),
+        }
+    }
+
+    /// The same, without copying any text.
+    pub(crate) fn into_json(self) -> Value {
+        match self.value {
+            Tree::Scalar(value) => value,
+            Tree::List(items) => items.into_iter().map(Self::into_json).collect(),
+            Tree::Map(fields) => Value::Object(
+                fields.into_iter().map(|(key, node)| (key.name, node.into_json())).collect(),
             ),
         }
     }
@@ -102,29 +134,6 @@ impl Node {
         Ok(node)
     }
 
-    /// Moves the whole tree into a text, below so many lines. Returns how many nodes it has.
-    pub(crate) fn relocate(&mut self, source: u16, lines_before: usize) -> usize {
-        let moved = |at: &mut Position| {
-            at.source = source;
-            at.line += lines_before;
-        };
-        moved(&mut self.at);
-        let below: usize = match &mut self.value {
-            Tree::Scalar(_) => 0,
-            Tree::List(items) => {
-                items.iter_mut().map(|item| item.relocate(source, lines_before)).sum()
-            }
-            Tree::Map(fields) => fields
-                .iter_mut()
-                .map(|(key, node)| {
-                    moved(&mut key.at);
-                    node.relocate(source, lines_before)
-                })
-                .sum(),
-        };
-        below + 1
-    }
-
     /// The fields of a mapping.
     pub(crate) fn fields_mut(&mut self) -> Option<&mut Vec<(Key, Self)>> {
         match &mut self.value {
@@ -163,88 +172,5 @@ impl Node {
     /// Whether it is `null`.
     pub(crate) fn is_null(&self) -> bool {
         matches!(&self.value, Tree::Scalar(Value::Null))
-    }
-}
-
-fn position(location: serde_saphyr::Location) -> Position {
-    Position { source: 0, line: location.line() as usize, column: location.column() as usize }
-}
-
-/// Where the YAML reader stopped, in a document with so many lines before it.
-pub(crate) fn place_of(error: &serde_saphyr::Error, lines_before: usize) -> Position {
-    let at = error.location().map_or(Position { source: 0, line: 1, column: 1 }, position);
-    Position { line: at.line + lines_before, ..at }
-}
-
-impl<'de> Deserialize<'de> for Node {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Spanned { value: Inner(value), referenced, .. } =
-            Spanned::<Inner>::deserialize(deserializer)?;
-        Ok(Self { at: position(referenced), value })
-    }
-}
-
-/// A node's content; its position comes from the `Spanned` around it.
-struct Inner(Tree);
-
-impl<'de> Deserialize<'de> for Inner {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(TreeVisitor).map(Self)
-    }
-}
-
-struct TreeVisitor;
-
-impl<'de> Visitor<'de> for TreeVisitor {
-    type Value = Tree;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any YAML value")
-    }
-    fn visit_bool<E>(self, flag: bool) -> Result<Tree, E> {
-        Ok(Tree::Scalar(flag.into()))
-    }
-    fn visit_i64<E>(self, number: i64) -> Result<Tree, E> {
-        Ok(Tree::Scalar(number.into()))
-    }
-    fn visit_u64<E>(self, number: u64) -> Result<Tree, E> {
-        Ok(Tree::Scalar(number.into()))
-    }
-    fn visit_f64<E>(self, number: f64) -> Result<Tree, E> {
-        Ok(Tree::Scalar(number.into()))
-    }
-    fn visit_str<E>(self, text: &str) -> Result<Tree, E> {
-        Ok(Tree::Scalar(text.into()))
-    }
-    fn visit_string<E>(self, text: String) -> Result<Tree, E> {
-        Ok(Tree::Scalar(text.into()))
-    }
-    fn visit_unit<E>(self) -> Result<Tree, E> {
-        Ok(Tree::Scalar(Value::Null))
-    }
-    fn visit_none<E>(self) -> Result<Tree, E> {
-        Ok(Tree::Scalar(Value::Null))
-    }
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Tree, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Tree, A::Error> {
-        let mut items = Vec::new();
-        while let Some(item) = access.next_element()? {
-            items.push(item);
-        }
-        Ok(Tree::List(items))
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Tree, A::Error> {
-        let mut fields: Vec<(Key, Node)> = Vec::new();
-        while let Some((key, node)) = access.next_entry::<Node, Node>()? {
-            let name = match key.value {
-                Tree::Scalar(Value::String(name)) => name,
-                Tree::Scalar(other) => other.to_string(),
-                _ => return Err(de::Error::custom("a key must be a scalar")),
-            };
-            fields.push((Key { at: key.at, name }, node));
-        }
-        Ok(Tree::Map(fields))
     }
 }

@@ -15,6 +15,11 @@ use limekiln_sources::lock::Lock;
 use super::entries::{Document, Entries, Entry, Unreadable};
 use super::layers::LayerFiles;
 use super::{host, parallel, rules};
+use crate::ReconcileError;
+
+/// What is ours already, by object. Read only when a file cannot be: that is rare, and a ledger of
+/// a thousand claims takes its time.
+pub type Owners<'a> = dyn Fn() -> Result<BTreeMap<ObjectId, Owner>, ReconcileError> + 'a;
 
 /// What manifests are read against.
 #[derive(Clone)]
@@ -23,8 +28,8 @@ pub struct LoadContext<'a> {
     pub facts: &'a HostFacts,
     /// Fields that the engine refuses, as it states them.
     pub unsupported: &'a [(&'static str, &'static str)],
-    /// What is ours already: it is left alone when its file cannot be read.
-    pub owners: BTreeMap<ObjectId, Owner>,
+    /// What is left alone when its file cannot be read.
+    pub owners: &'a Owners<'a>,
     /// How templates that build on others are put together.
     pub embedding: Embedding<'a>,
     /// What images must be; templates are held against it by whoever fetches them.
@@ -52,7 +57,10 @@ impl Loaded {
 ///
 /// An object whose manifest is wrong, or that two manifests describe, is frozen: nothing is done
 /// to it. What cannot even be named freezes what came from its source before and is missing now.
-pub fn load(snapshots: &[Snapshot], context: &LoadContext<'_>) -> Loaded {
+///
+/// # Errors
+/// If a file cannot be read, and what came from it cannot be known either.
+pub fn load(snapshots: &[Snapshot], context: &LoadContext<'_>) -> Result<Loaded, ReconcileError> {
     let entries = Entries::read(snapshots);
     let lasting = snapshots.iter().filter(|snapshot| snapshot.is_lasting());
     let desired = Desired {
@@ -74,14 +82,14 @@ pub fn load(snapshots: &[Snapshot], context: &LoadContext<'_>) -> Loaded {
         loading.object(entries);
     }
     loading.instances();
-    for unreadable in &entries.unreadable {
-        loading.freeze_missing(unreadable);
+    if !entries.unreadable.is_empty() {
+        loading.freeze_missing(&entries.unreadable, &(context.owners)()?);
     }
     let Loading { desired, mut diagnostics, .. } = loading;
     diagnostics.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
     // What is wrong with a layer is found with every instance.
     diagnostics.dedup();
-    Loaded { desired, diagnostics }
+    Ok(Loaded { desired, diagnostics })
 }
 
 fn revision(snapshots: &[Snapshot]) -> String {
@@ -144,10 +152,11 @@ impl Loading<'_> {
     }
 
     /// Leaves alone what was described before and may be in what cannot be read now.
-    fn freeze_missing(&mut self, unreadable: &Unreadable) {
-        for (id, owner) in &self.context.owners {
-            if unreadable.may_hold(&owner.origin) && !self.desired.mentions(id) {
-                self.freeze(id.clone(), unreadable.why.clone(), owner.origin.clone());
+    fn freeze_missing(&mut self, unreadable: &[Unreadable], owners: &BTreeMap<ObjectId, Owner>) {
+        for (id, owner) in owners {
+            let holder = unreadable.iter().find(|file| file.may_hold(&owner.origin));
+            if let Some(file) = holder.filter(|_| !self.desired.mentions(id)) {
+                self.freeze(id.clone(), file.why.clone(), owner.origin.clone());
             }
         }
     }
@@ -194,9 +203,13 @@ impl Loading<'_> {
     /// Fills and checks the instances, on all processors, and takes them in.
     fn instances(&mut self) {
         let embedded = std::mem::take(&mut self.embedded);
-        let facts = self.context.facts;
+        let LoadContext { facts, unsupported: table, .. } = *self.context;
         let checked = parallel::map(&embedded, |one| match &one.located.manifest {
-            Manifest::Instance(instance) => Some(rules::check(instance, facts)),
+            Manifest::Instance(instance) => {
+                let (filled, mut errors) = rules::check(instance, facts);
+                errors.extend(unsupported(&instance.spec.template, table));
+                Some((filled, errors))
+            }
             Manifest::Disk(_) | Manifest::Network(_) => None,
         });
         for (Embedded { id, located, origin }, checked) in embedded.into_iter().zip(checked) {
@@ -210,12 +223,11 @@ impl Loading<'_> {
         &mut self,
         id: ObjectId,
         instance: &Instance,
-        (filled, mut errors): (Filled, Vec<FieldError>),
+        (filled, errors): (Filled, Vec<FieldError>),
         located: &Located,
         origin: Origin,
     ) {
-        let LoadContext { facts, unsupported: table, .. } = self.context;
-        errors.extend(unsupported(&instance.spec.template, table));
+        let facts = self.context.facts;
         let diagnose = |error: &FieldError| self.layers.diagnose(error, located);
         self.diagnostics.extend(errors.iter().map(diagnose));
         if let Some(first) = errors.iter().find(|error| error.is_error()) {

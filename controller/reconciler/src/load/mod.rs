@@ -9,6 +9,6 @@ mod parallel;
 mod rules;
 mod templates;
 
-pub use loading::{LoadContext, Loaded, load};
+pub use loading::{LoadContext, Loaded, Owners, load};
 pub use rules::check_template;
 pub use templates::Templates;
