@@ -1,6 +1,7 @@
 //! What holds for every plan, over random situations on the simulated engine.
 
 mod allowed;
+mod circles;
 mod coverage;
 mod dependents;
 mod reached;
@@ -72,6 +73,18 @@ proptest! {
         for (name, was) in &world.observed.disks {
             prop_assert_eq!(now.disks.get(name).map(|disk| disk.size), Some(was.size));
         }
+    }
+
+    /// Members of a circle are stopped, and nobody else is.
+    #[test]
+    fn a_circle_stops_only_its_members(scenario in Scenario::any()) {
+        let engine = engine(&scenario);
+        let observed = Driver::in_scenario(&engine, plan, &scenario).look();
+        let make = |desired| plan(desired, &observed, &engine.capabilities(), &scenario.policy);
+        let (before, reported) = make(&scenario.desired);
+        let (after, report) = make(&circles::added_to(&scenario.desired));
+        prop_assert_eq!(after, before);
+        circles::check(&report, &reported);
     }
 
     /// The same inputs give the same plan.

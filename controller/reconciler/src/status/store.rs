@@ -6,13 +6,25 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use limekiln_api::Condition;
 use limekiln_model::ObjectId;
+use serde::{Deserialize, Serialize};
 
 use crate::{Home, atomic};
 
 type Table = BTreeMap<ObjectId, Vec<Condition>>;
 
+/// The version of the file that this program writes.
+const VERSION: u64 = 1;
+
+/// What is in the file.
+#[derive(Default, Serialize, Deserialize)]
+struct Stored {
+    version: u64,
+    #[serde(default)]
+    conditions: Table,
+}
+
 /// The file `status.json`: the conditions after the last run. It only adds times; without it
-/// nothing is lost but them.
+/// nothing is lost but them. A damaged one is written anew; one of a later version is left alone.
 #[derive(Clone, Debug)]
 pub struct StatusStore {
     path: PathBuf,
@@ -30,8 +42,20 @@ impl StatusStore {
     }
 
     fn read(&self) -> Table {
+        self.stored().map(|stored| stored.conditions).unwrap_or_default()
+    }
+
+    /// `None` if a later version wrote it.
+    fn stored(&self) -> Option<Stored> {
+        #[derive(Deserialize)]
+        struct Versioned {
+            version: u64,
+        }
         let bytes = std::fs::read(&self.path).unwrap_or_default();
-        serde_json::from_slice(&bytes).unwrap_or_default()
+        match serde_json::from_slice(&bytes) {
+            Ok(Versioned { version }) if version > VERSION => None,
+            _ => Some(serde_json::from_slice(&bytes).unwrap_or_default()),
+        }
     }
 
     /// Notes conditions; those that changed get the present time.
@@ -39,19 +63,19 @@ impl StatusStore {
         &self,
         current: impl Iterator<Item = (ObjectId, Vec<Condition>)>,
     ) -> std::io::Result<()> {
-        let before = self.read();
+        let Some(Stored { version, conditions: before }) = self.stored() else { return Ok(()) };
         let now = Timestamp::now().to_string();
-        let table: Table = current
+        let conditions: Table = current
             .map(|(id, mut conditions)| {
                 let old = before.get(&id).map_or(&[][..], Vec::as_slice);
                 date(old, &mut conditions, Some(&now));
                 (id, conditions)
             })
             .collect();
-        if table == before {
+        if version == VERSION && conditions == before {
             return Ok(());
         }
-        atomic::write(&self.path, &serde_json::to_vec(&table)?)
+        atomic::write(&self.path, &serde_json::to_vec(&Stored { version: VERSION, conditions })?)
     }
 }
 

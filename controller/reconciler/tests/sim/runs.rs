@@ -156,6 +156,52 @@ async fn a_deleted_object_comes_back_as_ours() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn with_a_damaged_note_a_parked_object_comes_back_as_nobodys() {
+    let fixture = Fixture::new();
+    fixture.put("web.yaml", &instance("web", 1));
+    fixture.apply(Policy::default()).await;
+    let ids = [id("instance/web")];
+    let delete = fixture.reconciler.plan_delete(&ids, false).await.expect("plan");
+    fixture.reconciler.execute(&delete, &Run::silent()).await.expect("execute");
+    let note = fixture.reconciler.home().dir().join("parked/instance-web.json");
+    let whole = std::fs::read(&note).expect("the note is there");
+    std::fs::write(&note, &whole[..whole.len() / 2]).expect("cut");
+    let restore = fixture.reconciler.plan_restore(&ids).await.expect("plan");
+    let restored = fixture.reconciler.execute(&restore, &Run::silent()).await.expect("execute");
+    assert!(restored.result.is_done());
+    assert_eq!((fixture.instances(), fixture.owned()), (vec!["web".to_owned()], vec![]));
+    fixture.put("web.yaml", &instance("web", 2));
+    fixture.apply(Policy::default()).await;
+    assert_eq!(fixture.cpus("web"), 1, "nobody's, until it is adopted");
+    fixture.apply(Policy { adopt: true, ..Policy::default() }).await;
+    assert_eq!((fixture.cpus("web"), fixture.owned()), (2, vec!["instance/web".to_owned()]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_status_file_is_written_anew_when_damaged_and_left_alone_when_newer() {
+    let fixture = Fixture::new();
+    fixture.put("web.yaml", &instance("web", 1));
+    fixture.apply(Policy::default()).await;
+    let file = fixture.reconciler.home().dir().join("status.json");
+    let whole = std::fs::read_to_string(&file).expect("written");
+    assert!(whole.contains(r#""version":1"#), "{whole}");
+    for cut in 0..whole.len() {
+        std::fs::write(&file, &whole[..cut]).expect("cut");
+        assert!(fixture.apply(Policy::default()).await.end == End::Settled, "cut at {cut}");
+        let again = std::fs::read_to_string(&file).expect("written");
+        assert!(again.contains("instance/web"), "cut at {cut}: {again}");
+    }
+    let newer = r#"{"version": 2, "conditions": "in another shape"}"#;
+    std::fs::write(&file, newer).expect("write");
+    fixture.put("web.yaml", &instance("web", 2));
+    assert!(fixture.apply(Policy::default()).await.end == End::Settled);
+    assert_eq!(
+        (fixture.cpus("web"), std::fs::read_to_string(&file).expect("read")),
+        (2, newer.to_owned())
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_pruned_object_that_is_retained_is_let_go() {
     let fixture = Fixture::new();
     fixture.put("d.yaml", &disk("kept").replace("Delete", "Retain"));
