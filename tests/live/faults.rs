@@ -187,6 +187,16 @@ fn what_the_user_changes_outside_is_shown_and_put_back() {
     assert!(diff.out.contains("cpus"), "{}", diff.out);
     home.run("apply -f {m} --yes").ok();
     assert_eq!(inside(&home, "vm", "nproc"), "1");
+
+    // What all instances have in common may change under a running VM, too.
+    let config = home.lima().join("_config");
+    fs::create_dir_all(&config).expect("writable");
+    fs::write(config.join("default.yaml"), "env: {ASKED_FOR: later}\n").expect("writable");
+    let diff = home.run("diff -f {m} --exit-code").expect(2);
+    assert!(diff.out.contains("env"), "{}", diff.out);
+    home.run("apply -f {m} --yes").ok();
+    home.run("diff -f {m} --exit-code").ok();
+
     kill("-INT", &pid(&home.instance("vm").join("ha.pid")));
     until("the stop", || !home.instance("vm").join("ha.pid").exists());
     home.run("apply -f {m} --yes").ok();

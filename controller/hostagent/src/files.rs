@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use limekiln_api::LimaVersion;
+use limekiln_api::{Lima, LimaVersion};
 
 /// An instance directory.
 #[derive(Clone, Debug)]
@@ -35,6 +35,17 @@ impl InstanceFiles {
     /// `lima.yaml` has not reached yet.
     pub fn booted_yaml(&self) -> PathBuf {
         self.file("booted.yaml")
+    }
+
+    /// The same with all defaults of that time, as JSON. Ours: what the whole host has in common
+    /// may have changed since, too.
+    pub fn booted_filled(&self) -> PathBuf {
+        self.file("booted.json")
+    }
+
+    /// What [`Self::booted_filled`] holds. An older host agent has not written it.
+    pub fn read_booted(&self) -> Option<Lima> {
+        serde_json::from_slice(&fs::read(self.booted_filled()).ok()?).ok()
     }
 
     /// What a new host agent needs to adopt the running VM. Ours.

@@ -42,6 +42,18 @@ pub(crate) fn values<T: Serialize>(
     changes
 }
 
+/// What to do about changes that are never made.
+pub(crate) fn refused_hint(changes: &[Change]) -> Option<String> {
+    let back = |change: &Change| {
+        let field = change.path.rsplit('.').next().unwrap_or(&change.path);
+        let from = change.from.as_ref()?;
+        let from = from.as_str().map_or_else(|| from.to_string(), str::to_owned);
+        let why = change.note.as_ref().map(|note| format!("{note}; "))?;
+        Some(format!("{why}put `{field}: {from}` back"))
+    };
+    changes.iter().find_map(back)
+}
+
 /// Growing needs the VM stopped unless the engine can do it live; shrinking would lose data.
 pub(crate) fn cost_of_size(
     change: &mut Change,

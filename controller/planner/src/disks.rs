@@ -4,7 +4,7 @@ use limekiln_api::DiskSpec;
 use limekiln_model::{Action, Change, Cost, Name, ObjectId, ObservedDisk, WaitReason};
 
 use crate::cost::cost_on;
-use crate::diff;
+use crate::diff::{self, refused_hint};
 use crate::draft::Draft;
 use crate::held::Held;
 use crate::networks::{Blocked, Moved, hint};
@@ -53,10 +53,12 @@ fn change(
     let (refused, possible): (Vec<_>, Vec<_>) =
         changes.into_iter().partition(|change| change.cost == Cost::Refused);
     if !refused.is_empty() {
-        draft.report.add(id.clone(), WaitReason::Refused { changes: refused }, None);
+        let hint = refused_hint(&refused);
+        draft.report.add(id.clone(), WaitReason::Refused { changes: refused }, hint);
     }
-    let Some(cost) = possible.iter().map(|change| change.cost).max() else { return };
     let users: Vec<_> = running_users(scene, name).collect();
+    let possible: Vec<_> = possible.into_iter().map(|change| on_users(change, &users)).collect();
+    let Some(cost) = possible.iter().map(|change| change.cost).max() else { return };
     if cost == Cost::Restart {
         let fixed = users.iter().find(|user| !crate::instances::may_restart(scene, user));
         if let Some(user) = fixed.or(blocked.get(&id)) {
@@ -111,6 +113,12 @@ fn changes(scene: &Scene<'_>, spec: &DiskSpec, observed: &ObservedDisk) -> Vec<C
         });
     }
     changes
+}
+
+/// A disk that nothing runs on can be changed at once.
+fn on_users(change: Change, users: &[Name]) -> Change {
+    let cost = if users.is_empty() { Cost::Live } else { change.cost };
+    Change { cost, ..change }
 }
 
 /// Running instances that have the disk attached.

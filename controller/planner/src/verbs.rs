@@ -177,8 +177,10 @@ fn run(
         RunVerb::Restart => Some(StopMode::Graceful),
         RunVerb::Start => None,
     };
-    if let Some(mode) = mode.filter(|_| running || broken) {
-        // Also if only half of it runs: a VM without its host agent hears the power button.
+    let owed = scene.observed.restarting.contains(name) && matches!(verb, RunVerb::Stop(_));
+    if let Some(mode) = mode.filter(|_| running || broken || owed) {
+        // Also if only half of it runs: a VM without its host agent hears the power button. And
+        // one that would be started again, because a crash left it so, is to stay as it is.
         draft.push(Action::StopInstance { instance: name.clone(), mode }, Some(Cost::Restart));
     }
     if matches!(verb, RunVerb::Stop(_)) {

@@ -46,7 +46,8 @@ pub(super) async fn cached(
                 Err(ImageError::Digest { .. }) => entry.discard()?,
                 Err(error) => return Err(error),
             },
-            None if !ask_server || is_current(&entry, url).await => return Ok(entry.data()),
+            None if !ask_server => return Ok(entry.data()),
+            None if is_current(&entry, url, context).await? => return Ok(entry.data()),
             None => {}
         }
     }
@@ -88,16 +89,20 @@ pub(super) async fn verify(
     .unwrap_or_else(|error| Err(ImageError::file("read", &shown)(error.into())))
 }
 
-async fn is_current(entry: &Entry, url: &str) -> bool {
-    let Ok(client) = client() else { return true };
-    match client.head(url).send().await {
+async fn is_current(entry: &Entry, url: &str, context: &ActionContext) -> Result<bool, ImageError> {
+    let Ok(client) = client() else { return Ok(true) };
+    let answer = tokio::select! {
+        answer = client.head(url).send() => answer,
+        () = context.cancel.cancelled() => return Err(ImageError::Cancelled),
+    };
+    Ok(match answer {
         Ok(response) if response.status().is_success() => {
             let now = header(response.headers(), &LAST_MODIFIED);
             now.is_some() && now == entry.time().as_deref()
         }
         // No answer, or an error: what is cached is better than nothing.
         _ => true,
-    }
+    })
 }
 
 async fn download(

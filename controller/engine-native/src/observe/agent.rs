@@ -38,9 +38,10 @@ pub(super) async fn ask(
             instance.phase = InstancePhase::Broken { why };
         }
     }
-    let booted =
-        fs::read_to_string(files.booted_yaml()).ok().and_then(|text| read_lima(&text).ok());
-    instance.booted = booted.map(|lima| fill_as(&lima, name, facts, &instance.creator));
+    instance.booted = files.read_booted().or_else(|| {
+        let text = fs::read_to_string(files.booted_yaml()).ok()?;
+        Some(fill_as(&read_lima(&text).ok()?, name, facts, &instance.creator))
+    });
 }
 
 fn from_status(instance: &mut ObservedInstance, status: AgentStatus) {

@@ -8,7 +8,7 @@ use crate::api::Phase;
 use crate::driver::Machine;
 use crate::files::InstanceFiles;
 use crate::process::Process;
-use crate::spec::resolve;
+use crate::spec::{filled, resolve};
 use crate::state::State;
 use crate::{Error, HostAgentArgs};
 
@@ -25,7 +25,11 @@ pub(super) async fn adopt(args: HostAgentArgs) -> Result<(Agent, Box<dyn Machine
     // What it was started with, which `lima.yaml` may not be any more.
     let yaml = files.booted_yaml();
     let text = fs::read(&yaml).map_err(Error::file("read", &yaml))?;
-    let (mut spec, guest) = resolve(&args, &yaml)?;
+    let lima = match files.read_booted() {
+        Some(lima) => lima,
+        None => filled(&args, &yaml)?,
+    };
+    let (mut spec, guest) = resolve(&args, &lima)?;
     spec.ssh_port = state.ssh_local_port;
     let digest = prepare::digest(&text);
     let agent = prepare::assemble(args, spec, guest, state.instance_id.clone(), digest)?;

@@ -62,9 +62,8 @@ impl Agent {
 
     /// Forgets the VM, which is down.
     pub(super) fn forget(&mut self) {
-        for path in
-            [self.spec.files.state(), self.spec.files.booted_yaml(), self.spec.files.ssh_sock()]
-        {
+        let files = &self.spec.files;
+        for path in [files.state(), files.booted_yaml(), files.booted_filled(), files.ssh_sock()] {
             // What is left is found to be stale by its pid.
             let _ = std::fs::remove_file(path);
         }

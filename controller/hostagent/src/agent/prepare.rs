@@ -13,7 +13,7 @@ use crate::api::{AgentStatus, Phase, Shared};
 use crate::driver::qemu::Qemu;
 use crate::events::EventWriter;
 use crate::process::{self, Process};
-use crate::spec::{DiskLock, GuestSpec, VmSpec, resolve};
+use crate::spec::{DiskLock, GuestSpec, VmSpec, filled, resolve};
 use crate::ssh::{self, Session};
 use crate::state::State;
 use crate::{Error, HostAgentArgs, atomic, cidata, pidfile};
@@ -24,11 +24,15 @@ use crate::{Error, HostAgentArgs, atomic, cidata, pidfile};
 /// A VM of this instance runs already, the configuration can't be run, or a file can't be written.
 pub(super) fn prepare(args: HostAgentArgs) -> Result<Agent, Error> {
     let yaml = args.instance_dir.join("lima.yaml");
-    let (mut spec, guest) = resolve(&args, &yaml)?;
+    let lima = filled(&args, &yaml)?;
+    let (mut spec, guest) = resolve(&args, &lima)?;
     refuse_orphan(&spec)?;
     spec.ssh_port = ssh::choose_port(spec.ssh_port)?;
     let text = fs::read(&yaml).map_err(Error::file("read", &yaml))?;
     atomic::write(&spec.files.booted_yaml(), &text, 0o644)?;
+    let json =
+        serde_json::to_vec(&lima).map_err(|error| Error::file("write", &yaml)(error.into()))?;
+    atomic::write(&spec.files.booted_filled(), &json, 0o644)?;
     let instance_id = new_instance_id();
     let keys = ssh::authorized_keys(&args.lima_home, guest.load_dot_ssh)?;
     let seed = cidata::Seed { guest: &guest, instance_id: &instance_id, keys: &keys };

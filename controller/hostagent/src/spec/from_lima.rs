@@ -49,24 +49,37 @@ fn list(paths: &[std::path::PathBuf]) -> String {
     paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
-/// Reads the instance's configuration from `yaml`, fills in defaults, and resolves it. The SSH port is the
-/// configured one, or 0 where a free one is to be taken.
+/// The instance's configuration in `yaml`, with all defaults.
 ///
 /// # Errors
-/// A file can't be read, or the configuration can't be run.
-pub fn resolve(args: &HostAgentArgs, yaml: &Path) -> Result<(VmSpec, GuestSpec), Error> {
-    let files = InstanceFiles::new(&args.instance_dir);
+/// A file can't be read.
+pub fn filled(args: &HostAgentArgs, yaml: &Path) -> Result<Lima, Error> {
     let text = fs::read_to_string(yaml).map_err(Error::file("read", yaml))?;
-    let dir_name = args.instance_dir.file_name().unwrap_or_default().to_string_lossy();
-    let name = Name::new(dir_name).map_err(SpecError::from)?;
     let lima = read_lima(&text).map_err(SpecError::from)?;
     let facts = host_facts(&args.lima_home).map_err(SpecError::from)?;
-    let lima = fill_as(&lima, &name, &facts, &files.creator());
-    let disks = attached_disks(&lima, &args.lima_home)?;
+    let creator = InstanceFiles::new(&args.instance_dir).creator();
+    Ok(fill_as(&lima, &name(args)?, &facts, &creator))
+}
+
+/// Resolves a filled configuration. The SSH port is the configured one, or 0 where a free one is
+/// to be taken.
+///
+/// # Errors
+/// The configuration can't be run.
+pub fn resolve(args: &HostAgentArgs, lima: &Lima) -> Result<(VmSpec, GuestSpec), Error> {
+    let files = InstanceFiles::new(&args.instance_dir);
+    let name = name(args)?;
+    let disks = attached_disks(lima, &args.lima_home)?;
+    let facts = host_facts(&args.lima_home).map_err(SpecError::from)?;
     let mac = mac_address(&facts.machine_id, files.dir().as_os_str().as_encoded_bytes());
-    let vm = vm_spec(&lima, &name, files, disks.clone(), mac)?;
-    let guest = guest_spec(&lima, &name, disks, vm.mac.clone())?;
+    let vm = vm_spec(lima, &name, files, disks.clone(), mac)?;
+    let guest = guest_spec(lima, &name, disks, vm.mac.clone())?;
     Ok((vm, guest))
+}
+
+fn name(args: &HostAgentArgs) -> Result<Name, SpecError> {
+    let dir = args.instance_dir.file_name().unwrap_or_default().to_string_lossy();
+    Ok(Name::new(dir)?)
 }
 
 fn vm_spec(

@@ -11,7 +11,7 @@ mod vm_spec;
 
 pub use disk::{AttachedDisk, DiskLock};
 pub use format::DiskFormat;
-pub use from_lima::{SpecError, resolve};
+pub use from_lima::{SpecError, filled, resolve};
 pub use guest::{GuestSpec, ReadinessProbe, Step, StepKind};
 pub use host_facts::host_facts;
 pub use layers::LayerError;

@@ -9,6 +9,7 @@ use limekiln_model::{
 use super::change::Changes;
 use super::start::{push_forward, push_mounts, push_ready, push_start};
 use super::{Stage, allowed, withhold};
+use crate::diff::refused_hint;
 use crate::draft::Draft;
 use crate::uses;
 
@@ -30,7 +31,8 @@ pub(super) fn plan(
     let changes = Changes::between(stage.scene, instance, config, &wanted.filled);
     if !changes.refused.is_empty() {
         let reason = WaitReason::Refused { changes: changes.refused.clone() };
-        stage.draft.report.add(ObjectId::instance(name), reason, None);
+        let hint = refused_hint(&changes.refused);
+        stage.draft.report.add(ObjectId::instance(name), reason, hint);
     }
     let mut subject = Subject { stage, name, wanted, instance, config, complete };
     if !changes.recreate.is_empty() && subject.recreate(&changes.recreate) {

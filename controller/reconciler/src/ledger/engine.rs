@@ -173,6 +173,10 @@ impl Engine for LedgerEngine {
                 self.owe_start(&action.object(), true)?;
                 self.inner.perform(action, context).await
             }
+            Action::StopInstance { .. } => {
+                self.inner.perform(action, context).await?;
+                self.owe_start(&action.object(), false)
+            }
             Action::StartDriver { .. } => {
                 self.inner.perform(action, context).await?;
                 self.owe_start(&action.object(), false)
