@@ -7,6 +7,8 @@ use limekiln_engine::ErrorClass;
 pub enum FaultKind {
     /// The action fails and changes nothing.
     Fail(ErrorClass),
+    /// The engine panics.
+    Panic,
     /// Whoever performs it dies before it has any effect.
     CrashBefore,
     /// Whoever performs it dies in the middle: its effect is half there, where it can be.

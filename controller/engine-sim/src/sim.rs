@@ -1,6 +1,7 @@
 //! The engine.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use limekiln_api::Lima;
@@ -13,6 +14,7 @@ use crate::{Entry, Fault, FaultKind, Outcome, World};
 /// A strict engine in memory.
 pub struct SimEngine {
     capabilities: Capabilities,
+    pace: Option<fn(&Action) -> Duration>,
     inner: Mutex<Inner>,
 }
 
@@ -24,6 +26,7 @@ struct Inner {
     failures_per_mille: u64,
     stale: Vec<Observed>,
     normalise: Option<fn(&mut Lima)>,
+    failing: Option<fn(&Action) -> Option<ErrorClass>>,
 }
 
 impl SimEngine {
@@ -45,8 +48,9 @@ impl SimEngine {
             failures_per_mille: 0,
             stale: Vec::new(),
             normalise: None,
+            failing: None,
         };
-        Self { capabilities, inner: Mutex::new(inner) }
+        Self { capabilities, pace: None, inner: Mutex::new(inner) }
     }
 
     /// The same with other capabilities.
@@ -74,6 +78,20 @@ impl SimEngine {
     #[must_use]
     pub fn normalising(self, normalise: fn(&mut Lima)) -> Self {
         self.lock().normalise = Some(normalise);
+        self
+    }
+
+    /// The same with actions that take their time, and can be cancelled meanwhile. Without it
+    /// they are done at once.
+    #[must_use]
+    pub fn taking(self, pace: fn(&Action) -> Duration) -> Self {
+        Self { pace: Some(pace), ..self }
+    }
+
+    /// The same with actions that always fail.
+    #[must_use]
+    pub fn failing(self, failing: fn(&Action) -> Option<ErrorClass>) -> Self {
+        self.lock().failing = Some(failing);
         self
     }
 
@@ -144,9 +162,17 @@ impl Inner {
         let unlucky =
             self.failures_per_mille > 0 && self.random.below(1000) < self.failures_per_mille;
         match fault {
+            None if let Some(class) = self.failing.and_then(|failing| failing(action)) => {
+                Err(EngineError::new(class, "it always fails"))
+            }
             None if unlucky => Err(EngineError::transient("a fault from the seed")),
             None => self.apply(action, capabilities),
             Some(FaultKind::Fail(class)) => Err(EngineError::new(class, "an injected fault")),
+            Some(FaultKind::Panic) => {
+                // Once: it is not logged, so the next action has the same number.
+                self.faults.retain(|fault| fault.at != number);
+                panic!("an injected fault")
+            }
             Some(FaultKind::CrashBefore) => Err(died()),
             Some(FaultKind::CrashInside) => {
                 self.world.apply_half(action, capabilities)?;
@@ -191,6 +217,13 @@ impl Engine for SimEngine {
     async fn perform(&self, action: &Action, context: &ActionContext) -> Result<(), EngineError> {
         if context.cancel.is_cancelled() {
             return Err(EngineError::cancelled());
+        }
+        if let Some(pace) = self.pace {
+            tokio::select! {
+                biased;
+                () = context.cancel.cancelled() => return Err(EngineError::cancelled()),
+                () = tokio::time::sleep(pace(action)) => {}
+            }
         }
         self.act(action)
     }

@@ -8,30 +8,40 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::Limits;
 
-/// Lets steps in as the limits allow.
+/// The room that all runs of an executor share.
+#[derive(Clone)]
+pub(crate) struct Rooms {
+    downloads: Arc<Semaphore>,
+    boots: Arc<Semaphore>,
+    light: Arc<Semaphore>,
+}
+
+impl Rooms {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let semaphore = |permits: usize| Arc::new(Semaphore::new(permits.max(1)));
+        Self {
+            downloads: semaphore(limits.downloads),
+            boots: semaphore(limits.boots),
+            light: semaphore(limits.light),
+        }
+    }
+}
+
+/// Lets the steps of one plan in as the limits allow.
 ///
 /// A guest that boots counts from its start until it is ready. So the permit of a start is handed
 /// on to the wait that follows it; otherwise all drivers would be started at once and only the
 /// waits be limited.
 pub(crate) struct Gate {
-    downloads: Arc<Semaphore>,
-    boots: Arc<Semaphore>,
-    light: Arc<Semaphore>,
+    rooms: Rooms,
     /// For a start: the wait that gets its permit.
     heirs: BTreeMap<StepId, StepId>,
     kept: Mutex<BTreeMap<StepId, OwnedSemaphorePermit>>,
 }
 
 impl Gate {
-    pub(crate) fn new(limits: &Limits, plan: &Plan) -> Self {
-        let semaphore = |permits: usize| Arc::new(Semaphore::new(permits.max(1)));
-        Self {
-            downloads: semaphore(limits.downloads),
-            boots: semaphore(limits.boots),
-            light: semaphore(limits.light),
-            heirs: heirs(plan),
-            kept: Mutex::default(),
-        }
+    pub(crate) fn new(rooms: &Rooms, plan: &Plan) -> Self {
+        Self { rooms: rooms.clone(), heirs: heirs(plan), kept: Mutex::default() }
     }
 
     /// Waits for room.
@@ -40,9 +50,9 @@ impl Gate {
             return kept;
         }
         let semaphore = match work {
-            Work::Download => &self.downloads,
-            Work::Boot => &self.boots,
-            Work::Light => &self.light,
+            Work::Download => &self.rooms.downloads,
+            Work::Boot => &self.rooms.boots,
+            Work::Light => &self.rooms.light,
         };
         Arc::clone(semaphore).acquire_owned().await.expect("the semaphores are never closed")
     }

@@ -43,6 +43,7 @@ impl<'a> Run<'a> {
     pub(crate) fn new(
         engine: &'a dyn Engine,
         limits: &'a Limits,
+        gate: Gate,
         plan: &'a Plan,
         cancel: &'a CancellationToken,
         on_event: EventSink,
@@ -56,7 +57,7 @@ impl<'a> Run<'a> {
             }
         }
         Self {
-            worker: Worker { engine, limits, gate: Gate::new(limits, plan), cancel, on_event },
+            worker: Worker { engine, limits, gate, cancel, on_event },
             plan,
             missing: plan.steps.iter().map(|step| step.after.len()).collect(),
             next,

@@ -12,6 +12,7 @@ mod event;
 mod fingerprint;
 mod id;
 mod observed;
+mod parts;
 mod plan;
 mod policy;
 mod report;

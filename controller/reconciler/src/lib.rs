@@ -6,6 +6,7 @@
 //! state lives below `$LIMA_HOME/_limekiln`, in small files that are replaced as a whole.
 
 mod atomic;
+mod controller;
 mod error;
 mod home;
 mod journal;
@@ -17,12 +18,15 @@ mod reconciler;
 mod saved_plan;
 mod status;
 
+pub use controller::{
+    Attempt, Controller, ControllerOptions, ControllerState, Files, Handle, Intake, Taken,
+};
 pub use error::ReconcileError;
 pub use home::{Home, HomeError, HomeLock};
 pub use journal::{Journal, Record, RecordOutcome};
 pub use ledger::{Claim, Claims, Ledger, LedgerError};
 pub use load::{LoadContext, Loaded, Owners, Templates, check_template, load};
-pub use outcome::{End, Outcome, Pass, Planned, Run, Settled};
+pub use outcome::{End, OnEvent, Outcome, Pass, Planned, Run, Settled};
 pub use reconciler::Reconciler;
 pub use saved_plan::{SavedPlan, SavedPlanError};
 pub use status::{StatusStore, conditions, status};

@@ -5,19 +5,20 @@ use std::sync::Arc;
 
 use limekiln_api::{HostFacts, LimaVersion, Status, fill_as};
 use limekiln_engine::Engine;
-use limekiln_executor::{Executor, Limits};
+use limekiln_executor::{Executor, Limits, RunResult};
 use limekiln_model::{
     Capabilities, Desired, Host, Name, ObjectId, Observed, Owner, Plan, Policy, Report,
 };
 use limekiln_planner::{RunVerb, basis_holds, checker};
-use limekiln_sources::{Input, ReadOptions};
+use limekiln_sources::{Input, ReadOptions, Snapshot};
+use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::ledger::{LedgerEngine, exists, follow, owner_in};
 use crate::load::{LoadContext, Loaded, Templates, load};
 use crate::{
-    Claims, End, Home, Journal, Ledger, Outcome, Pass, Planned, ReconcileError, Run, SavedPlan,
-    SavedPlanError, Settled, StatusStore, conditions, journal, ports, status,
+    Claims, End, Home, Journal, Ledger, OnEvent, Outcome, Pass, Planned, ReconcileError, Run,
+    SavedPlan, SavedPlanError, Settled, StatusStore, conditions, journal, ports, status,
 };
 
 /// The most passes that [`Reconciler::settle`] makes.
@@ -89,7 +90,18 @@ impl Reconciler {
         options: &ReadOptions,
         templates: Templates<'_>,
     ) -> Result<Loaded, ReconcileError> {
-        let snapshots = limekiln_sources::read(inputs, options)?;
+        self.load_snapshots(&limekiln_sources::read(inputs, options)?, templates)
+    }
+
+    /// Fetches what the manifests of snapshots build on, and checks them all. Blocks.
+    ///
+    /// # Errors
+    /// If a file cannot be read, and the ledger can't either.
+    pub fn load_snapshots(
+        &self,
+        snapshots: &[Snapshot],
+        templates: Templates<'_>,
+    ) -> Result<Loaded, ReconcileError> {
         self.home.check()?;
         let owners =
             || Ok(self.claims()?.by_id.into_iter().map(|(id, claim)| (id, claim.owner)).collect());
@@ -100,7 +112,7 @@ impl Reconciler {
             embedding: templates.embedding(&self.facts),
             lock: templates.lock,
         };
-        load(&snapshots, &context)
+        load(snapshots, &context)
     }
 
     /// Looks at everything.
@@ -228,9 +240,14 @@ impl Reconciler {
         // Who destroys looks again: the plan may have waited for an answer for hours.
         let observed = self.observe_for(&planned.desired).await?;
         basis_holds(&planned.plan, &observed).map_err(ReconcileError::Moved)?;
-        self.keep_books(planned, &observed)?;
+        self.keep_books(planned, &observed, &|_| false)?;
         let (inner, ledger) = (Arc::clone(&self.engine), self.ledger.clone());
-        let engine = LedgerEngine::new(inner, ledger, &planned.plan, owners_after(planned));
+        let engine = LedgerEngine::new(
+            inner,
+            ledger,
+            &planned.plan,
+            owners_after(&planned.plan, &planned.desired),
+        );
         let executor = Executor::new(Arc::new(engine), self.limits.clone());
         let sink = self.sink(&planned.plan, run);
         let result = executor.run(&planned.plan, &run.cancel, sink).await;
@@ -239,13 +256,45 @@ impl Reconciler {
         Ok(Outcome { result, observed })
     }
 
-    fn keep_books(&self, planned: &Planned, observed: &Observed) -> Result<(), ReconcileError> {
+    /// An executor with the limits of this host, for parts of plans that run side by side.
+    pub(crate) fn executor(&self) -> Executor {
+        Executor::new(Arc::clone(&self.engine), self.limits.clone())
+    }
+
+    /// Keeps the ledger in step, but for objects that are being worked on.
+    pub(crate) fn keep_books(
+        &self,
+        planned: &Planned,
+        observed: &Observed,
+        busy: &dyn Fn(&ObjectId) -> bool,
+    ) -> Result<(), ReconcileError> {
         let claims = self.claims()?;
         for aside in self.ledger.set_aside(&claims)? {
             warn!("a damaged ledger file was set aside as {}", aside.display());
         }
-        follow(&self.ledger, &claims, planned, observed)?;
+        follow(&self.ledger, &claims, planned, observed, busy)?;
         Ok(())
+    }
+
+    /// Whose the objects of a part will be.
+    pub(crate) fn owners_of(&self, part: &Plan, desired: &Desired) -> BTreeMap<ObjectId, Owner> {
+        owners_after(part, desired)
+    }
+
+    /// Runs a part of a plan beside others. The home's lock is held by the caller, who has just
+    /// looked, and has kept the books.
+    pub(crate) async fn run_part(
+        &self,
+        executor: &Executor,
+        part: &Plan,
+        owners: BTreeMap<ObjectId, Owner>,
+        cancel: &CancellationToken,
+        on_event: OnEvent,
+    ) -> RunResult {
+        let (inner, ledger) = (Arc::clone(&self.engine), self.ledger.clone());
+        let engine = LedgerEngine::new(inner, ledger, part, owners);
+        let run = Run { cancel: cancel.clone(), on_event };
+        executor.with_engine(Arc::new(engine)).run(part, cancel, self.sink(part, &run)).await
     }
 
     fn sink(&self, plan: &Plan, run: &Run) -> limekiln_executor::EventSink {
@@ -350,7 +399,7 @@ fn end(passes: &[Pass], rest: &Planned, run: &Run) -> Option<End> {
 }
 
 /// Whose the objects will be that have steps.
-fn owners_after(planned: &Planned) -> BTreeMap<ObjectId, Owner> {
-    let ids = planned.plan.steps.iter().map(|step| step.action.object());
-    ids.filter_map(|id| owner_in(&planned.desired, &id).map(|owner| (id, owner))).collect()
+fn owners_after(plan: &Plan, desired: &Desired) -> BTreeMap<ObjectId, Owner> {
+    let ids = plan.steps.iter().map(|step| step.action.object());
+    ids.filter_map(|id| owner_in(desired, &id).map(|owner| (id, owner))).collect()
 }

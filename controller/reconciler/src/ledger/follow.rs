@@ -12,30 +12,33 @@ use crate::Planned;
 ///
 /// The last of these matters: an object that somebody else makes later under that name is not
 /// ours. Claims that neither the plan nor a manifest speaks of are left: on a full disk, what is
-/// removed must not wait for a note about something else.
+/// removed must not wait for a note about something else. So are those of objects that are being
+/// worked on.
 pub(crate) fn follow(
     ledger: &Ledger,
     claims: &Claims,
     planned: &Planned,
     observed: &Observed,
+    busy: &dyn Fn(&ObjectId) -> bool,
 ) -> Result<(), LedgerError> {
     let Planned { plan, desired, policy, .. } = planned;
     let adopt = policy.adopt;
-    let concerned = |id: &ObjectId| desired.mentions(id) || plan.basis.observed.contains_key(id);
+    let planned = |id: &ObjectId| desired.mentions(id) || plan.basis.observed.contains_key(id);
+    let concerned = |id: &ObjectId| planned(id) && !busy(id);
     for claim in claims.by_id.values().filter(|claim| concerned(&claim.id)) {
         let followed = followed(claim, desired, observed);
         if followed != *claim {
             ledger.put(&followed)?;
         }
     }
-    for id in wanted(desired).filter(|id| adopt && !claims.by_id.contains_key(id)) {
+    for id in wanted(desired).filter(|id| adopt && !claims.by_id.contains_key(id) && !busy(id)) {
         if let Some(owner) = owner_in(desired, &id).filter(|_| exists(observed, &id)) {
             ledger.put(&Claim::new(id, owner))?;
         }
     }
     for (id, claim) in &claims.by_id {
         let unwanted = !desired.mentions(id) || desired.is_elsewhere(id);
-        let gone = unwanted && !exists(observed, id);
+        let gone = unwanted && !exists(observed, id) && !busy(id);
         if gone && desired.sources.contains(&claim.owner.origin.source) {
             ledger.forget(id)?;
         }

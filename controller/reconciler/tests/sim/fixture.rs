@@ -9,8 +9,8 @@ use limekiln_api::{HostFacts, read_lima};
 use limekiln_engine_sim::{FaultKind, SimEngine};
 use limekiln_model::{Name, ObjectId, Policy};
 use limekiln_reconciler::{
-    Home, Input, Limits, Loaded, Planned, ReadOptions, ReconcileError, Reconciler, Run, Settled,
-    Templates,
+    Files, Home, Input, Limits, Loaded, Planned, ReadOptions, ReconcileError, Reconciler, Run,
+    Settled, Templates,
 };
 use limekiln_sources::templates::{TemplateSettings, TemplateStore};
 
@@ -60,6 +60,19 @@ impl Fixture {
     /// As after the end of the process: nothing is kept but files and the world.
     pub fn restart(&mut self) {
         self.reconciler = reconciler(&self.dir, &self.engine);
+    }
+
+    /// Another reconciler of the same home and world, as another process has it.
+    pub fn fresh(&self) -> Arc<Reconciler> {
+        Arc::new(reconciler(&self.dir, &self.engine))
+    }
+
+    /// The manifests, for a controller.
+    pub fn intake(&self) -> Box<Files> {
+        let facts = HostFacts { lima_home: self.path("lima"), ..HostFacts::example() };
+        let store = TemplateStore::new(TemplateSettings::new(&facts));
+        let inputs = vec![Input::Path(self.manifests())];
+        Box::new(Files::new(inputs, ReadOptions::default(), Arc::new(store)))
     }
 
     pub fn manifests(&self) -> PathBuf {

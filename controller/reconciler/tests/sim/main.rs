@@ -1,5 +1,6 @@
 //! The reconciler on the simulated engine, with real files.
 
+mod controller;
 mod crashes;
 mod fixture;
 mod layers;

@@ -1,0 +1,133 @@
+//! How often something was tried, and when it may be tried again.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use limekiln_model::{Fingerprint, ObjectId};
+use tokio::time::Instant;
+
+use super::ControllerOptions;
+
+/// What is remembered of an object that needed something.
+#[derive(Clone, Debug)]
+pub(super) struct Tried {
+    /// What was wanted: with another wish all begins anew.
+    want: Option<Fingerprint>,
+    /// What was done last.
+    steps: Fingerprint,
+    /// Tries without an end: failures, and the same once more.
+    pub(super) times: u32,
+    /// How many of the last tries were done and did not help.
+    pub(super) in_vain: u32,
+    /// No try before this.
+    pub(super) until: Instant,
+    /// Why the last try failed.
+    pub(super) error: Option<String>,
+    /// When the object last needed anything.
+    last: Instant,
+}
+
+/// How a try ended for one object.
+pub(super) enum End {
+    Done,
+    Failed(String),
+}
+
+/// All objects that needed something lately.
+#[derive(Default)]
+pub(super) struct Attempts(BTreeMap<ObjectId, Tried>);
+
+impl Attempts {
+    pub(super) fn all(&self) -> impl Iterator<Item = (&ObjectId, &Tried)> {
+        self.0.iter()
+    }
+
+    /// When the object may be tried again; `None` for at once.
+    pub(super) fn wait(
+        &mut self,
+        id: &ObjectId,
+        want: Option<&Fingerprint>,
+        steps: &Fingerprint,
+    ) -> Option<Instant> {
+        let tried = self.0.get(id)?;
+        if tried.want.as_ref() != want {
+            self.0.remove(id);
+            return None;
+        }
+        // Another step is progress, unless the last one failed.
+        let progress = tried.error.is_none() && tried.steps != *steps;
+        (!progress && tried.until > Instant::now()).then_some(tried.until)
+    }
+
+    /// Notes how a try ended.
+    pub(super) fn ended(
+        &mut self,
+        id: &ObjectId,
+        want: Option<Fingerprint>,
+        steps: Fingerprint,
+        end: End,
+        options: &ControllerOptions,
+    ) {
+        let now = Instant::now();
+        let before = self.0.remove(id).filter(|tried| tried.want == want);
+        // What is done at last after failures has helped.
+        let again = |tried: &Tried| tried.error.is_none() && tried.steps == steps;
+        let same = before.as_ref().is_some_and(again);
+        let (times, vain) = before.map_or((0, 0), |tried| (tried.times, tried.in_vain));
+        let (times, in_vain, error) = match end {
+            End::Done if same => (times + 1, vain + 1, None),
+            End::Done => (0, 0, None),
+            End::Failed(error) => (times + 1, 0, Some(error)),
+        };
+        let delay = delay(times, id, options);
+        let tried = Tried { want, steps, times, in_vain, until: now + delay, error, last: now };
+        self.0.insert(id.clone(), tried);
+    }
+
+    /// Forgets objects that have needed nothing for long.
+    pub(super) fn calm_down(
+        &mut self,
+        busy: impl Fn(&ObjectId) -> bool,
+        options: &ControllerOptions,
+    ) {
+        let now = Instant::now();
+        self.0.retain(|id, tried| {
+            if busy(id) {
+                tried.last = now;
+            }
+            now.duration_since(tried.last) < options.calm
+        });
+    }
+
+    /// Forgets that something was done in vain: the object does not need it any more.
+    pub(super) fn helped(&mut self, needs: impl Fn(&ObjectId) -> bool) {
+        for (id, tried) in &mut self.0 {
+            if !needs(id) {
+                tried.in_vain = 0;
+            }
+        }
+    }
+
+    /// Whoever asks by hand does not wait.
+    pub(super) fn forget(&mut self, id: &ObjectId) {
+        self.0.remove(id);
+    }
+
+    /// The next moment at which something may be tried again.
+    pub(super) fn next(&self) -> Option<Instant> {
+        let now = Instant::now();
+        self.0.values().map(|tried| tried.until).filter(|until| *until > now).min()
+    }
+}
+
+/// Exponential, between half and all of it: what failed together does not come back together.
+fn delay(times: u32, id: &ObjectId, options: &ControllerOptions) -> Duration {
+    if times == 0 {
+        return Duration::ZERO;
+    }
+    let doubled = options.first_retry.saturating_mul(1 << (times - 1).min(20));
+    let whole = doubled.min(options.longest_retry);
+    let print = limekiln_model::fingerprint(&(options.seed, id, times)).0;
+    let share = print.bytes().fold(0u32, |sum, byte| (sum * 31 + u32::from(byte)) % 1000);
+    whole / 2 + whole.mul_f64(f64::from(share) / 2000.0)
+}

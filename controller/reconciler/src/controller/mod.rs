@@ -1,0 +1,22 @@
+//! The resident loop: looks again whenever anything may have changed, and closes differences.
+//!
+//! A wake-up carries no data. Whatever it came from, a pass reads the sources, looks at what
+//! exists, plans, and starts those parts of the plan whose objects nobody works on and that are
+//! not waiting after a failure. Parts that run are left alone, unless the manifests have changed
+//! their mind about one of their objects: then they end at the next safe point.
+
+mod attempts;
+mod handle;
+mod intake;
+mod options;
+mod pass;
+mod run;
+mod snapshot;
+mod tasks;
+mod wants;
+
+pub use handle::Handle;
+pub use intake::{Files, Intake, Taken};
+pub use options::ControllerOptions;
+pub use run::Controller;
+pub use snapshot::{Attempt, ControllerState};

@@ -1,0 +1,41 @@
+//! How a controller works.
+
+use std::time::Duration;
+
+use limekiln_model::Policy;
+
+/// Waits and permissions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ControllerOptions {
+    /// What may be planned.
+    pub policy: Policy,
+    /// After this long it looks again, whatever happened.
+    pub resync: Duration,
+    /// The wait after the first failure of an object; it doubles with each further one.
+    pub first_retry: Duration,
+    /// The longest wait between tries.
+    pub longest_retry: Duration,
+    /// An object that needed nothing for this long starts over with short waits.
+    pub calm: Duration,
+    /// How often the same may be done without an end before the object counts as stalled.
+    pub stalled_after: u32,
+    /// How long work that runs may take to come to a safe point when the controller is stopped.
+    pub grace: Duration,
+    /// Spreads the waits of objects that failed together.
+    pub seed: u64,
+}
+
+impl Default for ControllerOptions {
+    fn default() -> Self {
+        Self {
+            policy: Policy::default(),
+            resync: Duration::from_secs(10),
+            first_retry: Duration::from_secs(1),
+            longest_retry: Duration::from_secs(300),
+            calm: Duration::from_secs(600),
+            stalled_after: 3,
+            grace: Duration::from_secs(2),
+            seed: u64::from(std::process::id()),
+        }
+    }
+}

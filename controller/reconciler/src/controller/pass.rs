@@ -1,0 +1,170 @@
+//! One look at everything, and what follows from it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use limekiln_executor::RunResult;
+use limekiln_model::{Fingerprint, ObjectId, Plan, StepOutcome, fingerprint};
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use super::attempts::{End, Tried};
+use super::run::Controller;
+use super::tasks::Task;
+use super::wants::want;
+use super::{Attempt, Taken};
+use crate::{Planned, ReconcileError};
+
+impl Controller {
+    pub(super) async fn pass(&mut self) {
+        while let Some((task, result)) = self.tasks.try_next() {
+            self.ended(&task, &result);
+        }
+        self.requests.take().iter().for_each(|id| self.attempts.forget(id));
+        let source_error = self.take().await;
+        let (planned, observe_error) = match self.plan().await {
+            Ok(planned) => (planned, None),
+            Err(error) => (None, Some(chain(&error))),
+        };
+        let planned = planned.map(Arc::new);
+        if let Some(planned) = &planned {
+            self.act(planned);
+        }
+        self.publish(planned, source_error, observe_error);
+    }
+
+    /// Reads the sources. What cannot be read leaves in force what was read before.
+    async fn take(&mut self) -> Option<String> {
+        match self.intake.take(&self.reconciler).await {
+            Ok(Taken::Same) => None,
+            Ok(Taken::New(loaded)) => {
+                info!(revision = loaded.desired.revision, "the manifests are read");
+                self.loaded = Some(*loaded);
+                None
+            }
+            Err(error) => {
+                let error = chain(&error);
+                if self.state.borrow().source_error.as_ref() != Some(&error) {
+                    warn!("the manifests cannot be read, what they said before holds: {error}");
+                }
+                Some(error)
+            }
+        }
+    }
+
+    /// `None` before anything was read.
+    async fn plan(&self) -> Result<Option<Planned>, ReconcileError> {
+        let Some(loaded) = &self.loaded else { return Ok(None) };
+        let observed = self.reconciler.observe().await?;
+        let (desired, policy) = (loaded.desired.clone(), self.options.policy.clone());
+        Ok(Some(self.reconciler.plan_on(observed, desired, policy)))
+    }
+
+    /// Starts what can be started.
+    fn act(&mut self, planned: &Planned) {
+        let Planned { plan, desired, .. } = planned;
+        self.tasks.supersede(|id| want(desired, id));
+        let needs: BTreeSet<_> = plan.steps.iter().map(|step| step.action.object()).collect();
+        let (tasks, options) = (&self.tasks, &self.options);
+        self.attempts.calm_down(|id| needs.contains(id) || tasks.is_busy(id), options);
+        self.attempts.helped(|id| needs.contains(id) || tasks.is_busy(id));
+        let busy = |id: &ObjectId| tasks.is_busy(id);
+        if let Err(error) = self.reconciler.keep_books(planned, &planned.observed, &busy) {
+            warn!("the ledger cannot be written, so nothing is done: {}", chain(&error));
+            return;
+        }
+        for part in plan.clone().into_parts() {
+            self.start(part, planned);
+        }
+    }
+
+    /// Starts a part, unless somebody works on one of its objects, or one of them has to wait.
+    fn start(&mut self, part: Plan, planned: &Planned) {
+        let ids: BTreeSet<_> = part.steps.iter().map(|step| step.action.object()).collect();
+        if ids.iter().any(|id| self.tasks.is_busy(id)) {
+            return;
+        }
+        let wants: BTreeMap<ObjectId, Option<Fingerprint>> =
+            ids.into_iter().map(|id| (id.clone(), want(&planned.desired, &id))).collect();
+        let attempts = &mut self.attempts;
+        let waits = |(id, want): (&ObjectId, &Option<Fingerprint>)| {
+            attempts.wait(id, want.as_ref(), &print_of(&part, id)).is_some()
+        };
+        if wants.iter().map(waits).fold(false, |any, waits| any | waits) {
+            return;
+        }
+        let (reconciler, executor) = (Arc::clone(&self.reconciler), self.executor.clone());
+        let on_event = Arc::clone(&self.on_event);
+        let owners = reconciler.owners_of(&part, &planned.desired);
+        self.tasks.begin(part, wants, |part, cancel| async move {
+            reconciler.run_part(&executor, &part, owners, &cancel, on_event).await
+        });
+    }
+
+    /// Notes how a part ended.
+    pub(super) fn ended(&mut self, task: &Task, result: &RunResult) {
+        for (id, want) in &task.wants {
+            let of_object = task.plan.iter().filter(|(_, step)| step.action.object() == *id);
+            let outcomes: Vec<_> =
+                of_object.filter_map(|(number, _)| result.outcomes.get(number.0)).collect();
+            let failure = outcomes.iter().find_map(|outcome| match outcome {
+                StepOutcome::Failed { error, .. } => Some(error.clone()),
+                _ => None,
+            });
+            let done = outcomes.iter().all(|outcome| **outcome == StepOutcome::Done);
+            let end = match failure {
+                Some(error) => End::Failed(error),
+                None if done => End::Done,
+                // Skipped or cancelled: it is nobody's fault, and says nothing about the object.
+                None => continue,
+            };
+            let steps = print_of(&task.plan, id);
+            self.attempts.ended(id, want.clone(), steps, end, &self.options);
+        }
+    }
+
+    fn publish(
+        &mut self,
+        planned: Option<Arc<Planned>>,
+        source_error: Option<String>,
+        observe_error: Option<String>,
+    ) {
+        let now = Instant::now();
+        let attempts = self.attempts.all().filter(|(_, tried)| tried.times > 0);
+        let attempt = |tried: &Tried| Attempt {
+            times: tried.times,
+            error: tried.error.clone(),
+            stalled: tried.in_vain >= self.options.stalled_after,
+            retry_ms: u64::try_from(tried.until.saturating_duration_since(now).as_millis())
+                .unwrap_or(u64::MAX),
+        };
+        let attempts = attempts.map(|(id, tried)| (id.clone(), attempt(tried))).collect();
+        let busy = self.tasks.objects().cloned().collect();
+        self.state.send_modify(|state| {
+            state.passes += 1;
+            if planned.is_some() {
+                state.planned = planned;
+            }
+            state.source_error = source_error;
+            state.observe_error = observe_error;
+            state.busy = busy;
+            state.attempts = attempts;
+        });
+    }
+}
+
+/// What a plan does to one object.
+fn print_of(plan: &Plan, id: &ObjectId) -> Fingerprint {
+    let steps = plan.steps.iter().map(|step| &step.action);
+    fingerprint(&steps.filter(|action| action.object() == *id).collect::<Vec<_>>())
+}
+
+fn chain(error: &ReconcileError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        text += &format!(": {inner}");
+        cause = inner.source();
+    }
+    text
+}

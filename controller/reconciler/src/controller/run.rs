@@ -1,0 +1,115 @@
+//! The loop.
+
+use std::sync::Arc;
+
+use limekiln_executor::Executor;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use super::attempts::Attempts;
+use super::handle::{Handle, Requests};
+use super::tasks::Tasks;
+use super::{ControllerOptions, ControllerState, Intake};
+use crate::{Loaded, OnEvent, ReconcileError, Reconciler};
+
+/// Keeps the VMs of a home as manifests want them, until it is told to stop.
+pub struct Controller {
+    pub(super) reconciler: Arc<Reconciler>,
+    pub(super) executor: Executor,
+    pub(super) options: ControllerOptions,
+    pub(super) intake: Box<dyn Intake>,
+    pub(super) on_event: OnEvent,
+    pub(super) loaded: Option<Loaded>,
+    pub(super) tasks: Tasks,
+    pub(super) attempts: Attempts,
+    pub(super) requests: Requests,
+    pub(super) state: watch::Sender<ControllerState>,
+}
+
+impl Controller {
+    /// A controller with its sources. `on_event` takes what happens to the steps of plans.
+    pub fn new(
+        reconciler: Arc<Reconciler>,
+        intake: Box<dyn Intake>,
+        options: ControllerOptions,
+        on_event: OnEvent,
+    ) -> Self {
+        Self {
+            executor: reconciler.executor(),
+            reconciler,
+            options,
+            intake,
+            on_event,
+            loaded: None,
+            tasks: Tasks::default(),
+            attempts: Attempts::default(),
+            requests: Requests::default(),
+            state: watch::Sender::default(),
+        }
+    }
+
+    /// What others hold of it.
+    pub fn handle(&self) -> Handle {
+        Handle { requests: self.requests.clone(), state: self.state.subscribe() }
+    }
+
+    /// Works until `stop` fires; then what runs comes to its next safe point, and it returns.
+    ///
+    /// # Errors
+    /// If another limekiln works on the home, or the home cannot be used. Nothing else ends it.
+    pub async fn run(mut self, stop: CancellationToken) -> Result<(), ReconcileError> {
+        let lock = self.reconciler.home().lock()?;
+        while !stop.is_cancelled() {
+            let begun = Instant::now();
+            self.pass().await;
+            // Looking takes at most half of the time, however often it is woken.
+            let next = begun + self.options.resync;
+            let pause = Instant::now() + begun.elapsed();
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                () = self.sleep(next) => {}
+            }
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                () = sleep_until(pause) => {}
+            }
+        }
+        self.finish().await;
+        drop(lock);
+        Ok(())
+    }
+
+    /// Until somebody wakes it, a part ends, something may be tried again, or `next`.
+    async fn sleep(&mut self, next: Instant) {
+        let next = self.attempts.next().map_or(next, |retry| retry.min(next));
+        let requests = self.requests.clone();
+        let ended = tokio::select! {
+            biased;
+            ended = self.tasks.next() => Some(ended),
+            () = requests.woken() => None,
+            () = sleep_until(next) => None,
+        };
+        if let Some((task, result)) = ended {
+            self.ended(&task, &result);
+        }
+    }
+
+    /// Leaves everything at a safe point.
+    async fn finish(&mut self) {
+        self.tasks.cancel();
+        let grace = self.options.grace;
+        let all = async {
+            while !self.tasks.is_empty() {
+                let (task, result) = self.tasks.next().await;
+                self.ended(&task, &result);
+            }
+        };
+        if timeout(grace, all).await.is_err() {
+            warn!("{} objects were left in mid-work; the next run goes on", self.tasks.len());
+        }
+    }
+}

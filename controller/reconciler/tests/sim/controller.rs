@@ -1,0 +1,233 @@
+//! The resident loop, on virtual time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use limekiln_engine::ErrorClass;
+use limekiln_engine_sim::{Fault, FaultKind, SimEngine};
+use limekiln_model::{InstancePhase, Policy};
+use limekiln_reconciler::{
+    Controller, ControllerOptions, ControllerState, End, Handle, ReconcileError,
+};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::fixture::{Fixture, id, instance, prune};
+
+/// A controller that runs, over the fixture's manifests.
+struct Running {
+    handle: Handle,
+    stop: CancellationToken,
+    task: JoinHandle<Result<(), ReconcileError>>,
+}
+
+impl Running {
+    fn start(fixture: &Fixture, options: ControllerOptions) -> Self {
+        let controller = Controller::new(
+            fixture.fresh(),
+            fixture.intake(),
+            ControllerOptions { seed: 1, ..options },
+            Arc::new(|_, _| {}),
+        );
+        let (handle, stop) = (controller.handle(), CancellationToken::new());
+        let task = tokio::spawn(controller.run(stop.clone()));
+        Self { handle, stop, task }
+    }
+
+    async fn until(&self, what: &str, holds: impl Fn(&ControllerState) -> bool) -> ControllerState {
+        let mut state = self.handle.state();
+        let found = tokio::time::timeout(Duration::from_secs(3_600), state.wait_for(holds)).await;
+        found.unwrap_or_else(|_| panic!("{what}: not within an hour")).expect("it runs").clone()
+    }
+
+    /// Wakes it, and waits until it has looked and nothing is left to do.
+    async fn settled(&self) -> ControllerState {
+        let passes = self.handle.state().borrow().passes;
+        self.handle.wake();
+        self.until("settled", |state| state.passes > passes && state.is_settled()).await
+    }
+
+    async fn end(self) {
+        self.stop.cancel();
+        self.task.await.expect("no panic").expect("no error");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_committed_comes_true_and_what_changes_follows() {
+    let fixture = Fixture::new();
+    fixture.put("web.yaml", &instance("web", 1));
+    let running = Running::start(&fixture, ControllerOptions::default());
+    running.settled().await;
+    assert_eq!((fixture.phase("web"), fixture.cpus("web")), ("Ready", 1));
+    fixture.put("web.yaml", &instance("web", 2));
+    fixture.put("db.yaml", &instance("db", 1));
+    running.settled().await;
+    assert_eq!(
+        (fixture.phase("db"), fixture.phase("web"), fixture.cpus("web")),
+        ("Ready", "Ready", 2)
+    );
+    assert_eq!(fixture.owned(), ["instance/db", "instance/web"]);
+    running.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn drift_is_repaired_without_being_told() {
+    let fixture = Fixture::new();
+    fixture.put("web.yaml", &instance("web", 1));
+    let running = Running::start(&fixture, ControllerOptions::default());
+    running.settled().await;
+    fixture.engine.outside(|world| {
+        world.observed.instances.get_mut("web").expect("there").phase = InstancePhase::Stopped;
+    });
+    tokio::time::sleep(ControllerOptions::default().resync * 2).await;
+    assert_eq!(fixture.phase("web"), "Ready", "the periodic look finds it");
+    fixture.engine.outside(|world| world.observed.instances.clear());
+    running.settled().await;
+    assert_eq!(fixture.phase("web"), "Ready", "what was deleted by hand is made again");
+    running.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_fails_waits_longer_each_time_and_keeps_nobody() {
+    let engine = SimEngine::new(1)
+        .failing(|action| (action.object() == id("instance/bad")).then_some(ErrorClass::Permanent));
+    let fixture = Fixture::with(engine);
+    fixture.put("bad.yaml", &instance("bad", 1));
+    fixture.put("web.yaml", &instance("web", 1));
+    let running = Running::start(&fixture, ControllerOptions::default());
+    let tried = |state: &ControllerState, times| {
+        state.attempts.get(&id("instance/bad")).is_some_and(|bad| bad.times == times)
+    };
+    let mut waits = Vec::new();
+    let mut before = Instant::now();
+    for times in 1..8 {
+        let state = running.until("a try", |state| tried(state, times)).await;
+        assert!(state.attempts[&id("instance/bad")].error.is_some());
+        waits.push(before.elapsed());
+        before = Instant::now();
+    }
+    assert_eq!(fixture.phase("web"), "Ready");
+    // Between half of 1, 2, 4, … seconds and all of it, and a pass.
+    for (doubled, wait) in waits[1..].iter().enumerate() {
+        let whole = Duration::from_secs(1 << doubled);
+        assert!(*wait >= whole / 2 && *wait <= whole * 11 / 10, "{doubled}: {wait:?}");
+    }
+    // Another wish does not wait for what the last one has to.
+    let begun = Instant::now();
+    fixture.put("bad.yaml", &instance("bad", 2));
+    running.handle.wake();
+    running.until("a try", |state| tried(state, 1)).await;
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    running.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_revision_ends_what_it_supersedes_at_a_safe_point() {
+    let engine = SimEngine::new(1).taking(|action| match action.verb() {
+        "wait until ready" => Duration::from_secs(600),
+        _ => Duration::from_millis(10),
+    });
+    let fixture = Fixture::with(engine);
+    fixture.put("web.yaml", &instance("web", 1));
+    fixture.put("db.yaml", &instance("db", 1));
+    let running = Running::start(&fixture, ControllerOptions::default());
+    running.until("both work", |state| state.busy.len() == 2).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let begun = Instant::now();
+    fixture.put("web.yaml", &instance("web", 2));
+    running.handle.wake();
+    while fixture.cpus("web") != 2 {
+        assert!(begun.elapsed() < Duration::from_secs(30), "it waits for the boot");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(running.handle.state().borrow().busy.contains(&id("instance/db")), "db boots on");
+    running.settled().await;
+    let starts = fixture.log().iter().filter(|line| *line == "start instance/db").count();
+    assert_eq!(starts, 1, "db was left alone");
+    running.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_again_and_again_is_stalled_and_tried_seldom() {
+    let engine =
+        SimEngine::new(1).normalising(|config| config.cpus = Some(limekiln_api::lima::Int(7)));
+    let fixture = Fixture::with(engine);
+    fixture.put("web.yaml", &instance("web", 1));
+    let running = Running::start(&fixture, ControllerOptions::default());
+    let state = running
+        .until("stalled", |state| {
+            state.attempts.get(&id("instance/web")).is_some_and(|web| web.stalled)
+        })
+        .await;
+    assert_eq!(state.attempts[&id("instance/web")].error, None);
+    let before = fixture.engine.performed();
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    let again = fixture.engine.performed() - before;
+    assert!(again < 100, "{again} actions in an hour");
+    running.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn sources_that_are_gone_or_empty_delete_nothing() {
+    let fixture = Fixture::new();
+    fixture.put("web.yaml", &instance("web", 1));
+    fixture.put("db.yaml", &instance("db", 1));
+    let options = ControllerOptions { policy: prune(), ..ControllerOptions::default() };
+    let running = Running::start(&fixture, options);
+    running.settled().await;
+    let (here, away) = (fixture.manifests(), fixture.path("away"));
+    std::fs::rename(&here, &away).expect("rename");
+    running.handle.wake();
+    let state = running.until("an error", |state| state.source_error.is_some()).await;
+    assert!(!state.is_settled());
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    std::fs::create_dir(&here).expect("dir");
+    running.settled().await;
+    assert_eq!(fixture.instances(), ["db", "web"], "an empty directory takes nothing away");
+    std::fs::remove_dir(&here).expect("dir");
+    std::fs::rename(&away, &here).expect("rename");
+    fixture.remove("db.yaml");
+    running.settled().await;
+    assert_eq!(fixture.instances(), ["web"], "one of two is within the budget");
+    running.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_controller_is_told_who_works() {
+    let fixture = Fixture::new();
+    let first = Running::start(&fixture, ControllerOptions::default());
+    first.settled().await;
+    let second = Running::start(&fixture, ControllerOptions::default());
+    let error = second.task.await.expect("no panic").expect_err("one at a time");
+    assert!(error.to_string().contains("another limekiln"), "{error}");
+    first.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn stopped_in_the_middle_it_leaves_a_point_to_go_on_from() {
+    let engine = SimEngine::new(1).taking(|_| Duration::from_secs(5));
+    let fixture = Fixture::with(engine);
+    fixture.put("web.yaml", &instance("web", 1));
+    let running = Running::start(&fixture, ControllerOptions::default());
+    running.until("work", |state| !state.busy.is_empty()).await;
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    let begun = Instant::now();
+    running.end().await;
+    assert!(begun.elapsed() <= Duration::from_secs(2), "{:?}", begun.elapsed());
+    let settled = fixture.apply(Policy::default()).await;
+    assert!(settled.end == End::Settled);
+    assert_eq!(fixture.phase("web"), "Ready");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_panics_ends_nothing() {
+    let fixture = Fixture::new();
+    fixture.engine.inject(Fault { at: 1, kind: FaultKind::Panic });
+    fixture.put("web.yaml", &instance("web", 1));
+    let running = Running::start(&fixture, ControllerOptions::default());
+    running.settled().await;
+    assert_eq!(fixture.phase("web"), "Ready");
+    running.end().await;
+}
