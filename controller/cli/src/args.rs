@@ -7,7 +7,7 @@ use crate::commands::{
     describe::DescribeArgs, diff::DiffArgs, doctor::DoctorArgs, events::EventsArgs,
     explain::ExplainArgs, export::ExportArgs, get::GetArgs, graph::GraphArgs,
     hostagent::HostagentArgs, list::ListArgs, lock::LockArgs, man::ManArgs, plan::PlanArgs,
-    plugin::PluginArgs, restart::RestartArgs, schema::SchemaArgs, shell::ShellArgs,
+    plugin::PluginArgs, restart::RestartArgs, run::RunArgs, schema::SchemaArgs, shell::ShellArgs,
     start::StartArgs, stop::StopArgs, template::TemplateArgs, undelete::UndeleteArgs,
     validate::ValidateArgs, wait::WaitArgs,
 };
@@ -40,6 +40,8 @@ pub struct Cli {
 pub enum Command {
     /// Make what exists match the manifests
     Apply(ApplyArgs),
+    /// Keep what exists as the manifests want it: the controller
+    Run(RunArgs),
     /// Show what `apply` would change
     Diff(DiffArgs),
     /// Write the plan to a file, for `apply FILE`

@@ -16,7 +16,7 @@ use crate::exit::Failure;
 /// All that a command needs.
 pub struct App {
     /// Observes, plans, executes.
-    pub reconciler: Reconciler,
+    pub reconciler: Arc<Reconciler>,
     facts: HostFacts,
     runtime: tokio::runtime::Runtime,
 }
@@ -32,7 +32,7 @@ impl App {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let engine = Arc::new(NativeEngine::new(NativeConfig::new(facts.clone())));
         let reconciler = Reconciler::new(engine, Home::new(&lima_home), facts.clone());
-        Ok(Self { reconciler, facts, runtime })
+        Ok(Self { reconciler: Arc::new(reconciler), facts, runtime })
     }
 
     /// Where the instances are.

@@ -81,6 +81,7 @@ fn log_to_stderr(verbose: u8) {
 fn run(command: &Command) -> anyhow::Result<Exit> {
     match command {
         Command::Apply(args) => commands::apply::run(args),
+        Command::Run(args) => commands::run::run(args),
         Command::Diff(args) => commands::diff::run(args),
         Command::Plan(args) => commands::plan::run(args),
         Command::Validate(args) => commands::validate::run(args),

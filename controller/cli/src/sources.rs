@@ -2,14 +2,16 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use limekiln_model::Policy;
-use limekiln_reconciler::{Input, Loaded, Planned, ReadOptions, Templates};
+use limekiln_reconciler::{Files, Input, Loaded, Planned, ReadOptions, Templates};
 use limekiln_sources::lock::{Checked, Lock};
 
 use crate::compose::{App, told};
 use crate::exit::Failure;
+use crate::output::log::Log;
 use crate::quote::quote;
 
 /// Where manifests come from.
@@ -80,6 +82,30 @@ impl SourceArgs {
         Ok((app.reconciler.plan_on(observed?, loaded.desired, policy), bad))
     }
 
+    /// The same for a controller, which reads them again and again.
+    ///
+    /// # Errors
+    /// If nothing was named, or something that cannot be read twice.
+    pub fn intake(&self, app: &App, log: Log) -> anyhow::Result<Files> {
+        if self.is_empty() {
+            let failure = Failure::bad_input("no manifests were named");
+            return Err(failure.hint("name a directory: -f ~/vms").into());
+        }
+        if self.filename.iter().any(|path| path == Path::new("-")) {
+            return Err(Failure::bad_input("standard input cannot be read again and again").into());
+        }
+        let lock = (self.locked || self.lock_file.is_some()).then(|| self.lock()).transpose()?;
+        let inputs = self.inputs()?;
+        let files = Files::new(inputs, self.options(), Arc::new(app.template_store()));
+        let told =
+            move |loaded: &Loaded| loaded.diagnostics.iter().for_each(|one| log.diagnostic(one));
+        Ok(files.with_lock(lock).telling(Box::new(told)))
+    }
+
+    fn options(&self) -> ReadOptions {
+        ReadOptions { recursive: self.recursive, ..ReadOptions::default() }
+    }
+
     /// The same, with what manifests build on from elsewhere.
     ///
     /// # Errors
@@ -89,8 +115,8 @@ impl SourceArgs {
             let failure = Failure::bad_input("no manifests were named");
             return Err(failure.hint("name a file or a directory: -f manifests/quickstart").into());
         }
-        let options = ReadOptions { recursive: self.recursive, ..ReadOptions::default() };
-        let loaded = app.reconciler.load(&self.inputs()?, &options, templates).map_err(told)?;
+        let loaded =
+            app.reconciler.load(&self.inputs()?, &self.options(), templates).map_err(told)?;
         for diagnostic in &loaded.diagnostics {
             errln!("{}\n", crate::output::diagnostic::styled(diagnostic));
         }

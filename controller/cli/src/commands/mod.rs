@@ -20,6 +20,7 @@ pub mod man;
 pub mod plan;
 pub mod plugin;
 pub mod restart;
+pub mod run;
 pub mod schema;
 pub mod shell;
 mod ssh;

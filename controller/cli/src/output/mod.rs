@@ -7,6 +7,7 @@ pub mod ask;
 pub mod diagnostic;
 pub mod fold;
 pub mod format;
+pub mod log;
 pub mod plan;
 pub mod progress;
 pub mod style;

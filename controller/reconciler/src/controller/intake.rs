@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use limekiln_api::template::Fetch;
+use limekiln_sources::lock::{Checked, Lock};
 use limekiln_sources::{Input, ReadOptions, Snapshot};
 
 use crate::{Loaded, ReconcileError, Reconciler, Templates};
@@ -32,6 +33,8 @@ pub struct Files {
     inputs: Vec<Input>,
     options: ReadOptions,
     fetch: Arc<dyn Fetch + Send + Sync>,
+    lock: Option<Arc<Lock>>,
+    tell: Option<Box<dyn Fn(&Loaded) + Send + Sync>>,
     last: Option<Vec<(String, String)>>,
 }
 
@@ -42,7 +45,19 @@ impl Files {
         options: ReadOptions,
         fetch: Arc<dyn Fetch + Send + Sync>,
     ) -> Self {
-        Self { inputs, options, fetch, last: None }
+        Self { inputs, options, fetch, lock: None, tell: None, last: None }
+    }
+
+    /// The same, refusing what differs from a lock.
+    #[must_use]
+    pub fn with_lock(self, lock: Option<Lock>) -> Self {
+        Self { lock: lock.map(Arc::new), ..self }
+    }
+
+    /// The same, showing what was read each time that it is new.
+    #[must_use]
+    pub fn telling(self, tell: Box<dyn Fn(&Loaded) + Send + Sync>) -> Self {
+        Self { tell: Some(tell), ..self }
     }
 }
 
@@ -57,13 +72,28 @@ impl Intake for Files {
             return Ok(Taken::Same);
         }
         let (reconciler, fetch) = (Arc::clone(reconciler), Arc::clone(&self.fetch));
-        let loaded = blocking(move || {
-            reconciler.load_snapshots(&snapshots, Templates { fetch: fetch.as_ref(), lock: None })
-        });
-        let loaded = Box::new(loaded.await?);
+        let lock = self.lock.clone();
+        let load = move || load(&reconciler, &snapshots, fetch.as_ref(), lock.as_deref());
+        let loaded = Box::new(blocking(load).await?);
         self.last = Some(now);
+        if let Some(tell) = &self.tell {
+            tell(&loaded);
+        }
         Ok(Taken::New(loaded))
     }
+}
+
+fn load(
+    reconciler: &Reconciler,
+    snapshots: &[Snapshot],
+    fetch: &dyn Fetch,
+    lock: Option<&Lock>,
+) -> Result<Loaded, ReconcileError> {
+    let Some(lock) = lock else {
+        return reconciler.load_snapshots(snapshots, Templates { fetch, lock: None });
+    };
+    let fetch = Checked::new(fetch, lock);
+    reconciler.load_snapshots(snapshots, Templates { fetch: &fetch, lock: Some(lock) })
 }
 
 /// Away from the runtime's thread.

@@ -1,0 +1,115 @@
+//! `limekiln run`
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use limekiln_reconciler::{Controller, ControllerOptions};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::commands::apply::PolicyArgs;
+use crate::compose::{App, told};
+use crate::exit::Exit;
+use crate::output::log::{Changes, Log, LogFormat};
+use crate::output::time::parse_duration;
+use crate::sources::SourceArgs;
+
+/// Keep what exists as the manifests want it, until stopped. VMs go on when it ends.
+#[derive(Args)]
+#[command(
+    after_help = "It looks again whenever a manifest changes, and every few seconds. A manifest that is wrong\nfreezes its object; a directory that is gone or empty deletes nothing. SIGHUP reads\n_config/default.yaml and override.yaml again.\n\nExamples:\n  limekiln run -f ~/vms\n  limekiln run -f ~/vms --prune --log-format json"
+)]
+pub struct RunArgs {
+    #[command(flatten)]
+    source: SourceArgs,
+    #[command(flatten)]
+    policy: PolicyArgs,
+    /// Look again after this long at the latest
+    #[arg(long, value_parser = parse_duration, default_value = "10s", value_name = "TIME")]
+    resync: Duration,
+    /// How to write what happens
+    #[arg(long, value_enum, default_value_t)]
+    log_format: LogFormat,
+}
+
+/// Works until SIGINT or SIGTERM.
+///
+/// # Errors
+/// If nothing was named, or another limekiln works on the home.
+pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
+    let log = Log(args.log_format);
+    crate::compose::warn_about_root();
+    loop {
+        let app = App::open()?;
+        let again = app.block_on(until_signal(&app, args, log))?;
+        if !again {
+            log.note("stopped; VMs go on");
+            return Ok(Exit::Done);
+        }
+        log.note("reloaded");
+    }
+}
+
+/// Lets a controller work until a signal; true if everything is to be read anew.
+async fn until_signal(app: &App, args: &RunArgs, log: Log) -> anyhow::Result<bool> {
+    let mut signals = Signals::new()?;
+    let options = ControllerOptions {
+        policy: args.policy.policy(),
+        resync: args.resync,
+        ..ControllerOptions::default()
+    };
+    let on_event = Arc::new(move |plan: &_, event: &_| log.event(plan, event));
+    let intake = Box::new(args.source.intake(app, log)?);
+    let controller = Controller::new(Arc::clone(&app.reconciler), intake, options, on_event);
+    let (handle, stop) = (controller.handle(), CancellationToken::new());
+    let work = controller.run(stop.clone());
+    tokio::pin!(work);
+    let what = args.source.words().replace(" -f ", " ");
+    log.note(&format!("keeps{what} as wanted; Ctrl-C ends it, and VMs go on"));
+    let (mut state, mut changes) = (handle.state(), Changes::new(log));
+    let mut again = false;
+    loop {
+        tokio::select! {
+            ended = &mut work => {
+                ended.map_err(told)?;
+                return Ok(again);
+            }
+            Ok(()) = state.changed() => changes.tell(&state.borrow_and_update()),
+            hangup = signals.next() => {
+                if stop.is_cancelled() && !hangup {
+                    anyhow::bail!("stopped in the middle");
+                }
+                again = hangup;
+                stop.cancel();
+            }
+        }
+    }
+}
+
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        let on = |kind| signal(kind).context("cannot listen for signals");
+        Ok(Self {
+            interrupt: on(SignalKind::interrupt())?,
+            terminate: on(SignalKind::terminate())?,
+            hangup: on(SignalKind::hangup())?,
+        })
+    }
+
+    /// The next one; true if it is SIGHUP.
+    async fn next(&mut self) -> bool {
+        tokio::select! {
+            _ = self.interrupt.recv() => false,
+            _ = self.terminate.recv() => false,
+            _ = self.hangup.recv() => true,
+        }
+    }
+}

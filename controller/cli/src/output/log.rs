@@ -1,0 +1,198 @@
+//! What a controller does, a line at a time: for a terminal, a journal, or a program.
+
+use std::collections::BTreeMap;
+
+use clap::ValueEnum;
+use jiff::Timestamp;
+use limekiln_api::Diagnostic;
+use limekiln_model::{Event, ObjectId, Plan, Report, StepOutcome};
+use limekiln_planner::render::reason;
+use limekiln_reconciler::{Attempt, ControllerState};
+use serde_json::{Value, json};
+
+use super::plan::news;
+use super::style::{BAD, CHANGE, DIM, GOOD, Styled};
+
+/// How lines are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object per line
+    Json,
+}
+
+/// How a line is meant.
+#[derive(Clone, Copy)]
+enum Level {
+    Info,
+    Done,
+    Warn,
+    Error,
+}
+
+impl Level {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Info | Self::Done => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// Writes the lines to standard output.
+#[derive(Clone, Copy)]
+pub struct Log(pub LogFormat);
+
+impl Log {
+    /// Something about the controller itself.
+    pub fn note(self, text: &str) {
+        self.line(Level::Info, None, text, &json!({}));
+    }
+
+    /// What happened to a step. Beginnings and progress are no news.
+    pub fn event(self, plan: &Plan, event: &Event) {
+        let (step, level, outcome, message) = match event {
+            Event::Retrying { step, error, .. } => (step, Level::Warn, "retrying", Some(error)),
+            Event::Finished { step, outcome: StepOutcome::Done } => {
+                (step, Level::Done, "done", None)
+            }
+            Event::Finished { step, outcome: StepOutcome::Failed { error, .. } } => {
+                (step, Level::Error, "failed", Some(error))
+            }
+            Event::Finished { .. } | Event::Started { .. } | Event::Progressed { .. } => return,
+        };
+        let Some(action) = plan.step(*step).map(|step| &step.action) else { return };
+        let text = match message {
+            Some(message) => format!("{}: {outcome}: {message}", action.verb()),
+            None => format!("{}: {outcome}", action.verb()),
+        };
+        let data = json!({"step": action.verb(), "outcome": outcome, "error": message});
+        self.line(level, Some(&action.object()), &text, &data);
+    }
+
+    /// What is wrong with the manifests.
+    pub fn diagnostic(self, diagnostic: &Diagnostic) {
+        match self.0 {
+            LogFormat::Text => errln!("{}\n", super::diagnostic::styled(diagnostic)),
+            LogFormat::Json => {
+                self.line(Level::Error, None, &diagnostic.to_string(), &json!({}));
+            }
+        }
+    }
+
+    fn line(self, level: Level, object: Option<&ObjectId>, text: &str, data: &Value) {
+        let now = Timestamp::now();
+        if self.0 == LogFormat::Json {
+            let mut line = json!({"time": now.to_string(), "level": level.word(), "message": text});
+            if let (Some(line), Some(data)) = (line.as_object_mut(), data.as_object()) {
+                line.extend(object.map(|id| ("object".to_owned(), id.to_string().into())));
+                let set = data.iter().filter(|(_, value)| !value.is_null());
+                line.extend(set.map(|(key, value)| (key.clone(), value.clone())));
+            }
+            return outln!("{line}");
+        }
+        let time = now.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M:%S").to_string();
+        let style = match level {
+            Level::Info => anstyle::Style::new(),
+            Level::Done => GOOD,
+            Level::Warn => CHANGE,
+            Level::Error => BAD,
+        };
+        let time = Styled(DIM, &time);
+        match object {
+            Some(id) => outln!("{time}  {:20}  {}", id.to_string(), Styled(style, text)),
+            None => outln!("{time}  {}", Styled(style, text)),
+        }
+    }
+}
+
+/// Tells what changed from one look of a controller to the next.
+pub struct Changes {
+    log: Log,
+    waiting: Report,
+    source_error: Option<String>,
+    observe_error: Option<String>,
+    attempts: BTreeMap<ObjectId, Attempt>,
+    settled: bool,
+}
+
+impl Changes {
+    /// Nothing was told yet.
+    pub fn new(log: Log) -> Self {
+        Self {
+            log,
+            waiting: Report::default(),
+            source_error: None,
+            observe_error: None,
+            attempts: BTreeMap::new(),
+            settled: false,
+        }
+    }
+
+    /// Tells what is new.
+    pub fn tell(&mut self, state: &ControllerState) {
+        self.errors(state);
+        self.stalled(state);
+        let Some(planned) = &state.planned else { return };
+        for (id, waiting) in news(&self.waiting, &planned.report).waiting {
+            for one in waiting {
+                let hint = one.hint.map(|hint| format!(" → {hint}")).unwrap_or_default();
+                let text = reason(&id, &one.reason) + &hint;
+                self.log.line(Level::Warn, Some(&id), &text, &json!({"hint": null}));
+            }
+        }
+        self.waiting.clone_from(&planned.report);
+        let settled = state.is_settled();
+        if settled && !self.settled {
+            let desired = &planned.desired;
+            let objects = desired.instances.len() + desired.disks.len() + desired.networks.len();
+            let waits = self.waiting.waiting.len();
+            let fine = objects.saturating_sub(waits);
+            let are = if fine == 1 { "is" } else { "are" };
+            let text = match waits {
+                0 => format!("{} {are} as wanted", super::words::count(fine, "object")),
+                _ => {
+                    format!("{} {are} as wanted, {waits} wait", super::words::count(fine, "object"))
+                }
+            };
+            self.log.line(Level::Info, None, &text, &json!({}));
+        }
+        self.settled = settled;
+    }
+
+    fn errors(&mut self, state: &ControllerState) {
+        let pairs = [
+            (&mut self.source_error, &state.source_error, "the manifests cannot be read"),
+            (&mut self.observe_error, &state.observe_error, "the home cannot be read"),
+        ];
+        for (told, now, what) in pairs {
+            if told == now {
+                continue;
+            }
+            match now {
+                Some(error) => {
+                    let text = format!("{what}; what was known before holds: {error}");
+                    self.log.line(Level::Error, None, &text, &json!({}));
+                }
+                None => self.log.line(Level::Info, None, "it can be read again", &json!({})),
+            }
+            told.clone_from(now);
+        }
+    }
+
+    fn stalled(&mut self, state: &ControllerState) {
+        let stalled = |attempts: &BTreeMap<ObjectId, Attempt>, id: &ObjectId| {
+            attempts.get(id).is_some_and(|attempt| attempt.stalled)
+        };
+        for id in state.attempts.keys() {
+            if stalled(&state.attempts, id) && !stalled(&self.attempts, id) {
+                let text = "stalled: the same was done again and again and changed nothing";
+                self.log.line(Level::Error, Some(id), text, &json!({}));
+            }
+        }
+        self.attempts.clone_from(&state.attempts);
+    }
+}
