@@ -28,13 +28,16 @@ pub enum Taken {
     New(Box<Loaded>),
 }
 
+/// Shows what was read.
+type Tell = Box<dyn Fn(&Loaded) + Send + Sync>;
+
 /// Files and directories.
 pub struct Files {
     inputs: Vec<Input>,
     options: ReadOptions,
     fetch: Arc<dyn Fetch + Send + Sync>,
     lock: Option<Arc<Lock>>,
-    tell: Option<Box<dyn Fn(&Loaded) + Send + Sync>>,
+    tell: Option<Tell>,
     last: Option<Vec<(String, String)>>,
 }
 
