@@ -10,12 +10,16 @@ use tokio::time::error::Elapsed;
 use tokio::time::{Instant, sleep, timeout};
 
 /// Between two attempts at first, when a small guest may be up at any moment.
-const EVERY: Duration = Duration::from_millis(40);
+const EVERY: Duration = Duration::from_millis(50);
 
 /// How long such an attempt may take. QEMU's network accepts a connection at once and then knocks
 /// at the guest again and again, but ever more seldom: one made after the guest's network came up
 /// is through much sooner than one made before.
 const SHORT: Duration = Duration::from_millis(300);
+
+/// So many wait at once. Those that get through together, when the server comes up, each make it
+/// start a process, just when the guest has most to do.
+const AT_ONCE: usize = 3;
 
 /// How long attempts are made so fast. A guest that takes longer is a large one, whose SSH server
 /// starts a process for every connection: so many of them would keep it from ever getting ready.
@@ -35,7 +39,9 @@ pub(crate) async fn wait_for_banner(port: u16, eager: bool) {
     loop {
         let fast = eager && start.elapsed() < EAGER;
         let (every, patience) = if fast { (EVERY, SHORT) } else { (SELDOM, LONG) };
-        attempts.spawn(timeout(patience, speaks_ssh(port)));
+        if attempts.len() < AT_ONCE {
+            attempts.spawn(timeout(patience, speaks_ssh(port)));
+        }
         tokio::select! {
             () = any_speaks(&mut attempts) => return,
             () = sleep(every) => {}
