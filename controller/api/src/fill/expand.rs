@@ -99,11 +99,13 @@ pub(super) fn expand_all(
     notes: &mut Notes,
 ) {
     let mut note = |path: String, expansion: Expansion, text: &mut String| {
+        let mut refused = false;
         if !expansion.problems.is_empty() {
             let (layer, path) = origins.place(&path, layers);
+            refused = layer == Layer::Manifest && expansion.lacks_param();
             notes.problems(layer, &path, expansion.problems);
         }
-        if let Some(expanded) = expansion.text {
+        if let Some(expanded) = expansion.text.filter(|_| !refused) {
             *text = expanded;
         }
     };

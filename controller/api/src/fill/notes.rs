@@ -37,6 +37,7 @@ pub(crate) fn explain(layer: Layer, path: &str, problem: Problem) -> FieldError 
         }
         Problem::UnknownParam { key, nearest } => {
             let error = about(format!("there is no parameter `{key}`"));
+            let error = FieldError { about_params: true, ..error };
             let error = error.hint(match nearest {
                 Some(nearest) => format!("did you mean `{{{{.Param.{nearest}}}}}`?"),
                 None => format!("set `param.{key}`"),

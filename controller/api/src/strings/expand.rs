@@ -31,6 +31,14 @@ pub(crate) struct Expansion {
     pub(crate) problems: Vec<Problem>,
 }
 
+impl Expansion {
+    /// Whether a parameter is missing. Lima puts nothing in its place, which breaks further rules
+    /// that would only confuse.
+    pub(crate) fn lacks_param(&self) -> bool {
+        self.problems.iter().any(|problem| matches!(problem, Problem::UnknownParam { .. }))
+    }
+}
+
 /// Replaces the fields of a text.
 pub(crate) fn expand(text: &str, variables: &dyn Variables) -> Expansion {
     if !text.contains("{{") {

@@ -28,16 +28,26 @@ pub struct Embedding<'a> {
     pub default_base: Option<PathBuf>,
 }
 
+/// What became of a template.
+#[derive(Default)]
+pub(crate) struct Composed {
+    /// The template with all that it builds on, as far as that could be had; `None` if that is
+    /// nothing.
+    pub(crate) whole: Option<Node>,
+    /// What is wrong with what it builds on.
+    pub(crate) problems: Vec<Diagnostic>,
+}
+
 impl Embedding<'_> {
-    /// The template with all that it builds on; `None` if that is nothing.
+    /// Puts what a template builds on into it.
     pub(crate) fn embed(
         &self,
         template: &Node,
         locator: &Locator,
         sources: &mut Sources,
-    ) -> Result<Option<Node>, Vec<Diagnostic>> {
+    ) -> Composed {
         if self.default_base.is_none() && stands_alone(template) {
-            return Ok(None);
+            return Composed::default();
         }
         let mut composer = Composer {
             embedding: self,
@@ -56,10 +66,7 @@ impl Embedding<'_> {
         if changed || has_wildcards(&whole) {
             changed |= combine(&mut whole);
         }
-        match composer.problems {
-            problems if !problems.is_empty() => Err(problems),
-            _ => Ok(changed.then_some(whole)),
-        }
+        Composed { whole: changed.then_some(whole), problems: composer.problems }
     }
 }
 

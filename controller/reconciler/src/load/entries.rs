@@ -44,6 +44,8 @@ pub(super) struct Entries {
     /// file systems.
     pub(super) by_name: BTreeMap<(Kind, String), Vec<Entry>>,
     pub(super) diagnostics: Vec<Diagnostic>,
+    /// What could be read of manifests that cannot be used.
+    pub(super) partial: Vec<Located>,
     pub(super) unreadable: Vec<Unreadable>,
 }
 
@@ -80,6 +82,7 @@ impl Entries {
             self.add(Entry { origin, place, document: Document::Broken(broken) });
         }
         self.diagnostics.extend(parsed.diagnostics);
+        self.partial.extend(parsed.partial);
     }
 
     fn add(&mut self, entry: Entry) {

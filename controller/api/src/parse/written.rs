@@ -1,0 +1,74 @@
+//! Where a node of a manifest is in the text that it comes from.
+
+use serde_saphyr::options::DuplicateKeyPolicy;
+
+use super::bounds::options;
+use super::path::{FieldPath, Segment};
+use super::sources::Sources;
+use super::split::split;
+use super::tree::{Node, Position, Tree};
+
+/// The path by which its own text names what a path leads to: the tree's may differ when lists of
+/// several templates were joined, or when something could not be read. Empty where a text is no
+/// YAML, such as a script's.
+pub(super) fn written(tree: &Node, path: &FieldPath, sources: &Sources) -> String {
+    let (nodes, rest) = along(tree, path);
+    let node = nodes.last().copied().unwrap_or(tree);
+    match path_at(sources.text(node.at.source), node.at) {
+        Some(FieldPath(mut segments)) => {
+            segments.extend_from_slice(rest);
+            FieldPath(segments).to_string()
+        }
+        None => String::new(),
+    }
+}
+
+fn path_at(text: &str, at: Position) -> Option<FieldPath> {
+    let chunks = split(text);
+    let chunk = chunks.iter().rev().find(|chunk| chunk.lines_before < at.line)?;
+    let mut options = options();
+    options.duplicate_keys = DuplicateKeyPolicy::PassThrough;
+    let mut node = serde_saphyr::from_str_with_options::<Node>(chunk.text, options).ok()?;
+    node.relocate(at.source, chunk.lines_before);
+    let mut path = FieldPath::default();
+    search(&node, at, &mut path).then_some(path)
+}
+
+/// The nodes along a path, from the tree down, and what of the path is not there.
+pub(super) fn along<'t, 'p>(tree: &'t Node, path: &'p FieldPath) -> (Vec<&'t Node>, &'p [Segment]) {
+    let (mut node, mut nodes, mut rest) = (tree, vec![tree], path.0.as_slice());
+    while let Some((segment, after)) = rest.split_first() {
+        let next = match (segment, &node.value) {
+            (Segment::Key(name), _) => node.get(name),
+            (Segment::Index(index), Tree::List(items)) => items.get(*index),
+            _ => None,
+        };
+        let Some(next) = next else { break };
+        nodes.push(next);
+        (node, rest) = (next, after);
+    }
+    (nodes, rest)
+}
+
+fn search(node: &Node, at: Position, path: &mut FieldPath) -> bool {
+    if node.at == at {
+        return true;
+    }
+    let mut below = |segment: Segment, node: &Node| {
+        path.0.push(segment);
+        let found = search(node, at, path);
+        if !found {
+            path.0.pop();
+        }
+        found
+    };
+    match &node.value {
+        Tree::Scalar(_) => false,
+        Tree::List(items) => {
+            items.iter().enumerate().any(|(index, item)| below(Segment::Index(index), item))
+        }
+        Tree::Map(fields) => {
+            fields.iter().any(|(key, node)| below(Segment::Key(key.name.clone()), node))
+        }
+    }
+}
