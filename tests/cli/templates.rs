@@ -216,10 +216,12 @@ fn a_changed_image_is_refused() {
     home.run("lock -f {m}").ok();
     let image = home.blank_image();
     fs::write(&image, vec![1; 1 << 20]).expect("ours");
-    let shown = home.run("apply -f {m} --locked").expect(1);
-    let text = format!("{}{}", shown.out, shown.err);
-    assert!(text.contains("has the digest sha256:"), "{text}");
-    assert!(!home.instance("vm").join("disk").exists());
+    for command in ["validate", "diff", "apply"] {
+        let shown = home.run(&format!("{command} -f {{m}} --locked")).expect(3).err;
+        assert!(shown.contains("blank.raw has changed: it was locked with sha256:"), "{shown}");
+        assert!(shown.contains("web.yaml:1:1: error: instance/vm: "), "{shown}");
+    }
+    assert!(!home.instance("vm").exists());
     // The template wants another one than was locked.
     let other = format!(
         "images: [{{location: {}, digest: 'sha256:{}'}}]\n",
@@ -235,6 +237,38 @@ fn a_changed_image_is_refused() {
     home.write("web.yaml", &instance(&format!("    {}", other.replace("00'", "02'"))));
     let shown = home.run("validate -f {m} --locked").expect(3).err;
     assert!(shown.contains("was locked with sha256:0000"), "{shown}");
+}
+
+/// A folder of manifests and images may be anywhere.
+#[test]
+fn images_beside_the_lock_are_locked_by_their_relative_paths() {
+    let home = Home::new();
+    let at = |folder: &std::path::Path| {
+        let image = folder.join("images/a.raw");
+        fs::create_dir_all(image.parent().expect("a folder")).expect("writable");
+        fs::write(&image, vec![0; 1 << 20]).expect("writable");
+        instance(&format!("    images: [{{location: {}}}]\n    disk: 1MiB\n", image.display()))
+    };
+    home.write("vm.yaml", &at(&home.manifests()));
+    home.run("lock -f {m}").ok();
+    let lock = fs::read_to_string(home.manifests().join("limekiln.lock")).expect("written");
+    assert!(lock.contains("\"./images/a.raw\": \"sha256:"), "{lock}");
+    home.run("validate -f {m} --locked").ok();
+    let elsewhere = home.lima().with_file_name("moved");
+    let text = at(&elsewhere);
+    fs::write(elsewhere.join("vm.yaml"), text).expect("writable");
+    fs::write(elsewhere.join("limekiln.lock"), &lock).expect("writable");
+    let moved = elsewhere.display();
+    home.run(&format!("validate -f {moved} --locked")).ok();
+    fs::write(elsewhere.join("images/a.raw"), "other").expect("writable");
+    home.run(&format!("validate -f {moved} --locked")).expect(3);
+    let broken = lock.replace("sha256:", "sha256:zz");
+    fs::write(elsewhere.join("limekiln.lock"), broken).expect("writable");
+    let shown = home.run(&format!("validate -f {moved} --locked")).expect(3).err;
+    assert!(shown.contains("limekiln.lock is damaged: ./images/a.raw has"), "{shown}");
+    home.write("vm.yaml", &instance("    images: [{location: a.raw}]\n"));
+    let shown = home.run("lock -f {m}").expect(3).err;
+    assert!(shown.contains("vm.yaml:1: instance/vm: cannot read a.raw: No such file"), "{shown}");
 }
 
 #[test]
