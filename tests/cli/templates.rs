@@ -123,6 +123,44 @@ fn what_is_wrong_is_shown_where_it_is_written() {
     assert!(shown.contains("limactl-url-ftp"), "{shown}");
 }
 
+/// Each error stands below what was printed before it, with its help.
+#[test]
+fn several_templates_are_told_in_their_order() {
+    let home = home();
+    home.write("bad.yaml", "base: template:team\nplain: yes\ncpus: 5000\n");
+    let line = "template validate {m}/bad.yaml template:debain {m}/web.yaml ftp://h/x";
+    let shown = home.run(line).expect(3);
+    let text = home.redact(&shown.err);
+    let at = |what: &str| text.find(what).unwrap_or_else(|| panic!("{what} in {text}"));
+    assert!(at("bad.yaml:2:8") < at("bad.yaml:3:7") && at("bad.yaml:3:7") < at("has 2 problems"));
+    assert!(at("has 2 problems") < at("no template \"debain\""));
+    assert!(at("no template \"debain\"") < at("help: did you mean template:debian?"));
+    assert!(at("help: did you mean template:debian?") < at("limactl-url-ftp"));
+    assert!(shown.out.ends_with("web.yaml: valid\n"), "{}", shown.out);
+}
+
+#[test]
+fn what_is_not_read_is_said() {
+    let home = home();
+    home.write("two.yaml", "base: template:team\n---\ncpus: 3\n");
+    let shown = home.run("template validate {m}/two.yaml").ok();
+    assert!(shown.err.contains("two.yaml:2:1: warning: only the first document is read"));
+    let shown = home.run("template embed {m}/two.yaml").ok();
+    assert!(shown.err.contains("only the first document") && !shown.out.contains("cpus: 3"));
+    home.write("empty.yaml", "# nothing\n");
+    let shown = home.run("template validate {m}/empty.yaml").expect(3).err;
+    assert!(shown.contains("empty.yaml:1:1: warning: the template is empty"), "{shown}");
+    fs::remove_file(home.manifests().join("two.yaml")).expect("ours");
+    fs::remove_file(home.manifests().join("more.part")).expect("ours");
+    let shown = home.run("validate -f {m}/empty.yaml").ok();
+    assert!(shown.err.contains("empty.yaml: warning: the file holds no manifest"), "{}", shown.err);
+    home.write("zone.yaml", "base: template:team\ntimezone: Mars/Olympus\n");
+    let shown = home.run("template validate {m}/zone.yaml").ok().err;
+    assert!(shown.contains("\"Mars/Olympus\" is no time zone"), "{shown}");
+    let shown = home.run("explain instance.spec.template.mounts.9p.cach").expect(3).err;
+    assert!(shown.contains("did you mean `instance.spec.template.mounts.9p.cache`?"), "{shown}");
+}
+
 #[test]
 fn an_instance_builds_on_templates() {
     let home = home();

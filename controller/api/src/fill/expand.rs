@@ -132,8 +132,8 @@ pub(super) fn expand_all(
             note(format!("copyToHost[{index}].guest"), texts.guest(text), text);
         }
         if let Some(text) = &mut copy.host {
+            // Unlike a mount's, Lima leaves a `~` here as it is, and then refuses it.
             note(format!("copyToHost[{index}].host"), texts.on_host(text), text);
-            *text = texts.at_home(text);
         }
     }
     if let Some(text) = &lima.message {

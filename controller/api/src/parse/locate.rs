@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::diagnostic::Diagnostic;
 use super::fault::{Fault, Told, explain};
-use super::path::FieldPath;
+use super::path::{FieldPath, Segment};
 use super::removed::Removed;
 use super::sources::Sources;
 use super::tree::{Node, Position};
@@ -33,6 +33,8 @@ pub struct Located {
     unread: Unread,
     /// Whether its paths may differ from those in its texts.
     moved: bool,
+    /// What is worth a look, and is about no field.
+    pub(super) notes: Vec<Diagnostic>,
 }
 
 /// Where a manifest is written.
@@ -49,8 +51,8 @@ impl Located {
     /// A manifest that was read whole.
     pub(super) fn new(manifest: Manifest, written: Written) -> Self {
         let Written { file, line, plain, tree, sources, locator } = written;
-        let (unread, moved) = (Unread::default(), false);
-        Self { manifest, file, line, plain, tree, sources, locator, unread, moved }
+        let (unread, moved, notes) = (Unread::default(), false, Vec::new());
+        Self { manifest, file, line, plain, tree, sources, locator, unread, moved, notes }
     }
 
     /// The same when only a part of the document could be read.
@@ -72,9 +74,29 @@ impl Located {
         FieldPath::parse(if self.plain { "" } else { "spec.template" })
     }
 
+    /// Whether nothing was put in or taken out.
+    pub(super) fn is_as_written(&self) -> bool {
+        !self.moved
+    }
+
+    /// The template as it is now.
+    pub(super) fn template_json(&self) -> serde_json::Value {
+        let mut json = self.tree.to_json();
+        let keys = self.template_path().0.into_iter();
+        keys.fold(json.take(), |mut node, segment| match segment {
+            Segment::Key(key) => node[key].take(),
+            Segment::Index(_) => node,
+        })
+    }
+
     /// The path of a field as the document names it.
     fn own_path<'a>(&self, path: &'a str) -> &'a str {
         if self.plain { path.strip_prefix("spec.template.").unwrap_or(path) } else { path }
+    }
+
+    /// Warnings about its text: what of it is not read.
+    pub fn notes(&self) -> &[Diagnostic] {
+        &self.notes
     }
 
     /// Whether all of the manifest could be read, and all that its template builds on.

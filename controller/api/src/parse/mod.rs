@@ -6,6 +6,7 @@
 //! document is kept, so that rules can be held against it, too.
 
 mod bounds;
+mod commented;
 mod diagnostic;
 mod document;
 mod duplicates;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, Severity};
 use super::document::decode;
 use super::duplicates::reread;
 use super::fault::{Fault, Told, explain};
@@ -46,6 +46,7 @@ pub fn parse_template(
     })?;
     let sources = Sources::new(file, Arc::from(text));
     let refuse = |at, message| refused(sources.diagnostic(at, String::new(), message));
+    let notes = notes(text, &sources);
     let (mut tree, mut faults) = read(text).map_err(|(at, message)| refuse(at, message))?;
     if tree.is_null() {
         tree.value = Tree::Map(Vec::new());
@@ -63,7 +64,10 @@ pub fn parse_template(
     let located = |lima, written| {
         let metadata = Metadata::named(name.clone());
         let spec = InstanceSpec::new(lima);
-        Located::new(Manifest::Instance(Box::new(Instance { metadata, spec })), written)
+        let manifest = Manifest::Instance(Box::new(Instance { metadata, spec }));
+        let mut located = Located::new(manifest, written);
+        located.notes = notes;
+        located
     };
     let (typed, removed) = match read {
         Ok(lima) if faults.is_empty() => return Ok(located(lima, written)),
@@ -77,6 +81,24 @@ pub fn parse_template(
     let diagnostics = explain(&faults, &written.tree, &written.sources, &told);
     let partial = typed.map(|lima| Box::new(located(lima, written).without(&faults, &removed)));
     Err(Refused { diagnostics, partial })
+}
+
+/// What of a text is not read, or that there is nothing to read.
+fn notes(text: &str, sources: &Sources) -> Vec<Diagnostic> {
+    let warning = |line, message: &str, hint: &str| {
+        let at = Position { source: 0, line, column: 1 };
+        let found = sources.diagnostic(at, String::new(), message.to_owned());
+        Diagnostic { severity: Severity::Warning, hint: Some(hint.to_owned()), ..found }
+    };
+    match split(text).as_slice() {
+        [] => vec![warning(1, "the template is empty", "write `images`, or a `base`")],
+        [_] => Vec::new(),
+        [_, second, ..] => vec![warning(
+            second.lines_before + 1,
+            "only the first document is read, as by Lima",
+            "put each template into a file of its own",
+        )],
+    }
 }
 
 /// The text's first document, and what is wrong with its form that hides nothing else.

@@ -23,5 +23,6 @@ pub fn check_template(located: &Located, facts: &HostFacts) -> Vec<Diagnostic> {
     let layers = LayerFiles::read(facts);
     let (_, errors) = check(instance, facts);
     let errors = errors.iter().filter(|error| !located.excuses(error));
-    errors.map(|error| layers.diagnose(error, located)).collect()
+    let notes = located.notes().iter().cloned();
+    notes.chain(errors.map(|error| layers.diagnose(error, located))).collect()
 }
