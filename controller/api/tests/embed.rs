@@ -6,6 +6,7 @@ use std::path::Path;
 
 use limekiln_api::template::{Embedding, Fetch, FetchError, Fetched, Locator};
 use limekiln_api::{FieldError, Located, Manifest, parse_documents};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 /// A store of templates by locator.
@@ -293,4 +294,67 @@ fn composition_is_bounded() {
         &[("template:a", large.as_str()), ("template:b", large.as_str())],
     );
     assert!(text.contains("more than 4 MiB"), "{}", &text[..200.min(text.len())]);
+}
+
+/// Templates that build on others in every way, or do not.
+fn random() -> impl Strategy<Value = String> {
+    let choices: Vec<&[&str]> = vec![
+        &["base: template:a", "base: [template:b, rel.yaml]", "base: [{url: template:a}]"],
+        &["cpus: 1", "cpus: null"],
+        &[
+            "mounts: [{location: /a}]",
+            "mounts: [{location: '*', writable: true}]",
+            "mounts: [{location: /b, mountPoint: /a}, {location: '*', 9p: {cache: none}}]",
+        ],
+        &[
+            "provision: [{script: x}]",
+            "provision: [{file: s.sh}, {mode: data, path: /a, file: s.sh}]",
+        ],
+        &["probes: [{file: s.sh, description: p}]", "probes: []"],
+        &[
+            "networks: [{interface: x, lima: a}, {interface: x, metric: 5}]",
+            "networks: [{lima: b}]",
+        ],
+        &[
+            "additionalDisks: [d, {name: '*', format: false}]",
+            "additionalDisks: [{name: d, fsType: xfs}]",
+        ],
+        &["vmOpts: {qemu: {minimumVersion: 1.0.0}}", "minimumLimaVersion: 1.0.0"],
+        &["# a comment", "param: {a: b}"],
+    ];
+    let lines: Vec<_> = choices
+        .into_iter()
+        .map(|lines| proptest::option::of(proptest::sample::select(lines.to_vec())))
+        .collect();
+    lines.prop_map(|lines| {
+        let lines: Vec<_> = lines.into_iter().flatten().collect();
+        if lines.is_empty() { "{}\n".to_owned() } else { lines.join("\n") + "\n" }
+    })
+}
+
+proptest! {
+    #[test]
+    fn embedding_twice_changes_nothing(top in random(), a in random(), rel in random()) {
+        let without_base = |text: &str| -> String {
+            text.lines().filter(|line| !line.starts_with("base")).map(|line| format!("{line}\n")).collect()
+        };
+        let (b, rel) = (without_base(&a), without_base(&rel));
+        let store = store(&[("template:a", &b), ("template:b", &b), ("/m/rel.yaml", &rel),
+            ("/m/s.sh", "#!/bin/sh\n"), ("template:s.sh", "#!/bin/sh\n")]);
+        prop_assume!(!top.starts_with('#') || top.lines().count() > 1);
+        let mut once = located(&top);
+        embed(&mut once, &store).expect("embedded");
+        let whole = template(&once);
+        let mut twice = once.clone();
+        embed(&mut twice, &store).expect("nothing is left");
+        prop_assert_eq!(&template(&twice), &whole);
+        // The same holds for the text that is printed of it.
+        let text = once.to_text();
+        prop_assert_eq!(&serde_json::to_value(limekiln_api::read_lima(&text).expect("yaml")).expect("plain"), &whole);
+        if text.lines().any(|line| !line.starts_with('#')) {
+            let mut again = located(&text);
+            embed(&mut again, &store).expect("nothing is left");
+            prop_assert_eq!(&template(&again), &whole);
+        }
+    }
 }
