@@ -100,7 +100,7 @@ impl SourceArgs {
             return Err(failure.hint("name a file or a directory: -f manifests/quickstart").into());
         }
         let options = ReadOptions { recursive: self.recursive, ..ReadOptions::default() };
-        Ok(app.reconciler.load(&self.inputs()?, &options, templates).map_err(told)?)
+        app.reconciler.load(&self.inputs()?, &options, templates).map_err(told)
     }
 
     fn lock(&self) -> anyhow::Result<Lock> {

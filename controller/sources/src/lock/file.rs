@@ -217,7 +217,10 @@ mod tests {
                 match Lock::read(&path) {
                     Ok(_) => assert!(fine, "{digest}"),
                     Err(error) => {
-                        assert!(!fine && error.to_string().contains("is damaged: x has"), "{error}")
+                        assert!(
+                            !fine && error.to_string().contains("is damaged: x has"),
+                            "{error}"
+                        );
                     }
                 }
             }
