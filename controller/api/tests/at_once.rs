@@ -23,6 +23,7 @@ fn store() -> Store {
     Store(BTreeMap::from([
         ("/m/bad.part", "cpus: 0\nmounts:\n- location: 5\n- location: rel\n  writable: yes\n"),
         ("/m/steps.part", "provision:\n- script: a\n- script: b\n"),
+        ("/m/block.part", "mounts:\n- location: rel\n"),
         ("/m/a.sh", "#!/bin/sh\n"),
     ]))
 }
@@ -109,6 +110,28 @@ fn nothing_is_told_that_is_only_a_consequence() {
         ("$\nprobes: [{script: {}}]", &["probes[0].script"]),
         ("$\nnetworks: [{lma: a}, {vzNAT: yes}]", &["networks[0].lma", "networks[1].vzNAT"]),
         ("$\nprovision: [{file: none.sh}]", &["provision[0].file"]),
+        // A list on lines of its own is where its first item is.
+        (
+            "$\nprovision:\n- mode: dta\n  path: /a\n- script: '{{.Nmae}} {{.Param.x}}'\n- mode: data\n  path: a\n",
+            &[
+                "provision[0].mode",
+                "provision[1].script",
+                "provision[1].script",
+                "provision[2].path",
+            ],
+        ),
+        (
+            "$\nportForwards:\n- guestPort: x\n- guestPort: 22\n",
+            &["portForwards[0].guestPort", "portForwards[1].guestPort"],
+        ),
+        (
+            "$\nmounts:\n- location: rel\n- [a]\n- location: 5\n",
+            &["mounts[0].location", "mounts[1]", "mounts[2].location"],
+        ),
+        (
+            "base: /m/block.part\n$\nmounts:\n- location: own\n",
+            &["mounts[0].location", "mounts[0].location in /m/block.part"],
+        ),
         // Parameters and what uses them.
         ("$\nparam: {a: 1}\nprovision: [{script: [x]}]", &["provision[0].script"]),
         ("$\nparam: [a]\nprovision: [{script: '{{.Param.a}}'}]", &["param"]),

@@ -11,7 +11,7 @@ use super::tree::{Node, Position};
 use super::typed;
 use super::unread::Unread;
 use super::written::written;
-use crate::template::{Embedding, Locator, edits, rewrite};
+use crate::template::{Composed, Embedding, Locator, edits, rewrite};
 use crate::{FieldError, Layer, Lima, Manifest};
 
 /// A manifest, and where it was read.
@@ -116,7 +116,7 @@ impl Located {
         }
         (error.layer == Layer::Manifest && excuses(&error.path))
             || error.other.as_ref().is_some_and(in_layer)
-            || (error.about_params && excuses("spec.template.param"))
+            || (error.about_params && self.unread.lacks_params())
     }
 
     /// The error at the place where the field is written, be it in the manifest or in a template
@@ -164,32 +164,47 @@ impl Located {
     /// only good for telling what else is wrong.
     pub fn embed(&mut self, embedding: &Embedding<'_>) -> Result<(), Vec<Diagnostic>> {
         let prefix = self.template_path();
-        let Manifest::Instance(instance) = &mut self.manifest else { return Ok(()) };
+        let Manifest::Instance(_) = &self.manifest else { return Ok(()) };
         let Some(template) = self.tree.at_mut(&prefix) else { return Ok(()) };
-        let composed = embedding.embed(template, &self.locator, &mut self.sources);
-        let Some(embedded) = composed.whole else { return Ok(()) };
-        let mut problems = composed.problems;
+        let Composed { whole, mut problems } =
+            embedding.embed(template, &self.locator, &mut self.sources);
         if !problems.is_empty() {
             self.unread.miss_bases();
         }
-        self.moved = true;
-        let read = typed::read::<Lima>(embedded.to_json(), |_| false);
-        *template = embedded;
-        match read {
-            Ok(lima) => instance.spec.template = lima,
-            Err(partial) => {
-                // What was wrong with the manifest itself is out of it already.
-                let shown = |path: &FieldPath| written(template, path, &self.sources);
-                let told = Told { kind: "lima", before: 0, shown: &shown };
-                problems.extend(explain(&partial.faults, template, &self.sources, &told));
-                for fault in &partial.faults {
-                    self.unread.add(fault, template, &FieldPath::default(), fault.meant("lima"));
-                }
-                partial.removed.take_from(template);
-                instance.spec.template = partial.typed.unwrap_or_default();
-            }
+        // They are told by paths below the template that holds the field.
+        let own = problems.iter_mut().filter(|found| !self.plain && found.file == self.file);
+        for found in own.filter(|found| !found.path.is_empty()) {
+            found.path.insert_str(0, "spec.template.");
         }
+        problems.extend(whole.map(|whole| self.replace_template(whole)).unwrap_or_default());
         if problems.is_empty() { Ok(()) } else { Err(problems) }
+    }
+
+    /// Puts what the template became in its place. Returns what of it cannot be read: what was
+    /// wrong with the manifest itself is out of it already.
+    fn replace_template(&mut self, whole: Node) -> Vec<Diagnostic> {
+        let prefix = self.template_path();
+        let Manifest::Instance(instance) = &mut self.manifest else { return Vec::new() };
+        let Some(template) = self.tree.at_mut(&prefix) else { return Vec::new() };
+        let read = typed::read::<Lima>(whole.to_json(), |_| false);
+        *template = whole;
+        self.moved = true;
+        let partial = match read {
+            Ok(lima) => {
+                instance.spec.template = lima;
+                return Vec::new();
+            }
+            Err(partial) => *partial,
+        };
+        let shown = |path: &FieldPath| written(template, path, &self.sources);
+        let told = Told { kind: "lima", before: 0, shown: &shown };
+        let found = explain(&partial.faults, template, &self.sources, &told);
+        for fault in &partial.faults {
+            self.unread.add(fault, template, &FieldPath::default(), fault.meant("lima"));
+        }
+        partial.removed.take_from(template);
+        instance.spec.template = partial.typed.unwrap_or_default();
+        found
     }
 
     /// The text of a template that [`super::parse_template`] read, with locators that mean the

@@ -6,8 +6,8 @@
 
 use super::fault::{Fault, Place};
 use super::path::{FieldPath, Segment};
-use super::tree::{Node, Position};
-use super::written::along;
+use super::tree::Node;
+use super::written::{Spot, along};
 
 /// Fields on which what rules say of other fields depends.
 const ACROSS: [(&str, &[&str]); 13] = [
@@ -42,19 +42,19 @@ pub(super) struct Unread {
 #[derive(Clone, Debug)]
 struct Gone {
     /// The mapping or list that it was in.
-    parent: Position,
+    parent: Spot,
     key: Option<String>,
     /// What it was in, without the whole document and the whole template.
-    inside: Vec<Position>,
+    inside: Vec<Spot>,
     /// The list item that is worth nothing without it.
-    item: Option<Position>,
+    item: Option<Spot>,
     /// The template's field that it was in.
     field: Option<String>,
 }
 
 /// What a path leads to: what it passes below the document, and what of it is not there.
 struct Found<'a> {
-    nodes: Vec<Position>,
+    nodes: Vec<Spot>,
     rest: &'a [Segment],
 }
 
@@ -91,7 +91,7 @@ impl Unread {
             _ => None,
         };
         let gone = Gone {
-            parent: passed.last().copied().unwrap_or(tree.at),
+            parent: passed.last().copied().unwrap_or(Spot::of(tree)),
             key,
             inside: passed.get(skipped + 1..).unwrap_or_default().to_vec(),
             item: whole_item(&fault.path.0[skipped.min(fault.path.0.len())..])
@@ -105,6 +105,11 @@ impl Unread {
             self.gone.push(Gone { key: Some(meant), field, ..gone.clone() });
         }
         self.gone.push(gone);
+    }
+
+    /// Whether something is wrong with the parameters.
+    pub(super) fn lacks_params(&self) -> bool {
+        self.incomplete || self.gone.iter().any(|gone| gone.field.as_deref() == Some("param"))
     }
 
     /// Whether what a rule says of a field may only be so because something could not be read.
@@ -154,8 +159,8 @@ fn whole_item(path: &[Segment]) -> bool {
     }
 }
 
-/// The positions of the document and of all nodes along a path.
+/// Where the document and all nodes along a path are.
 fn follow<'a>(tree: &Node, path: &'a FieldPath) -> Found<'a> {
     let (nodes, rest) = along(tree, path);
-    Found { nodes: nodes.into_iter().map(|node| node.at).collect(), rest }
+    Found { nodes: nodes.into_iter().map(Spot::of).collect(), rest }
 }

@@ -8,13 +8,27 @@ use super::sources::Sources;
 use super::split::split;
 use super::tree::{Node, Position, Tree};
 
+/// A node as it is written: a list that stands on lines of its own is where its first item is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Spot {
+    pub(super) at: Position,
+    is_list: bool,
+}
+
+impl Spot {
+    /// The node's.
+    pub(super) fn of(node: &Node) -> Self {
+        Self { at: node.at, is_list: matches!(node.value, Tree::List(_)) }
+    }
+}
+
 /// The path by which its own text names what a path leads to: the tree's may differ when lists of
 /// several templates were joined, or when something could not be read. Empty where a text is no
 /// YAML, such as a script's.
 pub(super) fn written(tree: &Node, path: &FieldPath, sources: &Sources) -> String {
     let (nodes, rest) = along(tree, path);
     let node = nodes.last().copied().unwrap_or(tree);
-    match path_at(sources.text(node.at.source), node.at) {
+    match path_at(sources.text(node.at.source), Spot::of(node)) {
         Some(FieldPath(mut segments)) => {
             segments.extend_from_slice(rest);
             FieldPath(segments).to_string()
@@ -23,15 +37,15 @@ pub(super) fn written(tree: &Node, path: &FieldPath, sources: &Sources) -> Strin
     }
 }
 
-fn path_at(text: &str, at: Position) -> Option<FieldPath> {
+fn path_at(text: &str, spot: Spot) -> Option<FieldPath> {
     let chunks = split(text);
-    let chunk = chunks.iter().rev().find(|chunk| chunk.lines_before < at.line)?;
+    let chunk = chunks.iter().rev().find(|chunk| chunk.lines_before < spot.at.line)?;
     let mut options = options();
     options.duplicate_keys = DuplicateKeyPolicy::PassThrough;
     let mut node = serde_saphyr::from_str_with_options::<Node>(chunk.text, options).ok()?;
-    node.relocate(at.source, chunk.lines_before);
+    node.relocate(spot.at.source, chunk.lines_before);
     let mut path = FieldPath::default();
-    search(&node, at, &mut path).then_some(path)
+    search(&node, spot, &mut path).then_some(path)
 }
 
 /// The nodes along a path, from the tree down, and what of the path is not there.
@@ -50,13 +64,13 @@ pub(super) fn along<'t, 'p>(tree: &'t Node, path: &'p FieldPath) -> (Vec<&'t Nod
     (nodes, rest)
 }
 
-fn search(node: &Node, at: Position, path: &mut FieldPath) -> bool {
-    if node.at == at {
+fn search(node: &Node, spot: Spot, path: &mut FieldPath) -> bool {
+    if Spot::of(node) == spot {
         return true;
     }
     let mut below = |segment: Segment, node: &Node| {
         path.0.push(segment);
-        let found = search(node, at, path);
+        let found = search(node, spot, path);
         if !found {
             path.0.pop();
         }
