@@ -6,11 +6,12 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use super::bounds::{
-    MAX_DIAGNOSTICS, MAX_DOCUMENTS, MAX_FILE, MAX_NODES_IN_FILE, is_too_much, options, yaml_message,
+    MAX_DIAGNOSTICS, MAX_DOCUMENTS, MAX_FILE, MAX_NODES_IN_FILE, MAX_PROPOSALS, is_too_much,
+    options, yaml_message,
 };
 use super::diagnostic::Diagnostic;
 use super::duplicates::reread;
-use super::fault::{Fault, Told, explain};
+use super::fault::{Fault, explain, guess};
 use super::locate::{Located, Written};
 use super::path::{FieldPath, Segment};
 use super::sources::Sources;
@@ -233,8 +234,7 @@ impl Reader<'_> {
     }
 
     fn tell_faults(&mut self, faults: &[Fault], tree: &Node) {
-        let told = Told { kind: "", before: 0, shown: &ToString::to_string };
-        for found in explain(faults, tree, &self.sources, &told) {
+        for found in explain(faults, tree, &self.sources, &ToString::to_string) {
             self.tell(found);
         }
     }
@@ -346,8 +346,8 @@ impl Reader<'_> {
             named.as_ref().map_or_else(|| kind_word(&tree), |(kind, _)| kind.singular().to_owned())
         };
         let before = self.parsed.diagnostics.len();
-        let told = Told { kind: &kind, before, shown: &ToString::to_string };
-        let found = explain(&faults, &tree, &self.sources, &told);
+        guess(&mut faults, &kind, before);
+        let found = explain(&faults, &tree, &self.sources, &ToString::to_string);
         let why = found.first().map(|first| first.message.clone()).unwrap_or_default();
         match named {
             Some((kind, name)) => self.parsed.broken.push(Broken { kind, name, line, why }),
@@ -355,7 +355,7 @@ impl Reader<'_> {
         }
         found.into_iter().for_each(|diagnostic| self.tell(diagnostic));
         if let Some(manifest @ Manifest::Instance(_)) = partial.typed
-            && before < MAX_DIAGNOSTICS
+            && before < MAX_PROPOSALS
         {
             let written = self.written(tree, line, plain);
             let located = Located::new(manifest, written);

@@ -61,6 +61,7 @@ fn note(key: &Key, first: usize, path: &FieldPath, faults: &mut Vec<Fault>) {
             message: format!("`{}` is set twice", key.name),
             hint: Some(format!("line {first} sets it, too; keep one of them")),
             place: Place::At(key.at),
+            meant: None,
         });
     }
 }

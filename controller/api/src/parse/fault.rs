@@ -16,6 +16,8 @@ pub(super) struct Fault {
     /// What to do, where that is known from the value alone.
     pub(super) hint: Option<String>,
     pub(super) place: Place,
+    /// The name that an unknown key was probably to have.
+    pub(super) meant: Option<String>,
 }
 
 /// What of a field is wrong.
@@ -45,39 +47,37 @@ impl Fault {
         Self { path, ..self.clone() }
     }
 
-    /// The name that an unknown key was probably to have, in a document of a kind.
-    pub(super) fn meant(&self, kind: &str) -> Option<String> {
-        let (parent, Segment::Key(wrong)) = self.path.split_last()? else { return None };
-        if self.place != Place::Key {
-            return None;
+    fn guess(&mut self, kind: &str) {
+        if let (Place::Key, Some((parent, Segment::Key(wrong)))) =
+            (self.place, self.path.split_last())
+        {
+            let fields = fields(kind, &parent.to_string());
+            let meant = nearest(wrong, fields.iter().map(String::as_str));
+            self.meant = meant.map(str::to_owned);
         }
-        let fields = fields(kind, &parent.to_string());
-        nearest(wrong, fields.iter().map(String::as_str)).map(str::to_owned)
     }
 }
 
-/// How faults are told.
-pub(super) struct Told<'a> {
-    /// The kind of the document.
-    pub(super) kind: &'a str,
-    /// How much was told of its file before.
-    pub(super) before: usize,
-    /// A path as it is shown.
-    pub(super) shown: &'a dyn Fn(&FieldPath) -> String,
+/// Finds out which names unknown keys of a document of a kind were to have. That takes long, so
+/// for a file that is all wrong only the first are asked for; `told` is how much was told of it.
+pub(super) fn guess(faults: &mut [Fault], kind: &str, told: usize) {
+    if told < MAX_PROPOSALS {
+        faults.iter_mut().take(MAX_PROPOSALS).for_each(|fault| fault.guess(kind));
+    }
 }
 
-/// What is wrong with a document, each at its place and in their order.
+/// What is wrong with a document, each at its place and in their order. `shown` is a path as it is
+/// shown.
 pub(super) fn explain(
     faults: &[Fault],
     tree: &Node,
     sources: &Sources,
-    told: &Told<'_>,
+    shown: &dyn Fn(&FieldPath) -> String,
 ) -> Vec<Diagnostic> {
     let explain = |fault: &Fault| {
         let at = fault.position(tree);
-        let place = sources.diagnostic(at, (told.shown)(&fault.path), fault.message.clone());
-        let meant = if told.before < MAX_PROPOSALS { fault.meant(told.kind) } else { None };
-        let hint = meant.map(|name| format!("did you mean `{name}`?"));
+        let place = sources.diagnostic(at, shown(&fault.path), fault.message.clone());
+        let hint = fault.meant.as_ref().map(|name| format!("did you mean `{name}`?"));
         (at, Diagnostic { hint: hint.or_else(|| fault.hint.clone()), ..place })
     };
     let mut found: Vec<_> = faults.iter().map(explain).collect();

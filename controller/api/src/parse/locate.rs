@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::diagnostic::Diagnostic;
-use super::fault::{Fault, Told, explain};
+use super::fault::{Fault, explain, guess};
 use super::path::{FieldPath, Segment};
 use super::removed::Removed;
 use super::sources::Sources;
@@ -57,17 +57,11 @@ impl Located {
 
     /// The same when only a part of the document could be read.
     pub(super) fn without(mut self, faults: &[Fault], removed: &Removed) -> Self {
-        let (kind, template) = (self.kind(), self.template_path());
-        for fault in faults {
-            self.unread.add(fault, &self.tree, &template, fault.meant(&kind));
-        }
+        let template = self.template_path();
+        faults.iter().for_each(|fault| self.unread.add(fault, &self.tree, &template));
         removed.take_from(&mut self.tree);
         self.moved |= !removed.is_empty();
         self
-    }
-
-    fn kind(&self) -> String {
-        if self.plain { "lima" } else { self.manifest.kind().singular() }.to_owned()
     }
 
     fn template_path(&self) -> FieldPath {
@@ -189,7 +183,7 @@ impl Located {
         let read = typed::read::<Lima>(whole.to_json(), |_| false);
         *template = whole;
         self.moved = true;
-        let partial = match read {
+        let mut partial = match read {
             Ok(lima) => {
                 instance.spec.template = lima;
                 return Vec::new();
@@ -197,11 +191,10 @@ impl Located {
             Err(partial) => *partial,
         };
         let shown = |path: &FieldPath| written(template, path, &self.sources);
-        let told = Told { kind: "lima", before: 0, shown: &shown };
-        let found = explain(&partial.faults, template, &self.sources, &told);
-        for fault in &partial.faults {
-            self.unread.add(fault, template, &FieldPath::default(), fault.meant("lima"));
-        }
+        guess(&mut partial.faults, "lima", 0);
+        let found = explain(&partial.faults, template, &self.sources, &shown);
+        let root = FieldPath::default();
+        partial.faults.iter().for_each(|fault| self.unread.add(fault, template, &root));
         partial.removed.take_from(template);
         instance.spec.template = partial.typed.unwrap_or_default();
         found

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::diagnostic::{Diagnostic, Severity};
 use super::document::decode;
 use super::duplicates::reread;
-use super::fault::{Fault, Told, explain};
+use super::fault::{Fault, explain, guess};
 use super::locate::{Located, Written};
 use super::read::read_node;
 use super::removed::Removed;
@@ -77,8 +77,8 @@ pub fn parse_template(
             (partial.typed, partial.removed)
         }
     };
-    let told = Told { kind: "lima", before: 0, shown: &ToString::to_string };
-    let diagnostics = explain(&faults, &written.tree, &written.sources, &told);
+    guess(&mut faults, "lima", 0);
+    let diagnostics = explain(&faults, &written.tree, &written.sources, &ToString::to_string);
     let partial = typed.map(|lima| Box::new(located(lima, written).without(&faults, &removed)));
     Err(Refused { diagnostics, partial })
 }

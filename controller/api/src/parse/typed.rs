@@ -72,7 +72,7 @@ impl<T> Partial<T> {
 fn unknown_field(path: FieldPath) -> Fault {
     let last = path.split_last().map(|(_, last)| FieldPath(vec![last.clone()]).to_string());
     let message = format!("unknown field `{}`", last.unwrap_or_default());
-    Fault { path, message, hint: None, place: Place::Key }
+    Fault { path, message, hint: None, place: Place::Key, meant: None }
 }
 
 fn read_once<T: DeserializeOwned>(

@@ -69,15 +69,8 @@ impl Unread {
         self.incomplete = true;
     }
 
-    /// Adds what is wrong with a tree. `template` is where the template is in it; `meant` the
-    /// name that an unknown key was probably to have.
-    pub(super) fn add(
-        &mut self,
-        fault: &Fault,
-        tree: &Node,
-        template: &FieldPath,
-        meant: Option<String>,
-    ) {
+    /// Adds what is wrong with a tree. `template` is where the template is in it.
+    pub(super) fn add(&mut self, fault: &Fault, tree: &Node, template: &FieldPath) {
         let Some((parent, last)) = fault.path.split_last() else { return };
         let key = match last {
             Segment::Key(key) => Some(key.clone()),
@@ -99,10 +92,10 @@ impl Unread {
                 .flatten(),
             field: field(&fault.path),
         };
-        if let (Place::Key, Some(meant)) = (fault.place, meant) {
+        if let (Place::Key, Some(meant)) = (fault.place, &fault.meant) {
             let meant_path = parent.join(Segment::Key(meant.clone()));
             let field = field(&meant_path);
-            self.gone.push(Gone { key: Some(meant), field, ..gone.clone() });
+            self.gone.push(Gone { key: Some(meant.clone()), field, ..gone.clone() });
         }
         self.gone.push(gone);
     }

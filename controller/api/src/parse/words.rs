@@ -18,7 +18,7 @@ const ARCHES: [(&str, &str); 5] = [
 /// What is wrong with the value at a path, from what serde says of it.
 pub(super) fn fault(path: FieldPath, message: &str, found: Option<&Value>) -> Fault {
     let (message, hint) = explain(message, found.unwrap_or(&Value::Null));
-    Fault { path, message, hint, place: Place::Value }
+    Fault { path, message, hint, place: Place::Value, meant: None }
 }
 
 fn explain(message: &str, found: &Value) -> (String, Option<String>) {
