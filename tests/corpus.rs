@@ -42,7 +42,8 @@ fn embedded(name: &str) -> Located {
     let locator = Locator::of_file(&path);
     let instance = Name::new(name).expect("a name");
     let show = |found: Vec<limekiln_api::Diagnostic>| -> Located { panic!("{}", found[0]) };
-    let mut located = parse_template(&bytes, &locator, name, &instance).unwrap_or_else(show);
+    let mut located = parse_template(&bytes, &locator, name, &instance)
+        .unwrap_or_else(|wrong| show(wrong.diagnostics));
     let embedding = Embedding { fetch: &store, home: &facts.home, default_base: None };
     if let Err(found) = located.embed(&embedding) {
         show(found);

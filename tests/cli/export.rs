@@ -38,7 +38,38 @@ fn comments_of_the_stored_file_are_kept() {
     fs::write(&stored, text).expect("ours");
     let exported = home.run("export vm").ok().out;
     assert!(exported.contains("    # by hand\n    cpus: 3 # three\n"), "{exported}");
+    assert!(exported.contains("  runStrategy: Halted\n"), "as its manifest says: {exported}");
+    fs::remove_file(home.manifests().join("vm.yaml")).expect("ours");
+    let exported = home.run("export vm").ok().out;
     assert!(exported.contains("  runStrategy: Manual\n"), "it is stopped: {exported}");
     let error = home.run("export nobody").expect(1).err;
     assert!(error.contains("instance/nobody does not exist"), "{error}");
+}
+
+#[test]
+fn what_only_the_manifest_says_is_kept() {
+    let home = Home::new();
+    let text = vm(&home, "vm", "").replace(
+        "spec:\n",
+        "spec:\n  maxDisruption: Live\n  dependsOn: [{kind: Disk, name: data}]\n",
+    );
+    let text = text.replace("metadata: {name: vm}", "metadata: {name: vm, labels: {team: shop}}");
+    home.write("vm.yaml", &text);
+    home.write(
+        "disk.yaml",
+        "apiVersion: lima-vm.io/v1alpha1\nkind: Disk\nmetadata: {name: data, labels: {a: b}}\nspec: {size: 2MiB}\n",
+    );
+    home.run("apply -f {m}").ok();
+    // As a newer Lima would write it.
+    let stored = home.instance("vm").join("lima.yaml");
+    let text = fs::read_to_string(&stored).expect("made") + "newKey:\n- a\ncpus: 2 # mine\n";
+    fs::write(&stored, text).expect("ours");
+    let exported = home.run("export all").ok();
+    assert!(exported.err.contains("instance/vm: left out") && exported.err.contains("newKey"));
+    for line in ["team: shop", "maxDisruption: Live", "- kind: Disk", "a: b", "cpus: 2 # mine"] {
+        assert!(exported.out.contains(line), "{line}: {}", exported.out);
+    }
+    let file = home.lima().with_file_name("exported.yaml");
+    fs::write(&file, &exported.out).expect("writable");
+    home.run(&format!("validate -f {}", file.display())).ok();
 }

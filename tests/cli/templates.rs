@@ -123,6 +123,44 @@ fn what_is_wrong_is_shown_where_it_is_written() {
     assert!(shown.contains("limactl-url-ftp"), "{shown}");
 }
 
+/// Each error stands below what was printed before it, with its help.
+#[test]
+fn several_templates_are_told_in_their_order() {
+    let home = home();
+    home.write("bad.yaml", "base: template:team\nplain: yes\ncpus: 5000\n");
+    let line = "template validate {m}/bad.yaml template:debain {m}/web.yaml ftp://h/x";
+    let shown = home.run(line).expect(3);
+    let text = home.redact(&shown.err);
+    let at = |what: &str| text.find(what).unwrap_or_else(|| panic!("{what} in {text}"));
+    assert!(at("bad.yaml:2:8") < at("bad.yaml:3:7") && at("bad.yaml:3:7") < at("has 2 problems"));
+    assert!(at("has 2 problems") < at("no template \"debain\""));
+    assert!(at("no template \"debain\"") < at("help: did you mean template:debian?"));
+    assert!(at("help: did you mean template:debian?") < at("limactl-url-ftp"));
+    assert!(shown.out.ends_with("web.yaml: valid\n"), "{}", shown.out);
+}
+
+#[test]
+fn what_is_not_read_is_said() {
+    let home = home();
+    home.write("two.yaml", "base: template:team\n---\ncpus: 3\n");
+    let shown = home.run("template validate {m}/two.yaml").ok();
+    assert!(shown.err.contains("two.yaml:2:1: warning: only the first document is read"));
+    let shown = home.run("template embed {m}/two.yaml").ok();
+    assert!(shown.err.contains("only the first document") && !shown.out.contains("cpus: 3"));
+    home.write("empty.yaml", "# nothing\n");
+    let shown = home.run("template validate {m}/empty.yaml").expect(3).err;
+    assert!(shown.contains("empty.yaml:1:1: warning: the template is empty"), "{shown}");
+    fs::remove_file(home.manifests().join("two.yaml")).expect("ours");
+    fs::remove_file(home.manifests().join("more.part")).expect("ours");
+    let shown = home.run("validate -f {m}/empty.yaml").ok();
+    assert!(shown.err.contains("empty.yaml: warning: the file holds no manifest"), "{}", shown.err);
+    home.write("zone.yaml", "base: template:team\ntimezone: Mars/Olympus\n");
+    let shown = home.run("template validate {m}/zone.yaml").ok().err;
+    assert!(shown.contains("\"Mars/Olympus\" is no time zone"), "{shown}");
+    let shown = home.run("explain instance.spec.template.mounts.9p.cach").expect(3).err;
+    assert!(shown.contains("did you mean `instance.spec.template.mounts.9p.cache`?"), "{shown}");
+}
+
 #[test]
 fn an_instance_builds_on_templates() {
     let home = home();
@@ -216,10 +254,12 @@ fn a_changed_image_is_refused() {
     home.run("lock -f {m}").ok();
     let image = home.blank_image();
     fs::write(&image, vec![1; 1 << 20]).expect("ours");
-    let shown = home.run("apply -f {m} --locked").expect(1);
-    let text = format!("{}{}", shown.out, shown.err);
-    assert!(text.contains("has the digest sha256:"), "{text}");
-    assert!(!home.instance("vm").join("disk").exists());
+    for command in ["validate", "diff", "apply"] {
+        let shown = home.run(&format!("{command} -f {{m}} --locked")).expect(3).err;
+        assert!(shown.contains("blank.raw has changed: it was locked with sha256:"), "{shown}");
+        assert!(shown.contains("web.yaml:1:1: error: instance/vm: "), "{shown}");
+    }
+    assert!(!home.instance("vm").exists());
     // The template wants another one than was locked.
     let other = format!(
         "images: [{{location: {}, digest: 'sha256:{}'}}]\n",
@@ -235,6 +275,38 @@ fn a_changed_image_is_refused() {
     home.write("web.yaml", &instance(&format!("    {}", other.replace("00'", "02'"))));
     let shown = home.run("validate -f {m} --locked").expect(3).err;
     assert!(shown.contains("was locked with sha256:0000"), "{shown}");
+}
+
+/// A folder of manifests and images may be anywhere.
+#[test]
+fn images_beside_the_lock_are_locked_by_their_relative_paths() {
+    let home = Home::new();
+    let at = |folder: &std::path::Path| {
+        let image = folder.join("images/a.raw");
+        fs::create_dir_all(image.parent().expect("a folder")).expect("writable");
+        fs::write(&image, vec![0; 1 << 20]).expect("writable");
+        instance(&format!("    images: [{{location: {}}}]\n    disk: 1MiB\n", image.display()))
+    };
+    home.write("vm.yaml", &at(&home.manifests()));
+    home.run("lock -f {m}").ok();
+    let lock = fs::read_to_string(home.manifests().join("limekiln.lock")).expect("written");
+    assert!(lock.contains("\"./images/a.raw\": \"sha256:"), "{lock}");
+    home.run("validate -f {m} --locked").ok();
+    let elsewhere = home.lima().with_file_name("moved");
+    let text = at(&elsewhere);
+    fs::write(elsewhere.join("vm.yaml"), text).expect("writable");
+    fs::write(elsewhere.join("limekiln.lock"), &lock).expect("writable");
+    let moved = elsewhere.display();
+    home.run(&format!("validate -f {moved} --locked")).ok();
+    fs::write(elsewhere.join("images/a.raw"), "other").expect("writable");
+    home.run(&format!("validate -f {moved} --locked")).expect(3);
+    let broken = lock.replace("sha256:", "sha256:zz");
+    fs::write(elsewhere.join("limekiln.lock"), broken).expect("writable");
+    let shown = home.run(&format!("validate -f {moved} --locked")).expect(3).err;
+    assert!(shown.contains("limekiln.lock is damaged: ./images/a.raw has"), "{shown}");
+    home.write("vm.yaml", &instance("    images: [{location: a.raw}]\n"));
+    let shown = home.run("lock -f {m}").expect(3).err;
+    assert!(shown.contains("vm.yaml:1: instance/vm: cannot read a.raw: No such file"), "{shown}");
 }
 
 #[test]

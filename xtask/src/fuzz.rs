@@ -84,6 +84,11 @@ fn host_triple() -> anyhow::Result<String> {
     host.map(str::to_owned).context("rustc does not tell its host")
 }
 
+/// The templates of the corpus test are seeds, too, where a whole file is read.
+fn templates(name: &str) -> Option<PathBuf> {
+    (name != "template_strings").then(|| workspace::root().join("tests/corpus"))
+}
+
 /// What it finds goes to the target folder; the corpus in the repository stays as it is.
 fn fuzz(program: &Path, name: &str, seconds: u32) -> anyhow::Result<()> {
     let work = workspace::target().join("fuzz/work").join(name);
@@ -95,6 +100,7 @@ fn fuzz(program: &Path, name: &str, seconds: u32) -> anyhow::Result<()> {
         .args(["-timeout=5", "-rss_limit_mb=1024", "-max_len=8192", "-print_final_stats=1"])
         .arg(format!("-artifact_prefix={}/", artifacts.display()))
         .args([&found, &folder().join("corpus").join(name)])
+        .args(templates(name))
         .output()
         .with_context(|| format!("cannot run {}", program.display()))?;
     let log = String::from_utf8_lossy(&output.stderr);

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::nearest::nearest;
 use crate::schema::{constants, schema_of, without_null};
 
 /// A field.
@@ -58,6 +59,28 @@ pub fn fields(root: &str, path: &str) -> Vec<String> {
     found
         .map(|schema| properties(&schema).into_iter().map(|(name, _)| name).collect())
         .unwrap_or_default()
+}
+
+/// The path that was probably meant by one that leads nowhere.
+pub fn propose(path: &str) -> Option<String> {
+    const ROOTS: [&str; 4] = ["instance", "disk", "network", "lima"];
+    let (root, rest) = path.split_once('.').unwrap_or((path, ""));
+    let mut meant = match lookup(root) {
+        Some(_) => root.to_owned(),
+        None => nearest(root, ROOTS.into_iter())?.to_owned(),
+    };
+    for part in rest.split('.').filter(|part| !part.is_empty()) {
+        let name = part.split('[').next().unwrap_or(part);
+        let next = format!("{meant}.{name}");
+        meant = if lookup(&next).is_some() {
+            next
+        } else {
+            let known = lookup(&meant)?.children;
+            let name = nearest(name, known.iter().map(|(name, ..)| name.as_str()))?;
+            format!("{meant}.{name}")
+        };
+    }
+    Some(meant)
 }
 
 fn text(schema: &Value, key: &str) -> Option<String> {
@@ -220,6 +243,22 @@ mod tests {
         );
         assert_eq!(lookup("instance.spec.nope"), None);
         assert_eq!(lookup("pod"), None);
+    }
+
+    #[test]
+    fn what_was_meant_is_proposed() {
+        for (path, meant) in [
+            (
+                "instance.spec.template.mounts.9p.cach",
+                Some("instance.spec.template.mounts.9p.cache"),
+            ),
+            ("instance.sepc.tmplate.cpu", Some("instance.spec.template.cpus")),
+            ("lmia.mounts[0].lcation", Some("lima.mounts.location")),
+            ("instance.spec.zzzzzz", None),
+            ("pod", None),
+        ] {
+            assert_eq!(propose(path).as_deref(), meant, "{path}");
+        }
     }
 
     #[test]

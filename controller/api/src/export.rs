@@ -1,47 +1,112 @@
 //! A stored `lima.yaml` as a manifest.
 
-use crate::{API_VERSION, DeletionPolicy, Lima, Name, RunStrategy, read_lima, to_yaml};
+use std::path::Path;
 
-/// What is known of the instance beside its `lima.yaml`.
+use serde_json::{Value, json};
+
+use crate::{
+    API_VERSION, Instance, InstanceSpec, Lima, Metadata, parse_documents, read_lima, to_yaml,
+};
+
+/// An instance as a manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Exported<'a> {
-    /// Its name.
-    pub name: &'a Name,
-    /// Whether it is kept running.
-    pub run_strategy: RunStrategy,
-    /// What happens when it is no longer wanted.
-    pub deletion_policy: DeletionPolicy,
+pub struct Exported {
+    /// The manifest.
+    pub text: String,
+    /// The fields of the stored file that are not in it, because only a newer Lima knows them.
+    pub left_out: Vec<String>,
 }
 
 /// The manifest of an instance that exists: applied, it changes nothing.
 ///
-/// `stored` is its `lima.yaml`. The text is kept as it is, comments and all, moved to the right;
-/// where that would change its meaning it is printed anew.
+/// `about` is what is known of it beside its `lima.yaml`; its template does not matter. `stored`
+/// is the `lima.yaml`. The text is kept as it is, comments and all, moved to the right; where that
+/// would change its meaning it is printed anew. Fields that nobody here knows would make the
+/// manifest one that is refused, so they are left out, and a comment names them.
 ///
 /// # Errors
 /// If `stored` cannot be read.
-pub fn export_instance(about: &Exported<'_>, stored: &str) -> Result<String, crate::ReadError> {
+pub fn export_instance(about: &Instance, stored: &str) -> Result<Exported, crate::ReadError> {
     let lima = read_lima(stored)?;
     let head = head(about);
     let kept = format!("{head}{}", indented(stored));
-    if means(&kept, &lima) {
-        return Ok(kept);
-    }
-    Ok(format!("{head}{}", indented(&to_yaml(&lima))))
+    let unknown = unknown(&kept);
+    let left_out: Vec<_> = unknown.iter().map(|(_, _, path)| path.clone()).collect();
+    let note = match left_out.as_slice() {
+        [] => String::new(),
+        fields => {
+            format!("    # Left out, because limekiln does not know it: {}\n", fields.join(", "))
+        }
+    };
+    let kept = without(&kept, &unknown);
+    let kept = kept.replacen("  template:\n", &format!("  template:\n{note}"), 1);
+    let whole = left_out.is_empty() || self::unknown(&kept).is_empty();
+    let text = if whole && means(&kept, &lima) {
+        kept
+    } else {
+        format!("{head}{note}{}", indented(&to_yaml(&lima)))
+    };
+    Ok(Exported { text, left_out })
 }
 
-fn head(about: &Exported<'_>) -> String {
-    let mut head = format!(
-        "apiVersion: {API_VERSION}\nkind: Instance\nmetadata:\n  name: {}\nspec:\n",
-        about.name
-    );
-    if about.run_strategy != RunStrategy::Always {
-        head += &format!("  runStrategy: {:?}\n", about.run_strategy);
+/// All but the template, as far as it is not what it would be anyway.
+fn head(about: &Instance) -> String {
+    let spec = InstanceSpec { template: Lima::default(), ..about.spec.clone() };
+    let mut spec = json!(spec);
+    if let Value::Object(fields) = &mut spec {
+        fields.shift_remove("template");
     }
-    if about.deletion_policy != DeletionPolicy::Delete {
-        head += &format!("  deletionPolicy: {:?}\n", about.deletion_policy);
+    let metadata: &Metadata = &about.metadata;
+    let framed = json!({"apiVersion": API_VERSION, "kind": "Instance", "metadata": metadata});
+    let spec = match &spec {
+        Value::Object(fields) if !fields.is_empty() => indent(&to_yaml(&spec), 2),
+        _ => String::new(),
+    };
+    format!("{}spec:\n{spec}  template:\n", to_yaml(&framed))
+}
+
+fn indent(text: &str, by: usize) -> String {
+    let indent = " ".repeat(by);
+    let line =
+        |line: &str| if line.is_empty() { "\n".to_owned() } else { format!("{indent}{line}\n") };
+    text.lines().map(line).collect()
+}
+
+/// Line, column and path of each field of the template that nobody here knows, in their order.
+fn unknown(manifest: &str) -> Vec<(usize, usize, String)> {
+    let parsed = parse_documents(manifest.as_bytes(), Path::new("lima.yaml"));
+    let found = parsed.diagnostics.into_iter();
+    let found = found.filter(|found| found.message.starts_with("unknown field"));
+    found
+        .map(|found| {
+            let path = found.path.trim_start_matches("spec.template.").to_owned();
+            (found.line, found.column, path)
+        })
+        .collect()
+}
+
+/// The text without the lines of some fields, if each begins a line and has what is below it. If
+/// not, the text is none that means the same, which is noticed.
+fn without(manifest: &str, fields: &[(usize, usize, String)]) -> String {
+    let mut kept = String::new();
+    let mut leaving: Option<usize> = None;
+    for (index, line) in manifest.split_inclusive('\n').enumerate() {
+        let content = line.trim_start();
+        let depth = line.len() - content.len();
+        if fields.iter().any(|(at, column, _)| *at == index + 1 && *column == depth + 1) {
+            leaving = Some(depth);
+            continue;
+        }
+        // The items of a list may be no deeper than its key.
+        let below = |field: usize| {
+            content.is_empty() || depth > field || (depth == field && content.starts_with('-'))
+        };
+        if !leaving.is_some_and(below) {
+            leaving = None;
+            kept.push_str(line);
+        }
     }
-    head + "  template:\n"
+    kept
 }
 
 /// The first document, moved below `template:`. An empty one is an empty mapping.
@@ -77,18 +142,81 @@ fn means(manifest: &str, lima: &Lima) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
+    use crate::{DeletionPolicy, Dependency, Disruption, Kind, Manifest, Name, RunStrategy};
 
-    fn exported(stored: &str) -> String {
-        let name = Name::new("web").expect("a name");
-        let about = Exported {
-            name: &name,
+    fn about() -> Instance {
+        let spec = InstanceSpec {
             run_strategy: RunStrategy::Manual,
             deletion_policy: DeletionPolicy::Retain,
+            ..InstanceSpec::new(Lima::default())
         };
-        export_instance(&about, stored).expect("readable")
+        Instance { metadata: Metadata::named(Name::new("web").expect("a name")), spec }
+    }
+
+    fn exported(stored: &str) -> String {
+        export_instance(&about(), stored).expect("readable").text
+    }
+
+    fn read(text: &str) -> Instance {
+        let parsed = parse_documents(text.as_bytes(), Path::new("x.yaml"));
+        assert_eq!(parsed.diagnostics, [], "{text}");
+        match &parsed.objects[0].manifest {
+            Manifest::Instance(instance) => (**instance).clone(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_is_known_beside_the_template_is_kept() {
+        let mut about = about();
+        about.metadata.labels.insert("team".to_owned(), "shop".to_owned());
+        about.spec.max_disruption = Disruption::Live;
+        about.spec.depends_on = vec![Dependency {
+            kind: Kind::Instance,
+            name: Name::new("db").expect("a name"),
+            condition: Default::default(),
+        }];
+        let text = export_instance(&about, "cpus: 2 # two\n").expect("readable").text;
+        assert!(text.ends_with("  template:\n    cpus: 2 # two\n"), "{text}");
+        let mut again = read(&text);
+        assert_eq!(again.spec.template.cpus.map(|cpus| cpus.0), Some(2));
+        again.spec.template = Lima::default();
+        assert_eq!(again, about);
+    }
+
+    #[test]
+    fn what_only_a_newer_lima_knows_is_left_out_and_named() {
+        for (stored, kept, left_out) in [
+            (
+                "# Mine.\ncpus: 2\nnewList: # theirs\n- a\n\n- b: c\nmemory: 1GiB # kept\n",
+                "    # Mine.\n    cpus: 2\n    memory: 1GiB # kept\n",
+                &["newList"][..],
+            ),
+            (
+                "mounts:\n- location: /a # a\n  newKey:\n    x: |\n      deep\n  writable: true\n",
+                "    mounts:\n    - location: /a # a\n      writable: true\n",
+                &["mounts[0].newKey"],
+            ),
+            // The text cannot be kept.
+            ("{cpus: 2, newKey: 1}", "    cpus: 2\n", &["newKey"]),
+            (
+                "mounts:\n- newKey: 1\n  location: /a\n",
+                "    mounts:\n    - location: /a\n",
+                &["mounts[0].newKey"],
+            ),
+            ("newKey: 1\n", "    {}\n", &["newKey"]),
+        ] {
+            let Exported { text, left_out: named } =
+                export_instance(&about(), stored).expect(stored);
+            assert_eq!(named, left_out, "{stored}");
+            let note = format!(
+                "    # Left out, because limekiln does not know it: {}\n",
+                left_out.join(", ")
+            );
+            assert!(text.ends_with(&format!("  template:\n{note}{kept}")), "{stored}\n{text}");
+            assert_eq!(read(&text).spec.template, read_lima(stored).expect(stored), "{text}");
+        }
     }
 
     #[test]
@@ -132,11 +260,7 @@ mod tests {
             "mounts:\n- &m\n  location: /a\n",
         ] {
             let text = exported(stored);
-            let parsed = crate::parse_documents(text.as_bytes(), Path::new("x.yaml"));
-            assert_eq!(parsed.diagnostics, [], "{text}");
-            let crate::Manifest::Instance(instance) = &parsed.objects[0].manifest else {
-                panic!("an instance")
-            };
+            let instance = read(&text);
             assert_eq!(instance.spec.template, read_lima(stored).expect(stored), "{text}");
             assert_eq!(instance.spec.run_strategy, RunStrategy::Manual);
         }

@@ -41,6 +41,10 @@ pub struct FieldError {
     pub message: String,
     /// What to do.
     pub hint: Option<String>,
+    /// Another field, by its layer and path, that is the reason.
+    pub other: Option<(Layer, String)>,
+    /// Whether it depends on which parameters there are.
+    pub about_params: bool,
 }
 
 impl FieldError {
@@ -52,16 +56,19 @@ impl FieldError {
             path: path.into(),
             message: message.into(),
             hint: None,
+            other: None,
+            about_params: false,
         }
     }
 
     /// A broken rule about a field of the template, by its path below the template.
     pub(crate) fn of_template(layer: Layer, path: &str, message: impl Into<String>) -> Self {
-        let path = match layer {
-            Layer::Manifest => format!("spec.template.{path}"),
-            Layer::Defaults | Layer::Overrides => path.to_owned(),
-        };
-        Self { layer, ..Self::new(path, message) }
+        Self { layer, ..Self::new(in_layer(layer, path), message) }
+    }
+
+    /// Names another field of the template, by its path below the template, that is the reason.
+    pub(crate) fn because_of(self, layer: Layer, path: &str) -> Self {
+        Self { other: Some((layer, in_layer(layer, path))), ..self }
     }
 
     /// Only a warning.
@@ -80,6 +87,14 @@ impl FieldError {
     /// Whether the object cannot be used.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
+    }
+}
+
+/// The path of a field of the template in the document of a layer.
+fn in_layer(layer: Layer, path: &str) -> String {
+    match layer {
+        Layer::Manifest => format!("spec.template.{path}"),
+        Layer::Defaults | Layer::Overrides => path.to_owned(),
     }
 }
 

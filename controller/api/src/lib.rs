@@ -46,7 +46,9 @@ pub use manifest::{API_VERSION, Manifest};
 pub use metadata::Metadata;
 pub use name::{Name, NameError};
 pub use network::{Network, NetworkMode, NetworkSpec};
-pub use parse::{Broken, Diagnostic, Located, Parsed, Severity, parse_documents, parse_template};
+pub use parse::{
+    Broken, Diagnostic, Located, Parsed, Refused, Severity, parse_documents, parse_template,
+};
 pub use size::{ByteSize, SizeError};
 pub use unsupported::unsupported;
 pub use validate::{Checks, PathKind, validate};

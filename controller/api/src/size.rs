@@ -131,6 +131,10 @@ impl<'de> Deserialize<'de> for ByteSize {
                     .map(ByteSize)
                     .map_err(|_| E::custom(SizeError(bytes.to_string())))
             }
+            /// For Lima it is a text, and so it reads one without a unit.
+            fn visit_f64<E: de::Error>(self, bytes: f64) -> Result<ByteSize, E> {
+                self.visit_str(&bytes.to_string())
+            }
             fn visit_str<E: de::Error>(self, text: &str) -> Result<ByteSize, E> {
                 text.parse().map_err(E::custom)
             }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use limekiln_api::template::{Embedding, Fetch, FetchError, Fetched, Locator};
 use limekiln_api::{FieldError, Located, Manifest, parse_documents};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 /// A store of templates by locator.
@@ -110,7 +111,7 @@ fn twins_of_one_template_are_left_for_the_rules_to_tell() {
 #[test]
 fn scripts_are_put_where_scripts_are_written() {
     let lima = embedded(
-        "provision: [{file: a.sh}, {mode: data, path: /x, file: {url: 'https://h/c'}}, {mode: yq, path: /y, file: e.yq}]\nprobes: [{file: p.sh}, {script: '', file: p.sh}, {script: '#!/bin/sh', file: never.sh}]",
+        "provision: [{file: a.sh}, {mode: data, path: /x, file: {url: 'https://h/c'}}, {mode: yq, path: /y, file: e.yq}]\nprobes: [{file: p.sh}, {script: '', file: p.sh}]",
         &[
             ("/m/a.sh", "echo a"),
             ("https://h/c", "content\n"),
@@ -123,7 +124,67 @@ fn scripts_are_put_where_scripts_are_written() {
     assert_eq!(lima["provision"][2]["expression"], ".x = 1");
     assert_eq!(lima["probes"][0], json!({"script": "#!/bin/sh"}));
     assert_eq!(lima["probes"][1], json!({"script": "#!/bin/sh"}));
-    assert_eq!(lima["probes"][2], json!({"script": "#!/bin/sh", "file": "never.sh"}));
+}
+
+/// Lima leaves both, and then refuses what it left.
+#[test]
+fn a_script_and_a_file_are_one_too_many() {
+    let mut located = located(
+        "provision: [{script: a, file: never.sh}, {mode: data, path: /a, content: '', file: never}]",
+    );
+    let errors = embed(&mut located, &store(&[])).expect_err("two scripts");
+    assert_eq!(errors.len(), 2, "{errors:?}");
+    assert!(errors[0].contains("error: provision[0].file: `script` is there, too"), "{errors:?}");
+    assert!(errors[1].contains("provision[1].file: `content` is there, too"), "{errors:?}");
+}
+
+#[test]
+fn a_digest_that_is_none_is_said_to_be_none() {
+    for digest in ["sha256:zz", "sha256:", "md5:00", "0000", &format!("sha512:{}", "0".repeat(64))]
+    {
+        let yaml = format!("base: [{{url: template:a, digest: '{digest}'}}]");
+        let mut located = located(&yaml);
+        let errors = embed(&mut located, &store(&[("template:a", "cpus: 1")])).expect_err("wrong");
+        let expected = format!("the digest {digest:?} is not sha256: and 64 hexadecimal digits");
+        assert!(errors[0].contains(&expected), "{errors:?}");
+    }
+}
+
+#[test]
+fn comments_of_the_own_text_are_kept() {
+    let texts = [
+        ("template:a", "# theirs\ncpus: 2\nmounts: [{location: /a}]\nssh: {forwardAgent: true}\n"),
+        ("/m/a.sh", "echo a\n"),
+    ];
+    let text = |yaml: &str| {
+        let mut located = located(yaml);
+        embed(&mut located, &store(&texts)).expect("embedded");
+        (template(&located), located.to_text())
+    };
+    let (whole, shown) = text(
+        "# The head.\n\n# What it builds on.\nbase: template:a\n# Memory.\nmemory: 1GiB # much\n\n# Both.\nmounts:\n- location: /own # lost\nssh:\n  # kept\n  localPort: 0x10\nmessage: |\n  # text\n  a\n\n# The steps.\nprovision:\n- file: a.sh\n# The end.\n",
+    );
+    assert_eq!(
+        shown,
+        "# The head.\n\n# What it builds on.\n# Memory.\nmemory: 1GiB # much\n\n# Both.\nmounts:\n- location: /own\n- location: /a\nssh:\n  localPort: 16\n  forwardAgent: true\nmessage: |\n  # text\n  a\n\n# The steps.\nprovision:\n- script: |\n    echo a\n# The end.\ncpus: 2\n"
+    );
+    let read = |text: &str| serde_json::to_value(limekiln_api::read_lima(text).expect(text));
+    assert_eq!(read(&shown).expect("plain"), whole);
+    // What cannot be kept is printed anew, and means the same.
+    for yaml in [
+        "{base: template:a, memory: 1GiB}",
+        "base: template:a\nmounts: &m\n- location: /a\n# c\nadditionalDisks: [a]\ncopyToHost: []\n",
+        "base: template:a\nx-anchor: &a {location: /x}\n",
+        "---\n# c\nbase: template:a\n...\n",
+    ] {
+        let parsed = parse_documents(yaml.as_bytes(), Path::new("/m/web.yaml"));
+        let Some(mut located) = parsed.objects.into_iter().next() else { continue };
+        embed(&mut located, &store(&texts)).expect("embedded");
+        let shown = located.to_text();
+        assert_eq!(read(&shown).expect("plain"), template(&located), "{yaml}\n{shown}");
+    }
+    let plain = "# c\ncpus: 2 # two\n";
+    assert_eq!(text(plain).1, plain, "nothing to embed");
 }
 
 #[test]
@@ -233,4 +294,67 @@ fn composition_is_bounded() {
         &[("template:a", large.as_str()), ("template:b", large.as_str())],
     );
     assert!(text.contains("more than 4 MiB"), "{}", &text[..200.min(text.len())]);
+}
+
+/// Templates that build on others in every way, or do not.
+fn random() -> impl Strategy<Value = String> {
+    let choices: Vec<&[&str]> = vec![
+        &["base: template:a", "base: [template:b, rel.yaml]", "base: [{url: template:a}]"],
+        &["cpus: 1", "cpus: null"],
+        &[
+            "mounts: [{location: /a}]",
+            "mounts: [{location: '*', writable: true}]",
+            "mounts: [{location: /b, mountPoint: /a}, {location: '*', 9p: {cache: none}}]",
+        ],
+        &[
+            "provision: [{script: x}]",
+            "provision: [{file: s.sh}, {mode: data, path: /a, file: s.sh}]",
+        ],
+        &["probes: [{file: s.sh, description: p}]", "probes: []"],
+        &[
+            "networks: [{interface: x, lima: a}, {interface: x, metric: 5}]",
+            "networks: [{lima: b}]",
+        ],
+        &[
+            "additionalDisks: [d, {name: '*', format: false}]",
+            "additionalDisks: [{name: d, fsType: xfs}]",
+        ],
+        &["vmOpts: {qemu: {minimumVersion: 1.0.0}}", "minimumLimaVersion: 1.0.0"],
+        &["# a comment", "param: {a: b}"],
+    ];
+    let lines: Vec<_> = choices
+        .into_iter()
+        .map(|lines| proptest::option::of(proptest::sample::select(lines.to_vec())))
+        .collect();
+    lines.prop_map(|lines| {
+        let lines: Vec<_> = lines.into_iter().flatten().collect();
+        if lines.is_empty() { "{}\n".to_owned() } else { lines.join("\n") + "\n" }
+    })
+}
+
+proptest! {
+    #[test]
+    fn embedding_twice_changes_nothing(top in random(), a in random(), rel in random()) {
+        let without_base = |text: &str| -> String {
+            text.lines().filter(|line| !line.starts_with("base")).map(|line| format!("{line}\n")).collect()
+        };
+        let (b, rel) = (without_base(&a), without_base(&rel));
+        let store = store(&[("template:a", &b), ("template:b", &b), ("/m/rel.yaml", &rel),
+            ("/m/s.sh", "#!/bin/sh\n"), ("template:s.sh", "#!/bin/sh\n")]);
+        prop_assume!(!top.starts_with('#') || top.lines().count() > 1);
+        let mut once = located(&top);
+        embed(&mut once, &store).expect("embedded");
+        let whole = template(&once);
+        let mut twice = once.clone();
+        embed(&mut twice, &store).expect("nothing is left");
+        prop_assert_eq!(&template(&twice), &whole);
+        // The same holds for the text that is printed of it.
+        let text = once.to_text();
+        prop_assert_eq!(&serde_json::to_value(limekiln_api::read_lima(&text).expect("yaml")).expect("plain"), &whole);
+        if text.lines().any(|line| !line.starts_with('#')) {
+            let mut again = located(&text);
+            embed(&mut again, &store).expect("nothing is left");
+            prop_assert_eq!(&template(&again), &whole);
+        }
+    }
 }

@@ -11,6 +11,8 @@ use limekiln_api::{
 fn look(path: &Path) -> PathKind {
     match path.to_str().unwrap_or_default() {
         "/missing" | "/home/alice/missing" => PathKind::Missing,
+        "/usr/share/zoneinfo/Mars/Olympus" => PathKind::Missing,
+        "/usr/share/zoneinfo/Etc/UTC" => PathKind::File,
         "/file" => PathKind::File,
         "/socket" => PathKind::Socket,
         "/forbidden" => PathKind::Inaccessible,

@@ -10,6 +10,7 @@ mod args;
 mod commands;
 mod compose;
 mod exit;
+mod locked;
 mod quote;
 mod refs;
 mod run;

@@ -11,6 +11,7 @@ use limekiln_sources::lock::{Checked, Lock};
 
 use crate::compose::{App, told};
 use crate::exit::Failure;
+use crate::locked;
 use crate::output::log::Log;
 use crate::quote::quote;
 
@@ -62,7 +63,10 @@ impl SourceArgs {
         }
         let lock = self.lock()?;
         let fetch = Checked::new(&store, &lock);
-        self.load_with(app, Templates { fetch: &fetch, lock: Some(&lock) })
+        let mut loaded = self.read(app, Templates { fetch: &fetch, lock: Some(&lock) })?;
+        locked::check_files(&lock, &mut loaded, app);
+        tell(&loaded);
+        Ok(loaded)
     }
 
     /// Plans what the manifests ask for; also tells whether any of them is wrong. The home is
@@ -111,16 +115,17 @@ impl SourceArgs {
     /// # Errors
     /// If nothing was named, or an input cannot be read whole.
     pub fn load_with(&self, app: &App, templates: Templates<'_>) -> anyhow::Result<Loaded> {
+        let loaded = self.read(app, templates)?;
+        tell(&loaded);
+        Ok(loaded)
+    }
+
+    fn read(&self, app: &App, templates: Templates<'_>) -> anyhow::Result<Loaded> {
         if self.is_empty() {
             let failure = Failure::bad_input("no manifests were named");
             return Err(failure.hint("name a file or a directory: -f manifests/quickstart").into());
         }
-        let loaded =
-            app.reconciler.load(&self.inputs()?, &self.options(), templates).map_err(told)?;
-        for diagnostic in &loaded.diagnostics {
-            errln!("{}\n", crate::output::diagnostic::styled(diagnostic));
-        }
-        Ok(loaded)
+        app.reconciler.load(&self.inputs()?, &self.options(), templates).map_err(told)
     }
 
     fn lock(&self) -> anyhow::Result<Lock> {
@@ -152,6 +157,12 @@ impl SourceArgs {
 
     fn inputs(&self) -> anyhow::Result<Vec<Input>> {
         self.filename.iter().map(|path| input(path)).collect()
+    }
+}
+
+fn tell(loaded: &Loaded) {
+    for diagnostic in &loaded.diagnostics {
+        errln!("{}\n", crate::output::diagnostic::styled(diagnostic));
     }
 }
 

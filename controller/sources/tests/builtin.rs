@@ -14,7 +14,7 @@ fn filled(store: &TemplateStore, name: &str, host: &HostFacts) -> Lima {
     let fetched = store.fetch(&locator).expect(name);
     let instance = Name::new(name.rsplit('/').next().expect("a name")).expect("a name");
     let mut located = parse_template(&fetched.bytes, &locator, &fetched.place, &instance)
-        .unwrap_or_else(|found| panic!("{}", found[0]));
+        .unwrap_or_else(|wrong| panic!("{}", wrong.diagnostics[0]));
     let embedding = Embedding { fetch: store, home: Path::new("/home/alice"), default_base: None };
     located.embed(&embedding).unwrap_or_else(|found| panic!("{}", found[0]));
     let Manifest::Instance(manifest) = &located.manifest else { panic!("an instance") };

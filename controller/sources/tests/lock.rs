@@ -27,7 +27,8 @@ fn texts_are_those_that_were_locked() {
     for text in ["template:a", "https://h/a", "github:o/r/a.sh", "/a/file"] {
         recorder.fetch(&locator(text)).expect("there");
     }
-    let lock = Lock { templates: recorder.into_templates(), ..Lock::default() };
+    let mut lock = Lock::default();
+    lock.templates = recorder.into_templates();
     assert_eq!(
         lock.templates.keys().collect::<Vec<_>>(),
         ["github:o/r/a.sh", "https://h/a", "template:a"]
@@ -49,14 +50,17 @@ fn texts_are_those_that_were_locked() {
 fn lock_files_are_read_back_and_others_are_refused() {
     let dir = tempfile::tempdir().expect("dir");
     let path = dir.path().join(Lock::FILE);
-    let mut lock = Lock::default();
-    lock.images.insert("https://h/z".to_owned(), "sha256:1".to_owned());
-    lock.images.insert("https://h/a".to_owned(), "sha256:2".to_owned());
+    let (one, two) = (format!("sha256:{}", "1".repeat(64)), format!("sha256:{}", "2".repeat(64)));
+    let mut lock = Lock::beside(&path);
+    lock.images.insert("https://h/z".to_owned(), one.clone());
+    lock.images.insert("https://h/a".to_owned(), two.clone());
     lock.write(&path).expect("written");
     let text = fs::read_to_string(&path).expect("readable");
     assert_eq!(
         text,
-        "{\n  \"version\": 1,\n  \"images\": {\n    \"https://h/a\": \"sha256:2\",\n    \"https://h/z\": \"sha256:1\"\n  },\n  \"templates\": {}\n}\n"
+        format!(
+            "{{\n  \"version\": 1,\n  \"images\": {{\n    \"https://h/a\": \"{two}\",\n    \"https://h/z\": \"{one}\"\n  }},\n  \"templates\": {{}}\n}}\n"
+        )
     );
     assert_eq!(Lock::read(&path).expect("ours"), lock);
     fs::write(&path, text.replace("\"version\": 1", "\"version\": 2")).expect("write");

@@ -15,6 +15,16 @@ fuzz_target!(|bytes: &[u8]| {
     for diagnostic in &parsed.diagnostics {
         assert!(!diagnostic.to_string().is_empty());
     }
+    for located in &parsed.partial {
+        assert!(!located.is_whole() && !parsed.diagnostics.is_empty());
+        let Manifest::Instance(instance) = &located.manifest else { continue };
+        let name = &instance.metadata.name;
+        let whole = complete(&instance.spec.template, name, &host, &LimaVersion::current());
+        let errors = validate(instance, &whole, &Checks { host: &host, look: &|_| PathKind::File });
+        for error in errors.iter().filter(|error| !located.excuses(error)) {
+            assert!(!located.diagnose(error).to_string().is_empty());
+        }
+    }
     for located in &parsed.objects {
         let Manifest::Instance(instance) = &located.manifest else { continue };
         let name = &instance.metadata.name;

@@ -99,11 +99,13 @@ pub(super) fn expand_all(
     notes: &mut Notes,
 ) {
     let mut note = |path: String, expansion: Expansion, text: &mut String| {
+        let mut refused = false;
         if !expansion.problems.is_empty() {
             let (layer, path) = origins.place(&path, layers);
+            refused = layer == Layer::Manifest && expansion.lacks_param();
             notes.problems(layer, &path, expansion.problems);
         }
-        if let Some(expanded) = expansion.text {
+        if let Some(expanded) = expansion.text.filter(|_| !refused) {
             *text = expanded;
         }
     };
@@ -130,8 +132,8 @@ pub(super) fn expand_all(
             note(format!("copyToHost[{index}].guest"), texts.guest(text), text);
         }
         if let Some(text) = &mut copy.host {
+            // Unlike a mount's, Lima leaves a `~` here as it is, and then refuses it.
             note(format!("copyToHost[{index}].host"), texts.on_host(text), text);
-            *text = texts.at_home(text);
         }
     }
     if let Some(text) = &lima.message {

@@ -99,12 +99,11 @@ impl Merged {
         let point = mount.mount_point.as_deref().unwrap_or_default();
         let path = format!("mounts[{index}]");
         let error = match same_document {
-            Some((_, other)) => FieldError::of_template(
-                layer,
-                &path,
-                format!("two mounts are at {point}: mounts[{other}] is, too"),
-            )
-            .hint("keep one of them, or give one another `mountPoint`"),
+            Some((_, other)) => {
+                FieldError::of_template(layer, &path, format!("two mounts are at {point}"))
+                    .because_of(layer, &format!("mounts[{other}]"))
+                    .hint("keep one of them, or give one another `mountPoint`")
+            }
             None => FieldError::of_template(
                 layer,
                 &path,

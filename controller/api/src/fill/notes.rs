@@ -30,13 +30,14 @@ pub(crate) fn explain(layer: Layer, path: &str, problem: Problem) -> FieldError 
             match nearest {
                 Some(nearest) => error.hint(format!("did you mean `{{{{.{nearest}}}}}`?")),
                 None => error.hint(format!(
-                    "write one of .{}; braces for another program are written {{{{\"{{{{\"}}}}",
+                    "write one of .{}; if the braces are for another program, {ESCAPE}",
                     known.join(", .")
                 )),
             }
         }
         Problem::UnknownParam { key, nearest } => {
             let error = about(format!("there is no parameter `{key}`"));
+            let error = FieldError { about_params: true, ..error };
             let error = error.hint(match nearest {
                 Some(nearest) => format!("did you mean `{{{{.Param.{nearest}}}}}`?"),
                 None => format!("set `param.{key}`"),
@@ -44,13 +45,19 @@ pub(crate) fn explain(layer: Layer, path: &str, problem: Problem) -> FieldError 
             // default.yaml serves instances that have the parameter and others that do not.
             if layer == Layer::Manifest { error } else { error.warning() }
         }
-        Problem::Raw { why } => about(format!("is left as it is, because {why}")).warning().hint(
-            "if the braces are for another program, that is fine; write {{\"{{\"}} for each {{ to say so",
-        ),
+        Problem::Raw { why } => about(format!("is left as it is, because {why}"))
+            .warning()
+            .hint(format!("if the braces are for another program, that is fine; {ESCAPE}")),
+        Problem::Broken { why } => about(format!("cannot be shown, because {why}")).hint(format!(
+            "correct it: Lima takes an instance with such a message for broken; {ESCAPE}"
+        )),
         Problem::Beyond { what } => {
-            about(format!("{what} of Go's text/template is not expanded")).hint(
-                "write it with `if`, `and`, `or`, `not`, `eq` or `print`, or in the script itself",
-            )
+            about(format!("{what} of Go's text/template is not expanded")).hint(format!(
+                "write it with `if`, `and`, `or`, `not`, `eq` or `print`; if the braces are for another program, {ESCAPE}"
+            ))
         }
     }
 }
+
+/// How braces get past Go's text/template.
+const ESCAPE: &str = "`{{\"{{\"}}` stands for `{{`";

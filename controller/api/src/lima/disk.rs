@@ -64,6 +64,12 @@ impl<'de> Deserialize<'de> for AdditionalDisk {
             fn visit_u64<E: serde::de::Error>(self, name: u64) -> Result<AdditionalDisk, E> {
                 self.visit_str(&name.to_string())
             }
+            fn visit_f64<E: serde::de::Error>(self, name: f64) -> Result<AdditionalDisk, E> {
+                self.visit_str(&name.to_string())
+            }
+            fn visit_bool<E: serde::de::Error>(self, name: bool) -> Result<AdditionalDisk, E> {
+                self.visit_str(&name.to_string())
+            }
             fn visit_map<A: serde::de::MapAccess<'de>>(
                 self,
                 map: A,

@@ -39,12 +39,20 @@ pub(super) fn texts<'de, D: Deserializer<'de>>(
     Ok(texts.map(|texts| texts.into_iter().map(|text| text.0).collect()))
 }
 
-/// Texts by name.
+/// Texts by name; `null` is the empty one.
 pub(super) fn text_map<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<BTreeMap<String, String>>, D::Error> {
-    let map = Option::<BTreeMap<String, Text>>::deserialize(deserializer)?;
+    let map = values(deserializer)?;
     Ok(map.map(|map| map.into_iter().map(|(key, text)| (key, text.0)).collect()))
+}
+
+/// The same for texts that know they were loose.
+pub(super) fn values<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<BTreeMap<String, Text>>, D::Error> {
+    let map = Option::<BTreeMap<String, Option<Text>>>::deserialize(deserializer)?;
+    Ok(map.map(|map| map.into_iter().map(|(key, text)| (key, text.unwrap_or_default())).collect()))
 }
 
 /// A number from 0, also in quotes.
@@ -142,7 +150,10 @@ provision:
 - {mode: data, path: /a, permissions: 644}
 - {mode: data, path: /a, permissions: '0644'}
 additionalDisks: [12, {name: 13, fsArgs: [-m, 0]}]
-hostResolver: {hosts: {a: 1}}
+hostResolver: {hosts: {a: 1, b: null}}
+env: {A: , B: ~, C: 2}
+param: {a: null}
+cpuType: {x86_64: }
 caCerts: {files: [5]}
 ";
         let lima = read(yaml);
@@ -159,7 +170,12 @@ caCerts: {files: [5]}
         let disks = lima.additional_disks.expect("there");
         assert_eq!((disks[0].name.as_str(), disks[1].name.as_str()), ("12", "13"));
         assert_eq!(disks[1].fs_args, Some(vec!["-m".to_owned(), "0".to_owned()]));
-        assert_eq!(lima.host_resolver.and_then(|r| r.hosts).expect("there")["a"], "1");
+        let hosts = lima.host_resolver.and_then(|r| r.hosts).expect("there");
+        assert_eq!((hosts["a"].as_str(), hosts["b"].as_str()), ("1", ""), "null is empty for Go");
+        let env: Vec<_> = lima.env.iter().flatten().map(|(_, value)| value.0.as_str()).collect();
+        assert_eq!(env, ["", "", "2"]);
+        assert_eq!(lima.param.expect("there")["a"].0, "");
+        assert_eq!(lima.cpu_type.expect("there")["x86_64"], "");
         assert_eq!(lima.ca_certs.and_then(|certs| certs.files), Some(vec!["5".to_owned()]));
     }
 

@@ -38,6 +38,7 @@ pub(super) const VERSION: &str = "^v?[0-9]+[.][0-9]+[.][0-9]+([-+.].*)?$";
     Option<String> => #[serde(default, deserialize_with = "loose::text")],
     Option<ByteSize> => #[serde(default, deserialize_with = "loose::size")],
     Option<BTreeMap<String, String>> => #[serde(default, deserialize_with = "loose::text_map")],
+    Option<BTreeMap<String, Text>> => #[serde(default, deserialize_with = "loose::values")],
 )]
 #[serde_with::skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

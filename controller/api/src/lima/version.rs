@@ -35,10 +35,15 @@ impl LimaVersion {
         !self.0.is_empty() && self.numbers().is_none_or(|numbers| numbers >= version)
     }
 
+    /// Whether its numbers are lower than another's; what is no version is before none.
+    pub fn is_before(&self, other: &Self) -> bool {
+        self.numbers().zip(other.numbers()).is_some_and(|(own, other)| own < other)
+    }
+
     /// The three numbers, if it has them.
     pub fn numbers(&self) -> Option<[u64; 3]> {
         let text = self.0.strip_prefix('v').unwrap_or(&self.0);
-        let base = text.split('-').next()?;
+        let base = text.split(['-', '+']).next()?;
         let base = base.strip_suffix(".m").unwrap_or(base);
         let parts: Option<Vec<u64>> = base.split('.').map(number).collect();
         parts?.try_into().ok()
@@ -84,5 +89,10 @@ mod tests {
         }
         assert_eq!(LimaVersion::new("v0.19.1-16-gf3dc6ed.m\n").numbers(), Some([0, 19, 1]));
         assert_eq!(LimaVersion::new("1.2").numbers(), None);
+        let before = |a: &str, b: &str| LimaVersion::new(a).is_before(&LimaVersion::new(b));
+        assert!(before("v1.9.9", "1.10.0") && before("1.0.0", "1.0.1+x"));
+        assert!(
+            !before("1.0.0", "1.0.0-rc.1") && !before("odd", "1.0.0") && !before("1.0.0", "odd")
+        );
     }
 }

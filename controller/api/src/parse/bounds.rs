@@ -14,7 +14,8 @@ pub(crate) const MAX_NODES: usize = 12_000;
 pub(crate) const MAX_NODES_IN_FILE: usize = 500_000;
 /// The most things wrong with one file that are worth telling.
 pub(crate) const MAX_DIAGNOSTICS: usize = 100;
-/// The most unknown fields of one file for which a known one is proposed.
+/// So many things wrong with one file are looked into: known fields are proposed for unknown ones,
+/// and rules are held against the rest of a document.
 pub(crate) const MAX_PROPOSALS: usize = 20;
 
 /// How YAML is read everywhere: bounded, without the truth values of YAML 1.1, octal as Lima

@@ -7,17 +7,18 @@ use serde::de::DeserializeOwned;
 
 use super::bounds::{MAX_DIAGNOSTICS, MAX_DOCUMENTS, MAX_FILE, MAX_NODES_IN_FILE, MAX_PROPOSALS};
 use super::diagnostic::Diagnostic;
-use super::locate::Located;
+use super::duplicates::faults;
+use super::fault::{Fault, explain, guess};
+use super::locate::{Located, Written};
 use super::path::{FieldPath, Segment};
 use super::sources::Sources;
 use super::split::{Chunk, split};
 use super::tree::{Node, Position, Tree};
-use super::typed::{self, Fault};
-use super::yaml::{self, Reading};
+use super::typed::{self, Partial};
+use super::yaml;
 use crate::template::Locator;
 use crate::{
     API_VERSION, Disk, Instance, InstanceSpec, Kind, Lima, Manifest, Metadata, Name, Network,
-    explain,
 };
 
 /// An object whose manifest is there and cannot be used.
@@ -42,6 +43,9 @@ pub struct Parsed {
     pub diagnostics: Vec<Diagnostic>,
     /// The objects that could be named although their manifests cannot be used.
     pub broken: Vec<Broken>,
+    /// What could be read of manifests of instances that cannot be used: only good for telling
+    /// what else is wrong with them. One that has no name is called `unnamed` here.
+    pub partial: Vec<Located>,
     /// Whether something could not be read and not even be named. Whatever came from this file
     /// before must be left alone.
     pub unreadable: bool,
@@ -111,7 +115,8 @@ impl Reader<'_> {
                         let message = format!("more than {MAX_NODES_IN_FILE} values in one file");
                         return self.refuse_file(reading.node.at, message);
                     }
-                    self.reading(reading, chunk);
+                    let faults = faults(&reading.node, &reading.repeated);
+                    self.document(reading.node, chunk.lines_before + 1, faults);
                 }
                 // Each document of a hostile file would cost as much again.
                 Err(error) if error.too_much => return self.refuse_file(error.at, error.message),
@@ -129,18 +134,6 @@ impl Reader<'_> {
                 "and more is wrong with the file than is shown",
             )),
             _ => {}
-        }
-    }
-
-    /// A text that is YAML.
-    fn reading(&mut self, reading: Reading, chunk: Chunk<'_>) {
-        let Some(first) = reading.repeated.first() else {
-            return self.document(reading.node, chunk.lines_before + 1);
-        };
-        self.syntax_error(chunk, first.key.at, first.message());
-        for repeated in &reading.repeated[1..] {
-            let (at, message) = (repeated.key.at, repeated.message());
-            self.tell(self.sources.diagnostic(at, String::new(), message));
         }
     }
 
@@ -185,16 +178,18 @@ impl Reader<'_> {
         Name::new(self.file.file_stem()?.to_str()?).ok()
     }
 
-    fn document(&mut self, node: Node, line: usize) {
+    /// Takes a document in; `faults` are what is wrong with it already.
+    fn document(&mut self, node: Node, line: usize, faults: Vec<Fault>) {
         let kind = node.get("kind").and_then(Node::as_str);
         match (&node.value, node.get("apiVersion").is_some(), kind) {
-            (Tree::Map(_), true, Some("List")) => self.list(node),
-            (Tree::Map(_), true, _) => self.manifest(node, line),
+            (Tree::Map(_), true, Some("List")) => self.list(node, faults),
+            (Tree::Map(_), true, _) => self.manifest(node, line, faults),
             (Tree::Map(_), false, Some(_)) => {
                 let hint = format!("add `apiVersion: {API_VERSION}`");
+                self.tell_faults(&faults, &node);
                 self.fail(&node, line, None, "missing field `apiVersion`".to_owned(), Some(hint));
             }
-            (Tree::Map(_), false, None) => self.plain(node, line),
+            (Tree::Map(_), false, None) => self.plain(node, line, faults),
             _ => self.fail(
                 &node,
                 line,
@@ -205,15 +200,33 @@ impl Reader<'_> {
         }
     }
 
-    fn list(&mut self, node: Node) {
+    fn list(&mut self, node: Node, faults: Vec<Fault>) {
+        let item_of = |fault: &Fault| match fault.path.0.as_slice() {
+            [Segment::Key(items), Segment::Index(index), ..] if items == "items" => Some(*index),
+            _ => None,
+        };
+        let (of_items, of_list): (Vec<_>, Vec<_>) =
+            faults.into_iter().partition(|fault| item_of(fault).is_some());
+        if !of_list.is_empty() {
+            self.parsed.unreadable = true;
+            self.tell_faults(&of_list, &node);
+        }
         let Tree::Map(fields) = node.value else { return };
         for (key, value) in fields {
             if let ("items", Tree::List(items)) = (key.name.as_str(), value.value) {
-                for item in items {
+                for (index, item) in items.into_iter().enumerate() {
+                    let own = of_items.iter().filter(|fault| item_of(fault) == Some(index));
+                    let faults = own.map(|fault| fault.below(2)).collect();
                     let line = item.at.line;
-                    self.document(item, line);
+                    self.document(item, line, faults);
                 }
             }
+        }
+    }
+
+    fn tell_faults(&mut self, faults: &[Fault], tree: &Node) {
+        for found in explain(faults, tree, &self.sources, &ToString::to_string) {
+            self.tell(found);
         }
     }
 
@@ -236,115 +249,142 @@ impl Reader<'_> {
         self.tell(Diagnostic { hint, ..place });
     }
 
-    fn plain(&mut self, node: Node, line: usize) {
+    fn plain(&mut self, node: Node, line: usize, faults: Vec<Fault>) {
         let Some(name) = self.stem() else {
             let message =
                 "plain Lima YAML needs a name, and there is no file name that is one".to_owned();
             let hint = "wrap it in an Instance manifest with `metadata.name`".to_owned();
+            self.tell_faults(&faults, &node);
             return self.fail(&node, line, None, message, Some(hint));
         };
-        let read = typed::read::<Lima>(node.to_json(), |_| false);
-        let manifest = read.map(|lima| {
+        let wrap = |lima| {
             let metadata = Metadata::named(name.clone());
             Manifest::Instance(Box::new(Instance { metadata, spec: InstanceSpec::new(lima) }))
-        });
-        self.finish(manifest, node, line, Some((Kind::Instance, name)), true);
+        };
+        let read = typed::read::<Lima>(node.to_json(), |_| false);
+        let read = read.map(wrap).map_err(|partial| partial.map(wrap));
+        let named = Some((Kind::Instance, name.clone()));
+        self.finish(read, Document { tree: node, line, faults, named, plain: true });
     }
 
-    fn manifest(&mut self, node: Node, line: usize) {
+    fn manifest(&mut self, node: Node, line: usize, faults: Vec<Fault>) {
         let version = node.get("apiVersion").and_then(Node::as_str).unwrap_or_default();
         if version != API_VERSION {
             let message = format!("apiVersion {version:?} is not one of ours");
             let hint = format!("use `apiVersion: {API_VERSION}`");
+            self.tell_faults(&faults, &node);
             return self.fail(&node, line, None, message, Some(hint));
         }
         let kind = node.get("kind").and_then(Node::as_str).unwrap_or_default();
-        match Kind::ALL.into_iter().find(|known| known.camel() == kind) {
-            Some(Kind::Instance) => {
-                self.typed(node, line, |instance: Instance| Manifest::Instance(Box::new(instance)));
-            }
-            Some(Kind::Disk) => self.typed::<Disk>(node, line, Manifest::Disk),
-            Some(Kind::Network) => self.typed::<Network>(node, line, Manifest::Network),
-            None => {
-                let hint = nearest(kind, Kind::ALL.iter().map(|kind| kind.camel()));
-                let message = format!("kind {kind:?} is none of Instance, Disk, Network");
-                self.fail(&node, line, None, message, hint);
-            }
-        }
-    }
-
-    fn typed<T: DeserializeOwned>(&mut self, node: Node, line: usize, wrap: fn(T) -> Manifest) {
+        let known = Kind::ALL.into_iter().find(|known| known.camel() == kind);
+        let Some(known) = known else {
+            let hint = nearest(kind, Kind::ALL.iter().map(|kind| kind.camel()));
+            let message = format!("kind {kind:?} is none of Instance, Disk, Network");
+            self.tell_faults(&faults, &node);
+            return self.fail(&node, line, None, message, hint);
+        };
         let named = name_of(&node);
-        self.finish(
-            typed::read(node.to_json(), of_the_envelope).map(wrap),
-            node,
-            line,
-            named,
-            false,
-        );
-    }
-
-    fn finish(
-        &mut self,
-        read: Result<Manifest, Vec<Fault>>,
-        tree: Node,
-        line: usize,
-        named: Option<(Kind, Name)>,
-        plain: bool,
-    ) {
-        match read {
-            Ok(manifest) => {
-                let (file, sources) = (self.file.to_owned(), self.sources.clone());
-                let locator = Locator::of_file(self.file);
-                let located = Located { manifest, file, line, plain, tree, sources, locator };
-                self.parsed.objects.push(located);
-            }
-            Err(faults) => self.faulty(&faults, &tree, line, named, plain),
+        let document = Document { tree: node, line, faults, named, plain: false };
+        match known {
+            Kind::Instance => self.instance(document),
+            Kind::Disk => self.typed::<Disk>(document, Manifest::Disk),
+            Kind::Network => self.typed::<Network>(document, Manifest::Network),
         }
     }
 
-    fn faulty(
-        &mut self,
-        faults: &[Fault],
-        tree: &Node,
-        line: usize,
-        named: Option<(Kind, Name)>,
-        plain: bool,
-    ) {
+    fn instance(&mut self, document: Document) {
+        let wrap = |instance: Instance| Manifest::Instance(Box::new(instance));
+        let read = typed::read::<Instance>(document.tree.to_json(), of_the_envelope);
+        let read = read.map(wrap).map_err(|partial| {
+            let nameless = partial.typed.is_none() && partial.faults.iter().any(of_metadata);
+            let partial = if nameless { unnamed(*partial, &document.tree) } else { *partial };
+            partial.map(wrap)
+        });
+        self.finish(read, document);
+    }
+
+    fn typed<T: DeserializeOwned>(&mut self, document: Document, wrap: fn(T) -> Manifest) {
+        let read = typed::read(document.tree.to_json(), of_the_envelope);
+        self.finish(read.map(wrap).map_err(|partial| partial.map(wrap)), document);
+    }
+
+    fn finish(&mut self, read: Result<Manifest, Partial<Manifest>>, document: Document) {
+        match read {
+            Ok(manifest) if document.faults.is_empty() => {
+                let written = self.written(document.tree, document.line, document.plain);
+                self.parsed.objects.push(Located::new(manifest, written));
+            }
+            Ok(manifest) => {
+                let removed = Default::default();
+                let partial = Partial { typed: Some(manifest), faults: Vec::new(), removed };
+                self.faulty(partial, document);
+            }
+            Err(partial) => self.faulty(partial, document),
+        }
+    }
+
+    fn written(&self, tree: Node, line: usize, plain: bool) -> Written {
+        let (file, sources) = (self.file.to_owned(), self.sources.clone());
+        Written { file, line, plain, tree, sources, locator: Locator::of_file(self.file) }
+    }
+
+    fn faulty(&mut self, partial: Partial<Manifest>, document: Document) {
+        let Document { tree, line, mut faults, named, plain } = document;
+        faults.extend(partial.faults);
         let kind = if plain {
             "lima".to_owned()
         } else {
-            named.as_ref().map_or_else(|| kind_word(tree), |(kind, _)| kind.singular().to_owned())
+            named.as_ref().map_or_else(|| kind_word(&tree), |(kind, _)| kind.singular().to_owned())
         };
-        let found = typed_faults(faults, tree, &kind, &self.sources, self.parsed.diagnostics.len());
+        let before = self.parsed.diagnostics.len();
+        guess(&mut faults, &kind, before);
+        let found = explain(&faults, &tree, &self.sources, &ToString::to_string);
         let why = found.first().map(|first| first.message.clone()).unwrap_or_default();
         match named {
             Some((kind, name)) => self.parsed.broken.push(Broken { kind, name, line, why }),
             None => self.parsed.unreadable = true,
         }
         found.into_iter().for_each(|diagnostic| self.tell(diagnostic));
+        if let Some(manifest @ Manifest::Instance(_)) = partial.typed
+            && before < MAX_PROPOSALS
+        {
+            let written = self.written(tree, line, plain);
+            let located = Located::new(manifest, written);
+            self.parsed.partial.push(located.without(&faults, &partial.removed));
+        }
     }
 }
 
-/// What keeps a tree from being a type, each at its place and in their order. `told` is how much
-/// was told of the file before.
-pub(super) fn typed_faults(
-    faults: &[Fault],
-    tree: &Node,
-    kind: &str,
-    sources: &Sources,
-    told: usize,
-) -> Vec<Diagnostic> {
-    let explain = |fault: &Fault| {
-        let at = if fault.at_key { tree.key_at(&fault.path) } else { tree.value_at(&fault.path) };
-        let place = sources.diagnostic(at, fault.path.to_string(), fault.message.clone());
-        let propose = fault.at_key && told < MAX_PROPOSALS;
-        let hint = if propose { nearest_field(kind, &fault.path) } else { None };
-        (at, Diagnostic { hint, ..place })
+/// A document while it is read.
+struct Document {
+    tree: Node,
+    /// On which it starts.
+    line: usize,
+    /// What is wrong with its form.
+    faults: Vec<Fault>,
+    named: Option<(Kind, Name)>,
+    plain: bool,
+}
+
+/// What an instance's manifest holds beside its metadata, which cannot be used.
+fn unnamed(first: Partial<Instance>, tree: &Node) -> Partial<Instance> {
+    let mut json = tree.to_json();
+    json["metadata"] = serde_json::json!({"name": "unnamed"});
+    let mut faults: Vec<_> = first.faults.into_iter().filter(of_metadata).collect();
+    let (typed, mut removed) = match typed::read::<Instance>(json, of_the_envelope) {
+        Ok(instance) => (Some(instance), Default::default()),
+        Err(second) => {
+            faults.extend(second.faults);
+            (second.typed, second.removed)
+        }
     };
-    let mut found: Vec<_> = faults.iter().map(explain).collect();
-    found.sort_by_key(|(at, _)| *at);
-    found.into_iter().map(|(_, diagnostic)| diagnostic).collect()
+    removed.also(FieldPath::parse("metadata"));
+    Partial { typed, faults, removed }
+}
+
+fn of_metadata(fault: &Fault) -> bool {
+    fault.path.starts_with(&FieldPath::parse("metadata"))
+        || (fault.path.0.is_empty() && fault.message == "missing field `metadata`")
 }
 
 fn kind_word(tree: &Node) -> String {
@@ -380,12 +420,6 @@ fn of_the_envelope(path: &FieldPath) -> bool {
         }
         _ => false,
     }
-}
-
-fn nearest_field(kind: &str, path: &FieldPath) -> Option<String> {
-    let (parent, Segment::Key(wrong)) = path.split_last()? else { return None };
-    let fields = explain::fields(kind, &parent.to_string());
-    nearest(wrong, fields.iter().map(String::as_str))
 }
 
 /// The one that was probably meant.

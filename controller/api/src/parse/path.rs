@@ -35,6 +35,11 @@ impl FieldPath {
         self.0.split_last().map(|(last, parents)| (Self(parents.to_vec()), last))
     }
 
+    /// Whether it is the other path, or below it.
+    pub(crate) fn starts_with(&self, other: &Self) -> bool {
+        self.0.starts_with(&other.0)
+    }
+
     /// One step further.
     pub(crate) fn join(mut self, segment: Segment) -> Self {
         self.0.push(segment);

@@ -25,7 +25,12 @@ impl Sources {
 
     /// The manifest's own text.
     pub(crate) fn own_text(&self) -> &str {
-        self.0.first().map_or("", |source| &source.text)
+        self.text(0)
+    }
+
+    /// One of the texts.
+    pub(crate) fn text(&self, number: u16) -> &str {
+        self.0.get(usize::from(number)).map_or("", |source| &source.text)
     }
 
     /// Adds a text, and gives its number. `None` if there are too many.

@@ -4,18 +4,23 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::bounds::MAX_DIAGNOSTICS;
+use super::fault::{Fault, Place};
 use super::path::{FieldPath, Segment};
-
-/// Something that is wrong with a field.
-pub(super) struct Fault {
-    pub(super) path: FieldPath,
-    pub(super) message: String,
-    /// The key is what is wrong, not its value.
-    pub(super) at_key: bool,
-}
+use super::removed::Removed;
+use super::words;
 
 /// More than these are not worth reading at once.
 const MAX_FAULTS: usize = 20;
+
+/// What can be had of a value that is not quite of its type.
+pub(super) struct Partial<T> {
+    /// The rest, when what is wrong is taken out; `None` if nothing of use is left.
+    pub(super) typed: Option<T>,
+    /// What is wrong.
+    pub(super) faults: Vec<Fault>,
+    /// What was taken out.
+    pub(super) removed: Removed,
+}
 
 /// The value as a type, or everything that keeps it from being one.
 ///
@@ -23,9 +28,9 @@ const MAX_FAULTS: usize = 20;
 pub(super) fn read<T: DeserializeOwned>(
     mut value: Value,
     known: fn(&FieldPath) -> bool,
-) -> Result<T, Vec<Fault>> {
-    let (mut faults, mut typed) = (Vec::new(), None);
-    let mut unknown = Vec::new();
+) -> Result<T, Box<Partial<T>>> {
+    let (mut faults, mut removed, mut typed) = (Vec::new(), Removed::default(), None);
+    let (mut unknown, mut lost) = (Vec::new(), Vec::new());
     while faults.len() < MAX_FAULTS {
         unknown.clear();
         match read_once(&value, &mut unknown) {
@@ -33,35 +38,41 @@ pub(super) fn read<T: DeserializeOwned>(
                 typed = Some(read);
                 break;
             }
-            Err((path, message)) => {
-                let known = is_consequence(&path, &message, &faults);
-                let removed = remove(&mut value, &path);
-                if !known {
-                    faults.push(Fault { path, message, at_key: false });
+            Err((at, message)) => {
+                let path = removed.original(&at);
+                if !is_consequence(&path, &message, &faults) {
+                    faults.push(words::fault(path, &message, node_at(&value, &at)));
                 }
-                if !removed {
+                let below = unknown.iter().filter(|unknown: &&FieldPath| unknown.starts_with(&at));
+                let below: Vec<_> = below.map(|unknown| removed.original(unknown)).collect();
+                if !removed.take(&mut value, &at) {
                     break;
                 }
+                lost.extend(below);
             }
         }
     }
-    let strangers = unknown.into_iter().filter(|path| !known(path)).take(MAX_DIAGNOSTICS + 1);
-    faults.extend(strangers.map(|path| Fault {
-        message: format!("unknown field {}", last(&path)),
-        path,
-        at_key: true,
-    }));
+    let strangers = unknown.iter().map(|path| removed.original(path)).chain(lost);
+    let strangers = strangers.filter(|path| !known(path)).take(MAX_DIAGNOSTICS + 1);
+    faults.extend(strangers.map(unknown_field));
     match typed {
         Some(typed) if faults.is_empty() => Ok(typed),
-        _ => Err(faults),
+        typed => Err(Box::new(Partial { typed, faults, removed })),
     }
 }
 
-fn last(path: &FieldPath) -> String {
-    path.split_last()
-        .map(|(_, last)| FieldPath(vec![last.clone()]))
-        .map(|path| format!("`{path}`"))
-        .unwrap_or_default()
+impl<T> Partial<T> {
+    /// The same for what the value becomes.
+    pub(super) fn map<U>(self, with: impl FnOnce(T) -> U) -> Partial<U> {
+        let Self { typed, faults, removed } = self;
+        Partial { typed: typed.map(with), faults, removed }
+    }
+}
+
+fn unknown_field(path: FieldPath) -> Fault {
+    let last = path.split_last().map(|(_, last)| FieldPath(vec![last.clone()]).to_string());
+    let message = format!("unknown field `{}`", last.unwrap_or_default());
+    Fault { path, message, hint: None, place: Place::Key, meant: None }
 }
 
 fn read_once<T: DeserializeOwned>(
@@ -76,36 +87,22 @@ fn read_once<T: DeserializeOwned>(
         .map_err(|error| (FieldPath::from(&track.path()), error.to_string()))
 }
 
-/// Whether a field is missing only because it was taken out before.
-fn is_consequence(path: &FieldPath, message: &str, faults: &[Fault]) -> bool {
-    let missing = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
-    missing.is_some_and(|field| {
-        let full = path.clone().join(Segment::Key(field.to_owned()));
-        faults.iter().any(|fault| fault.path == full)
+fn node_at<'a>(value: &'a Value, path: &FieldPath) -> Option<&'a Value> {
+    path.0.iter().try_fold(value, |node, segment| match segment {
+        Segment::Key(key) => node.get(key),
+        Segment::Index(index) => node.get(index),
     })
 }
 
-/// Takes the value out that failed, so that the rest can be read.
-fn remove(value: &mut Value, path: &FieldPath) -> bool {
-    let Some((parent, last)) = path.split_last() else { return false };
-    let mut node = value;
-    for segment in &parent.0 {
-        let next = match segment {
-            Segment::Key(key) => node.get_mut(key),
-            Segment::Index(index) => node.get_mut(index),
-        };
-        match next {
-            Some(next) => node = next,
-            None => return false,
+/// Whether it is only wrong because of what was taken out before: a field that is missing now, or
+/// a list that has become too short.
+fn is_consequence(path: &FieldPath, message: &str, faults: &[Fault]) -> bool {
+    let missing = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+    match missing {
+        Some(field) => {
+            let full = path.clone().join(Segment::Key(field.to_owned()));
+            faults.iter().any(|fault| fault.path.starts_with(&full))
         }
-    }
-    match (last, node) {
-        (Segment::Key(key), Value::Object(fields)) => fields.shift_remove(key).is_some(),
-        // Items after it would get other positions, so they go too and are read the next time.
-        (Segment::Index(index), Value::Array(items)) if *index < items.len() => {
-            items.truncate(*index);
-            true
-        }
-        _ => false,
+        None => faults.iter().any(|fault| fault.path != *path && fault.path.starts_with(path)),
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::node::{Fault, Node, fields};
-use super::parse::parse;
+use super::parse::{Template, parse};
 use super::render::render;
 use super::variables::{MESSAGE_NAMES, Variables};
 use crate::lima::Text;
@@ -18,6 +18,8 @@ pub(crate) enum Problem {
     UnknownParam { key: String, nearest: Option<String> },
     /// The text stays as it is, for Lima too.
     Raw { why: String },
+    /// The text is a message, and Lima calls an instance with such a message broken.
+    Broken { why: String },
     /// Lima expands it and we do not.
     Beyond { what: String },
 }
@@ -31,17 +33,27 @@ pub(crate) struct Expansion {
     pub(crate) problems: Vec<Problem>,
 }
 
+impl Expansion {
+    /// Whether a parameter is missing. Lima puts nothing in its place, which breaks further rules
+    /// that would only confuse.
+    pub(crate) fn lacks_param(&self) -> bool {
+        self.problems.iter().any(|problem| matches!(problem, Problem::UnknownParam { .. }))
+    }
+}
+
 /// Replaces the fields of a text.
 pub(crate) fn expand(text: &str, variables: &dyn Variables) -> Expansion {
     if !text.contains("{{") {
         return Expansion::default();
     }
-    let nodes = match parse(text) {
-        Ok(nodes) => nodes,
+    let Template { nodes, beyond } = match parse(text) {
+        Ok(template) => template,
         Err(fault) => return Expansion { text: None, problems: vec![fault.into()] },
     };
     let mut problems = unknown(&nodes, variables.names(), variables.params());
-    if problems.iter().any(|problem| matches!(problem, Problem::Unknown { .. })) {
+    problems.extend(beyond.into_iter().take(MAX_PROBLEMS).map(|what| Problem::Beyond { what }));
+    let known = |problem: &Problem| matches!(problem, Problem::UnknownParam { .. });
+    if !problems.iter().all(known) {
         return Expansion { text: None, problems };
     }
     let mut out = String::with_capacity(text.len());
@@ -57,8 +69,10 @@ pub(crate) fn expand(text: &str, variables: &dyn Variables) -> Expansion {
 /// What is wrong with the text of `message`, whose values are only known when it is shown.
 pub(crate) fn check_message(text: &str, params: Option<&BTreeMap<String, Text>>) -> Vec<Problem> {
     match parse(text) {
-        Ok(nodes) => unknown(&nodes, &MESSAGE_NAMES, params),
-        Err(fault) => vec![fault.into()],
+        Ok(template) => unknown(&template.nodes, &MESSAGE_NAMES, params),
+        Err(Fault::Malformed(why)) => vec![Problem::Broken { why }],
+        // It is Lima that shows it.
+        Err(Fault::Beyond(_)) => Vec::new(),
     }
 }
 

@@ -22,6 +22,14 @@ pub(super) enum Token<'a> {
     Pipe,
     Open,
     Close,
+    /// `=` or `:=`.
+    Assign,
+    /// `,`, which stands between the variables of a `range`.
+    Comma,
+    /// A value that Go's text/template has and we do not, by its name.
+    Beyond(&'static str),
+    /// A field of a parenthesis, which belongs to the token before.
+    Chained,
 }
 
 /// Go's white space between words, which is also what trim markers take away.
@@ -60,6 +68,9 @@ fn starts_with_marker(text: &str) -> bool {
 type Action<'a> = (Option<Vec<Token<'a>>>, &'a str, bool);
 
 fn action(text: &str) -> Result<Action<'_>, Fault> {
+    if !text.contains("}}") {
+        return Err(no_end());
+    }
     if let Some(comment) = text.trim_start_matches(SPACE).strip_prefix("/*") {
         return end_of_comment(comment);
     }
@@ -76,10 +87,19 @@ fn action(text: &str) -> Result<Action<'_>, Fault> {
             return Ok((Some(tokens), tail, true));
         }
         let (token, tail) = token(trimmed)?;
+        let closes = token == Token::Close;
         must_be_apart(&token, tail)?;
         tokens.push(token);
         rest = tail;
+        if closes && tail.starts_with('.') {
+            rest = field(tail)?.1;
+            tokens.push(Token::Chained);
+        }
     }
+}
+
+fn no_end() -> Fault {
+    Fault::malformed("a {{ has no }}")
 }
 
 fn end_of_comment(comment: &str) -> Result<Action<'_>, Fault> {
@@ -98,11 +118,11 @@ fn end_of_comment(comment: &str) -> Result<Action<'_>, Fault> {
 fn must_be_apart(token: &Token<'_>, tail: &str) -> Result<(), Fault> {
     let ends = tail.is_empty()
         || tail.starts_with(SPACE)
-        || tail.starts_with(['|', '(', ')'])
+        || tail.starts_with(['|', '(', ')', ',', '=', ':'])
         || tail.starts_with("}}");
     match token {
-        Token::Pipe | Token::Open => Ok(()),
-        Token::Close if tail.starts_with('.') => Err(Fault::beyond("a field of a parenthesis")),
+        Token::Pipe | Token::Open | Token::Assign | Token::Comma => Ok(()),
+        Token::Close if tail.starts_with('.') => Ok(()),
         _ if ends => Ok(()),
         _ => Err(unexpected(tail)),
     }
@@ -115,7 +135,7 @@ fn unexpected(tail: &str) -> Fault {
 
 fn token(text: &str) -> Result<(Token<'_>, &str), Fault> {
     let mut chars = text.chars();
-    let first = chars.next().ok_or_else(|| Fault::malformed("a {{ has no }}"))?;
+    let first = chars.next().ok_or_else(no_end)?;
     let after = chars.as_str();
     match first {
         '|' => Ok((Token::Pipe, after)),
@@ -128,8 +148,11 @@ fn token(text: &str) -> Result<(Token<'_>, &str), Fault> {
                 after.split_once('`').ok_or_else(|| Fault::malformed("a ` has no end"))?;
             Ok((Token::Text(raw.into()), tail))
         }
-        '$' => Err(Fault::beyond("a variable (`$`)")),
-        '\'' => Err(Fault::beyond("a character in single quotes")),
+        '$' => Ok((Token::Beyond("a variable (`$`)"), variable(after))),
+        '\'' => character(after),
+        '=' => Ok((Token::Assign, after)),
+        ':' if after.starts_with('=') => Ok((Token::Assign, &after[1..])),
+        ',' => Ok((Token::Comma, after)),
         c if c.is_ascii_digit() || c == '-' || c == '+' => number(text),
         c if is_word(c) => {
             let (word, tail) = split_word(text);
@@ -152,7 +175,7 @@ fn field(text: &str) -> Result<(Token<'_>, &str), Fault> {
     while let Some(after) = rest.strip_prefix('.') {
         let (name, tail) = split_word(after);
         match name.chars().next() {
-            None if names.is_empty() => return Err(Fault::beyond("`.` alone")),
+            None if names.is_empty() => return Ok((Token::Beyond("`.` alone"), tail)),
             Some(c) if !c.is_ascii_digit() => {}
             _ => return Err(unexpected(rest)),
         }
@@ -170,8 +193,29 @@ fn number(text: &str) -> Result<(Token<'_>, &str), Fault> {
     let (digits, tail) = text.split_at(end);
     match digits.parse() {
         Ok(number) => Ok((Token::Number(number), tail)),
-        Err(_) if digits.len() > signed => Err(Fault::beyond("a number that is not whole")),
+        Err(_) if digits.len() > signed => Ok((Token::Beyond("a number that is not whole"), tail)),
         Err(_) => Err(unexpected(text)),
+    }
+}
+
+/// What follows a variable: its name, and fields of it.
+fn variable(text: &str) -> &str {
+    text.trim_start_matches(|c| is_word(c) || c == '.')
+}
+
+/// A character in single quotes.
+fn character(text: &str) -> Result<(Token<'_>, &str), Fault> {
+    let wrong = || Fault::malformed("what is in single quotes is no single character");
+    let mut chars = text.chars();
+    if chars.next() == Some('\\') {
+        chars.next();
+    }
+    let tail = chars.as_str().trim_start_matches(|c: char| c.is_ascii_hexdigit());
+    match (text.starts_with('\\'), chars.as_str().strip_prefix('\''), tail.strip_prefix('\'')) {
+        (_, Some(after), _) | (true, None, Some(after)) => {
+            Ok((Token::Beyond("a character in single quotes"), after))
+        }
+        _ => Err(wrong()),
     }
 }
 
@@ -182,27 +226,33 @@ fn quoted(text: &str) -> Result<(Token<'_>, &str), Fault> {
     if text[end..].starts_with('"') {
         return Ok((Token::Text(text[..end].into()), &text[end + 1..]));
     }
-    let mut out = String::new();
+    let (mut out, mut beyond) = (String::new(), false);
     let mut chars = text.chars();
     loop {
         match chars.next().ok_or_else(no_end)? {
+            '"' if beyond => {
+                let what = "an escape other than \\n, \\t, \\r, \\\\ and \\\"";
+                return Ok((Token::Beyond(what), chars.as_str()));
+            }
             '"' => return Ok((Token::Text(out.into()), chars.as_str())),
             '\n' => return Err(no_end()),
-            '\\' => out.push(escape(chars.next())?),
+            '\\' => match escape(chars.next())? {
+                Some(c) => out.push(c),
+                None => beyond = true,
+            },
             c => out.push(c),
         }
     }
 }
 
-fn escape(letter: Option<char>) -> Result<char, Fault> {
+/// The character that an escape stands for; `None` for one that only Go knows.
+fn escape(letter: Option<char>) -> Result<Option<char>, Fault> {
     match letter {
-        Some('n') => Ok('\n'),
-        Some('t') => Ok('\t'),
-        Some('r') => Ok('\r'),
-        Some(c @ ('\\' | '"')) => Ok(c),
-        Some('a' | 'b' | 'f' | 'v' | 'x' | 'u' | 'U' | '0'..='7') => {
-            Err(Fault::beyond("an escape other than \\n, \\t, \\r, \\\\ and \\\""))
-        }
+        Some('n') => Ok(Some('\n')),
+        Some('t') => Ok(Some('\t')),
+        Some('r') => Ok(Some('\r')),
+        Some(c @ ('\\' | '"')) => Ok(Some(c)),
+        Some('a' | 'b' | 'f' | 'v' | 'x' | 'u' | 'U' | '0'..='7') => Ok(None),
         _ => Err(Fault::malformed("an unknown escape in a text in quotes")),
     }
 }

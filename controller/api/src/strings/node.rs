@@ -42,6 +42,8 @@ pub(super) enum Operand<'a> {
     Bool(bool),
     /// A pipe in parentheses.
     Inner(Pipe<'a>),
+    /// Something that is not expanded.
+    Beyond,
 }
 
 /// Why a text is not expanded.

@@ -12,20 +12,44 @@ const MAX_DEPTH: usize = 50;
 /// Functions that are expanded.
 const FUNCTIONS: [&str; 12] =
     ["and", "or", "not", "eq", "ne", "lt", "le", "gt", "ge", "len", "print", "println"];
-/// Functions and actions of text/template that are not.
-const OTHERS: [&str; 14] = [
-    "printf", "index", "slice", "html", "js", "urlquery", "call", "range", "with", "define",
-    "block", "template", "break", "continue",
-];
+/// Functions of text/template that are not.
+const OTHER_FUNCTIONS: [&str; 7] = ["printf", "index", "slice", "html", "js", "urlquery", "call"];
+/// Its actions that are not, and that have an `end`.
+const BLOCKS: [&str; 4] = ["range", "with", "define", "block"];
+/// Its actions that are not, and that have none.
+const LINES: [&str; 3] = ["template", "break", "continue"];
 
-/// Reads a template.
-pub(super) fn parse(text: &str) -> Result<Vec<Node<'_>>, Fault> {
-    let mut parser = Parser { segments: segments(text)?.into_iter().peekable() };
+/// A template that Go can read.
+#[derive(Debug)]
+pub(super) struct Template<'a> {
+    pub(super) nodes: Vec<Node<'a>>,
+    /// What it has and we do not, each once.
+    pub(super) beyond: Vec<String>,
+}
+
+/// Reads a template. What Go cannot read either is an error whatever else is in the text: it stays
+/// as it is then.
+pub(super) fn parse(text: &str) -> Result<Template<'_>, Fault> {
+    let segments = segments(text)?.into_iter().peekable();
+    let mut parser = Parser { segments, beyond: Beyond::default() };
     let (nodes, end) = parser.nodes(0)?;
     match end {
-        Stop::Text => Ok(nodes),
+        Stop::Text => Ok(Template { nodes, beyond: parser.beyond.0 }),
         Stop::Else(_) => Err(Fault::malformed("an {{else}} has no {{if}}")),
         Stop::End => Err(Fault::malformed("an {{end}} has no {{if}}")),
+    }
+}
+
+/// What is not expanded, each once.
+#[derive(Debug, Default)]
+struct Beyond(Vec<String>);
+
+impl Beyond {
+    fn note(&mut self, what: impl Into<String>) {
+        let what = what.into();
+        if !self.0.contains(&what) {
+            self.0.push(what);
+        }
     }
 }
 
@@ -39,6 +63,7 @@ enum Stop<'a> {
 
 struct Parser<'a> {
     segments: Peekable<IntoIter<Segment<'a>>>,
+    beyond: Beyond,
 }
 
 impl<'a> Parser<'a> {
@@ -67,15 +92,39 @@ impl<'a> Parser<'a> {
                     tokens.next();
                     nodes.push(self.condition(tokens.collect(), depth)?);
                 }
-                _ => nodes.push(Node::Print(pipe(tokens.collect())?)),
+                Some(Token::Word(word)) if BLOCKS.contains(word) => {
+                    self.beyond.note(format!("`{word}`"));
+                    tokens.next();
+                    nodes.push(self.block(tokens.collect(), depth)?);
+                }
+                Some(Token::Word(word)) if LINES.contains(word) => {
+                    self.beyond.note(format!("`{word}`"));
+                }
+                _ => nodes.push(Node::Print(pipe(tokens.collect(), &mut self.beyond)?)),
             }
         }
         Ok((nodes, Stop::Text))
     }
 
+    /// From the first word of a block that is not expanded to its `end`. What is inside has names
+    /// of its own.
+    fn block(&mut self, tokens: Vec<Token<'a>>, depth: usize) -> Result<Node<'a>, Fault> {
+        let over = pipe(tokens, &mut self.beyond)?;
+        loop {
+            match self.nodes(depth + 1)?.1 {
+                Stop::End => {
+                    let branches = vec![(over, Vec::new())];
+                    return Ok(Node::If { branches, otherwise: Vec::new() });
+                }
+                Stop::Else(_) => {}
+                Stop::Text => return Err(Fault::malformed("a block has no {{end}}")),
+            }
+        }
+    }
+
     /// From the condition of an `if` to its `end`.
     fn condition(&mut self, tokens: Vec<Token<'a>>, depth: usize) -> Result<Node<'a>, Fault> {
-        let mut condition = pipe(tokens)?;
+        let mut condition = pipe(tokens, &mut self.beyond)?;
         let mut branches = Vec::new();
         loop {
             let (inside, end) = self.nodes(depth + 1)?;
@@ -85,7 +134,9 @@ impl<'a> Parser<'a> {
                 Stop::End => return Ok(Node::If { branches, otherwise: Vec::new() }),
                 Stop::Else(tokens) => match tokens.split_first() {
                     None => break,
-                    Some((Token::Word("if"), rest)) => condition = pipe(rest.to_vec())?,
+                    Some((Token::Word("if"), rest)) => {
+                        condition = pipe(rest.to_vec(), &mut self.beyond)?;
+                    }
                     Some(_) => return Err(Fault::malformed("an {{else}} has more than an `if`")),
                 },
             }
@@ -97,24 +148,41 @@ impl<'a> Parser<'a> {
     }
 }
 
-fn pipe(tokens: Vec<Token<'_>>) -> Result<Pipe<'_>, Fault> {
+fn pipe<'a>(mut tokens: Vec<Token<'a>>, beyond: &mut Beyond) -> Result<Pipe<'a>, Fault> {
+    if let Some(at) = tokens.iter().position(|token| *token == Token::Assign) {
+        assigned(&tokens[..at])?;
+        beyond.note("a variable (`$`)");
+        tokens.drain(..=at);
+    }
     let mut tokens = tokens.into_iter().peekable();
-    let pipe = commands(&mut tokens, 0)?;
+    let pipe = commands(&mut tokens, 0, beyond)?;
     if tokens.next().is_some() {
         return Err(Fault::malformed("a `)` has no `(`"));
     }
     Ok(pipe)
 }
 
+/// What may stand before a `=`: a variable, or two with a comma between them.
+fn assigned(tokens: &[Token<'_>]) -> Result<(), Fault> {
+    match tokens {
+        [Token::Beyond(_)] | [Token::Beyond(_), Token::Comma, Token::Beyond(_)] => Ok(()),
+        _ => Err(Fault::malformed("unexpected '=' between {{ and }}")),
+    }
+}
+
 type Tokens<'a> = Peekable<IntoIter<Token<'a>>>;
 
-fn commands<'a>(tokens: &mut Tokens<'a>, depth: usize) -> Result<Pipe<'a>, Fault> {
+fn commands<'a>(
+    tokens: &mut Tokens<'a>,
+    depth: usize,
+    beyond: &mut Beyond,
+) -> Result<Pipe<'a>, Fault> {
     if depth > MAX_DEPTH {
         return Err(Fault::beyond("so much nesting"));
     }
     let mut commands = Vec::new();
     loop {
-        commands.push(command(tokens, depth)?);
+        commands.push(command(tokens, depth, beyond)?);
         match tokens.peek() {
             Some(Token::Pipe) => tokens.next(),
             _ => return check(Pipe(commands)),
@@ -122,40 +190,75 @@ fn commands<'a>(tokens: &mut Tokens<'a>, depth: usize) -> Result<Pipe<'a>, Fault
     }
 }
 
-fn command<'a>(tokens: &mut Tokens<'a>, depth: usize) -> Result<Command<'a>, Fault> {
+fn command<'a>(
+    tokens: &mut Tokens<'a>,
+    depth: usize,
+    beyond: &mut Beyond,
+) -> Result<Command<'a>, Fault> {
     let mut command = Command { function: None, arguments: Vec::new() };
     while let Some(token) = tokens.next_if(|token| !matches!(token, Token::Pipe | Token::Close)) {
         let operand = match token {
             Token::Word("true") => Operand::Bool(true),
             Token::Word("false") => Operand::Bool(false),
-            Token::Word(word) if OTHERS.contains(&word) => {
-                return Err(Fault::beyond(&format!("`{word}`")));
-            }
-            Token::Word(word) if FUNCTIONS.contains(&word) => {
-                if command.function.is_some() || !command.arguments.is_empty() {
-                    return Err(Fault::malformed(format!("`{word}` needs parentheses here")));
-                }
-                command.function = Some(word);
-                continue;
+            Token::Word("nil") => {
+                beyond.note("`nil`");
+                Operand::Beyond
             }
             Token::Word(word) => {
-                return Err(Fault::malformed(format!("there is no function `{word}`")));
+                function(&mut command, word, beyond)?;
+                continue;
             }
             Token::Field(names) => Operand::Field(names),
             Token::Text(text) => Operand::Text(text),
             Token::Number(number) => Operand::Number(number),
-            Token::Open => {
-                let inner = commands(tokens, depth + 1)?;
-                if tokens.next() != Some(Token::Close) {
-                    return Err(Fault::malformed("a `(` has no `)`"));
-                }
-                Operand::Inner(inner)
+            Token::Beyond(what) => {
+                beyond.note(what);
+                Operand::Beyond
+            }
+            Token::Chained => {
+                beyond.note("a field of a parenthesis");
+                continue;
+            }
+            Token::Open => Operand::Inner(parenthesis(tokens, depth, beyond)?),
+            Token::Assign | Token::Comma => {
+                return Err(Fault::malformed("unexpected ',' or '=' between {{ and }}"));
             }
             Token::Pipe | Token::Close => return Err(Fault::malformed("an empty command")),
         };
         command.arguments.push(operand);
     }
     Ok(command)
+}
+
+fn parenthesis<'a>(
+    tokens: &mut Tokens<'a>,
+    depth: usize,
+    beyond: &mut Beyond,
+) -> Result<Pipe<'a>, Fault> {
+    let inner = commands(tokens, depth + 1, beyond)?;
+    if tokens.next() != Some(Token::Close) {
+        return Err(Fault::malformed("a `(` has no `)`"));
+    }
+    Ok(inner)
+}
+
+/// A word that begins a command. Lima gives Go no functions beside its own, so a text with any
+/// other is no template to it.
+fn function<'a>(
+    command: &mut Command<'a>,
+    word: &'a str,
+    beyond: &mut Beyond,
+) -> Result<(), Fault> {
+    if OTHER_FUNCTIONS.contains(&word) {
+        beyond.note(format!("`{word}`"));
+    } else if !FUNCTIONS.contains(&word) {
+        return Err(Fault::malformed(format!("there is no function `{word}`")));
+    }
+    if command.function.is_some() || !command.arguments.is_empty() {
+        return Err(Fault::malformed(format!("`{word}` needs parentheses here")));
+    }
+    command.function = Some(word);
+    Ok(())
 }
 
 /// What Go refuses: nothing at all, a value with arguments, a value that is given another.

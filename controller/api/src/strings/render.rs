@@ -72,6 +72,7 @@ fn operand<'v>(operand: &'v Operand<'_>, variables: &'v dyn Variables) -> Result
         Operand::Text(text) => Value::Text(text.as_ref().into()),
         Operand::Number(number) => Value::Number(*number),
         Operand::Bool(flag) => Value::Bool(*flag),
+        Operand::Beyond => Value::Missing,
         Operand::Inner(pipe) => evaluate(pipe, variables)?,
         Operand::Field(names) => field(names, variables)?,
     })

@@ -82,6 +82,16 @@ fn what_is_no_template_stays_with_a_warning() {
         "{{/* a }}",
         "{{ # }}",
         "{{.Name | .User}}",
+        // Functions that Lima does not have, whatever else is there.
+        "{{json .}}",
+        "{{json .Mounts}}",
+        "{{range .}}{{upper .}}{{end}}",
+        "{{$x := upper .Name}}",
+        "echo '{{' && echo '}}'",
+        "{{.Name, .User}}",
+        "{{.Name = .User}}",
+        "{{'ab'}}",
+        "{{range .Param}}",
     ] {
         let Expansion { text: result, problems } = expansion(text);
         assert!(result.is_none(), "{text}");
@@ -90,20 +100,57 @@ fn what_is_no_template_stays_with_a_warning() {
 }
 
 #[test]
-fn what_go_has_beyond_us_is_named() {
-    for text in [
-        "{{range .Param}}x{{end}}",
-        "{{with .Name}}x{{end}}",
-        "{{$x := .Name}}",
-        "{{printf \"%s\" .Name}}",
-        "{{.}}",
-        "{{.Param}}",
-        "{{index .Param \"a\"}}",
-        "{{1.5}}",
+fn the_reason_is_the_right_one() {
+    for (text, reason) in [
+        ("echo '{{' # never closed", "a {{ has no }}"),
+        ("{{ $a", "a {{ has no }}"),
+        ("{{json .}}", "there is no function `json`"),
+        ("{{range .Param}}x", "a block has no {{end}}"),
     ] {
-        let problems = expansion(text).problems;
-        assert!(matches!(problems.as_slice(), [Problem::Beyond { .. }]), "{text}: {problems:?}");
+        let [Problem::Raw { why }] = &expansion(text).problems[..] else { panic!("{text}") };
+        assert_eq!(why, reason, "{text}");
     }
+}
+
+#[test]
+fn what_go_has_beyond_us_is_named_and_hides_nothing() {
+    for (text, named, others) in [
+        ("{{range .Param}}x{{end}}", &["`range`"][..], 0),
+        (
+            "{{range $i, $e := .Param}}{{$e}}{{.Any}}{{else}}y{{end}}",
+            &["`range`", "a variable (`$`)"],
+            0,
+        ),
+        ("{{with .Name}}x{{end}}{{.Nmae}}", &["`with`"], 1),
+        ("{{with .Usre}}x{{else with .Name}}y{{end}}", &["`with`"], 1),
+        ("{{$x := .Usre}}{{.Param.NONE}}", &["a variable (`$`)"], 2),
+        ("{{printf \"%s\" .Nome}}", &["`printf`"], 1),
+        ("{{.}}", &["`.` alone"], 0),
+        ("{{index .Param \"a\"}}{{1.5}}", &["`index`", "a number that is not whole"], 0),
+        ("{{(index .Param \"a\").b}}", &["`index`", "a field of a parenthesis"], 0),
+        ("{{'a'}}{{'\\n'}}{{'\\x41'}}", &["a character in single quotes"], 0),
+        (
+            "{{\"\\x41\"}}{{template \"a\"}}",
+            &["an escape other than \\n, \\t, \\r, \\\\ and \\\"", "`template`"],
+            0,
+        ),
+    ] {
+        let Expansion { text: result, problems } = expansion(text);
+        let beyond: Vec<_> = problems
+            .iter()
+            .filter_map(|problem| match problem {
+                Problem::Beyond { what } => Some(what.as_str()),
+                _ => None,
+            })
+            .collect();
+        let mut sorted = (beyond.clone(), named.to_vec());
+        sorted.0.sort_unstable();
+        sorted.1.sort_unstable();
+        assert_eq!(sorted.0, sorted.1, "{text}");
+        assert_eq!(problems.len() - beyond.len(), others, "{text}: {problems:?}");
+        assert_eq!(result, None, "{text}");
+    }
+    assert!(matches!(expansion("{{.Param}}").problems[..], [Problem::Beyond { .. }]));
 }
 
 #[test]
@@ -138,7 +185,9 @@ fn messages_are_checked_by_their_own_names() {
     }
     assert!(matches!(problems("{{.UID}}")[..], [Problem::Unknown { .. }]));
     assert!(matches!(problems("{{.Param.b}}")[..], [Problem::UnknownParam { .. }]));
-    assert!(matches!(problems("{{.Dir")[..], [Problem::Raw { .. }]));
+    assert!(matches!(problems("{{.Dir")[..], [Problem::Broken { .. }]));
+    assert!(matches!(problems("{{json .}}")[..], [Problem::Broken { .. }]));
+    assert_eq!(problems("{{range .Networks}}{{.Lima}}{{end}}"), []);
 }
 
 /// Debug builds on a busy machine need some milliseconds for each; quadratic work, minutes.

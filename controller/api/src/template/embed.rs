@@ -28,16 +28,26 @@ pub struct Embedding<'a> {
     pub default_base: Option<PathBuf>,
 }
 
+/// What became of a template.
+#[derive(Default)]
+pub(crate) struct Composed {
+    /// The template with all that it builds on, as far as that could be had; `None` if that is
+    /// nothing.
+    pub(crate) whole: Option<Node>,
+    /// What is wrong with what it builds on.
+    pub(crate) problems: Vec<Diagnostic>,
+}
+
 impl Embedding<'_> {
-    /// The template with all that it builds on; `None` if that is nothing.
+    /// Puts what a template builds on into it.
     pub(crate) fn embed(
         &self,
         template: &Node,
         locator: &Locator,
         sources: &mut Sources,
-    ) -> Result<Option<Node>, Vec<Diagnostic>> {
+    ) -> Composed {
         if self.default_base.is_none() && stands_alone(template) {
-            return Ok(None);
+            return Composed::default();
         }
         let mut composer = Composer {
             embedding: self,
@@ -56,10 +66,7 @@ impl Embedding<'_> {
         if changed || has_wildcards(&whole) {
             changed |= combine(&mut whole);
         }
-        match composer.problems {
-            problems if !problems.is_empty() => Err(problems),
-            _ => Ok(changed.then_some(whole)),
-        }
+        Composed { whole: changed.then_some(whole), problems: composer.problems }
     }
 }
 
@@ -176,6 +183,7 @@ impl Composer<'_> {
         digest: Option<&str>,
     ) -> Result<Text, (String, Option<String>)> {
         let plain = |message: String| (message, None);
+        let digest = digest.map(form_of_digest).transpose()?;
         let fetched =
             self.embedding.fetch.fetch(locator).map_err(|error| (error.chain(), error.hint))?;
         self.bytes += fetched.bytes.len();
@@ -210,22 +218,36 @@ impl Composer<'_> {
         }
     }
 
-    fn refuse(&mut self, at: Position, field: &str, message: String, hint: Option<String>) {
+    /// Notes what is wrong at a place.
+    pub(super) fn refuse(
+        &mut self,
+        at: Position,
+        field: &str,
+        message: String,
+        hint: Option<String>,
+    ) {
         let place = self.sources.diagnostic(at, field.to_owned(), message);
         self.problems.push(Diagnostic { hint, ..place });
     }
 }
 
+/// The hexadecimal digits of a digest, in lower case.
+fn form_of_digest(digest: &str) -> Result<String, (String, Option<String>)> {
+    let hex = digest.strip_prefix("sha256:").unwrap_or_default();
+    if hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Ok(hex.to_ascii_lowercase());
+    }
+    let message = format!("the digest {digest:?} is not sha256: and 64 hexadecimal digits");
+    Err((message, Some("write `sha256:` and what `sha256sum` prints".to_owned())))
+}
+
 /// Whether the bytes are those that were meant.
-fn check_digest(locator: &Locator, bytes: &[u8], digest: Option<&str>) -> Result<(), String> {
-    let Some(wanted) = digest else { return Ok(()) };
-    let Some(hex) = wanted.strip_prefix("sha256:") else {
-        return Err(format!("the digest {wanted:?} is not sha256: and hexadecimal digits"));
-    };
+fn check_digest(locator: &Locator, bytes: &[u8], hex: Option<String>) -> Result<(), String> {
+    let Some(hex) = hex else { return Ok(()) };
     let found: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    if found == hex.to_ascii_lowercase() {
+    if found == hex {
         Ok(())
     } else {
-        Err(format!("{locator} has the digest sha256:{found}, not {wanted}"))
+        Err(format!("{locator} has the digest sha256:{found}, not sha256:{hex}"))
     }
 }

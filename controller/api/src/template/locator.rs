@@ -133,13 +133,18 @@ impl Locator {
             Self::File(path) => Self::File(beside_path(path, relative)),
             Self::FileUrl(path) => Self::FileUrl(beside_path(path, relative)),
             Self::Http(url) => Self::Http(beside_url(url, relative)),
-            Self::Github(github) => Self::Github(github.beside(relative)),
+            // Put together as text, as by Lima: an `@` may mean a reference.
+            Self::Github(github) => {
+                let text = github.beside(relative).to_string();
+                let rest = text.strip_prefix("github:").unwrap_or(&text);
+                Self::Github(GithubLocator::parse(rest)?)
+            }
             Self::Plugin { scheme, rest } => {
                 let rest = join(folder(rest), relative);
                 Self::Plugin { scheme: scheme.clone(), rest }
             }
             // Lima reads them from the working directory.
-            Self::Stdin => Self::File(relative.into()),
+            Self::Stdin => Self::File(unmistakable(relative.into())),
         })
     }
 
@@ -193,7 +198,14 @@ fn join(folder: &str, relative: &str) -> String {
 
 /// A path in the folder of another one.
 fn beside_path(path: &Path, relative: &str) -> PathBuf {
-    clean(&path.parent().unwrap_or(Path::new("")).join(relative))
+    unmistakable(clean(&path.parent().unwrap_or(path).join(relative)))
+}
+
+/// The path in a form that nobody takes for another kind of locator.
+fn unmistakable(path: PathBuf) -> PathBuf {
+    let text = path.to_string_lossy();
+    let other = text.is_empty() || text == "-" || text.starts_with('~');
+    if other || split_scheme(&text).is_some() { Path::new(".").join(path) } else { path }
 }
 
 /// A URL in the folder of another one, whose query and fragment go.
@@ -214,7 +226,47 @@ fn clean(path: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// Texts with all that means something in locators.
+    fn text() -> impl Strategy<Value = String> {
+        let starts = [
+            "",
+            "",
+            "./",
+            "/",
+            "~",
+            "~/",
+            "-",
+            "template:",
+            "template://",
+            "file://",
+            "file:///",
+            "https://h/",
+            "HTTP://h",
+            "github:",
+            "github:o/r/",
+            "s3:",
+            "C:",
+            "..",
+        ];
+        let rest = "([ab./~@#?:_ -]|\\.\\./|yaml|https:){0,8}";
+        (proptest::sample::select(starts.to_vec()), rest)
+            .prop_map(|(start, rest)| start.to_owned() + &rest)
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_printed_is_read_back(text in text(), relative in text()) {
+            let home = Path::new("/home/alice");
+            let Ok(locator) = Locator::parse(&text, home) else { return Ok(()) };
+            prop_assert_eq!(Locator::parse(&locator.to_string(), home), Ok(locator.clone()));
+            let Ok(inner) = locator.resolve(&relative, home) else { return Ok(()) };
+            prop_assert_eq!(Locator::parse(&inner.to_string(), home), Ok(inner.clone()), "{}", relative);
+        }
+    }
 
     fn parsed(text: &str) -> String {
         match Locator::parse(text, Path::new("/home/alice")) {
@@ -275,6 +327,9 @@ mod tests {
             ("-", "a.sh", "a.sh"),
             ("/t/k8s.yaml", "template:debian", "template:debian"),
             ("/t/k8s.yaml", "~/x", "/home/alice/x"),
+            ("k8s.yaml", "./-", "./-"),
+            ("k8s.yaml", "./~x", "./~x"),
+            ("k8s.yaml", "./s3:x", "./s3:x"),
         ] {
             let home = Path::new("/home/alice");
             let template = Locator::parse(template, home).expect(template);

@@ -1,7 +1,6 @@
 //! A base template into the template that builds on it.
 
-use std::cmp::Ordering;
-
+use crate::LimaVersion;
 use crate::parse::{Key, Node, Tree};
 
 /// Lists whose items from the base come first: scripts of a base run before those that build on
@@ -57,21 +56,12 @@ fn join(path: &str, own: &mut Vec<Node>, base: Vec<Node>) {
 
 fn keep_higher(own: &mut Node, base: Node) {
     let higher = match (own.as_str(), base.as_str()) {
-        (Some(own), Some(base)) => compare(own, base) == Some(Ordering::Less),
+        (Some(own), Some(base)) => LimaVersion::new(own).is_before(&LimaVersion::new(base)),
         _ => false,
     };
     if higher {
         *own = base;
     }
-}
-
-/// Compares dotted versions; `None` if one of them is none.
-fn compare(a: &str, b: &str) -> Option<Ordering> {
-    let numbers = |text: &str| {
-        let core = text.trim_start_matches('v').split(['-', '+']).next().unwrap_or_default();
-        core.split('.').map(|part| part.parse::<u64>().ok()).collect::<Option<Vec<_>>>()
-    };
-    Some(numbers(a)?.cmp(&numbers(b)?))
 }
 
 #[cfg(test)]
@@ -132,6 +122,9 @@ mod tests {
             ("2.0.0", "1.9.9", "2.0.0"),
             ("1.10.0", "1.9.0", "1.10.0"),
             ("odd", "1.0.0", "odd"),
+            ("1.0.0", "odd", "1.0.0"),
+            ("v1.0.0", "1.0.1-rc.1", "1.0.1-rc.1"),
+            ("1.0.0", "1.0.0-rc.1", "1.0.0"),
         ] {
             assert_eq!(
                 merged(

@@ -20,6 +20,7 @@ mod pinned;
 mod scripts;
 
 pub(crate) use absolute::{edits, rewrite};
+pub(crate) use embed::Composed;
 pub use embed::Embedding;
 pub use fetch::{Fetch, FetchError, Fetched, MAX_TEMPLATE};
 pub use github::GithubLocator;

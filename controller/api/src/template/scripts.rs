@@ -35,7 +35,10 @@ fn embed_one(composer: &mut Composer<'_>, item: &mut Node, locator: &Locator, fi
     let Some(file) = item.get("file").and_then(written) else { return false };
     let place = place_of(item);
     if has_text(item, place) {
-        return false;
+        // Lima leaves both, and then refuses what it left.
+        let message = format!("`{place}` is there, too, and only one of them can be meant");
+        composer.refuse(file.at, field, message, Some("remove one of them".to_owned()));
+        return true;
     }
     if let Some(text) = fetch(composer, &file, locator, field) {
         put(item, place, text);

@@ -16,6 +16,10 @@ pub(super) fn check(lima: &Lima, findings: &mut Findings) {
                     let message = format!("copies nothing, because `{side}` is missing");
                     findings.warning(path.as_str(), message, hint);
                 }
+                file if file.starts_with('~') => {
+                    let message = "must be an absolute path; `~` is not expanded here";
+                    findings.error(format!("{path}.{side}"), message, "write {{.Home}} instead");
+                }
                 file if !file.starts_with('/') => {
                     findings.error(format!("{path}.{side}"), "must be an absolute path", hint);
                 }

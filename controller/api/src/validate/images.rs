@@ -7,6 +7,7 @@ use crate::Lima;
 use crate::lima::Arch;
 
 pub(super) fn check(lima: &Lima, checks: &Checks<'_>, findings: &mut Findings) {
+    firmware(lima, findings);
     let images = lima.images.as_deref().unwrap_or_default();
     if images.is_empty() {
         let hint = "add `images:` with a `location`, the URL or path of a disk image";
@@ -37,6 +38,9 @@ pub(super) fn check(lima: &Lima, checks: &Checks<'_>, findings: &mut Findings) {
         let hint = format!("add an image with `arch: {arch}`, or set `arch` to that of an image");
         findings.error("images", format!("no image is for the architecture {arch}"), hint);
     }
+}
+
+fn firmware(lima: &Lima, findings: &mut Findings) {
     let firmware = lima.firmware.iter().flat_map(|firmware| firmware.images.iter().flatten());
     for (index, image) in firmware.enumerate() {
         let path = format!("firmware.images[{index}]");

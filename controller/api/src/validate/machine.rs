@@ -1,5 +1,6 @@
 //! Rules about versions, size and devices.
 
+use super::checks::{Checks, PathKind};
 use super::findings::Findings;
 use crate::lima::{Arch, Os};
 use crate::{Lima, LimaVersion};
@@ -7,8 +8,12 @@ use crate::{Lima, LimaVersion};
 /// Most guests do not get through their boot with less.
 const LITTLE_MEMORY: u64 = 64 << 20;
 
-pub(super) fn check(lima: &Lima, findings: &mut Findings) {
+/// Where most systems have the time zones that they know.
+const ZONES: &str = "/usr/share/zoneinfo";
+
+pub(super) fn check(lima: &Lima, checks: &Checks<'_>, findings: &mut Findings) {
     version(lima, findings);
+    timezone(lima, checks, findings);
     if lima.base.is_some() {
         findings.error(
             "base",
@@ -36,6 +41,20 @@ fn version(lima: &Lima, findings: &mut Findings) {
             "use a newer limekiln, or lower the version if the template does not need it",
         ),
         Some(_) => {}
+    }
+}
+
+/// Lima hands it to the guest, which ignores one that it does not know. The guest's are nearly
+/// those of the host.
+fn timezone(lima: &Lima, checks: &Checks<'_>, findings: &mut Findings) {
+    let Some(zone) = lima.timezone.as_deref().filter(|zone| !zone.is_empty()) else { return };
+    let kind = |zone: &str| checks.kind(&format!("{ZONES}/{zone}"));
+    let odd = zone.starts_with('/') || zone.contains("..") || zone.contains(char::is_whitespace);
+    let known = kind("Etc/UTC") != PathKind::File || kind(zone) != PathKind::Missing;
+    if odd || !known {
+        let message = format!("{zone:?} is no time zone that this host knows");
+        let hint = "write for example Europe/Berlin or Etc/UTC; the guest may ignore another";
+        findings.warning("timezone", message, hint);
     }
 }
 

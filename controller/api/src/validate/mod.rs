@@ -39,7 +39,7 @@ pub fn validate(instance: &Instance, filled: &Filled, checks: &Checks<'_>) -> Ve
     errors.extend(filled.notes.iter().cloned());
     params::check_use(&instance.spec.template, &mut errors);
     let (lima, mut findings) = (&filled.lima, Findings::default());
-    machine::check(lima, &mut findings);
+    machine::check(lima, checks, &mut findings);
     drivers::check(lima, checks.host, &mut findings);
     user::check(lima, &mut findings);
     images::check(lima, checks, &mut findings);

@@ -11,7 +11,10 @@ pub(super) fn check(lima: &Lima, checks: &Checks<'_>, findings: &mut Findings) {
     let home = lima.user.as_ref().and_then(|user| user.home.as_deref());
     for (index, mount) in lima.mounts.iter().flatten().enumerate() {
         location(&format!("mounts[{index}].location"), &mount.location, checks, findings);
-        if let Some(point) = mount.mount_point.as_deref() {
+        // Where none is written it is the location, and what is wrong with that is told already.
+        let by_default =
+            |point: &&str| *point == mount.location && !mount.location.starts_with('/');
+        if let Some(point) = mount.mount_point.as_deref().filter(|point| !by_default(point)) {
             mount_point(&format!("mounts[{index}].mountPoint"), point, home, findings);
         }
         let queue = mount.virtiofs.as_ref().and_then(|virtiofs| virtiofs.queue_size);

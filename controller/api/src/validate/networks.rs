@@ -22,8 +22,9 @@ pub(super) fn check(lima: &Lima, checks: &Checks<'_>, findings: &mut Findings) {
         let Some(interface) = network.interface.as_deref() else { continue };
         name(&path, interface, findings);
         if let Some(earlier) = seen.insert(interface, index) {
-            let message = format!("networks[{earlier}] is called {interface} in the guest, too");
-            findings.error(format!("{path}.interface"), message, "choose another name");
+            let (field, other) = (format!("{path}.interface"), format!("networks[{earlier}]"));
+            let message = format!("another interface is called {interface} in the guest, too");
+            findings.conflict(field, &other, message, "choose another name");
         }
     }
 }

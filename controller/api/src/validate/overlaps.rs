@@ -19,10 +19,10 @@ pub(super) fn check(lima: &Lima, findings: &mut Findings) {
         let path = format!("portForwards[{later}]");
         let earlier = || rules[..later].iter().enumerate();
         if let Some((index, _)) = earlier().find(|(_, earlier)| hides(earlier, rule)) {
-            let message = format!(
-                "is never used: portForwards[{index}] matches the same ports of the guest and comes first"
-            );
-            findings.warning(path, message, "remove one of them, or put the narrower rule first");
+            let message =
+                "is never used: another rule matches the same ports of the guest and comes first";
+            let hint = "remove one of them, or put the narrower rule first";
+            findings.odd_beside(path, &format!("portForwards[{index}]"), message, hint);
         } else if let Some((index, other)) = earlier().find(|(_, earlier)| collide(earlier, rule)) {
             collision(&path, index, other, rule, findings);
         }
@@ -84,18 +84,19 @@ fn collision(
     rule: &PortForward,
     findings: &mut Findings,
 ) {
+    let earlier = format!("portForwards[{index}]");
     if rule.host_socket.is_some() {
-        let message = format!("leads to the same socket of the host as portForwards[{index}]");
-        return findings.error(format!("{path}.hostSocket"), message, "choose another path");
+        let (field, message) = (format!("{path}.hostSocket"), "another rule leads to it, too");
+        return findings.conflict(field, &earlier, message, "choose another path");
     }
     let both_static = other.static_ == Some(true) && rule.static_ == Some(true);
     let shared = shared(other.host_port_range, rule.host_port_range);
-    let message = format!("leads to {shared} of the host, and so does portForwards[{index}]");
+    let message = format!("leads to {shared} of the host, and so does another rule");
     if both_static {
-        findings.error(path, message, "choose another `hostPort` or `hostIP`");
+        findings.conflict(path, &earlier, message, "choose another `hostPort` or `hostIP`");
     } else if !follows(other, rule) {
         let hint = "whichever port of the guest opens first gets it; choose another `hostPort`";
-        findings.warning(path, message, hint);
+        findings.odd_beside(path, &earlier, message, hint);
     }
 }
 
@@ -127,6 +128,11 @@ fn ssh_port(lima: &Lima, index: usize, rule: &PortForward, findings: &mut Findin
     if tcp && here && ssh.is_some() && single == ssh {
         let hint = "choose another `hostPort`, or another `ssh.localPort`";
         let message = "is the port on which the guest's SSH server is reached (`ssh.localPort`)";
-        findings.error(format!("portForwards[{index}].hostPort"), message, hint);
+        findings.conflict(
+            format!("portForwards[{index}].hostPort"),
+            "ssh.localPort",
+            message,
+            hint,
+        );
     }
 }

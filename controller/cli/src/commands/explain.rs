@@ -1,7 +1,7 @@
 //! `limekiln explain PATH`
 
 use clap::Args;
-use limekiln_api::explain::{Explained, lookup};
+use limekiln_api::explain::{Explained, lookup, propose};
 use limekiln_planner::cost::{self, Rule};
 
 use crate::exit::{Exit, Failure};
@@ -24,8 +24,12 @@ pub struct ExplainArgs {
 /// If there is no such field.
 pub fn run(args: &ExplainArgs) -> anyhow::Result<Exit> {
     let explained = lookup(&args.path).ok_or_else(|| {
-        Failure::bad_input(format!("there is no field {:?}", args.path))
-            .hint(nearest_parent(&args.path))
+        Failure::bad_input(format!("there is no field {:?}", args.path)).hint(
+            match propose(&args.path) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => nearest_parent(&args.path),
+            },
+        )
     })?;
     out!("{}", render(&explained));
     Ok(Exit::Done)

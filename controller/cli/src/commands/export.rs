@@ -2,9 +2,10 @@
 
 use clap::Args;
 use limekiln_api::{
-    Disk, Exported, Kind, Metadata, Network, RunStrategy, export_instance, to_yaml,
+    Disk, Instance, InstanceSpec, Kind, Lima, Manifest, Metadata, Network, RunStrategy,
+    export_instance, parse_documents, to_yaml,
 };
-use limekiln_model::{ObjectId, Observed, ObservedInstance};
+use limekiln_model::{ObjectId, Observed, Origin};
 use serde::Serialize;
 
 use crate::compose::App;
@@ -62,9 +63,17 @@ fn chosen(words: &[String]) -> anyhow::Result<Selection> {
 }
 
 fn document(observed: &Observed, id: &ObjectId) -> anyhow::Result<String> {
-    let metadata = Metadata::named(id.name.clone());
+    let written = observed.owners.get(id).and_then(|owner| written(&owner.origin, id));
+    let named = || Metadata::named(id.name.clone());
+    let metadata = written.as_ref().map_or_else(named, |found| found.metadata().clone());
     match id.kind {
-        Kind::Instance => instance(observed, id),
+        Kind::Instance => match written {
+            Some(Manifest::Instance(written)) => instance(observed, id, *written),
+            _ => {
+                let spec = InstanceSpec::new(Lima::default());
+                instance(observed, id, Instance { metadata, spec })
+            }
+        },
         Kind::Disk => {
             let disk = &observed.disks[&id.name];
             let spec = limekiln_api::DiskSpec::of(disk.size, disk.format);
@@ -83,22 +92,38 @@ fn framed<T: Serialize>(kind: Kind, object: &T) -> String {
     frame + &to_yaml(object)
 }
 
-fn instance(observed: &Observed, id: &ObjectId) -> anyhow::Result<String> {
+/// The manifest of an instance; `about` is what is known of it beside its configuration.
+fn instance(observed: &Observed, id: &ObjectId, mut about: Instance) -> anyhow::Result<String> {
     let instance = &observed.instances[&id.name];
     let path = instance.dir.join("lima.yaml");
     let failed =
         |why: String| Failure::new(Exit::Failed, format!("cannot read {}: {why}", path.display()));
     let stored = std::fs::read_to_string(&path).map_err(|error| failed(error.to_string()))?;
-    let policy = observed.owners.get(id).map(|owner| owner.deletion_policy);
-    let about = Exported {
-        name: &id.name,
-        run_strategy: run_strategy(instance),
-        deletion_policy: policy.unwrap_or(limekiln_api::DeletionPolicy::Delete),
-    };
-    Ok(export_instance(&about, &stored).map_err(|error| failed(error.to_string()))?)
+    if let Some(owner) = observed.owners.get(id) {
+        about.spec.deletion_policy = owner.deletion_policy;
+    }
+    about.spec.run_strategy = run_strategy(about.spec.run_strategy, instance.phase.is_running());
+    let exported = export_instance(&about, &stored).map_err(|error| failed(error.to_string()))?;
+    if !exported.left_out.is_empty() {
+        let fields = exported.left_out.join(", ");
+        errln!("{id}: left out, because limekiln does not know it: {fields}");
+    }
+    Ok(exported.text)
 }
 
-/// One that is stopped stays so until somebody starts it.
-fn run_strategy(instance: &ObservedInstance) -> RunStrategy {
-    if instance.phase.is_running() { RunStrategy::Always } else { RunStrategy::Manual }
+/// The manifest that an object was last applied from, if it still is where it was: labels,
+/// dependencies and the like are stored nowhere else.
+fn written(origin: &Origin, id: &ObjectId) -> Option<Manifest> {
+    let parsed = parse_documents(&std::fs::read(&origin.file).ok()?, &origin.file);
+    let mut manifests = parsed.objects.into_iter().map(|located| located.manifest);
+    manifests.find(|manifest| manifest.kind() == id.kind && *manifest.name() == id.name)
+}
+
+/// One that was stopped or started by hand stays so.
+fn run_strategy(wanted: RunStrategy, running: bool) -> RunStrategy {
+    match (wanted, running) {
+        (RunStrategy::Always, false) => RunStrategy::Manual,
+        (RunStrategy::Halted, true) => RunStrategy::Always,
+        (wanted, _) => wanted,
+    }
 }

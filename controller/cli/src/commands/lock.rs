@@ -46,7 +46,9 @@ pub fn run(args: &LockArgs) -> anyhow::Result<Exit> {
     }
     let templates = recorder.into_templates();
     let (images, unknown) = images(&app, &loaded.desired, args.download)?;
-    let lock = Lock { images, templates, ..Lock::default() };
+    let mut lock = Lock::beside(&path);
+    lock.templates = templates;
+    lock.images = images.into_iter().map(|(at, digest)| (lock.key(&at), digest)).collect();
     check(&lock, &loaded.desired, &app)?;
     let before = Lock::read(&path).unwrap_or_default();
     lock.write(&path)?;
@@ -69,11 +71,14 @@ fn images(app: &App, desired: &Desired, download: bool) -> anyhow::Result<Images
     let home = app.facts().home.clone();
     let digests = ImageDigests { cache_dir: config.cache_dir, home, download };
     let (mut known, mut unknown) = (BTreeMap::new(), BTreeSet::new());
-    let instances = desired.instances.values();
-    let needed: BTreeSet<_> =
-        instances.flat_map(|wanted| needed_images(&wanted.spec.spec.template)).collect();
+    let mut needed = BTreeMap::new();
+    for (name, wanted) in &desired.instances {
+        for image in needed_images(&wanted.spec.spec.template) {
+            needed.entry(image).or_insert((name, &wanted.origin));
+        }
+    }
     // Those with a digest come last and win; two of them for one location cannot both be right.
-    for image in needed {
+    for (image, (name, origin)) in needed {
         match image.digest {
             Some(digest) => {
                 if let Some(other) = known.insert(image.location.clone(), digest.clone())
@@ -86,12 +91,18 @@ fn images(app: &App, desired: &Desired, download: bool) -> anyhow::Result<Images
             None => match digests.of(&image.location) {
                 Ok(digest) => drop(known.insert(image.location, digest)),
                 Err(ImageError::Unknown(location)) => drop(unknown.insert(location)),
-                Err(error) => return Err(error.into()),
+                Err(ImageError::Read { what, source }) => {
+                    let place = format!("{}:{}", origin.file.display(), origin.line);
+                    let message = format!("{place}: instance/{name}: cannot read {what}: {source}");
+                    return Err(Failure::bad_input(message).hint(READABLE).into());
+                }
             },
         }
     }
     Ok((known, unknown))
 }
+
+const READABLE: &str = "name an image that is there, by its whole path or from `~/`";
 
 fn two_digests(location: &str, one: &str, other: &str) -> Failure {
     Failure::bad_input(format!("{location} has two digests: {one} and {other}"))

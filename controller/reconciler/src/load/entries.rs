@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use limekiln_api::{Broken, Diagnostic, Kind, Located, Name, Parsed, parse_documents};
+use limekiln_api::{Broken, Diagnostic, Kind, Located, Name, Parsed, Severity, parse_documents};
 use limekiln_model::{ObjectId, Origin};
 use limekiln_sources::{Snapshot, SourceFile};
 
@@ -44,6 +44,8 @@ pub(super) struct Entries {
     /// file systems.
     pub(super) by_name: BTreeMap<(Kind, String), Vec<Entry>>,
     pub(super) diagnostics: Vec<Diagnostic>,
+    /// What could be read of manifests that cannot be used.
+    pub(super) partial: Vec<Located>,
     pub(super) unreadable: Vec<Unreadable>,
 }
 
@@ -65,6 +67,9 @@ impl Entries {
     fn file(&mut self, source: &str, file: &SourceFile, parsed: Parsed) {
         let origin = |line| Origin { source: source.to_owned(), file: file.origin.clone(), line };
         let place = |line| format!("{}:{line}", file.path.display());
+        if parsed.objects.is_empty() && parsed.diagnostics.is_empty() && !parsed.unreadable {
+            self.diagnostics.push(holds_nothing(file));
+        }
         for located in parsed.objects {
             let (origin, place) = (origin(located.line), place(located.line));
             self.add(Entry { origin, place, document: Document::Valid(Box::new(located)) });
@@ -80,11 +85,21 @@ impl Entries {
             self.add(Entry { origin, place, document: Document::Broken(broken) });
         }
         self.diagnostics.extend(parsed.diagnostics);
+        self.partial.extend(parsed.partial);
     }
 
     fn add(&mut self, entry: Entry) {
         let ObjectId { kind, name } = entry.id();
         self.by_name.entry((kind, name.as_str().to_lowercase())).or_default().push(entry);
+    }
+}
+
+/// What nobody meant to write is worth a word; it is no error, and nothing is deleted for it.
+fn holds_nothing(file: &SourceFile) -> Diagnostic {
+    Diagnostic {
+        severity: Severity::Warning,
+        hint: Some("write a manifest, or remove the file".to_owned()),
+        ..Diagnostic::about_file(&file.path, "the file holds no manifest")
     }
 }
 

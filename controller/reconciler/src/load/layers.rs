@@ -86,7 +86,8 @@ impl LayerFile {
         for diagnostic in &mut parsed.diagnostics {
             diagnostic.severity = Severity::Warning;
         }
-        let located = if parsed.objects.is_empty() { None } else { Some(parsed.objects.remove(0)) };
+        // An unknown key keeps it from being a manifest, and from nothing else.
+        let located = parsed.objects.drain(..).chain(parsed.partial.drain(..)).next();
         Some(Self { located, unknown: parsed.diagnostics })
     }
 }

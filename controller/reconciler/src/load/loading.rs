@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use limekiln_api::template::Embedding;
 use limekiln_api::{
-    Diagnostic, FieldError, Filled, HostFacts, Instance, Located, Manifest, Severity, unsupported,
+    Diagnostic, FieldError, Filled, HostFacts, Located, Manifest, Severity, unsupported,
 };
 use limekiln_model::{
     Desired, DesiredInstance, Elsewhere, Frozen, ObjectId, Origin, Owner, Wanted, fingerprint,
@@ -81,6 +81,7 @@ pub fn load(snapshots: &[Snapshot], context: &LoadContext<'_>) -> Result<Loaded,
     for entries in entries.by_name.into_values() {
         loading.object(entries);
     }
+    entries.partial.into_iter().for_each(|located| loading.rest(located));
     loading.instances();
     if !entries.unreadable.is_empty() {
         loading.freeze_missing(&entries.unreadable, &(context.owners)()?);
@@ -113,15 +114,19 @@ struct Loading<'a> {
 
 /// A manifest of an instance, with all that it builds on.
 struct Embedded {
-    id: ObjectId,
+    /// The object, and where it is described; `None` if it is frozen already.
+    object: Option<(ObjectId, Origin)>,
     located: Located,
-    origin: Origin,
+    /// What is wrong with it already.
+    errors: Vec<FieldError>,
+    /// Why it is frozen, if something is wrong with what it builds on.
+    broken: Option<String>,
 }
 
 impl Loading<'_> {
     fn object(&mut self, mut entries: Vec<Entry>) {
         if entries.len() > 1 {
-            return self.twice(&entries);
+            return self.twice(entries);
         }
         let Some(entry) = entries.pop() else { return };
         let id = entry.id();
@@ -132,18 +137,20 @@ impl Loading<'_> {
     }
 
     /// Nobody can say which of them is meant.
-    fn twice(&mut self, entries: &[Entry]) {
-        for (index, entry) in entries.iter().enumerate() {
-            let others = entries.iter().enumerate().filter(|(other, _)| *other != index);
-            let others: Vec<_> = others.map(|(_, other)| other.place.as_str()).collect();
+    fn twice(&mut self, entries: Vec<Entry>) {
+        let places: Vec<_> = entries.iter().map(|entry| entry.place.clone()).collect();
+        for (index, entry) in entries.into_iter().enumerate() {
+            let others = places.iter().enumerate().filter(|(other, _)| *other != index);
+            let others: Vec<_> = others.map(|(_, place)| place.as_str()).collect();
             let id = entry.id();
             let why = format!("{id} is also described at {}", others.join(" and "));
-            if let Document::Valid(located) = &entry.document {
+            if let Document::Valid(located) = entry.document {
                 let error = FieldError::new("metadata.name", why.clone())
                     .hint("keep one of them; nothing is done to this object until then");
                 self.diagnostics.push(located.diagnose(&error));
+                self.rest(*located);
             }
-            self.freeze(id, why, entry.origin.clone());
+            self.freeze(id, why, entry.origin);
         }
     }
 
@@ -161,18 +168,9 @@ impl Loading<'_> {
         }
     }
 
-    fn admit(&mut self, id: ObjectId, mut located: Located, origin: Origin) {
-        if let Err(found) = located.embed(&self.context.embedding) {
-            let why = found.first().map_or_else(String::new, |first| first.message.clone());
-            self.diagnostics.extend(found);
-            return self.freeze(id, why, origin);
-        }
-        let errors = self.pin(&mut located.manifest);
-        if !errors.is_empty() {
-            return self.refuse(id, &located, &errors, origin);
-        }
+    fn admit(&mut self, id: ObjectId, located: Located, origin: Origin) {
         match &located.manifest {
-            Manifest::Instance(_) => self.embedded.push(Embedded { id, located, origin }),
+            Manifest::Instance(_) => self.embed(Some((id, origin)), located),
             Manifest::Disk(disk) => {
                 let wanted = Wanted { spec: disk.spec.clone(), origin };
                 self.desired.disks.insert(id.name, wanted);
@@ -184,20 +182,31 @@ impl Loading<'_> {
         }
     }
 
-    /// Holds an instance's images against the lock, if there is one.
-    fn pin(&self, manifest: &mut Manifest) -> Vec<FieldError> {
-        match (manifest, self.context.lock) {
-            (Manifest::Instance(instance), Some(lock)) => {
-                lock.pin(&mut instance.spec.template, self.context.facts.arch)
-            }
-            _ => Vec::new(),
-        }
+    /// What is left of a manifest that cannot be used is checked, too, so that all errors are
+    /// told at once.
+    fn rest(&mut self, located: Located) {
+        self.embed(None, located);
     }
 
-    fn refuse(&mut self, id: ObjectId, located: &Located, errors: &[FieldError], origin: Origin) {
-        let why = errors.first().map_or_else(String::new, |first| first.message.clone());
-        self.diagnostics.extend(errors.iter().map(|error| located.diagnose(error)));
-        self.freeze(id, why, origin);
+    fn embed(&mut self, object: Option<(ObjectId, Origin)>, mut located: Located) {
+        let found = located.embed(&self.context.embedding).err().unwrap_or_default();
+        let broken = found.first().map(|first| first.message.clone());
+        self.diagnostics.extend(found);
+        let errors = self.pin(&mut located.manifest);
+        self.embedded.push(Embedded { object, located, errors, broken });
+    }
+
+    /// Holds an instance's images against the lock, if there is one.
+    fn pin(&self, manifest: &mut Manifest) -> Vec<FieldError> {
+        let (Manifest::Instance(instance), Some(lock)) = (manifest, self.context.lock) else {
+            return Vec::new();
+        };
+        let mut pinned = instance.spec.template.clone();
+        let errors = lock.pin(&mut pinned, self.context.facts.arch);
+        if errors.is_empty() {
+            instance.spec.template = pinned;
+        }
+        errors
     }
 
     /// Fills and checks the instances, on all processors, and takes them in.
@@ -212,26 +221,25 @@ impl Loading<'_> {
             }
             Manifest::Disk(_) | Manifest::Network(_) => None,
         });
-        for (Embedded { id, located, origin }, checked) in embedded.into_iter().zip(checked) {
-            if let (Manifest::Instance(instance), Some(checked)) = (&located.manifest, checked) {
-                self.instance(id, instance, checked, &located, origin);
+        for (embedded, checked) in embedded.into_iter().zip(checked) {
+            if let Some(checked) = checked {
+                self.instance(embedded, checked);
             }
         }
     }
 
-    fn instance(
-        &mut self,
-        id: ObjectId,
-        instance: &Instance,
-        (filled, errors): (Filled, Vec<FieldError>),
-        located: &Located,
-        origin: Origin,
-    ) {
+    fn instance(&mut self, embedded: Embedded, (filled, found): (Filled, Vec<FieldError>)) {
+        let Embedded { object, located, mut errors, broken } = embedded;
+        let Manifest::Instance(instance) = &located.manifest else { return };
         let facts = self.context.facts;
-        let diagnose = |error: &FieldError| self.layers.diagnose(error, located);
+        errors.extend(found);
+        errors.retain(|error| !located.excuses(error));
+        let diagnose = |error: &FieldError| self.layers.diagnose(error, &located);
         self.diagnostics.extend(errors.iter().map(diagnose));
-        if let Some(first) = errors.iter().find(|error| error.is_error()) {
-            return self.freeze(id, first.message.clone(), origin);
+        let Some((id, origin)) = object else { return };
+        let first = errors.iter().find(|error| error.is_error());
+        if let Some(why) = broken.or_else(|| first.map(|first| first.message.clone())) {
+            return self.freeze(id, why, origin);
         }
         let selector = instance.spec.host_selector.as_ref();
         match selector.and_then(|selector| host::mismatch(selector, facts)) {

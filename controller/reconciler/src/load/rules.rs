@@ -22,5 +22,7 @@ pub fn check_template(located: &Located, facts: &HostFacts) -> Vec<Diagnostic> {
     let Manifest::Instance(instance) = &located.manifest else { return Vec::new() };
     let layers = LayerFiles::read(facts);
     let (_, errors) = check(instance, facts);
-    errors.iter().map(|error| layers.diagnose(error, located)).collect()
+    let errors = errors.iter().filter(|error| !located.excuses(error));
+    let notes = located.notes().iter().cloned();
+    notes.chain(errors.map(|error| layers.diagnose(error, located))).collect()
 }

@@ -59,7 +59,39 @@ async fn unknown_keys_of_a_layer_are_warnings() {
     let loaded = fixture.load();
     let [warning] = loaded.diagnostics.as_slice() else { panic!("{:?}", loaded.diagnostics) };
     assert_eq!((warning.severity, warning.line), (Severity::Warning, 2));
+    assert_eq!(warning.hint.as_deref(), Some("did you mean `cpus`?"));
     assert!(!loaded.has_errors() && loaded.desired.frozen.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_key_of_a_layer_hides_no_place() {
+    let mut fixture = Fixture::new();
+    fixture.put("a.yaml", &instance("a", 1));
+    fixture.put_layer("default.yaml", "cpu: 2\nportForwards:\n- guestPort: 70000\n");
+    let shown: Vec<_> = fixture.load().diagnostics.iter().map(ToString::to_string).collect();
+    let [warning, error] = shown.as_slice() else { panic!("{shown:?}") };
+    assert!(warning.contains("default.yaml:1:1: warning: cpu: unknown field `cpu`"), "{warning}");
+    assert!(error.contains("default.yaml:3:14: error: portForwards[0].guestPort"), "{error}");
+}
+
+/// Lists are joined with an override's items first; a place is the one where it was written.
+#[tokio::test(start_paused = true)]
+async fn what_is_joined_from_layers_is_named_as_it_is_written() {
+    let mut fixture = Fixture::new();
+    let text = instance("a", 1)
+        + "    portForwards:\n    - guestPort: 81\n    - {guestPort: 82, hostPort: 80}\n    - guestPort: 70000\n";
+    fixture.put("a.yaml", &text);
+    fixture.put_layer("override.yaml", "portForwards: [{guestPort: 80, static: true}]\n");
+    let shown: Vec<_> = fixture.load().diagnostics.iter().map(ToString::to_string).collect();
+    let [meeting, port] = shown.as_slice() else { panic!("{shown:#?}") };
+    assert!(
+        meeting.contains("a.yaml:10:7: warning: spec.template.portForwards[1]: leads to port 80")
+    );
+    assert!(meeting.contains("so does another rule (in _config/override.yaml)"), "{meeting}");
+    assert!(
+        port.contains("a.yaml:11:18: error: spec.template.portForwards[2].guestPort"),
+        "{port}"
+    );
 }
 
 /// Lima 1 put the home directory elsewhere. That is no difference to the manifest.

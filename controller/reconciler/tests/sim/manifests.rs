@@ -33,6 +33,43 @@ async fn one_invalid_manifest_freezes_its_object_and_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn all_that_is_wrong_with_a_manifest_is_told_at_once() {
+    let fixture = Fixture::new();
+    let wrong = instance("a", 5000) + "    cpuz: 1\n    base: [none.part]\n    memory: lots\n";
+    fixture.put("a.yaml", &wrong);
+    fixture.put("nameless.yaml", &wrong.replace("name: a", "name: [b]"));
+    // Two of one name are wrong for that, and for all else.
+    fixture.put("c.yaml", &instance("c", 5000));
+    fixture.put("d.yaml", &instance("c", 1));
+    let loaded = fixture.load();
+    let shown: Vec<_> = loaded
+        .diagnostics
+        .iter()
+        .map(|found| {
+            let file = found.file.file_name().expect("a file").to_string_lossy().into_owned();
+            format!("{file} {}", found.path.trim_start_matches("spec.template."))
+        })
+        .collect();
+    let expected = [
+        "a.yaml cpus",
+        "a.yaml cpuz",
+        "a.yaml base",
+        "a.yaml memory",
+        "c.yaml metadata.name",
+        "c.yaml cpus",
+        "d.yaml metadata.name",
+        "nameless.yaml metadata.name",
+        "nameless.yaml cpus",
+        "nameless.yaml cpuz",
+        "nameless.yaml base",
+        "nameless.yaml memory",
+    ];
+    assert_eq!(shown, expected);
+    assert!(loaded.desired.instances.is_empty());
+    assert_eq!(loaded.desired.frozen.len(), 2, "{:?}", loaded.desired.frozen);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_cannot_be_named_freezes_what_came_from_its_source() {
     let fixture = Fixture::new();
     let both = format!("{}---\n{}", instance("a", 1), disk("d"));

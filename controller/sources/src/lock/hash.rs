@@ -31,6 +31,15 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Whether it is a digest as images may have: an algorithm and so many lower-case hex digits.
+pub(super) fn is_digest(text: &str) -> bool {
+    let known = [("sha256:", 64), ("sha384:", 96), ("sha512:", 128)];
+    let hex = |rest: &str| rest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    known.into_iter().any(|(algorithm, length)| {
+        text.strip_prefix(algorithm).is_some_and(|rest| rest.len() == length && hex(rest))
+    })
+}
+
 /// Whether a lock speaks of what is there. Files lie beside the manifests.
 pub(super) fn is_locked(locator: &Locator) -> bool {
     !matches!(locator, Locator::File(_) | Locator::FileUrl(_) | Locator::Stdin)

@@ -51,6 +51,16 @@ impl ImageDigests {
         }
     }
 
+    /// The digest of an image that is a file on this host; `None` if it is none, or not there.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn of_file(&self, location: &str) -> Result<Option<String>, ImageError> {
+        let remote = location.contains("://") && !location.starts_with("file://");
+        let there = self.local(location).is_some_and(|path| path.is_file());
+        if remote || !there { Ok(None) } else { self.of(location).map(Some) }
+    }
+
     /// The file itself, or what was downloaded of it.
     fn local(&self, location: &str) -> Option<PathBuf> {
         if let Some(path) = location.strip_prefix("file://") {

@@ -120,7 +120,7 @@ impl Lock {
         let refuse = |message: String, hint: &str| {
             Err(FieldError::new(format!("spec.template.{path}.digest"), message).hint(hint))
         };
-        match (self.images.get(&location), &*digest) {
+        match (self.image(&location), &*digest) {
             (Some(locked), None) => {
                 *digest = Some(locked.clone());
                 Ok(true)

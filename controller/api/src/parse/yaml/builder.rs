@@ -22,13 +22,7 @@ pub(crate) struct Reading {
 pub(crate) struct Repeated {
     pub(crate) key: Key,
     /// Where it was before.
-    pub(crate) line: usize,
-}
-
-impl Repeated {
-    pub(crate) fn message(&self) -> String {
-        format!("`{}` is set twice: line {} sets it, too", self.key.name, self.line)
-    }
+    pub(crate) first: Position,
 }
 
 /// Reads a text of one document; one with nothing in it is `null`. Positions are those in
@@ -169,8 +163,8 @@ impl<'a> Builder<'a> {
             } else if let Err(key) = mapping.insert(key, value)
                 && self.repeated.len() <= MAX_DIAGNOSTICS
             {
-                let line = mapping.line(&key.name);
-                self.repeated.push(Repeated { key, line });
+                let first = mapping.place(&key.name);
+                self.repeated.push(Repeated { key, first });
             }
         }
         Ok(Tree::Map(mapping.finish()))

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::error::YamlError;
-use crate::parse::tree::{Key, Node, Tree};
+use crate::parse::tree::{Key, Node, Position, Tree};
 
 /// With fewer fields than these, comparing is faster than hashing.
 const FEW: usize = 24;
@@ -41,10 +41,10 @@ impl Mapping {
         }
     }
 
-    /// The line of a field.
-    pub(super) fn line(&self, name: &str) -> usize {
+    /// Where the key of a field is.
+    pub(super) fn place(&self, name: &str) -> Position {
         let field = self.fields.iter().find(|(key, _)| key.name == name);
-        field.map_or(0, |(key, _)| key.at.line)
+        field.map_or_else(Position::default, |(key, _)| key.at)
     }
 
     /// Adds the value of `<<`: a mapping, or a list of them of which the first has precedence.

@@ -13,4 +13,4 @@ mod scalar;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use builder::{Reading, read};
+pub(crate) use builder::{Repeated, read};

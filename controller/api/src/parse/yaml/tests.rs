@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::super::bounds::{MAX_DEPTH, MAX_NODES, options};
 use super::super::tree::{Node, Tree};
-use super::{Reading, read};
+use super::builder::Reading;
+use super::read;
 
 fn reading(text: &str) -> Reading {
     read(text, 0, 0).unwrap_or_else(|error| panic!("{text}: {error:?}"))
@@ -112,7 +113,7 @@ fn a_repeated_key_hides_nothing() {
     let repeated: Vec<_> = reading
         .repeated
         .iter()
-        .map(|one| (one.key.name.as_str(), one.key.at.line, one.line))
+        .map(|one| (one.key.name.as_str(), one.key.at.line, one.first.line))
         .collect();
     assert_eq!(repeated, [("c", 2, 2), ("a", 3, 1)]);
     assert_eq!(reading.node.to_json(), json!({"a": 1, "b": {"c": 1}, "d": 4}));

@@ -1,13 +1,14 @@
 //! `limekiln template embed LOCATOR`
 
 use clap::Args;
-use limekiln_api::to_yaml;
 
 use super::open::{HomesBase, open, refused};
 use crate::compose::App;
 use crate::exit::Exit;
+use crate::output::diagnostic::styled;
 
-/// Print a template that builds on nothing any more; one that never did is printed as it is.
+/// Print a template that builds on nothing any more, with its own comments where they can be kept;
+/// one that never did is printed as it is.
 #[derive(Args)]
 pub struct EmbedArgs {
     /// Where the template is
@@ -22,12 +23,8 @@ pub fn run(args: &EmbedArgs) -> anyhow::Result<Exit> {
     let app = App::open()?;
     let store = app.template_store();
     let mut opened = open(&app, &store, &args.locator)?;
-    let before = opened.template().clone();
     opened.embed(&app, &store, HomesBase::Left).map_err(|found| refused(&args.locator, &found))?;
-    if *opened.template() == before {
-        super::print(&String::from_utf8_lossy(&opened.bytes))?;
-    } else {
-        super::print(&to_yaml(opened.template()))?;
-    }
+    opened.located.notes().iter().for_each(|note| errln!("{}", styled(note)));
+    super::print(&opened.located.to_text())?;
     Ok(Exit::Done)
 }

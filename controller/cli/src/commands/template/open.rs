@@ -1,7 +1,7 @@
 //! A template that was named on the command line.
 
 use limekiln_api::template::{Fetch, FetchError, Locator, instance_name};
-use limekiln_api::{Diagnostic, Lima, Located, Manifest, Name, parse_template};
+use limekiln_api::{Diagnostic, Lima, Located, Manifest, Name, Refused, Severity, parse_template};
 use limekiln_reconciler::Templates;
 use limekiln_sources::templates::TemplateStore;
 
@@ -37,14 +37,25 @@ pub enum HomesBase {
 /// # Errors
 /// If there is none, or the text is none; what is wrong with it is printed.
 pub fn open(app: &App, store: &TemplateStore, text: &str) -> anyhow::Result<Opened> {
+    Ok(read(app, store, text)?.map_err(|wrong| refused(text, &wrong.diagnostics))?)
+}
+
+/// As [`open`], printing nothing.
+///
+/// # Errors
+/// If there is no such template. What is wrong with it is the inner error.
+pub fn read(
+    app: &App,
+    store: &TemplateStore,
+    text: &str,
+) -> anyhow::Result<Result<Opened, Refused>> {
     let locator = locator(app, text)?;
     let fetched = store.fetch(&locator).map_err(told)?;
     let settled = store.settle(&locator).map_err(told)?.to_string();
     let name = instance_name(&settled, app.facts().arch);
     let name = name.unwrap_or_else(|| Name::new(NAMELESS).expect("the word is a name"));
-    let located = parse_template(&fetched.bytes, &locator, &fetched.place, &name)
-        .map_err(|found| refused(text, &found))?;
-    Ok(Opened { located, name, bytes: fetched.bytes })
+    let parsed = parse_template(&fetched.bytes, &locator, &fetched.place, &name);
+    Ok(parsed.map(|located| Opened { located, name, bytes: fetched.bytes }))
 }
 
 /// The error as the program's: with its causes and its hint.
@@ -73,7 +84,8 @@ pub fn refused(what: &str, found: &[Diagnostic]) -> Failure {
     for diagnostic in found {
         errln!("{}", styled(diagnostic));
     }
-    let problems = match found.len() {
+    let errors = found.iter().filter(|found| found.severity == Severity::Error).count();
+    let problems = match errors {
         1 => "a problem".to_owned(),
         count => format!("{count} problems"),
     };
@@ -91,11 +103,7 @@ impl Opened {
         store: &TemplateStore,
         base: HomesBase,
     ) -> Result<(), Vec<Diagnostic>> {
-        let mut embedding = Templates { fetch: store, lock: None }.embedding(app.facts());
-        if base == HomesBase::Left {
-            embedding.default_base = None;
-        }
-        self.located.embed(&embedding)
+        embed(&mut self.located, app, store, base)
     }
 
     /// The template.
@@ -107,4 +115,21 @@ impl Opened {
             }
         }
     }
+}
+
+/// Puts what a template builds on into it.
+///
+/// # Errors
+/// All that is wrong with that.
+pub fn embed(
+    located: &mut Located,
+    app: &App,
+    store: &TemplateStore,
+    base: HomesBase,
+) -> Result<(), Vec<Diagnostic>> {
+    let mut embedding = Templates { fetch: store, lock: None }.embedding(app.facts());
+    if base == HomesBase::Left {
+        embedding.default_base = None;
+    }
+    located.embed(&embedding)
 }

@@ -5,7 +5,7 @@ use limekiln_api::Severity;
 use limekiln_reconciler::check_template;
 use limekiln_sources::templates::TemplateStore;
 
-use super::open::{HomesBase, open, refused};
+use super::open::{HomesBase, embed, read, refused};
 use crate::compose::App;
 use crate::exit::Exit;
 use crate::output::diagnostic::styled;
@@ -21,29 +21,35 @@ pub struct ValidateArgs {
 /// Prints what is wrong, each error where it is written.
 ///
 /// # Errors
-/// If a template is wrong or cannot be had; the others are checked all the same.
+/// If there is no home directory, or standard output is closed. A template that is wrong or cannot
+/// be had is told, and the others are checked all the same.
 pub fn run(args: &ValidateArgs) -> anyhow::Result<Exit> {
     let app = App::open()?;
     let store = app.template_store();
-    let mut first = None;
+    let mut exit = Exit::Done;
     for locator in &args.locators {
         match check(&app, &store, locator) {
             Ok(()) => super::print(&format!("{locator}: valid\n"))?,
-            Err(error) if first.is_none() => first = Some(error),
-            Err(error) => errln!("{error:#}"),
+            // In their order, so that each stands below what was printed of it.
+            Err(error) => exit = crate::report(&error),
         }
     }
-    first.map_or(Ok(Exit::Done), Err)
+    Ok(exit)
 }
 
 fn check(app: &App, store: &TemplateStore, locator: &str) -> anyhow::Result<()> {
-    let mut opened = open(app, store, locator)?;
-    let found = match opened.embed(app, store, HomesBase::Left) {
-        Ok(()) => check_template(&opened.located, app.facts()),
-        Err(found) => found,
+    let (mut found, located) = match read(app, store, locator)? {
+        Ok(opened) => (Vec::new(), Some(opened.located)),
+        Err(wrong) => (wrong.diagnostics, wrong.partial.map(|partial| *partial)),
     };
-    let (errors, warnings): (Vec<_>, Vec<_>) =
-        found.into_iter().partition(|found| found.severity == Severity::Error);
-    warnings.iter().for_each(|warning| errln!("{}", styled(warning)));
-    if errors.is_empty() { Ok(()) } else { Err(refused(locator, &errors).into()) }
+    if let Some(mut located) = located {
+        found.extend(embed(&mut located, app, store, HomesBase::Left).err().unwrap_or_default());
+        found.extend(check_template(&located, app.facts()));
+    }
+    found.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+    if found.iter().any(|found| found.severity == Severity::Error) {
+        return Err(refused(locator, &found).into());
+    }
+    found.iter().for_each(|warning| errln!("{}", styled(warning)));
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! JSON Schemas of the kinds and of Lima's YAML.
+//! Schemas of the types.
 
 use std::sync::LazyLock;
 
@@ -20,14 +20,6 @@ pub(crate) fn schema_of(name: &str) -> Option<&'static Value> {
         ]
     });
     SCHEMAS.iter().find(|(known, _)| *known == name).map(|(_, schema)| schema)
-}
-
-/// File names below `schemas/` and what they hold: JSON Schema, draft 2020-12.
-pub fn json_schemas() -> Vec<(String, Value)> {
-    ["instance", "disk", "network", "lima"]
-        .into_iter()
-        .filter_map(|name| Some((format!("{name}.json"), schema_of(name)?.clone())))
-        .collect()
 }
 
 /// The schema of a type, without references and without room for unknown keys.
