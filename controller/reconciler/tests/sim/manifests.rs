@@ -273,7 +273,8 @@ async fn a_base_that_cannot_be_had_freezes_its_object_and_no_other() {
     let loaded = fixture.load();
     let text = loaded.diagnostics[0].to_string();
     assert!(
-        text.contains("a.yaml:7:11: error: spec.template.base: cannot read") && text.contains("help:"),
+        text.contains("a.yaml:7:11: error: spec.template.base: cannot read")
+            && text.contains("help:"),
         "{text}"
     );
     let settled = fixture.apply(prune()).await;
