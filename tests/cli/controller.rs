@@ -144,3 +144,31 @@ fn a_killed_controller_leaves_nothing_in_the_way() {
     controller.until("1 object is as wanted");
     controller.end();
 }
+
+#[test]
+fn objects_are_suspended_and_deletions_acknowledged_by_hand() {
+    let home = Home::new();
+    for name in ["a", "b", "c"] {
+        home.write(&format!("{name}.yaml"), &halted(&home, name, 1));
+    }
+    let mut controller = Controller::start(&home, &["--prune"]);
+    controller.until("3 objects are as wanted");
+    assert_eq!(home.run("suspend a").ok().out, "instance/a suspended\n");
+    assert_eq!(home.run("suspend a").ok().out, "instance/a was already suspended\n");
+    home.write("a.yaml", &halted(&home, "a", 2));
+    controller.until("instance/a            is suspended → `limekiln resume instance/a` ends that");
+    home.run("resume a").ok();
+    controller.until("instance/a            edit: done");
+
+    for name in ["b", "c"] {
+        std::fs::remove_file(home.manifests().join(format!("{name}.yaml"))).expect("there");
+    }
+    controller.until("2 of 3 objects would be deleted");
+    home.run("ack -f {m}").expect(4);
+    let shown = home.run("ack -f {m} --yes").ok().out;
+    assert!(shown.contains("Plan: 2 to delete.") && shown.contains("Acknowledged"), "{shown}");
+    controller.until("instance/b            park: done");
+    controller.until("instance/c            park: done");
+    home.run("ack -f {m} --yes").ok();
+    controller.end();
+}

@@ -3,19 +3,42 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    apply::ApplyArgs, completion::CompletionArgs, copy::CopyArgs, delete::DeleteArgs,
-    describe::DescribeArgs, diff::DiffArgs, doctor::DoctorArgs, events::EventsArgs,
-    explain::ExplainArgs, export::ExportArgs, get::GetArgs, graph::GraphArgs,
-    hostagent::HostagentArgs, list::ListArgs, lock::LockArgs, man::ManArgs, plan::PlanArgs,
-    plugin::PluginArgs, restart::RestartArgs, run::RunArgs, schema::SchemaArgs, shell::ShellArgs,
-    start::StartArgs, stop::StopArgs, template::TemplateArgs, undelete::UndeleteArgs,
-    validate::ValidateArgs, wait::WaitArgs,
+    ack::AckArgs,
+    apply::ApplyArgs,
+    completion::CompletionArgs,
+    copy::CopyArgs,
+    delete::DeleteArgs,
+    describe::DescribeArgs,
+    diff::DiffArgs,
+    doctor::DoctorArgs,
+    events::EventsArgs,
+    explain::ExplainArgs,
+    export::ExportArgs,
+    get::GetArgs,
+    graph::GraphArgs,
+    hostagent::HostagentArgs,
+    list::ListArgs,
+    lock::LockArgs,
+    man::ManArgs,
+    plan::PlanArgs,
+    plugin::PluginArgs,
+    restart::RestartArgs,
+    run::RunArgs,
+    schema::SchemaArgs,
+    shell::ShellArgs,
+    start::StartArgs,
+    stop::StopArgs,
+    suspend::{ResumeArgs, SuspendArgs},
+    template::TemplateArgs,
+    undelete::UndeleteArgs,
+    validate::ValidateArgs,
+    wait::WaitArgs,
 };
 
 /// Commands that limactl does not have: what `limekiln plugin install` makes links for.
-pub const PLUGIN_COMMANDS: [&str; 13] = [
-    "apply", "describe", "diff", "doctor", "events", "explain", "export", "get", "graph", "lock",
-    "plan", "undelete", "wait",
+pub const PLUGIN_COMMANDS: [&str; 17] = [
+    "ack", "apply", "describe", "diff", "doctor", "events", "explain", "export", "get", "graph",
+    "lock", "plan", "resume", "run", "suspend", "undelete", "wait",
 ];
 
 /// Declarative Linux VMs: manifests in, running machines out.
@@ -60,6 +83,12 @@ pub enum Command {
     Delete(DeleteArgs),
     /// Bring deleted objects back
     Undelete(UndeleteArgs),
+    /// Leave objects as they are, whatever manifests say
+    Suspend(SuspendArgs),
+    /// Let manifests count again for suspended objects
+    Resume(ResumeArgs),
+    /// Allow a controller to delete more than it would by itself
+    Ack(AckArgs),
     /// Write down digests of all images and templates, for `--locked`
     Lock(LockArgs),
     /// Look at Lima templates

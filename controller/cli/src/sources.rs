@@ -83,7 +83,8 @@ impl SourceArgs {
         });
         let loaded = loaded?;
         let bad = loaded.has_errors();
-        Ok((app.reconciler.plan_on(observed?, loaded.desired, policy), bad))
+        let planned = app.reconciler.plan_on(observed?, loaded.desired, policy).map_err(told)?;
+        Ok((planned, bad))
     }
 
     /// The same for a controller, which reads them again and again.

@@ -1,6 +1,6 @@
 //! What the manifests ask for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use limekiln_api::{DiskSpec, InstanceSpec, Lima, NetworkSpec};
@@ -73,12 +73,24 @@ pub struct Desired {
     pub elsewhere: BTreeMap<Name, Elsewhere>,
     /// Objects that must be left exactly as they are.
     pub frozen: BTreeMap<ObjectId, Frozen>,
+    /// Objects on which nothing is done because somebody said so by hand.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub suspended: BTreeSet<ObjectId>,
 }
 
 impl Desired {
-    /// Whether the object is wanted, here or on another host, or frozen and so not to be touched.
+    /// Whether the object is wanted, here or on another host, or is not to be touched.
     pub fn mentions(&self, id: &ObjectId) -> bool {
-        self.frozen.contains_key(id) || self.origin(id).is_some() || self.is_elsewhere(id)
+        self.frozen.contains_key(id)
+            || self.suspended.contains(id)
+            || self.origin(id).is_some()
+            || self.is_elsewhere(id)
+    }
+
+    /// Whether nothing is done to the object because its manifest, or somebody by hand, says so.
+    pub fn is_suspended(&self, id: &ObjectId) -> bool {
+        let wanted = self.instances.get(&id.name).filter(|_| id.kind == crate::Kind::Instance);
+        self.suspended.contains(id) || wanted.is_some_and(|wanted| wanted.spec.spec.suspend)
     }
 
     /// Whether the object is an instance of another host.

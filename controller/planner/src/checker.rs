@@ -102,10 +102,7 @@ fn ancestors(plan: &Plan, found: &mut Vec<Violation>) -> Ancestors {
 }
 
 fn is_held(desired: &Desired, id: &ObjectId) -> bool {
-    let wanted = desired.instances.get(&id.name).filter(|_| id.kind == Kind::Instance);
-    desired.frozen.contains_key(id)
-        || desired.is_elsewhere(id)
-        || wanted.is_some_and(|wanted| wanted.spec.spec.suspend)
+    desired.frozen.contains_key(id) || desired.is_elsewhere(id) || desired.is_suspended(id)
 }
 
 fn unguarded(

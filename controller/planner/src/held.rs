@@ -54,12 +54,13 @@ pub(crate) fn initial(scene: &Scene<'_>, draft: &mut Draft) -> Held {
             );
         }
     }
-    for (name, wanted) in &scene.desired.instances {
-        let id = ObjectId::instance(name);
-        if wanted.spec.spec.suspend {
-            held.hold(id.clone());
-            draft.report.add(id, WaitReason::Suspended, None);
-        }
+    let by_manifest = scene.desired.instances.keys().map(ObjectId::instance);
+    let all: BTreeSet<_> = by_manifest.chain(scene.desired.suspended.iter().cloned()).collect();
+    for id in all.into_iter().filter(|id| scene.desired.is_suspended(id)) {
+        held.hold(id.clone());
+        let by_hand = scene.desired.suspended.contains(&id);
+        let hint = by_hand.then(|| format!("`limekiln resume {id}` ends that"));
+        draft.report.add(id, WaitReason::Suspended, hint);
     }
     report_elsewhere(scene, draft);
     held

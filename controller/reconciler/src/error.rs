@@ -4,7 +4,7 @@ use limekiln_engine::EngineError;
 use limekiln_model::ObjectId;
 use limekiln_sources::SourceError;
 
-use crate::{HomeError, LedgerError, SavedPlanError};
+use crate::{HomeError, LedgerError, RequestsError, SavedPlanError};
 
 /// A pass that did not take place. Failures of single steps are in the result, not here.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +18,9 @@ pub enum ReconcileError {
     /// The ledger cannot be used.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// What people ask for beside the manifests cannot be read.
+    #[error(transparent)]
+    Requests(#[from] RequestsError),
     /// The saved plan cannot be used.
     #[error(transparent)]
     Saved(#[from] SavedPlanError),
@@ -35,8 +38,9 @@ fn list(ids: &[ObjectId]) -> String {
 
 impl ReconcileError {
     /// What the user can do.
-    pub fn hint(&self) -> Option<&str> {
-        match self {
+    pub fn hint(&self) -> Option<String> {
+        let fixed = match self {
+            Self::Requests(error) => return error.hint(),
             Self::Source(error) => error.hint(),
             Self::Home(error) => error.hint(),
             Self::Ledger(LedgerError::Newer { .. }) => Some("use the newer limekiln on this home"),
@@ -44,6 +48,7 @@ impl ReconcileError {
             Self::Saved(error) => error.hint(),
             Self::Observe(error) => error.hint.as_deref(),
             Self::Moved(_) => Some("nothing was changed; plan again and look at the new plan"),
-        }
+        };
+        fixed.map(str::to_owned)
     }
 }

@@ -15,6 +15,7 @@ mod load;
 mod outcome;
 mod ports;
 mod reconciler;
+mod requests;
 mod saved_plan;
 mod status;
 
@@ -28,6 +29,7 @@ pub use ledger::{Claim, Claims, Ledger, LedgerError};
 pub use load::{LoadContext, Loaded, Owners, Templates, check_template, load};
 pub use outcome::{End, OnEvent, Outcome, Pass, Planned, Run, Settled};
 pub use reconciler::Reconciler;
+pub use requests::{Requests, RequestsError};
 pub use saved_plan::{SavedPlan, SavedPlanError};
 pub use status::{StatusStore, conditions, status};
 

@@ -17,8 +17,8 @@ use tracing::warn;
 use crate::ledger::{LedgerEngine, exists, follow, owner_in};
 use crate::load::{LoadContext, Loaded, Templates, load};
 use crate::{
-    Claims, End, Home, Journal, Ledger, OnEvent, Outcome, Pass, Planned, ReconcileError, Run,
-    SavedPlan, SavedPlanError, Settled, StatusStore, conditions, journal, ports, status,
+    Claims, End, Home, Journal, Ledger, OnEvent, Outcome, Pass, Planned, ReconcileError, Requests,
+    Run, SavedPlan, SavedPlanError, Settled, StatusStore, conditions, journal, ports, status,
 };
 
 /// The most passes that [`Reconciler::settle`] makes.
@@ -147,16 +147,25 @@ impl Reconciler {
     /// # Errors
     /// If the home or the ledger cannot be read.
     pub async fn plan(&self, desired: Desired, policy: Policy) -> Result<Planned, ReconcileError> {
-        Ok(self.plan_on(self.observe().await?, desired, policy))
+        self.plan_on(self.observe().await?, desired, policy)
     }
 
     /// Plans what the manifests ask for, from what was observed.
-    pub fn plan_on(&self, observed: Observed, mut desired: Desired, policy: Policy) -> Planned {
+    ///
+    /// # Errors
+    /// If what people ask for beside them cannot be read.
+    pub fn plan_on(
+        &self,
+        observed: Observed,
+        mut desired: Desired,
+        mut policy: Policy,
+    ) -> Result<Planned, ReconcileError> {
+        Requests::read(&self.home)?.apply(&mut desired, &mut policy);
         let observed = self.with_ports(observed, &desired);
         refill(&mut desired, &observed, &self.facts);
         let (plan, report) =
             limekiln_planner::plan(&desired, &observed, &self.capabilities(), &policy);
-        Planned { plan, report, observed, desired, policy }
+        Ok(Planned { plan, report, observed, desired, policy })
     }
 
     /// Plans deletions: parked, or with `purge` removed for good.
@@ -240,6 +249,7 @@ impl Reconciler {
         // Who destroys looks again: the plan may have waited for an answer for hours.
         let observed = self.observe_for(&planned.desired).await?;
         basis_holds(&planned.plan, &observed).map_err(ReconcileError::Moved)?;
+        self.nothing_suspended(planned)?;
         self.keep_books(planned, &observed, &|_| false)?;
         let (inner, ledger) = (Arc::clone(&self.engine), self.ledger.clone());
         let engine = LedgerEngine::new(
@@ -254,6 +264,17 @@ impl Reconciler {
         let observed = self.observe_for(&planned.desired).await?;
         self.note_status(planned, &observed);
         Ok(Outcome { result, observed })
+    }
+
+    /// Whether nothing was suspended since the plan was made. By hand, everything may be done.
+    fn nothing_suspended(&self, planned: &Planned) -> Result<(), ReconcileError> {
+        if planned.desired.sources.is_empty() {
+            return Ok(());
+        }
+        let suspended = Requests::read(&self.home)?.suspended;
+        let objects = planned.plan.steps.iter().map(|step| step.action.object());
+        let moved: Vec<_> = objects.filter(|id| suspended.contains(id)).collect();
+        if moved.is_empty() { Ok(()) } else { Err(ReconcileError::Moved(moved)) }
     }
 
     /// An executor with the limits of this host, for parts of plans that run side by side.

@@ -1,5 +1,6 @@
 //! One command per file: its arguments and one function.
 
+pub mod ack;
 pub mod apply;
 mod by_hand;
 pub mod completion;
@@ -26,6 +27,7 @@ pub mod shell;
 mod ssh;
 pub mod start;
 pub mod stop;
+pub mod suspend;
 pub mod template;
 pub mod undelete;
 pub mod validate;

@@ -26,7 +26,7 @@ pub(super) fn plan(
         return report_broken(name, instance, stage.draft);
     };
     if let InstancePhase::Broken { why } = &instance.phase {
-        return recover(stage, name, wanted, why);
+        return recover(stage, name, wanted, instance, why);
     }
     let changes = Changes::between(stage.scene, instance, config, &wanted.filled);
     if !changes.refused.is_empty() {
@@ -51,12 +51,19 @@ fn report_broken(name: &Name, instance: &ObservedInstance, draft: &mut Draft) {
 }
 
 /// Half of it runs. Starting finds the other half: a VM that lives is adopted, not started again.
-fn recover(stage: &mut Stage<'_>, name: &Name, wanted: &DesiredInstance, why: &str) {
+fn recover(
+    stage: &mut Stage<'_>,
+    name: &Name,
+    wanted: &DesiredInstance,
+    instance: &ObservedInstance,
+    why: &str,
+) {
     let why = Some(why.to_owned());
+    let has = instance.booted.as_ref().or(instance.config.as_ref()).map_or(0, uses::memory);
     if wanted.spec.run_strategy == RunStrategy::Halted {
         let stop = Action::StopInstance { instance: name.clone(), mode: StopMode::Graceful };
         stage.draft.push_because(stop, None, why);
-    } else if stage.can_start(name, wanted, uses::memory(&wanted.filled)) {
+    } else if stage.can_start(name, wanted, has) {
         let start = Action::StartDriver { instance: name.clone() };
         stage.draft.push_because(start, None, why);
         push_ready(stage.scene, name, &wanted.filled, stage.draft);

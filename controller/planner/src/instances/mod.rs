@@ -68,8 +68,9 @@ fn wants_to_run(scene: &Scene<'_>, name: &Name, wanted: &DesiredInstance) -> boo
 pub(crate) fn may_restart(scene: &Scene<'_>, name: &Name) -> bool {
     let Some(wanted) = scene.desired.instances.get(name) else { return false };
     let id = ObjectId::instance(name);
-    let touchable =
-        scene.is_ours(&id) && !scene.desired.frozen.contains_key(&id) && !wanted.spec.spec.suspend;
+    let touchable = scene.is_ours(&id)
+        && !scene.desired.frozen.contains_key(&id)
+        && !scene.desired.is_suspended(&id);
     let observed = scene.observed.instances.get(name).map(|instance| &instance.phase);
     let broken = matches!(observed, Some(InstancePhase::Broken { .. }));
     touchable && !broken && allowed(scene, &wanted.spec) >= Disruption::Restart

@@ -12,7 +12,7 @@ use crate::draft::Draft;
 use crate::scene::Scene;
 use crate::uses;
 
-/// What the host still has for starts. Instances that run take theirs first.
+/// What the host still has for starts. Instances that run, or may, take theirs first.
 pub(super) struct Starts {
     total: u64,
     left: Option<u64>,
@@ -22,12 +22,8 @@ pub(super) struct Starts {
 impl Starts {
     pub(super) fn new(scene: &Scene<'_>) -> Self {
         let total = scene.observed.host.as_ref().map(|host| host.facts.memory);
-        let running =
-            scene.observed.instances.values().filter(|instance| instance.phase.is_running());
-        let used: u64 = running
-            .filter_map(|instance| instance.booted.as_ref().or(instance.config.as_ref()))
-            .map(uses::memory)
-            .sum();
+        // Also what half lives may have its memory: starting it gives that back first.
+        let used: u64 = scene.alive().map(|(_, config)| uses::memory(config)).sum();
         Self {
             total: total.unwrap_or_default(),
             left: total.map(|total| total.saturating_sub(used)),

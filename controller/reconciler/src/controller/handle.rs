@@ -10,12 +10,12 @@ use super::ControllerState;
 
 /// What others ask for.
 #[derive(Clone, Default)]
-pub(super) struct Requests {
+pub(super) struct Mailbox {
     wake: Arc<Notify>,
     asked: Arc<Mutex<BTreeSet<ObjectId>>>,
 }
 
-impl Requests {
+impl Mailbox {
     /// Until somebody wakes the controller; at once, if it was while nobody waited.
     pub(super) async fn woken(&self) {
         self.wake.notified().await;
@@ -30,19 +30,19 @@ impl Requests {
 /// Talks to a controller that runs.
 #[derive(Clone)]
 pub struct Handle {
-    pub(super) requests: Requests,
+    pub(super) mailbox: Mailbox,
     pub(super) state: watch::Receiver<ControllerState>,
 }
 
 impl Handle {
     /// Something may have changed.
     pub fn wake(&self) {
-        self.requests.wake.notify_one();
+        self.mailbox.wake.notify_one();
     }
 
     /// Somebody asks for these objects: they do not wait for their next try.
     pub fn reconcile(&self, ids: impl IntoIterator<Item = ObjectId>) {
-        self.requests.asked.lock().unwrap_or_else(PoisonError::into_inner).extend(ids);
+        self.mailbox.asked.lock().unwrap_or_else(PoisonError::into_inner).extend(ids);
         self.wake();
     }
 

@@ -20,7 +20,7 @@ impl Controller {
         while let Some((task, result)) = self.tasks.try_next() {
             self.ended(&task, &result);
         }
-        self.requests.take().iter().for_each(|id| self.attempts.forget(id));
+        self.mailbox.take().iter().for_each(|id| self.attempts.forget(id));
         let source_error = self.take().await;
         let (planned, observe_error) = match self.plan().await {
             Ok(planned) => (planned, None),
@@ -57,7 +57,7 @@ impl Controller {
         let Some(loaded) = &self.loaded else { return Ok(None) };
         let observed = self.reconciler.observe().await?;
         let (desired, policy) = (loaded.desired.clone(), self.options.policy.clone());
-        Ok(Some(self.reconciler.plan_on(observed, desired, policy)))
+        self.reconciler.plan_on(observed, desired, policy).map(Some)
     }
 
     /// Starts what can be started.

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::attempts::Attempts;
-use super::handle::{Handle, Requests};
+use super::handle::{Handle, Mailbox};
 use super::tasks::Tasks;
 use super::{ControllerOptions, ControllerState, Intake};
 use crate::{Loaded, OnEvent, ReconcileError, Reconciler};
@@ -24,7 +24,7 @@ pub struct Controller {
     pub(super) loaded: Option<Loaded>,
     pub(super) tasks: Tasks,
     pub(super) attempts: Attempts,
-    pub(super) requests: Requests,
+    pub(super) mailbox: Mailbox,
     pub(super) state: watch::Sender<ControllerState>,
 }
 
@@ -45,14 +45,14 @@ impl Controller {
             loaded: None,
             tasks: Tasks::default(),
             attempts: Attempts::default(),
-            requests: Requests::default(),
+            mailbox: Mailbox::default(),
             state: watch::Sender::default(),
         }
     }
 
     /// What others hold of it.
     pub fn handle(&self) -> Handle {
-        Handle { requests: self.requests.clone(), state: self.state.subscribe() }
+        Handle { mailbox: self.mailbox.clone(), state: self.state.subscribe() }
     }
 
     /// Works until `stop` fires; then what runs comes to its next safe point, and it returns.
@@ -86,11 +86,11 @@ impl Controller {
     /// Until somebody wakes it, a part ends, something may be tried again, or `next`.
     async fn sleep(&mut self, next: Instant) {
         let next = self.attempts.next().map_or(next, |retry| retry.min(next));
-        let requests = self.requests.clone();
+        let mailbox = self.mailbox.clone();
         let ended = tokio::select! {
             biased;
             ended = self.tasks.next() => Some(ended),
-            () = requests.woken() => None,
+            () = mailbox.woken() => None,
             () = sleep_until(next) => None,
         };
         if let Some((task, result)) = ended {

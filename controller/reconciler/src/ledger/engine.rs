@@ -22,6 +22,8 @@ pub(crate) struct LedgerEngine {
     owners: BTreeMap<ObjectId, Owner>,
     restarts: BTreeSet<ObjectId>,
     remade: BTreeSet<ObjectId>,
+    /// The plan is of objects that were named by hand, not of manifests.
+    by_hand: bool,
 }
 
 impl LedgerEngine {
@@ -42,7 +44,8 @@ impl LedgerEngine {
         let parked = with(|action| matches!(action, Action::Park { .. }));
         let restarts = started.intersection(&stopped).cloned().collect();
         let remade = made.intersection(&parked).cloned().collect();
-        Self { inner, ledger, owners, restarts, remade }
+        let by_hand = plan.basis.revision.is_empty();
+        Self { inner, ledger, owners, restarts, remade, by_hand }
     }
 
     async fn create(&self, action: &Action, context: &ActionContext) -> Result<(), EngineError> {
@@ -173,7 +176,8 @@ impl Engine for LedgerEngine {
                 self.owe_start(&action.object(), true)?;
                 self.inner.perform(action, context).await
             }
-            Action::StopInstance { .. } => {
+            // Who stops it by hand wants it to stay so.
+            Action::StopInstance { .. } if self.by_hand => {
                 self.inner.perform(action, context).await?;
                 self.owe_start(&action.object(), false)
             }

@@ -7,7 +7,7 @@ use limekiln_engine::ErrorClass;
 use limekiln_engine_sim::{Fault, FaultKind, SimEngine};
 use limekiln_model::{InstancePhase, Policy};
 use limekiln_reconciler::{
-    Controller, ControllerOptions, ControllerState, End, Handle, ReconcileError,
+    Controller, ControllerOptions, ControllerState, End, Handle, ReconcileError, Requests,
 };
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -229,5 +229,59 @@ async fn an_engine_that_panics_ends_nothing() {
     let running = Running::start(&fixture, ControllerOptions::default());
     running.settled().await;
     assert_eq!(fixture.phase("web"), "Ready");
+    running.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_suspended_by_hand_is_left_alone_until_it_is_resumed() {
+    let fixture = Fixture::new();
+    fixture.put("web.yaml", &instance("web", 1));
+    fixture.put("db.yaml", &instance("db", 1));
+    let options = ControllerOptions { policy: prune(), ..ControllerOptions::default() };
+    let running = Running::start(&fixture, options);
+    running.settled().await;
+    let web = id("instance/web");
+    let home = fixture.reconciler.home();
+    let suspend = |requests: &mut Requests| requests.suspended.insert(web.clone());
+    Requests::change(home, |requests| assert!(suspend(requests))).expect("written");
+    fixture.put("web.yaml", &instance("web", 2));
+    running.settled().await;
+    assert_eq!(fixture.cpus("web"), 1);
+    fixture.remove("web.yaml");
+    running.settled().await;
+    assert_eq!(fixture.instances(), ["db", "web"], "not pruned either");
+    fixture.put("web.yaml", &instance("web", 2));
+    Requests::change(home, |requests| assert!(requests.suspended.remove(&web))).expect("written");
+    running.settled().await;
+    assert_eq!(fixture.cpus("web"), 2);
+    running.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_than_the_budget_goes_only_when_this_revision_was_acknowledged() {
+    let fixture = Fixture::new();
+    for name in ["a", "b", "c"] {
+        fixture.put(&format!("{name}.yaml"), &instance(name, 1));
+    }
+    let options = ControllerOptions { policy: prune(), ..ControllerOptions::default() };
+    let running = Running::start(&fixture, options);
+    running.settled().await;
+    fixture.remove("b.yaml");
+    fixture.remove("c.yaml");
+    let state = running.settled().await;
+    assert_eq!(fixture.instances(), ["a", "b", "c"], "two of three are too many");
+    let revision = state.planned.expect("planned").desired.revision.clone();
+    let acknowledge = |revision: String| {
+        Requests::change(fixture.reconciler.home(), |requests| {
+            requests.acknowledged = [revision].into();
+        })
+        .expect("written");
+    };
+    acknowledge("another".to_owned());
+    running.settled().await;
+    assert_eq!(fixture.instances().len(), 3);
+    acknowledge(revision);
+    running.settled().await;
+    assert_eq!(fixture.instances(), ["a"]);
     running.end().await;
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use crate::fixture::{CRASHES, Fixture, disk, id, instance, name, prune};
 use limekiln_api::ConditionStatus;
 use limekiln_engine_sim::{Fault, SimEngine};
-use limekiln_model::{Event, InstancePhase, Policy};
+use limekiln_model::{Event, InstancePhase, Policy, StopMode};
 use limekiln_reconciler::{
-    End, Home, HomeError, Planned, ReconcileError, RecordOutcome, Run, SavedPlan, SavedPlanError,
+    Claim, End, Home, HomeError, Ledger, Planned, ReconcileError, RecordOutcome, Run, RunVerb,
+    SavedPlan, SavedPlanError,
 };
 
 fn describe_world(fixture: &Fixture) -> Vec<String> {
@@ -304,7 +305,7 @@ async fn what_was_done_is_recorded() {
     let fixture = Fixture::new();
     fixture.put("web.yaml", &instance("web", 1));
     fixture.apply(Policy::default()).await;
-    let verb = limekiln_reconciler::RunVerb::Restart;
+    let verb = RunVerb::Restart;
     let planned = fixture.reconciler.plan_run(&[name("web")], verb).await.expect("plan");
     fixture.reconciler.execute(&planned, &Run::silent()).await.expect("execute");
     let records = fixture.reconciler.journal().read().expect("read");
@@ -312,4 +313,26 @@ async fn what_was_done_is_recorded() {
         records.iter().map(|record| format!("{} {}", record.verb, record.object)).collect();
     assert_eq!(lines, fixture.log());
     assert!(records.iter().all(|record| record.outcome == RecordOutcome::Done));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_by_hand_ends_an_owed_start() {
+    let fixture = Fixture::new();
+    fixture
+        .put("web.yaml", &instance("web", 1).replace("spec:\n", "spec:\n  runStrategy: Manual\n"));
+    fixture.apply(Policy::default()).await;
+    // As a crash in the middle of a restart leaves it.
+    let ledger = Ledger::new(fixture.reconciler.home());
+    let claim = ledger.get(&id("instance/web")).expect("read").expect("ours");
+    let owed = Claim { restarting: true, ..claim };
+    ledger.put(&owed).expect("written");
+    let stop = RunVerb::Stop(StopMode::Graceful);
+    let planned = fixture.reconciler.plan_run(&[name("web")], stop).await.expect("plan");
+    fixture.reconciler.execute(&planned, &Run::silent()).await.expect("execute");
+    fixture.apply(Policy::default()).await;
+    assert_eq!(fixture.phase("web"), "Stopped");
+    // Without that, it is started again.
+    ledger.put(&owed).expect("written");
+    fixture.apply(Policy::default()).await;
+    assert_eq!(fixture.phase("web"), "Ready");
 }
