@@ -96,10 +96,7 @@ impl Reader<'_> {
         self.sources = Sources::new(self.file, Arc::from(text));
         let chunks = split(text);
         if chunks.len() > MAX_DOCUMENTS {
-            let message = format!(
-                "the file has {} documents, at most {MAX_DOCUMENTS} are read",
-                chunks.len()
-            );
+            let message = format!("the file has more than {MAX_DOCUMENTS} documents");
             return self.refuse_file(Position::default(), message);
         }
         let mut nodes = 0;

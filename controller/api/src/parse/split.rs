@@ -3,6 +3,8 @@
 //! They are told apart before YAML is read, so that one that is broken hides no other. YAML
 //! allows a line that begins with `---` nowhere inside a document.
 
+use super::bounds::MAX_DOCUMENTS;
+
 /// One document: its text, and the lines before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Chunk<'a> {
@@ -10,20 +12,28 @@ pub(crate) struct Chunk<'a> {
     pub(crate) lines_before: usize,
 }
 
-/// The documents that hold more than comments.
+/// The documents that hold more than comments; of too many, one more than may be.
 pub(crate) fn split(text: &str) -> Vec<Chunk<'_>> {
     let mut chunks = Vec::new();
     let (mut start, mut start_line, mut offset) = (0, 0, 0);
     for (number, line) in text.split_inclusive('\n').enumerate() {
         if number > 0 && is_marker(line) {
-            chunks.push(Chunk { text: &text[start..offset], lines_before: start_line });
+            add(&mut chunks, Chunk { text: &text[start..offset], lines_before: start_line });
+            if chunks.len() > MAX_DOCUMENTS {
+                return chunks;
+            }
             (start, start_line) = (offset, number);
         }
         offset += line.len();
     }
-    chunks.push(Chunk { text: &text[start..], lines_before: start_line });
-    chunks.retain(|chunk| chunk.text.lines().any(has_content));
+    add(&mut chunks, Chunk { text: &text[start..], lines_before: start_line });
     chunks
+}
+
+fn add<'a>(chunks: &mut Vec<Chunk<'a>>, chunk: Chunk<'a>) {
+    if chunk.text.lines().any(has_content) {
+        chunks.push(chunk);
+    }
 }
 
 fn is_marker(line: &str) -> bool {
