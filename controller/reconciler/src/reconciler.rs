@@ -16,9 +16,11 @@ use tracing::warn;
 
 use crate::ledger::{LedgerEngine, exists, follow, owner_in};
 use crate::load::{LoadContext, Loaded, Templates, load};
+use crate::status::tried;
 use crate::{
-    Claims, End, Home, Journal, Ledger, OnEvent, Outcome, Pass, Planned, ReconcileError, Requests,
-    Run, SavedPlan, SavedPlanError, Settled, StatusStore, conditions, journal, ports, status,
+    Attempt, Claims, End, Home, Journal, Ledger, OnEvent, Outcome, Pass, Planned, ReconcileError,
+    Requests, Run, SavedPlan, SavedPlanError, Settled, StatusStore, conditions, journal, ports,
+    status,
 };
 
 /// The most passes that [`Reconciler::settle`] makes.
@@ -331,9 +333,8 @@ impl Reconciler {
         })
     }
 
-    /// Times of conditions are nice to have: a run does not fail for them.
+    /// Notes the status after a run.
     fn note_status(&self, planned: &Planned, observed: &Observed) {
-        let Ok(claims) = self.claims() else { return };
         let (plan, report) = limekiln_planner::plan(
             &planned.desired,
             observed,
@@ -341,9 +342,26 @@ impl Reconciler {
             &planned.policy,
         );
         let compared = (!planned.desired.sources.is_empty()).then_some((&plan, &report));
+        self.note(observed, compared, &BTreeMap::new());
+    }
+
+    /// Notes what can be told of each object. Times of conditions are nice to have: nothing fails
+    /// for them.
+    pub(crate) fn note(
+        &self,
+        observed: &Observed,
+        compared: Option<(&Plan, &Report)>,
+        attempts: &BTreeMap<ObjectId, Attempt>,
+    ) {
+        let Ok(claims) = self.claims() else { return };
         let ids = claims.by_id.keys().filter(|id| exists(observed, id));
-        let current =
-            ids.map(|id| (id.clone(), conditions(id, observed, compared, claims.by_id.get(id))));
+        let current = ids.map(|id| {
+            let mut found = conditions(id, observed, compared, claims.by_id.get(id));
+            if let Some(attempt) = attempts.get(id) {
+                tried(&mut found, attempt);
+            }
+            (id.clone(), found)
+        });
         if let Err(error) = StatusStore::new(&self.home).note(current) {
             warn!("cannot write the status file: {error}");
         }
@@ -362,7 +380,11 @@ impl Reconciler {
         let claim = self.ledger.get(id)?;
         let compared = planned.map(|planned| (&planned.plan, &planned.report));
         let mut status = status(id, observed, compared, claim.as_ref());
-        StatusStore::new(&self.home).date(id, &mut status.conditions);
+        let store = StatusStore::new(&self.home);
+        store.date(id, &mut status.conditions);
+        if compared.is_none() {
+            status.conditions.extend(store.of_manifests(id));
+        }
         Ok(status)
     }
 

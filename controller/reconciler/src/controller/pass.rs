@@ -138,7 +138,11 @@ impl Controller {
             retry_ms: u64::try_from(tried.until.saturating_duration_since(now).as_millis())
                 .unwrap_or(u64::MAX),
         };
-        let attempts = attempts.map(|(id, tried)| (id.clone(), attempt(tried))).collect();
+        let attempts: BTreeMap<_, _> =
+            attempts.map(|(id, tried)| (id.clone(), attempt(tried))).collect();
+        if let Some(planned) = &planned {
+            self.note(planned, &attempts);
+        }
         let busy = self.tasks.objects().cloned().collect();
         self.state.send_modify(|state| {
             state.passes += 1;
@@ -150,6 +154,26 @@ impl Controller {
             state.busy = busy;
             state.attempts = attempts;
         });
+    }
+
+    /// Writes down what can be told of each object, if that is news.
+    fn note(&mut self, planned: &Arc<Planned>, attempts: &BTreeMap<ObjectId, Attempt>) {
+        // When the next try is changes all the time, and is not written.
+        let tries = |attempts: &BTreeMap<ObjectId, Attempt>| -> Vec<_> {
+            attempts.iter().map(|(id, one)| (id.clone(), one.times, one.stalled)).collect()
+        };
+        let tried = tries(attempts);
+        let same = self.noted.as_ref().is_some_and(|(before, known)| {
+            *known == tried
+                && before.plan == planned.plan
+                && before.report == planned.report
+                && before.observed == planned.observed
+        });
+        if !same {
+            let compared = Some((&planned.plan, &planned.report));
+            self.reconciler.note(&planned.observed, compared, attempts);
+            self.noted = Some((Arc::clone(planned), tried));
+        }
     }
 }
 

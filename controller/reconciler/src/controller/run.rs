@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use limekiln_executor::Executor;
+use limekiln_model::ObjectId;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
@@ -12,7 +13,10 @@ use super::attempts::Attempts;
 use super::handle::{Handle, Mailbox};
 use super::tasks::Tasks;
 use super::{ControllerOptions, ControllerState, Intake};
-use crate::{Loaded, OnEvent, ReconcileError, Reconciler};
+use crate::{Loaded, OnEvent, Planned, ReconcileError, Reconciler};
+
+/// A plan, and of each object how often it was tried and whether it is stalled.
+type Noted = (Arc<Planned>, Vec<(ObjectId, u32, bool)>);
 
 /// Keeps the VMs of a home as manifests want them, until it is told to stop.
 pub struct Controller {
@@ -24,6 +28,8 @@ pub struct Controller {
     pub(super) loaded: Option<Loaded>,
     pub(super) tasks: Tasks,
     pub(super) attempts: Attempts,
+    /// What the status file was written from.
+    pub(super) noted: Option<Noted>,
     pub(super) mailbox: Mailbox,
     pub(super) state: watch::Sender<ControllerState>,
 }
@@ -45,6 +51,7 @@ impl Controller {
             loaded: None,
             tasks: Tasks::default(),
             attempts: Attempts::default(),
+            noted: None,
             mailbox: Mailbox::default(),
             state: watch::Sender::default(),
         }

@@ -10,7 +10,7 @@ use limekiln_planner::diff;
 use ConditionStatus::{False, True, Unknown};
 
 use super::reason::{paths, phrase, word};
-use crate::Claim;
+use crate::{Attempt, Claim};
 
 /// Phase, SSH port and conditions of an object, the times left open.
 ///
@@ -142,6 +142,25 @@ fn stalled(waiting: &[Waiting]) -> Condition {
             condition("Stalled", True, word(&first.reason), phrases.join("; "))
         }
         None => condition("Stalled", False, "NotStalled", "nothing is in the way"),
+    }
+}
+
+/// Puts in what a controller's tries have come to.
+pub(crate) fn tried(conditions: &mut [Condition], attempt: &Attempt) {
+    let times = attempt.times;
+    let told = match &attempt.error {
+        _ if attempt.stalled => {
+            let message = "the same was done again and again and changed nothing";
+            condition("Stalled", True, "NoProgress", message)
+        }
+        Some(error) => {
+            let times = if times == 1 { "once".to_owned() } else { format!("{times} times") };
+            condition("Reconciling", True, "Retrying", format!("failed {times}: {error}"))
+        }
+        None => return,
+    };
+    if let Some(known) = conditions.iter_mut().find(|known| known.type_ == told.type_) {
+        *known = told;
     }
 }
 

@@ -4,5 +4,6 @@ mod conditions;
 mod reason;
 mod store;
 
+pub(crate) use conditions::tried;
 pub use conditions::{conditions, status};
 pub use store::StatusStore;

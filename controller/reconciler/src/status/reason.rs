@@ -42,7 +42,7 @@ pub(super) fn phrase(reason: &WaitReason) -> String {
             format!("needs to be made anew: {}", paths(changes))
         }
         WaitReason::Refused { changes } => format!("cannot be changed: {}", paths(changes)),
-        WaitReason::Suspended => "suspended by its manifest".to_owned(),
+        WaitReason::Suspended => "suspended, by its manifest or by hand".to_owned(),
         WaitReason::Protected => "protected from deletion".to_owned(),
     }
 }

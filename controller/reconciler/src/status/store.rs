@@ -41,6 +41,14 @@ impl StatusStore {
         date(self.read().get(id).map_or(&[], Vec::as_slice), conditions, None);
     }
 
+    /// The conditions of an object that only whoever has the manifests can tell, as they were
+    /// after the last run or look of a controller.
+    pub(crate) fn of_manifests(&self, id: &ObjectId) -> Vec<Condition> {
+        let all = self.read().remove(id).unwrap_or_default();
+        let told = |one: &Condition| matches!(one.type_.as_str(), "Reconciling" | "Stalled");
+        all.into_iter().filter(told).collect()
+    }
+
     fn read(&self) -> Table {
         self.stored().map(|stored| stored.conditions).unwrap_or_default()
     }
