@@ -13,7 +13,7 @@ use super::reader::join;
 use crate::{ReadOptions, Skipped, SourceError, directory};
 
 /// A tree can name one of its trees again and again, so that a small one unfolds to any size.
-const MAX_ENTRIES: usize = 1_000_000;
+const MAX_ENTRIES: usize = 300_000;
 /// The deepest directory.
 const MAX_DEPTH: usize = 256;
 

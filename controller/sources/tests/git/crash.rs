@@ -2,11 +2,11 @@
 
 use std::env;
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use limekiln_sources::git::{GitConfig, GitError, GitOptions};
+use limekiln_sources::git::{GitConfig, GitError, GitOptions, GitReference, GitSource};
 
 use crate::fixture::{Fixture, MANIFEST};
 
@@ -50,26 +50,22 @@ fn a_git_that_is_killed_at_any_point_leaves_a_usable_cache() {
 
 const CHILD: &str = "LIMEKILN_TEST_CHILD_CACHE";
 
-/// A controller of its own, to be killed.
-#[test]
-#[ignore = "run by a_controller_that_is_killed_leaves_a_usable_cache"]
-fn child_that_fetches() {
-    let Some(top) = env::var_os(CHILD).map(PathBuf::from) else {
-        println!("SKIPPED: {CHILD} is not set; another test runs this one");
-        return;
-    };
+/// A controller of its own, to be killed: this program, started once more with [`CHILD`] set.
+fn fetch_until_killed(top: &Path) {
     let url = format!("host:{}", top.join("vms.git").display());
-    let config = GitConfig::new(url, limekiln_sources::git::GitReference::Branch("main".into()));
+    let config = GitConfig::new(url, GitReference::Branch("main".into()));
     let ssh = Some(top.join("remote").to_string_lossy().into_owned());
     let options = GitOptions { ssh, ..GitOptions::default() };
-    let cache = top.join("cache");
-    let source = limekiln_sources::git::GitSource::open("team", &config, &cache, &options);
+    let source = GitSource::open("team", &config, &top.join("cache"), &options);
     let _ = source.expect("a source").fetch(None, None);
     panic!("it was to be killed");
 }
 
 #[test]
 fn a_controller_that_is_killed_leaves_a_usable_cache() {
+    if let Some(top) = env::var_os(CHILD) {
+        return fetch_until_killed(Path::new(&top));
+    }
     let fixture = large();
     let begun = fixture.path("begun");
     let go_on = fixture.path("go-on");
@@ -80,7 +76,7 @@ fn a_controller_that_is_killed_leaves_a_usable_cache() {
     );
     let (config, options) = fixture.by_ssh(&cut(300_000, &wait));
     let mut child = Command::new(env::current_exe().expect("this program"))
-        .args(["--ignored", "--exact", "crash::child_that_fetches"])
+        .args(["--exact", "crash::a_controller_that_is_killed_leaves_a_usable_cache"])
         .env(CHILD, fixture.path(""))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -206,7 +202,7 @@ fn pack(fixture: &Fixture) -> PathBuf {
 }
 
 /// Git makes packs read-only.
-fn flip(path: &std::path::Path, range: std::ops::Range<usize>) {
+fn flip(path: &Path, range: std::ops::Range<usize>) {
     let mut bytes = fs::read(path).expect("read");
     let end = range.end.min(bytes.len());
     bytes[range.start..end].iter_mut().for_each(|byte| *byte ^= 0x41);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use limekiln_sources::git::{GitConfig, GitError, GitOptions, GitSource, Obstacle};
 
-use crate::fixture::{Fixture, MANIFEST};
+use crate::fixture::{Fixture, MANIFEST, git};
 
 #[test]
 fn when_the_remote_is_gone_the_last_good_revision_is_kept() {
@@ -106,20 +106,59 @@ fn more_bytes_than_may_be_are_not_kept() {
 #[test]
 fn nothing_of_a_repository_runs() {
     let fixture = Fixture::new();
+    let first = fixture.fetch(&fixture.config()).expect("a snapshot").revision;
     let mark = fixture.path("ran");
     let touch = fixture.script("touch-mark", &format!("touch {}\ncat\n", mark.display()));
-    for key in ["core.fsmonitor", "core.sshCommand", "uploadpack.packObjectsHook", "core.pager"] {
-        fixture.git(&["--git-dir", "../vms.git", "config", key, &touch]);
-    }
-    for hook in ["post-checkout", "reference-transaction", "pre-auto-gc", "post-rewrite"] {
-        fs::copy(&touch, fixture.path("vms.git/hooks").join(hook)).expect("hook");
+    // As if the cache had hooks, too: those would run with every fetch.
+    for dir in [fixture.path("vms.git"), fixture.cached()] {
+        for key in ["core.fsmonitor", "uploadpack.packObjectsHook", "core.pager"] {
+            git(&dir, &["config", key, &touch]);
+        }
+        fs::create_dir_all(dir.join("hooks")).expect("dir");
+        for hook in ["post-checkout", "reference-transaction", "pre-auto-gc", "post-rewrite"] {
+            fs::copy(&touch, dir.join("hooks").join(hook)).expect("hook");
+        }
     }
     fixture.put(".gitattributes", "*.yaml filter=evil\n");
     fixture.put(".gitconfig", &format!("[filter \"evil\"]\nsmudge = {touch}\n"));
-    fixture.push("evil");
+    let second = fixture.push("evil");
     let _ = fs::remove_file(&mark);
-    fixture.fetch(&fixture.config()).expect("a snapshot");
+    let read = fixture.source(&fixture.config()).fetch(Some(&first), None).expect("a snapshot");
+    assert_eq!(read.revision, second);
     assert!(!mark.exists(), "something ran");
+}
+
+#[test]
+fn an_address_that_is_rewritten_to_a_command_is_refused() {
+    let fixture = Fixture::new();
+    let first = fixture.fetch(&fixture.config()).expect("a snapshot").revision;
+    let mark = fixture.path("ran");
+    let script = fixture.script("evil", &format!("touch {}\n", mark.display()));
+    let evil = format!("url.ext::{script} %S .insteadOf");
+    git(&fixture.cached(), &["config", &evil, &fixture.url()]);
+    let error = fixture.source(&fixture.config()).fetch(Some(&first), None).expect_err("ext");
+    assert!(error.to_string().contains("'ext' not allowed"), "{error}");
+    assert!(!mark.exists(), "something ran");
+}
+
+#[test]
+fn git_and_ssh_are_told_to_ask_nobody() {
+    let fixture = Fixture::new();
+    let (config, _) = fixture.by_ssh("");
+    let said = fixture.path("said");
+    let text = format!(
+        "echo \"$@\" > {said}; env >> {said}\nwhile [ \"$1\" != host ]; do shift; done\n\
+         shift; exec sh -c \"$1\"\n",
+        said = said.display()
+    );
+    fs::create_dir(fixture.path("bin")).expect("dir");
+    let ssh = Some(fixture.script("bin/ssh", &text));
+    let options = GitOptions { ssh, ..GitOptions::default() };
+    fixture.source_with(&config, &options).fetch(None, None).expect("a snapshot");
+    let said = fs::read_to_string(said).expect("read");
+    for word in ["-oBatchMode=yes", "GIT_TERMINAL_PROMPT=0", "GIT_ALLOW_PROTOCOL=file:https:ssh"] {
+        assert!(said.contains(word), "{word} is missing in {said}");
+    }
 }
 
 #[test]
