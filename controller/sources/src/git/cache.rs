@@ -95,7 +95,7 @@ impl Cache {
         for folder in ["refs", "refs/heads", "refs/tags", "refs/limekiln"] {
             remove_leftovers(&dir.join(folder))?;
         }
-        forget_new(&dir)
+        Ok(())
     }
 
     /// Puts the spare repository into its place.

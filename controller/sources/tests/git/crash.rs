@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use limekiln_sources::git::{GitConfig, GitError, GitOptions, GitReference, GitSource};
 
-use crate::fixture::{Fixture, MANIFEST};
+use crate::fixture::{Fixture, MANIFEST, command, git, noise};
 
 /// A remote that sends a part of what it has and then runs `then`.
 fn cut(bytes: usize, then: &str) -> String {
@@ -18,13 +18,7 @@ fn cut(bytes: usize, then: &str) -> String {
 /// A repository whose fetch takes some hundred kilobytes.
 fn large() -> Fixture {
     let fixture = Fixture::new();
-    let mut noise = vec![0; 512 << 10];
-    let mut state = 7_u64;
-    for byte in &mut noise {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        *byte = state.to_be_bytes()[0];
-    }
-    fs::write(fixture.path("work/noise"), noise).expect("write");
+    fs::write(fixture.path("work/noise"), noise(512 << 10)).expect("write");
     fixture.push("noise");
     fixture
 }
@@ -133,8 +127,10 @@ fn lock_files_of_a_killed_git_are_no_obstacle() {
         File::create(cached.join(name)).expect(name);
     }
     fs::write(cached.join("refs/limekiln/new"), "garbage").expect("write");
+    fs::write(cached.join("mark"), "").expect("write");
     let read = fixture.source(&fixture.config()).fetch(Some(&first.revision), None);
     assert_eq!(read.expect("a snapshot").revision, head);
+    assert!(cached.join("mark").exists(), "it was made anew, which is slow and was not needed");
 }
 
 #[test]
@@ -179,6 +175,35 @@ fn a_damaged_cache_never_gives_other_bytes() {
         fs::write(&pack, &whole).expect("write");
     }
     assert_eq!(fixture.source(&fixture.config()).last_good(&good.revision).expect("whole"), good);
+}
+
+#[test]
+fn another_object_under_an_id_is_not_believed() {
+    let fixture = Fixture::new();
+    fixture.put("db.yaml", "kind: Other");
+    let commit = fixture.push("two files");
+    fixture.fetch(&fixture.config()).expect("a snapshot");
+    let cached = fixture.cached();
+    let packs = fixture.path("packs");
+    fs::rename(cached.join("objects/pack"), &packs).expect("rename");
+    for file in fs::read_dir(&packs).expect("packs").flatten().map(|entry| entry.path()) {
+        if file.extension().is_some_and(|end| end == "pack") {
+            let mut unpack = command(&cached);
+            unpack.args(["unpack-objects", "-q"]).stdin(File::open(file).expect("open"));
+            assert!(unpack.status().expect("git").success());
+        }
+    }
+    let source = fixture.source(&fixture.config());
+    assert_eq!(source.last_good(&commit).expect("loose objects").files.len(), 2);
+    let loose = |name: &str| {
+        let id = git(&cached, &["rev-parse", &format!("{commit}:{name}")]);
+        cached.join("objects").join(&id[..2]).join(&id[2..])
+    };
+    let (web, db) = (loose("web.yaml"), loose("db.yaml"));
+    fs::remove_file(&web).expect("remove");
+    fs::copy(&db, &web).expect("copy");
+    let error = source.last_good(&commit).expect_err("another object");
+    assert!(matches!(error, GitError::Damaged { .. }), "{error:?}");
 }
 
 #[test]

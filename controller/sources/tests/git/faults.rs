@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use limekiln_sources::git::{GitConfig, GitError, GitOptions, GitSource, Obstacle};
 
-use crate::fixture::{Fixture, MANIFEST, git};
+use crate::fixture::{Fixture, MANIFEST, git, noise};
 
 #[test]
 fn when_the_remote_is_gone_the_last_good_revision_is_kept() {
@@ -81,26 +81,39 @@ fn a_fetch_can_be_stopped() {
 
 #[test]
 fn more_bytes_than_may_be_are_not_kept() {
+    // One comes in a moment, the other takes a while, in which git is killed.
+    for size in [100 << 10, 8 << 20] {
+        let fixture = Fixture::new();
+        let good = fixture.fetch(&fixture.config()).expect("a snapshot");
+        fs::write(fixture.path("work/noise"), noise(size)).expect("write");
+        let large = fixture.push("noise");
+        let options = GitOptions { max_fetch: size as u64 / 4, ..GitOptions::default() };
+        let mut source = fixture.source_with(&fixture.config(), &options);
+        // The second time, too: what came the first time must not count as there.
+        for _ in 0..2 {
+            let error = source.fetch(Some(&good.revision), None).expect_err("too large");
+            assert!(matches!(error, GitError::TooLarge { .. }), "{error:?}");
+            assert_eq!(source.last_good(&good.revision).expect("a snapshot"), good);
+        }
+        let enough = fixture.source(&fixture.config()).fetch(Some(&good.revision), None);
+        assert_eq!(enough.expect("a snapshot").revision, large);
+    }
+}
+
+#[test]
+fn a_remote_that_lacks_objects_does_not_pass_for_a_damaged_cache() {
     let fixture = Fixture::new();
     let good = fixture.fetch(&fixture.config()).expect("a snapshot");
-    let mut noise = vec![0; 4 << 20];
-    let mut state = 1_u64;
-    for byte in &mut noise {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        *byte = state.to_be_bytes()[0];
-    }
-    fs::write(fixture.path("work/noise"), noise).expect("write");
-    let large = fixture.push("4 MiB of noise");
-    let options = GitOptions { max_fetch: 1 << 20, ..GitOptions::default() };
-    let mut source = fixture.source_with(&fixture.config(), &options);
-    // The second time, too: what came the first time must not count as there.
-    for _ in 0..2 {
-        let error = source.fetch(Some(&good.revision), None).expect_err("too large");
-        assert!(matches!(error, GitError::TooLarge { .. }), "{error:?}");
-        assert_eq!(source.last_good(&good.revision).expect("a snapshot"), good);
-    }
-    let enough = fixture.source(&fixture.config()).fetch(Some(&good.revision), None);
-    assert_eq!(enough.expect("a snapshot").revision, large);
+    fixture.put("lost.yaml", "kind: Lost");
+    fixture.push("something gets lost");
+    let blob = fixture.git(&["rev-parse", "HEAD:lost.yaml"]);
+    let object = format!("vms.git/objects/{}/{}", &blob[..2], &blob[2..]);
+    fs::remove_file(fixture.path(&object)).expect("a loose object");
+    let mut source = fixture.source(&fixture.config());
+    let error = source.fetch(Some(&good.revision), None).expect_err("an object is missing");
+    let told = matches!(error, GitError::Unreachable { .. } | GitError::Malformed { .. });
+    assert!(told, "{error:?}");
+    assert_eq!(source.last_good(&good.revision).expect("a snapshot"), good);
 }
 
 #[test]
@@ -136,6 +149,7 @@ fn an_address_that_is_rewritten_to_a_command_is_refused() {
     let script = fixture.script("evil", &format!("touch {}\n", mark.display()));
     let evil = format!("url.ext::{script} %S .insteadOf");
     git(&fixture.cached(), &["config", &evil, &fixture.url()]);
+    git(&fixture.cached(), &["config", "protocol.ext.allow", "always"]);
     let error = fixture.source(&fixture.config()).fetch(Some(&first), None).expect_err("ext");
     assert!(error.to_string().contains("'ext' not allowed"), "{error}");
     assert!(!mark.exists(), "something ran");

@@ -144,6 +144,16 @@ pub fn names(snapshot: &Snapshot) -> Vec<String> {
     snapshot.files.iter().map(|file| file.origin.to_string_lossy().into_owned()).collect()
 }
 
+/// Bytes that don't compress, the same each time.
+pub fn noise(size: usize) -> Vec<u8> {
+    let mut state = 1_u64;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        state.to_be_bytes()[0]
+    };
+    (0..size).map(|_| next()).collect()
+}
+
 /// Git without this host's configuration.
 pub fn command(dir: &Path) -> Command {
     let mut command = Command::new("git");

@@ -118,13 +118,20 @@ fn clones_that_lack_something_are_refused() {
 #[test]
 fn a_remote_that_becomes_shallow_is_refused_also_from_afar() {
     let fixture = Fixture::new();
-    fixture.push("second");
     let url = format!("file://{}", fixture.url());
-    git(&fixture.path(""), &["clone", "-q", "--bare", "--depth=1", &url, "shallow.git"]);
+    let top = fixture.path("");
+    git(&top, &["clone", "-q", "--bare", &url, "far.git"]);
     let (config, options) = fixture.by_ssh("shift; exec sh -c \"$1\"\n");
-    let far = fixture.path("shallow.git");
+    let far = fixture.path("far.git");
     let config = GitConfig { url: format!("host:{}", far.display()), ..config };
-    let error = fixture.source_with(&config, &options).fetch(None, None).expect_err("shallow");
+    let mut source = fixture.source_with(&config, &options);
+    let good = source.fetch(None, None).expect("a snapshot");
+    fixture.push("second");
+    fixture.push("third");
+    std::fs::remove_dir_all(&far).expect("remove");
+    git(&top, &["clone", "-q", "--bare", "--depth=1", &url, "far.git"]);
+    // Git says that it succeeded, and has brought nothing.
+    let error = source.fetch(Some(&good.revision), None).expect_err("shallow");
     assert!(matches!(error, GitError::Shallow { .. }), "{error:?}");
 }
 
