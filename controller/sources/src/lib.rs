@@ -27,5 +27,5 @@ pub use input::Input;
 pub use options::ReadOptions;
 pub use read::read;
 pub use snapshot::{Skipped, Snapshot, SourceFile};
-pub use source_config::{SourceConfig, SourceKind};
+pub use source_config::{DirectoryConfig, SourceConfig, SourceKind};
 pub use watch::{DirectoryWatch, WatchError, WatchRoot};

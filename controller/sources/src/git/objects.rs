@@ -10,12 +10,15 @@ use gix_object::bstr::ByteSlice;
 use gix_object::tree::EntryKind;
 use gix_object::{CommitRefIter, Find, Kind, TagRefIter, TreeRefIter};
 use gix_odb::Header;
+use gix_pack::cache::lru::MemoryCappedHashmap;
 
 use super::GitError;
 
 const SHA1: gix_hash::Kind = gix_hash::Kind::Sha1;
 /// The most memory that one object, or what it is a delta of, may need.
 const MAX_ALLOC: usize = 256 << 20;
+/// How much of what deltas build on is kept while a commit is read.
+const MAX_CACHE: usize = 16 << 20;
 /// The largest commit, tag or tree.
 const MAX_META: u64 = 32 << 20;
 /// The longest chain of tags.
@@ -52,6 +55,8 @@ impl Objects {
             .map_err(|error| GitError::io(objects, error))?;
         // Nobody adds objects meanwhile: what is not there is not looked for again.
         handle.refresh_never();
+        // Most files of a pack are deltas of others that are read as well.
+        handle.set_pack_cache(|| Box::new(MemoryCappedHashmap::new(MAX_CACHE)));
         Ok(Self { handle, dir: dir.to_owned() })
     }
 

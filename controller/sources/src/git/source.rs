@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::{Component, Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
-use super::cache::Cache;
+use super::cache::{self, Cache};
 use super::objects::{self, Objects};
 use super::program::Git;
 use super::reader::Reader;
@@ -139,7 +139,10 @@ impl GitSource {
             Git { options: &options, url: &url, dir, lock, stopper: &stopper, deadline, fresh };
         local::check(&git, &url)?;
         transfer::prepare(&git)?;
-        let fetched = transfer::fetch(&git, &self.config.reference)?;
+        let fetched = match self.pinned(dir) {
+            Some(id) => id,
+            None => transfer::fetch(&git, &self.config.reference)?,
+        };
         let objects = Objects::open(dir)?;
         let tip = self.commit(&objects, &fetched)?;
         let trusted = self.forward(&git, &objects, trusted, tip, acknowledged)?;
@@ -147,6 +150,13 @@ impl GitSource {
         let snapshot = self.reader(&objects).read(&self.name, tip)?;
         history::keep(&git, &tip.to_string())?;
         Ok(snapshot)
+    }
+
+    /// The commit that the configuration names, if it was fetched: it never changes, and the
+    /// remote need not be asked.
+    fn pinned(&self, dir: &Path) -> Option<String> {
+        let GitReference::Commit(wanted) = &self.config.reference else { return None };
+        cache::id_of(dir, cache::TIP).filter(|id| id.eq_ignore_ascii_case(wanted))
     }
 
     fn commit(&self, objects: &Objects, fetched: &str) -> Result<gix_hash::ObjectId, GitError> {

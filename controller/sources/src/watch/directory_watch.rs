@@ -25,6 +25,7 @@ const CHECK: Duration = Duration::from_secs(1);
 pub struct DirectoryWatch {
     roots: Vec<Root>,
     inbox: Inbox,
+    debounce: Duration,
     events: Receiver<notify::Result<Event>>,
     checked: Instant,
 }
@@ -39,7 +40,14 @@ impl DirectoryWatch {
         let (inbox, events) = Inbox::new();
         inbox.watcher()?;
         let roots = roots.into_iter().map(|root| Root::new(root, inbox.clone())).collect();
-        Ok(Self { roots, inbox, events, checked: Instant::now() })
+        Ok(Self { roots, inbox, debounce: DEBOUNCE, events, checked: Instant::now() })
+    }
+
+    /// Sets how close together events count as one, in place of 20 ms.
+    #[must_use]
+    pub fn with_debounce(mut self, debounce: Duration) -> Self {
+        self.debounce = debounce;
+        self
     }
 
     /// Why something that is there is not watched. As long as that is so,
@@ -78,14 +86,14 @@ impl DirectoryWatch {
 
     /// Takes events until there are none for a moment.
     fn settle(&mut self) {
-        let end = Instant::now() + MAX_DEBOUNCE;
-        let mut quiet = Instant::now() + DEBOUNCE;
+        let end = Instant::now() + MAX_DEBOUNCE.max(self.debounce);
+        let mut quiet = Instant::now() + self.debounce;
         loop {
             let until = quiet.min(end);
             let wait = until.saturating_duration_since(Instant::now());
             match self.events.recv_timeout(wait) {
                 Ok(event) if Instant::now() < end && self.counts(&event) => {
-                    quiet = Instant::now() + DEBOUNCE;
+                    quiet = Instant::now() + self.debounce;
                 }
                 Ok(_) if Instant::now() < end => {}
                 _ => return,

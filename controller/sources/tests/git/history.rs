@@ -112,6 +112,9 @@ fn a_commit_that_the_configuration_names_may_be_older() {
     let config = GitConfig { reference: GitReference::Commit(old.clone()), ..fixture.config() };
     let mut pinned = fixture.source(&config);
     assert_eq!(pinned.fetch(Some(&new), None).expect("a snapshot").revision, old);
+    // It can't change, so nobody is asked once it is here.
+    std::fs::remove_dir_all(fixture.path("vms.git")).expect("remove");
+    assert_eq!(fixture.source(&config).fetch(Some(&new), None).expect("a snapshot").revision, old);
 }
 
 #[test]
