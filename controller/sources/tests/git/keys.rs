@@ -41,11 +41,22 @@ impl SshKey {
 /// A GnuPG home with one key.
 pub struct GpgKey {
     home: PathBuf,
+    /// What gpg is told besides.
+    options: Vec<&'static str>,
 }
 
 impl GpgKey {
     /// `None`, with the reason printed, if there is no gpg.
-    pub fn new(fixture: &Fixture, name: &str, expire: &str) -> Option<Self> {
+    pub fn new(fixture: &Fixture, name: &str) -> Option<Self> {
+        Self::with(fixture, name, &[], "never")
+    }
+
+    /// A key that was made and used long ago, for one day.
+    pub fn expired(fixture: &Fixture, name: &str) -> Option<Self> {
+        Self::with(fixture, name, &["--faked-system-time=20200101T000000"], "1d")
+    }
+
+    fn with(fixture: &Fixture, name: &str, options: &[&'static str], expire: &str) -> Option<Self> {
         if Command::new("gpg").arg("--version").stdout(Stdio::null()).status().is_err() {
             println!("SKIPPED: there is no gpg; `cargo xtask test` installs it");
             return None;
@@ -53,7 +64,7 @@ impl GpgKey {
         let home = fixture.path(name);
         fs::create_dir(&home).expect("dir");
         fs::set_permissions(&home, fs::Permissions::from_mode(0o700)).expect("mode");
-        let key = Self { home };
+        let key = Self { home, options: options.to_vec() };
         let user = format!("{name} <{name}@a.example>");
         key.gpg(&["--passphrase", "", "--quick-gen-key", &user, "ed25519", "sign", expire]);
         Some(key)
@@ -62,6 +73,7 @@ impl GpgKey {
     pub fn gpg(&self, args: &[&str]) -> Vec<u8> {
         let output = Command::new("gpg")
             .args(["--batch", "--quiet", "--pinentry-mode", "loopback"])
+            .args(&self.options)
             .args(args)
             .env("GNUPGHOME", &self.home)
             .output()
@@ -81,16 +93,15 @@ impl GpgKey {
 
     /// Commits and pushes, signed with this key.
     pub fn push(&self, fixture: &Fixture, message: &str) -> String {
-        let text = format!("GNUPGHOME={} exec gpg \"$@\"\n", self.home.display());
+        let (home, options) = (self.home.display(), self.options.join(" "));
+        let text = format!("GNUPGHOME={home} exec gpg {options} \"$@\"\n");
         let program = fixture.script("gpg-here", &text);
-        for (key, value) in [("gpg.format", "openpgp"), ("gpg.program", &program)] {
+        let user = self.home.file_name().expect("a name").to_string_lossy();
+        for (key, value) in
+            [("gpg.format", "openpgp"), ("gpg.program", &program), ("user.signingKey", &user)]
+        {
             fixture.git(&["config", key, value]);
         }
-        let _ = fixture.git(&[
-            "config",
-            "user.signingKey",
-            self.home.file_name().expect("a name").to_str().expect("text"),
-        ]);
         signed(fixture, message)
     }
 }

@@ -148,8 +148,8 @@ fn keys_that_change_are_used_at_the_next_fetch() {
 #[test]
 fn commits_signed_with_a_key_of_the_keyring_are_read() {
     let fixture = Fixture::new();
-    let Some(ann) = GpgKey::new(&fixture, "ann", "never") else { return };
-    let Some(eve) = GpgKey::new(&fixture, "eve", "never") else { return };
+    let Some(ann) = GpgKey::new(&fixture, "ann") else { return };
+    let Some(eve) = GpgKey::new(&fixture, "eve") else { return };
     let first = ann.push(&fixture, "signed");
     for armored in [false, true] {
         let config = by_gpg(&fixture, ann.export(&fixture, armored));
@@ -173,9 +173,8 @@ fn commits_signed_with_a_key_of_the_keyring_are_read() {
 #[test]
 fn an_expired_openpgp_key_is_not_trusted() {
     let fixture = Fixture::new();
-    let Some(ann) = GpgKey::new(&fixture, "ann", "seconds=2") else { return };
+    let Some(ann) = GpgKey::expired(&fixture, "ann") else { return };
     let commit = ann.push(&fixture, "signed");
-    std::thread::sleep(std::time::Duration::from_secs(3));
     let config = by_gpg(&fixture, ann.export(&fixture, true));
     assert_eq!(distrust(&fixture, &config, None), (commit, SignatureFault::Expired));
 }
@@ -184,7 +183,7 @@ fn an_expired_openpgp_key_is_not_trusted() {
 fn a_signature_of_a_kind_without_keys_is_not_trusted() {
     let fixture = Fixture::new();
     let ssh = SshKey::new(&fixture, "ssh-ann");
-    let Some(gpg) = GpgKey::new(&fixture, "ann", "never") else { return };
+    let Some(gpg) = GpgKey::new(&fixture, "ann") else { return };
     let keyring = gpg.export(&fixture, true);
     ssh.push(&fixture, "by SSH");
     let config = by_gpg(&fixture, keyring.clone());
@@ -219,7 +218,7 @@ fn files_of_keys_that_cannot_be_used_are_refused_at_once() {
 #[test]
 fn a_keyring_without_keys_or_a_missing_gpg_is_told() {
     let fixture = Fixture::new();
-    let Some(gpg) = GpgKey::new(&fixture, "ann", "never") else { return };
+    let Some(gpg) = GpgKey::new(&fixture, "ann") else { return };
     gpg.push(&fixture, "signed");
     let junk = fixture.path("junk");
     fs::write(&junk, "no keys").expect("write");
