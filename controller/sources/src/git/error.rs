@@ -216,6 +216,8 @@ pub enum Obstacle {
     Credentials,
     /// ssh does not know the host.
     HostKey,
+    /// The host's TLS certificate is not trusted here.
+    Certificate,
     /// The path belongs to somebody else.
     Ownership,
     /// Something else.
@@ -330,6 +332,9 @@ impl Obstacle {
                 "nobody is asked for passwords: set up a credential helper, or a key that ssh-agent holds"
             }
             Self::HostKey => "connect once with ssh by hand, and compare the host's key",
+            Self::Certificate => {
+                "if you trust its authority, name the file with git's `http.sslCAInfo`"
+            }
             Self::Ownership => {
                 "if you trust its owner: `git config --global --add safe.directory PATH`"
             }

@@ -9,6 +9,7 @@ const MAX_DETAIL: usize = 400;
 const OBSTACLES: &[(&str, Obstacle)] = &[
     ("dubious ownership", Obstacle::Ownership),
     ("Host key verification failed", Obstacle::HostKey),
+    ("certificate", Obstacle::Certificate),
     ("could not read Username", Obstacle::Credentials),
     ("could not read Password", Obstacle::Credentials),
     ("terminal prompts disabled", Obstacle::Credentials),
@@ -104,6 +105,32 @@ mod tests {
         let detail = detail(&hostile);
         assert!(detail.chars().count() <= MAX_DETAIL && detail.ends_with("fatal: the end"));
         assert!(!super::detail("remote: \u{1b}[2J").contains('\u{1b}'));
+    }
+
+    #[test]
+    fn what_is_in_the_way_is_told_apart() {
+        for (said, wanted) in [
+            (
+                "fatal: could not read Username for 'https://x': terminal prompts disabled",
+                Obstacle::Credentials,
+            ),
+            ("git@x: Permission denied (publickey).", Obstacle::Credentials),
+            ("Host key verification failed.", Obstacle::HostKey),
+            (
+                "fatal: unable to access 'https://x/': server certificate verification failed.",
+                Obstacle::Certificate,
+            ),
+            ("fatal: unable to access 'https://x/': Could not resolve host: x", Obstacle::Network),
+            ("fatal: repository 'https://x/' not found", Obstacle::NotFound),
+            ("fatal: detected dubious ownership in repository at '/x'", Obstacle::Ownership),
+            ("something new", Obstacle::Other),
+        ] {
+            let error = transfer("url", said);
+            assert!(
+                matches!(error, GitError::Unreachable { obstacle, .. } if obstacle == wanted),
+                "{error:?}"
+            );
+        }
     }
 
     #[test]

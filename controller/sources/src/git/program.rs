@@ -111,7 +111,9 @@ impl Git<'_> {
         let mut go_on = || !self.stopper.is_stopped() && go_on();
         let url = || self.url.shown.clone();
         match process::run(command, bounds, &mut go_on) {
-            Ok(Ended::Exited { status, out, err }) => Ok(Output { status, out, err }),
+            Ok(Ended::Exited { status, out, err }) => {
+                Ok(Output { status, out, err: self.url.hide(err) })
+            }
             Ok(Ended::TooSlow) => {
                 Err(GitError::TooSlow { url: url(), seconds: self.options.timeout.as_secs() })
             }

@@ -33,6 +33,17 @@ impl Url {
         }
     }
 
+    /// What a program said of it, without what is not shown.
+    pub(super) fn hide(&self, text: String) -> String {
+        match self.given.split_once("://").map(|(_, rest)| rest.split('/').next().unwrap_or(rest)) {
+            Some(authority) if self.given != self.shown => match authority.rsplit_once('@') {
+                Some((user, host)) => text.replace(&format!("{user}@{host}"), host),
+                None => text,
+            },
+            _ => text,
+        }
+    }
+
     fn local(given: &str, path: &Path) -> Self {
         Self { given: given.to_owned(), shown: given.to_owned(), local: Some(path.to_owned()) }
     }
@@ -137,5 +148,7 @@ mod tests {
         assert!(!format!("{error:?} {error}").contains("hunter2"), "{error}");
         let token = Url::parse("https://t0ken@example.com/x").expect("a user");
         assert_eq!((&*token.shown, token.given.contains("t0ken")), ("https://example.com/x", true));
+        let said = "fatal: could not read Password for 'https://t0ken@example.com'".to_owned();
+        assert!(!token.hide(said).contains("t0ken"));
     }
 }
