@@ -45,8 +45,8 @@ pub enum SourceError {
         /// The bound.
         max: u64,
     },
-    /// A directory over a bound.
-    #[error("{path} holds more than {max} {what} of manifests", path = .path.display())]
+    /// A directory whose manifests are over a bound.
+    #[error("{path} holds more than {max} {what}", path = .path.display())]
     TooMuch {
         /// The directory.
         path: PathBuf,

@@ -1,6 +1,7 @@
 //! Symbolic links within a tree.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
 
 use gix_hash::ObjectId;
 use gix_object::tree::EntryKind;
@@ -12,6 +13,11 @@ use super::objects::{Blob, Objects};
 const MAX_LINKS: usize = 40;
 /// The longest link, PATH_MAX of Linux.
 const MAX_LINK: u64 = 4096;
+/// How many entries are kept for later links.
+const MAX_KEPT: usize = 300_000;
+/// What following may cost in all, in steps and in entries that are looked at: links can be made
+/// that lead to and fro without end.
+pub(super) const MAX_COST: usize = 5_000_000;
 
 /// Where a link leads.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,63 +30,115 @@ pub(super) enum Target {
     Outside,
     /// To nothing, or in a circle.
     Nothing,
+    /// All links together are too much work.
+    TooFar,
 }
 
-/// Follows a link that lies in the directory `at`, by the root's rules: never above the root, not
-/// even to come back.
-pub(super) fn follow(
-    objects: &Objects,
-    root: ObjectId,
-    at: &[&[u8]],
-    link: ObjectId,
-) -> Result<Target, GitError> {
-    let mut at: Vec<Vec<u8>> = at.iter().map(|step| step.to_vec()).collect();
-    let mut todo = VecDeque::new();
-    let mut links = 0;
-    let mut next = Some(link);
-    loop {
-        if let Some(link) = next.take() {
-            links += 1;
-            let Blob::Whole(target) = objects.blob(link, MAX_LINK)? else {
-                return Ok(Target::Nothing);
-            };
-            if links > MAX_LINKS || target.is_empty() {
-                return Ok(Target::Nothing);
+type Tree = HashMap<Vec<u8>, (EntryKind, ObjectId)>;
+
+/// Follows links, and remembers the trees on their ways.
+pub(super) struct Links<'a> {
+    objects: &'a Objects,
+    trees: HashMap<ObjectId, Rc<Tree>>,
+    kept: usize,
+    cost: usize,
+}
+
+impl<'a> Links<'a> {
+    pub(super) fn new(objects: &'a Objects) -> Self {
+        Self { objects, trees: HashMap::new(), kept: 0, cost: 0 }
+    }
+
+    /// Follows a link that lies in the last of these directories, the first of which is the root:
+    /// never above the root, not even to come back.
+    pub(super) fn follow(
+        &mut self,
+        directories: &[ObjectId],
+        link: ObjectId,
+    ) -> Result<Target, GitError> {
+        let mut at = directories.to_vec();
+        let mut todo = VecDeque::new();
+        let mut links = 1;
+        if let Some(end) = self.unfold(link, &mut todo)? {
+            return Ok(end);
+        }
+        while let Some(step) = todo.pop_front() {
+            self.cost += 1;
+            if self.cost > MAX_COST {
+                return Ok(Target::TooFar);
             }
-            if target[0] == b'/' {
+            match &*step {
+                b"" | b"." => continue,
+                b".." => {
+                    at.pop();
+                }
+                name => match self.lookup(at.last(), name)? {
+                    Some((EntryKind::Tree, id)) => at.push(id),
+                    Some((EntryKind::Link, id)) if links < MAX_LINKS => {
+                        links += 1;
+                        if let Some(end) = self.unfold(id, &mut todo)? {
+                            return Ok(end);
+                        }
+                    }
+                    Some((EntryKind::Blob | EntryKind::BlobExecutable, id)) if todo.is_empty() => {
+                        return Ok(Target::File(id));
+                    }
+                    _ => return Ok(Target::Nothing),
+                },
+            }
+            if at.is_empty() {
                 return Ok(Target::Outside);
             }
-            for step in target.split(|byte| *byte == b'/').rev() {
-                todo.push_front(step.to_vec());
-            }
         }
-        let Some(step) = todo.pop_front() else { return Ok(Target::Directory) };
-        match &*step {
-            b"" | b"." => {}
-            b".." if at.pop().is_none() => return Ok(Target::Outside),
-            b".." => {}
-            name => match lookup(objects, root, &at, name)? {
-                Some((EntryKind::Tree, _)) => at.push(step),
-                Some((EntryKind::Link, id)) => next = Some(id),
-                Some((EntryKind::Blob | EntryKind::BlobExecutable, id)) if todo.is_empty() => {
-                    return Ok(Target::File(id));
-                }
-                _ => return Ok(Target::Nothing),
-            },
-        }
+        Ok(Target::Directory)
     }
-}
 
-fn lookup(
-    objects: &Objects,
-    root: ObjectId,
-    at: &[Vec<u8>],
-    name: &[u8],
-) -> Result<Option<(EntryKind, ObjectId)>, GitError> {
-    let steps = at.iter().map(Vec::as_slice);
-    let Some(tree) = directory(objects, root, steps)? else { return Ok(None) };
-    let entries = objects.tree(tree)?;
-    Ok(entries.into_iter().find(|entry| entry.name == name).map(|entry| (entry.kind, entry.id)))
+    /// Puts the steps of a link before all others, or says where it ends at once.
+    fn unfold(
+        &self,
+        link: ObjectId,
+        todo: &mut VecDeque<Vec<u8>>,
+    ) -> Result<Option<Target>, GitError> {
+        let Blob::Whole(target) = self.objects.blob(link, MAX_LINK)? else {
+            return Ok(Some(Target::Nothing));
+        };
+        match target.first() {
+            None => return Ok(Some(Target::Nothing)),
+            Some(b'/') => return Ok(Some(Target::Outside)),
+            Some(_) => {}
+        }
+        for step in target.split(|byte| *byte == b'/').rev() {
+            todo.push_front(step.to_vec());
+        }
+        Ok(None)
+    }
+
+    fn lookup(
+        &mut self,
+        tree: Option<&ObjectId>,
+        name: &[u8],
+    ) -> Result<Option<(EntryKind, ObjectId)>, GitError> {
+        let Some(tree) = tree else { return Ok(None) };
+        Ok(self.tree(*tree)?.get(name).copied())
+    }
+
+    fn tree(&mut self, id: ObjectId) -> Result<Rc<Tree>, GitError> {
+        if let Some(tree) = self.trees.get(&id) {
+            return Ok(tree.clone());
+        }
+        let entries = self.objects.tree(id)?;
+        let tree: Tree =
+            entries.into_iter().map(|entry| (entry.name, (entry.kind, entry.id))).collect();
+        self.cost += tree.len();
+        self.kept += tree.len();
+        if self.kept > MAX_KEPT {
+            self.trees.clear();
+            self.kept = tree.len();
+        }
+        let tree = Rc::new(tree);
+        self.trees.insert(id, tree.clone());
+        Ok(tree)
+    }
 }
 
 /// The tree of a directory; links on the way are not followed.

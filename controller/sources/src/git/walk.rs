@@ -1,5 +1,6 @@
 //! Which files of a tree are manifests: those that would be in a directory.
 
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -7,7 +8,7 @@ use gix_hash::ObjectId;
 use gix_object::tree::EntryKind;
 
 use super::GitError;
-use super::follow::{Target, follow};
+use super::follow::{Links, MAX_COST, Target};
 use super::objects::{Entry, Objects};
 use super::reader::join;
 use crate::{ReadOptions, Skipped, SourceError, directory};
@@ -16,6 +17,11 @@ use crate::{ReadOptions, Skipped, SourceError, directory};
 const MAX_ENTRIES: usize = 300_000;
 /// The deepest directory.
 const MAX_DEPTH: usize = 256;
+/// The longest name and path, NAME_MAX and PATH_MAX of Linux: a directory could hold no others.
+const MAX_NAME: usize = 255;
+const MAX_PATH: usize = 4096;
+/// More than these are not told of.
+const MAX_SKIPPED: usize = 100;
 
 /// What was found below the root.
 #[derive(Debug, Default)]
@@ -30,9 +36,13 @@ pub(super) struct Found {
 pub(super) struct Walk<'a> {
     objects: &'a Objects,
     options: &'a ReadOptions,
-    root: ObjectId,
+    links: Links<'a>,
     /// What messages begin with.
     shown: &'a Path,
+    /// The directory that is walked and those above it, from the root.
+    at: Vec<ObjectId>,
+    /// Its path below the root.
+    path: PathBuf,
     entries: usize,
     found: Found,
 }
@@ -45,79 +55,88 @@ impl<'a> Walk<'a> {
         shown: &'a Path,
         options: &'a ReadOptions,
     ) -> Result<Found, GitError> {
-        let found = Found::default();
-        let mut walk = Self { objects, options, root, shown, entries: 0, found };
-        walk.tree(root, &mut Vec::new())?;
+        let (links, path) = (Links::new(objects), PathBuf::new());
+        let (at, found) = (Vec::new(), Found::default());
+        let mut walk = Self { objects, options, links, shown, at, path, entries: 0, found };
+        walk.tree(root)?;
         Ok(walk.found)
     }
 
-    fn tree(&mut self, tree: ObjectId, at: &mut Vec<Vec<u8>>) -> Result<(), GitError> {
-        for entry in self.objects.tree(tree)? {
-            self.entries += 1;
-            if self.entries > MAX_ENTRIES {
-                return Err(self.too_much(MAX_ENTRIES, "entries"));
+    fn tree(&mut self, tree: ObjectId) -> Result<(), GitError> {
+        if self.at.len() > MAX_DEPTH {
+            return Err(self.too_much(MAX_DEPTH, "levels"));
+        }
+        let entries = self.objects.tree(tree)?;
+        // All at once, since all of them are in memory until the last one is done.
+        self.entries += entries.len();
+        if self.entries > MAX_ENTRIES {
+            return Err(self.too_much(MAX_ENTRIES, "entries"));
+        }
+        self.at.push(tree);
+        for entry in &entries {
+            if !entry.name.starts_with(b".") {
+                self.named(entry)?;
             }
-            if entry.name.starts_with(b".") {
-                continue;
-            }
-            self.entry(&entry, at)?;
-            if self.found.files.len() > self.options.max_files {
-                return Err(self.too_much(self.options.max_files, "files"));
-            }
+        }
+        self.at.pop();
+        Ok(())
+    }
+
+    fn named(&mut self, entry: &Entry) -> Result<(), GitError> {
+        if entry.name.len() > MAX_NAME {
+            return Err(self.too_much(MAX_NAME, "bytes in a name"));
+        }
+        self.path.push(OsStr::from_bytes(&entry.name));
+        if self.path.as_os_str().len() > MAX_PATH {
+            return Err(self.too_much(MAX_PATH, "bytes in a path"));
+        }
+        self.entry(entry)?;
+        self.path.pop();
+        if self.found.files.len() > self.options.max_files {
+            return Err(self.too_much(self.options.max_files, "files"));
         }
         Ok(())
     }
 
-    fn entry(&mut self, entry: &Entry, at: &mut Vec<Vec<u8>>) -> Result<(), GitError> {
+    fn entry(&mut self, entry: &Entry) -> Result<(), GitError> {
         let is_manifest = directory::is_manifest(&String::from_utf8_lossy(&entry.name));
         match entry.kind {
-            EntryKind::Tree if self.options.recursive => {
-                if at.len() >= MAX_DEPTH {
-                    return Err(self.too_much(MAX_DEPTH, "levels"));
-                }
-                at.push(entry.name.clone());
-                self.tree(entry.id, at)?;
-                at.pop();
-            }
+            EntryKind::Tree if self.options.recursive => self.tree(entry.id)?,
             EntryKind::Commit => {
-                self.skip(at, entry, "a submodule is another repository: make it a source");
+                self.skip("a submodule is another repository: make it a source");
             }
             EntryKind::Blob | EntryKind::BlobExecutable if is_manifest => {
-                self.found.files.push((path(at, &entry.name), entry.id));
+                self.found.files.push((self.path.clone(), entry.id));
             }
-            EntryKind::Link if is_manifest => self.link(entry, at)?,
+            EntryKind::Link if is_manifest => self.link(entry.id)?,
             EntryKind::Link | EntryKind::Tree | EntryKind::Blob | EntryKind::BlobExecutable => {}
         }
         Ok(())
     }
 
-    fn link(&mut self, entry: &Entry, at: &[Vec<u8>]) -> Result<(), GitError> {
-        let steps: Vec<&[u8]> = at.iter().map(Vec::as_slice).collect();
-        let below = path(at, &entry.name);
-        let shown = || join(self.shown, &below);
-        match follow(self.objects, self.root, &steps, entry.id)? {
-            Target::File(id) => self.found.files.push((below, id)),
-            Target::Directory => self.skip(at, entry, "links to directories are not followed"),
+    fn link(&mut self, link: ObjectId) -> Result<(), GitError> {
+        let path = join(self.shown, &self.path);
+        match self.links.follow(&self.at, link)? {
+            Target::File(id) => self.found.files.push((self.path.clone(), id)),
+            Target::Directory => self.skip("links to directories are not followed"),
             Target::Outside => {
                 let root = self.shown.to_owned();
-                return Err(SourceError::Escapes { path: shown(), root }.into());
+                return Err(SourceError::Escapes { path, root }.into());
             }
-            Target::Nothing => return Err(SourceError::Dangling { path: shown() }.into()),
+            Target::Nothing => return Err(SourceError::Dangling { path }.into()),
+            Target::TooFar => return Err(self.too_much(MAX_COST, "steps of links")),
         }
         Ok(())
     }
 
-    fn skip(&mut self, at: &[Vec<u8>], entry: &Entry, reason: &'static str) {
-        let path = join(self.shown, &path(at, &entry.name));
-        self.found.skipped.push(Skipped { path, reason });
+    fn skip(&mut self, reason: &'static str) {
+        if self.found.skipped.len() < MAX_SKIPPED {
+            let path = join(self.shown, &self.path);
+            self.found.skipped.push(Skipped { path, reason });
+        }
     }
 
     fn too_much(&self, max: usize, what: &'static str) -> GitError {
         SourceError::TooMuch { path: self.shown.to_owned(), max: max as u64, what }.into()
     }
-}
-
-fn path(at: &[Vec<u8>], name: &[u8]) -> PathBuf {
-    let steps = at.iter().map(Vec::as_slice).chain([name]);
-    steps.map(std::ffi::OsStr::from_bytes).collect()
 }

@@ -266,3 +266,43 @@ fn a_compressed_bomb_is_not_unpacked() {
         .sum();
     assert!(size < 2 << 20, "{size}");
 }
+
+#[test]
+fn names_that_no_directory_could_hold_are_refused() {
+    let fixture = Fixture::new();
+    let blob = fixture.object("blob", b"kind: Disk");
+    let name = format!("{}.yaml", "x".repeat(300));
+    fixture.push_tree(&fixture.object("tree", &tree(&[("100644", &name, &blob)])));
+    let error = fixture.fetch(&fixture.config()).expect_err("a long name");
+    assert!(error.to_string().contains("255 bytes in a name"), "{error}");
+
+    let mut deep = fixture.object("tree", &tree(&[("100644", "a.yaml", &blob)]));
+    for _ in 0..30 {
+        deep = fixture.object("tree", &tree(&[("40000", &"x".repeat(200), &deep)]));
+    }
+    fixture.push_tree(&deep);
+    let config = GitConfig { recursive: true, ..fixture.config() };
+    let error = fixture.fetch(&config).expect_err("a long path");
+    assert!(error.to_string().contains("4096 bytes in a path"), "{error}");
+}
+
+#[test]
+fn links_that_lead_to_and_fro_end_in_bounded_time() {
+    let fixture = Fixture::new();
+    let blob = fixture.object("blob", b"kind: Disk");
+    let inner = fixture.object("tree", &tree(&[("100644", "a.yaml", &blob)]));
+    let chain = fixture.object("blob", "d/../".repeat(800).as_bytes());
+    let names: Vec<String> = (0..9_000).map(|number| format!("{number:04}.yaml")).collect();
+    let long = fixture.object("blob", format!("{}d/a.yaml", "l/".repeat(39)).as_bytes());
+    let mut entries: Vec<(&str, &str, &str)> =
+        names.iter().map(|name| ("120000", &**name, &*long)).collect();
+    entries.extend([("40000", "d", &*inner), ("120000", "l", &*chain)]);
+    fixture.push_tree(&fixture.object("tree", &tree(&entries)));
+    let begun = Instant::now();
+    let error = fixture.fetch(&fixture.config()).expect_err("too far");
+    assert!(
+        matches!(error, GitError::Content(SourceError::TooMuch { what: "steps of links", .. })),
+        "{error:?}"
+    );
+    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+}
