@@ -46,7 +46,7 @@ fn walk(
 
 /// Editors' backups and half-written files (`a.yaml~`, `#a.yaml#`, `a.yaml.swp`, `a.yaml.tmp`)
 /// do not end like this; hidden ones were left out before.
-fn is_manifest(name: &str) -> bool {
+pub(crate) fn is_manifest(name: &str) -> bool {
     [".yaml", ".yml", ".json"].iter().any(|end| name.len() > end.len() && name.ends_with(end))
 }
 

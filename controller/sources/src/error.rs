@@ -23,6 +23,12 @@ pub enum SourceError {
         /// The directory.
         root: PathBuf,
     },
+    /// A symbolic link that leads to nothing or in a circle.
+    #[error("{path} leads to nothing", path = .path.display())]
+    Dangling {
+        /// The link.
+        path: PathBuf,
+    },
     /// A pipe, a socket or a device under a manifest's name.
     #[error("{path} is not a regular file", path = .path.display())]
     NotAFile {
@@ -39,14 +45,14 @@ pub enum SourceError {
         /// The bound.
         max: u64,
     },
-    /// A directory over a bound.
-    #[error("{path} holds more than {max} {what} of manifests", path = .path.display())]
+    /// A directory whose manifests are over a bound.
+    #[error("{path} holds more than {max} {what}", path = .path.display())]
     TooMuch {
         /// The directory.
         path: PathBuf,
         /// The bound.
         max: u64,
-        /// `files` or `bytes`.
+        /// `files`, `bytes`, or what else is counted.
         what: &'static str,
     },
     /// It keeps changing.
@@ -69,6 +75,7 @@ impl SourceError {
         match self {
             Self::Read { .. } => Some("nothing was changed; check the path after -f"),
             Self::Escapes { .. } => Some("copy the file into the directory"),
+            Self::Dangling { .. } => Some("correct the link, or remove it"),
             Self::Busy { .. } => Some("let whatever writes it finish, and try again"),
             Self::NotAFile { .. } | Self::TooLarge { .. } | Self::TooMuch { .. } => None,
         }

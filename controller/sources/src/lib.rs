@@ -4,20 +4,28 @@
 //! snapshot, and a file that somebody is still writing is waited for: half of a manifest can be
 //! valid YAML, and acting on it would change or delete things that nobody asked to change.
 //!
+//! [`git`] reads repositories the same way, and [`DirectoryWatch`] tells when to look again.
+//!
 //! What manifests build on comes from [`templates`], and what it was once is kept in a [`lock`].
 
 mod directory;
 mod error;
+pub mod git;
 mod input;
 pub mod lock;
 mod options;
+mod process;
 mod quiet;
 mod read;
 mod snapshot;
+mod source_config;
 pub mod templates;
+mod watch;
 
 pub use error::SourceError;
 pub use input::Input;
 pub use options::ReadOptions;
 pub use read::read;
-pub use snapshot::{Snapshot, SourceFile};
+pub use snapshot::{Skipped, Snapshot, SourceFile};
+pub use source_config::{DirectoryConfig, SourceConfig, SourceKind};
+pub use watch::{DirectoryWatch, WatchError, WatchRoot};

@@ -9,7 +9,8 @@ use sha2::{Digest, Sha256};
 pub struct SourceFile {
     /// The path as the user would write it, for messages; `-` is standard input.
     pub path: PathBuf,
-    /// The path from the root, the same from wherever the command is run.
+    /// The canonical path, the same from wherever the command is run; in a repository the path
+    /// from its top.
     pub origin: PathBuf,
     /// What it held.
     pub bytes: Vec<u8>,
@@ -18,12 +19,23 @@ pub struct SourceFile {
 /// What an input held at one moment, whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
-    /// The source's identity: its canonical path, or `-`.
+    /// The source's identity: its canonical path, `-`, or `git:NAME` for a repository.
     pub source: String,
-    /// The SHA-256 of all names and bytes, in lower-case hex.
+    /// The SHA-256 of all names and bytes, or the commit id; in lower-case hex.
     pub revision: String,
     /// Its files, sorted by path.
     pub files: Vec<SourceFile>,
+    /// What is not read though it lies there, and why; only told of repositories.
+    pub skipped: Vec<Skipped>,
+}
+
+/// Something that a snapshot leaves out, and whoever put it there might wonder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// What, for messages.
+    pub path: PathBuf,
+    /// Why.
+    pub reason: &'static str,
 }
 
 impl Snapshot {
@@ -33,7 +45,18 @@ impl Snapshot {
     pub(crate) fn new(source: String, mut files: Vec<SourceFile>) -> Self {
         files.sort_by(|a, b| a.origin.cmp(&b.origin));
         let revision = revision(&files);
-        Self { source, revision, files }
+        Self { source, revision, files, skipped: Vec::new() }
+    }
+
+    /// What a commit held, for the source of that name.
+    pub(crate) fn of_commit(
+        name: &str,
+        commit: &str,
+        mut files: Vec<SourceFile>,
+        skipped: Vec<Skipped>,
+    ) -> Self {
+        files.sort_by(|a, b| a.origin.cmp(&b.origin));
+        Self { source: format!("git:{name}"), revision: commit.to_owned(), files, skipped }
     }
 
     /// Whether the same source can be read again later, so that what is missing from it then was

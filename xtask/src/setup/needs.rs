@@ -122,6 +122,12 @@ const NEEDS: &[Need] = &[
         Probe::Program("git"),
         [Some("git"), Some("git-core"), Some("git")],
     ),
+    run(
+        "gpg",
+        "OpenPGP signatures of commits can't be checked",
+        Probe::Program("gpg"),
+        [Some("gnupg"), Some("gnupg2"), Some("gnupg")],
+    ),
     image("apt-get", Probe::Program("apt-get"), "apt", "apt"),
     image("dpkg-deb", Probe::Program("dpkg-deb"), "dpkg", "dpkg"),
     image(

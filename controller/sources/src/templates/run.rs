@@ -1,19 +1,15 @@
-//! A small program, run to its end or to a deadline.
+//! A plugin, run to its end or to a deadline.
 
 use std::ffi::OsStr;
-use std::io::{self, Read};
-use std::os::unix::process::CommandExt;
+use std::io;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use crate::process::{self, Bounds};
 
 /// More output is not read; a locator is a line.
-const MAX_OUTPUT: u64 = 64 << 10;
-/// How often a program is asked whether it has ended.
-const POLL: Duration = Duration::from_millis(5);
+const MAX_OUTPUT: usize = 64 << 10;
 
 /// How a program ended.
 #[derive(Debug)]
@@ -41,68 +37,14 @@ pub(super) fn run(
     path: &OsStr,
     timeout: Duration,
 ) -> io::Result<Ended> {
-    let deadline = Instant::now() + timeout;
-    let mut child = start(program, argument, path)?;
-    let out = read(child.stdout.take());
-    let err = read(child.stderr.take());
-    let ended = wait(&mut child, deadline)?.and_then(|status| {
-        // Something that it left behind may still hold the other end.
-        let rest = || deadline.saturating_duration_since(Instant::now());
-        Some((status, out.recv_timeout(rest()).ok()?, err.recv_timeout(rest()).ok()?))
-    });
-    match ended {
-        Some((status, out, _)) if status.success() => Ok(Ended::Done { out }),
-        Some((status, _, err)) => Ok(Ended::Failed { status: status.to_string(), err }),
-        None => {
-            kill(&mut child);
-            Ok(Ended::TooSlow)
+    let mut command = Command::new(program);
+    command.arg(argument).env("PATH", path).stdin(Stdio::null());
+    let bounds = Bounds { timeout, out: MAX_OUTPUT, err: MAX_OUTPUT };
+    Ok(match process::run(&mut command, bounds, &mut || true)? {
+        process::Ended::Exited { status, out, .. } if status.success() => Ended::Done { out },
+        process::Ended::Exited { status, err, .. } => {
+            Ended::Failed { status: status.to_string(), err }
         }
-    }
-}
-
-/// In a process group of its own, so that it can be killed with its children.
-fn start(program: &Path, argument: &str, path: &OsStr) -> io::Result<Child> {
-    Command::new(program)
-        .arg(argument)
-        .env("PATH", path)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .spawn()
-}
-
-fn wait(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> {
-    loop {
-        match child.try_wait()? {
-            Some(status) => return Ok(Some(status)),
-            None if Instant::now() >= deadline => return Ok(None),
-            None => std::thread::sleep(POLL),
-        }
-    }
-}
-
-/// Reads on a thread, so that a full pipe never stops the program.
-fn read(stream: Option<impl Read + Send + 'static>) -> Receiver<String> {
-    let (sender, receiver) = channel();
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(mut stream) = stream {
-            // What came until then is all there is.
-            let _ = stream.by_ref().take(MAX_OUTPUT).read_to_end(&mut bytes);
-            let _ = io::copy(&mut stream, &mut io::sink());
-        }
-        // Nobody listens any more when the deadline has passed.
-        let _ = sender.send(String::from_utf8_lossy(&bytes).into_owned());
-    });
-    receiver
-}
-
-fn kill(child: &mut Child) {
-    if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-        // There is none left if all of it has ended meanwhile.
-        let _ = kill_process_group(group, Signal::KILL);
-    }
-    let _ = child.kill();
-    let _ = child.wait();
+        process::Ended::TooSlow | process::Ended::Stopped => Ended::TooSlow,
+    })
 }

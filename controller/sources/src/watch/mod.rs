@@ -1,0 +1,10 @@
+//! Wake-ups when directories change.
+
+mod directory_watch;
+mod error;
+mod inbox;
+mod root;
+
+pub use directory_watch::DirectoryWatch;
+pub use error::WatchError;
+pub use root::WatchRoot;
