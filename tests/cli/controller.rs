@@ -1,6 +1,7 @@
 //! `limekiln run`: the controller as a process.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -15,9 +16,14 @@ struct Controller {
 }
 
 impl Controller {
+    /// Over the home's manifests.
     fn start(home: &Home, more: &[&str]) -> Self {
         let manifests = home.manifests().display().to_string();
-        let words = [&["run", "-f", &manifests, "--resync", "1s"], more].concat();
+        Self::of(home, &[&["-f", &manifests], more].concat())
+    }
+
+    fn of(home: &Home, words: &[&str]) -> Self {
+        let words = [&["run", "--resync", "1s"], words].concat();
         let mut command = home.command(&words);
         let mut child =
             command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
@@ -104,11 +110,11 @@ fn what_is_wrong_freezes_its_object_and_is_told_once() {
     let line: serde_json::Value = serde_json::from_str(&line).expect("one object per line");
     assert_eq!(line["level"], "error");
     std::fs::rename(home.manifests(), home.lima().join("away")).expect("rename");
-    controller.until("the manifests cannot be read; what was known before holds");
+    controller.until("cannot be read; what was known before holds");
     std::thread::sleep(Duration::from_millis(2_500));
     std::fs::rename(home.lima().join("away"), home.manifests()).expect("rename");
-    controller.until("it can be read again");
-    let told = controller.seen.iter().filter(|line| line.contains("cannot be read;")).count();
+    controller.until("all can be read again");
+    let told = controller.seen.iter().filter(|line| line.contains("cannot be read; what")).count();
     assert_eq!(told, 1, "{:?}", controller.seen);
     home.run("get web").ok();
     controller.end();
@@ -170,5 +176,68 @@ fn objects_are_suspended_and_deletions_acknowledged_by_hand() {
     controller.until("instance/b            park: done");
     controller.until("instance/c            park: done");
     home.run("ack -f {m} --yes").ok();
+    controller.end();
+}
+
+/// Runs git in a directory, without anybody's configuration.
+fn git(dir: &Path, words: &[&str]) -> String {
+    let output = Command::new("git")
+        .current_dir(dir)
+        .args(["-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false"])
+        .args(words)
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_CONFIG_SYSTEM", "/dev/null")
+        .output()
+        .expect("git is installed");
+    assert!(output.status.success(), "git {words:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("text").trim().to_owned()
+}
+
+#[test]
+fn a_repository_is_followed_forward_and_rewound_only_with_consent() {
+    let home = Home::new();
+    let repository = home.manifests();
+    git(&repository, &["init", "--quiet", "--initial-branch=main"]);
+    let commit = |message: &str| {
+        git(&repository, &["add", "--all"]);
+        git(&repository, &["commit", "--quiet", "--message", message]);
+        git(&repository, &["rev-parse", "HEAD"])
+    };
+    home.write("web.yaml", &halted(&home, "web", 1));
+    let first = commit("first");
+    let config = home.manifests().with_file_name("sources.yaml");
+    let text = format!(
+        "sources:\n- name: team\n  git: {{url: {}, reference: {{branch: main}}}}\n  prune: true\n",
+        repository.display()
+    );
+    std::fs::write(&config, text).expect("writable");
+    let mut controller = Controller::of(&home, &["--config", &config.display().to_string()]);
+    controller.until("instance/web          create: done");
+    controller.until("1 object is as wanted");
+
+    home.write("web.yaml", &halted(&home, "web", 2));
+    commit("second");
+    home.run("notify").ok();
+    controller.until("instance/web          edit: done");
+
+    // Somebody forces the branch back, and on to something else.
+    git(&repository, &["reset", "--quiet", "--hard", &first]);
+    home.write("web.yaml", &halted(&home, "web", 3));
+    let forced = commit("forced");
+    home.run("notify").ok();
+    let line = controller.until("was rewound");
+    assert!(line.contains(&forced), "{line}");
+    assert!(home.run("get web").ok().out.contains(" 2 "), "what was known before holds");
+    home.run(&format!("ack {forced}")).ok();
+    controller.until("instance/web          edit: done");
+    controller.until("1 object is as wanted");
+    assert!(home.run("get web").ok().out.contains(" 3 "));
+
+    // The remote goes away, and the controller is started again.
+    controller.end();
+    std::fs::rename(&repository, home.lima().join("away")).expect("rename");
+    let mut controller = Controller::of(&home, &["--config", &config.display().to_string()]);
+    controller.until("cannot be read; what was known before holds: source team");
+    home.run("get web").ok();
     controller.end();
 }

@@ -20,6 +20,7 @@ use crate::commands::{
     list::ListArgs,
     lock::LockArgs,
     man::ManArgs,
+    notify::NotifyArgs,
     plan::PlanArgs,
     plugin::PluginArgs,
     restart::RestartArgs,
@@ -36,9 +37,9 @@ use crate::commands::{
 };
 
 /// Commands that limactl does not have: what `limekiln plugin install` makes links for.
-pub const PLUGIN_COMMANDS: [&str; 17] = [
+pub const PLUGIN_COMMANDS: [&str; 18] = [
     "ack", "apply", "describe", "diff", "doctor", "events", "explain", "export", "get", "graph",
-    "lock", "plan", "resume", "run", "suspend", "undelete", "wait",
+    "lock", "notify", "plan", "resume", "run", "suspend", "undelete", "wait",
 ];
 
 /// Declarative Linux VMs: manifests in, running machines out.
@@ -83,6 +84,8 @@ pub enum Command {
     Delete(DeleteArgs),
     /// Bring deleted objects back
     Undelete(UndeleteArgs),
+    /// Tell the controller that a source has something new
+    Notify(NotifyArgs),
     /// Leave objects as they are, whatever manifests say
     Suspend(SuspendArgs),
     /// Let manifests count again for suspended objects

@@ -14,7 +14,9 @@ mod locked;
 mod quote;
 mod refs;
 mod run;
+mod run_config;
 mod sources;
+mod waking;
 mod watch;
 
 use std::ffi::OsString;
@@ -92,6 +94,7 @@ fn run(command: &Command) -> anyhow::Result<Exit> {
         Command::Wait(args) => commands::wait::run(args),
         Command::Delete(args) => commands::delete::run(args),
         Command::Undelete(args) => commands::undelete::run(args),
+        Command::Notify(args) => commands::notify::run(args),
         Command::Suspend(args) => commands::suspend::suspend(args),
         Command::Resume(args) => commands::suspend::resume(args),
         Command::Ack(args) => commands::ack::run(args),

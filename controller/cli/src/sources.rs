@@ -7,6 +7,7 @@ use std::sync::Arc;
 use clap::Args;
 use limekiln_model::Policy;
 use limekiln_reconciler::{Files, Input, Loaded, Planned, ReadOptions, Templates};
+use limekiln_sources::WatchRoot;
 use limekiln_sources::lock::{Checked, Lock};
 
 use crate::compose::{App, told};
@@ -105,6 +106,12 @@ impl SourceArgs {
         let told =
             move |loaded: &Loaded| loaded.diagnostics.iter().for_each(|one| log.diagnostic(one));
         Ok(files.with_lock(lock).telling(Box::new(told)))
+    }
+
+    /// What is named, for whoever watches it.
+    pub fn roots(&self) -> Vec<WatchRoot> {
+        let root = |path: &PathBuf| WatchRoot { path: path.clone(), recursive: self.recursive };
+        self.filename.iter().map(root).collect()
     }
 
     fn options(&self) -> ReadOptions {

@@ -37,6 +37,17 @@ fn list(ids: &[ObjectId]) -> String {
 }
 
 impl ReconcileError {
+    /// The error and its causes on one line.
+    pub fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(inner) = cause {
+            text += &format!(": {inner}");
+            cause = inner.source();
+        }
+        text
+    }
+
     /// What the user can do.
     pub fn hint(&self) -> Option<String> {
         let fixed = match self {

@@ -77,6 +77,11 @@ impl Home {
         &self.dir
     }
 
+    /// The files by which people ask a controller for something.
+    pub fn requests(&self) -> Vec<PathBuf> {
+        ["requests.json", "notify"].map(|name| self.dir.join(name)).into()
+    }
+
     /// Makes the directories, for this user alone.
     ///
     /// # Errors

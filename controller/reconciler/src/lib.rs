@@ -20,7 +20,8 @@ mod saved_plan;
 mod status;
 
 pub use controller::{
-    Attempt, Controller, ControllerOptions, ControllerState, Files, Handle, Intake, Taken,
+    Attempt, Configured, ConfiguredError, Controller, ControllerOptions, ControllerState, Files,
+    Handle, Intake, Taken,
 };
 pub use error::ReconcileError;
 pub use home::{Home, HomeError, HomeLock};

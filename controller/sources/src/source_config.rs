@@ -32,6 +32,13 @@ pub struct SourceConfig {
     /// Where manifests come from.
     #[serde(flatten)]
     pub kind: SourceKind,
+    /// Whether objects that are gone from it are deleted.
+    #[serde(default)]
+    pub prune: bool,
+    /// Seconds from one look at it to the next; a repository is asked once a minute without it, a
+    /// directory is looked at whenever something may have changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<u64>,
 }
 
 /// The kinds of sources that are read again and again.
@@ -62,6 +69,9 @@ struct Written {
     name: String,
     directory: Option<DirectoryConfig>,
     git: Option<GitConfig>,
+    #[serde(default)]
+    prune: bool,
+    interval: Option<u64>,
 }
 
 impl TryFrom<Written> for SourceConfig {
@@ -73,7 +83,7 @@ impl TryFrom<Written> for SourceConfig {
             (None, Some(git)) => SourceKind::Git(git),
             _ => return Err("a source has either `directory` or `git`"),
         };
-        Ok(Self { name: written.name, kind })
+        Ok(Self { name: written.name, kind, prune: written.prune, interval: written.interval })
     }
 }
 

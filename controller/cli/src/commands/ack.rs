@@ -17,6 +17,9 @@ use crate::sources::SourceArgs;
 pub struct AckArgs {
     #[command(flatten)]
     source: SourceArgs,
+    /// A commit that a repository was rewound to, all 40 digits: it is followed there
+    #[arg(value_name = "COMMIT", conflicts_with_all = ["filename", "recursive", "locked", "lock_file"])]
+    commit: Option<String>,
     /// Do not ask
     #[arg(short, long)]
     yes: bool,
@@ -28,6 +31,9 @@ pub struct AckArgs {
 /// If manifests cannot be read, or consent is missing.
 pub fn run(args: &AckArgs) -> anyhow::Result<Exit> {
     let app = App::open()?;
+    if let Some(commit) = &args.commit {
+        return rewound(&app, commit);
+    }
     let policy = |prune_all| Policy { prune: true, prune_all, ..Policy::default() };
     let (planned, bad) = args.source.plan(&app, policy(false))?;
     if bad {
@@ -44,11 +50,24 @@ pub fn run(args: &AckArgs) -> anyhow::Result<Exit> {
     out!("{}", plan::show(&whole.plan, &whole.report));
     ask::consent(args.yes, &format!("Let {} go?", held.join(", ")))?;
     Requests::change(app.reconciler.home(), |requests| {
-        // Only the present one: a revision that comes back later was not meant.
-        requests.acknowledged = [revision].into();
+        requests.acknowledged.insert(revision);
     })
     .map_err(|error| told(error.into()))?;
     outln!("Acknowledged; a controller with --prune does it at its next look.");
+    Ok(Exit::Done)
+}
+
+/// Lets a repository lead to a commit that does not descend from the one before.
+fn rewound(app: &App, commit: &str) -> anyhow::Result<Exit> {
+    if commit.len() != 40 || !commit.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        let failure = Failure::bad_input(format!("{commit:?} is no commit"));
+        return Err(failure.hint("give all of its 40 hex digits").into());
+    }
+    Requests::change(app.reconciler.home(), |requests| {
+        requests.acknowledged.insert(commit.to_ascii_lowercase());
+    })
+    .map_err(|error| told(error.into()))?;
+    outln!("Acknowledged; a controller follows it at its next look.");
     Ok(Exit::Done)
 }
 

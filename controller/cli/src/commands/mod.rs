@@ -18,6 +18,7 @@ pub mod hostagent;
 pub mod list;
 pub mod lock;
 pub mod man;
+pub mod notify;
 pub mod plan;
 pub mod plugin;
 pub mod restart;

@@ -1,20 +1,24 @@
 //! `limekiln run`
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use limekiln_reconciler::{Controller, ControllerOptions};
+use limekiln_reconciler::{Configured, Controller, ControllerOptions, Intake, Loaded};
+use limekiln_sources::WatchRoot;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::commands::apply::PolicyArgs;
 use crate::compose::{App, told};
-use crate::exit::Exit;
+use crate::exit::{Exit, Failure};
 use crate::output::log::{Changes, Log, LogFormat};
 use crate::output::time::parse_duration;
+use crate::run_config::RunConfig;
 use crate::sources::SourceArgs;
+use crate::waking::Waking;
 
 /// Keep what exists as the manifests want it, until stopped. VMs go on when it ends.
 #[derive(Args)]
@@ -24,6 +28,13 @@ use crate::sources::SourceArgs;
 pub struct RunArgs {
     #[command(flatten)]
     source: SourceArgs,
+    /// A file that names sources: directories and git repositories (docs/sources.md)
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["filename", "recursive", "locked", "lock_file", "prune", "prune_all"]
+    )]
+    config: Option<PathBuf>,
     #[command(flatten)]
     policy: PolicyArgs,
     /// Look again after this long at the latest
@@ -55,24 +66,24 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
 /// Lets a controller work until a signal; true if everything is to be read anew.
 async fn until_signal(app: &App, args: &RunArgs, log: Log) -> anyhow::Result<bool> {
     let mut signals = Signals::new()?;
-    let options = ControllerOptions {
-        policy: args.policy.policy(),
-        resync: args.resync,
-        ..ControllerOptions::default()
-    };
+    let mut policy = args.policy.policy();
+    // A configuration says of each source whether it prunes.
+    policy.prune |= args.config.is_some();
+    let options = ControllerOptions { policy, resync: args.resync, ..ControllerOptions::default() };
     let on_event = Arc::new(move |plan: &_, event: &_| log.event(plan, event));
-    let intake = Box::new(args.source.intake(app, log)?);
+    let Inputs { intake, roots, shown } = inputs(app, args, log)?;
     let controller = Controller::new(Arc::clone(&app.reconciler), intake, options, on_event);
     let (handle, stop) = (controller.handle(), CancellationToken::new());
     let work = controller.run(stop.clone());
     tokio::pin!(work);
-    let what = args.source.words().replace(" -f ", " ");
-    log.note(&format!("keeps{what} as wanted; Ctrl-C ends it, and VMs go on"));
+    log.note(&format!("keeps {shown} as wanted; Ctrl-C ends it, and VMs go on"));
+    let waking = Waking::start(handle.clone(), roots, app.reconciler.home());
     let (mut state, mut changes) = (handle.state(), Changes::new(log));
     let mut again = false;
     loop {
         tokio::select! {
             ended = &mut work => {
+                waking.end();
                 ended.map_err(told)?;
                 return Ok(again);
             }
@@ -86,6 +97,36 @@ async fn until_signal(app: &App, args: &RunArgs, log: Log) -> anyhow::Result<boo
             }
         }
     }
+}
+
+/// What a controller reads.
+struct Inputs {
+    intake: Box<dyn Intake>,
+    /// The directories in which it is to be seen at once that something changed.
+    roots: Vec<WatchRoot>,
+    shown: String,
+}
+
+fn inputs(app: &App, args: &RunArgs, log: Log) -> anyhow::Result<Inputs> {
+    let Some(file) = &args.config else {
+        let intake = Box::new(args.source.intake(app, log)?);
+        let shown = args.source.words().replace(" -f ", " ").trim().to_owned();
+        return Ok(Inputs { intake, roots: args.source.roots(), shown });
+    };
+    let config = RunConfig::read(file)?;
+    let roots = config.roots();
+    let names: Vec<_> = config.sources.iter().map(|source| source.name.clone()).collect();
+    let tell = move |loaded: &Loaded| loaded.diagnostics.iter().for_each(|one| log.diagnostic(one));
+    let store = Arc::new(app.template_store());
+    let intake = Configured::new(config.sources, app.reconciler.home(), store)
+        .map_err(|error| Failure::bad_input(chain(&error)))?
+        .telling(Box::new(tell));
+    Ok(Inputs { intake: Box::new(intake), roots, shown: names.join(", ") })
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+    format!("{error}{cause}")
 }
 
 struct Signals {

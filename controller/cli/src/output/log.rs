@@ -113,8 +113,7 @@ impl Log {
 pub struct Changes {
     log: Log,
     waiting: Report,
-    source_error: Option<String>,
-    observe_error: Option<String>,
+    errors: Vec<String>,
     attempts: BTreeMap<ObjectId, Attempt>,
     settled: bool,
 }
@@ -125,8 +124,7 @@ impl Changes {
         Self {
             log,
             waiting: Report::default(),
-            source_error: None,
-            observe_error: None,
+            errors: Vec::new(),
             attempts: BTreeMap::new(),
             settled: false,
         }
@@ -164,23 +162,16 @@ impl Changes {
     }
 
     fn errors(&mut self, state: &ControllerState) {
-        let pairs = [
-            (&mut self.source_error, &state.source_error, "the manifests cannot be read"),
-            (&mut self.observe_error, &state.observe_error, "the home cannot be read"),
-        ];
-        for (told, now, what) in pairs {
-            if told == now {
-                continue;
-            }
-            match now {
-                Some(error) => {
-                    let text = format!("{what}; what was known before holds: {error}");
-                    self.log.line(Level::Error, None, &text, &json!({}));
-                }
-                None => self.log.line(Level::Info, None, "it can be read again", &json!({})),
-            }
-            told.clone_from(now);
+        let home = state.observe_error.iter().map(|error| format!("the home: {error}"));
+        let now: Vec<_> = state.source_errors.iter().cloned().chain(home).collect();
+        for error in now.iter().filter(|error| !self.errors.contains(error)) {
+            let text = format!("cannot be read; what was known before holds: {error}");
+            self.log.line(Level::Error, None, &text, &json!({}));
         }
+        if now.is_empty() && !self.errors.is_empty() {
+            self.log.line(Level::Info, None, "all can be read again", &json!({}));
+        }
+        self.errors = now;
     }
 
     fn stalled(&mut self, state: &ControllerState) {

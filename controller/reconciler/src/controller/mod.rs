@@ -16,7 +16,7 @@ mod tasks;
 mod wants;
 
 pub use handle::Handle;
-pub use intake::{Files, Intake, Taken};
+pub use intake::{Configured, ConfiguredError, Files, Intake, Taken};
 pub use options::ControllerOptions;
 pub use run::Controller;
 pub use snapshot::{Attempt, ControllerState};

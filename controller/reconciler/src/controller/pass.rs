@@ -21,35 +21,26 @@ impl Controller {
             self.ended(&task, &result);
         }
         self.mailbox.take().iter().for_each(|id| self.attempts.forget(id));
-        let source_error = self.take().await;
+        let source_errors = self.take().await;
         let (planned, observe_error) = match self.plan().await {
             Ok(planned) => (planned, None),
-            Err(error) => (None, Some(chain(&error))),
+            Err(error) => (None, Some(error.chain())),
         };
         let planned = planned.map(Arc::new);
         if let Some(planned) = &planned {
             self.act(planned);
         }
-        self.publish(planned, source_error, observe_error);
+        self.publish(planned, source_errors, observe_error);
     }
 
     /// Reads the sources. What cannot be read leaves in force what was read before.
-    async fn take(&mut self) -> Option<String> {
-        match self.intake.take(&self.reconciler).await {
-            Ok(Taken::Same) => None,
-            Ok(Taken::New(loaded)) => {
-                info!(revision = loaded.desired.revision, "the manifests are read");
-                self.loaded = Some(*loaded);
-                None
-            }
-            Err(error) => {
-                let error = chain(&error);
-                if self.state.borrow().source_error.as_ref() != Some(&error) {
-                    warn!("the manifests cannot be read, what they said before holds: {error}");
-                }
-                Some(error)
-            }
+    async fn take(&mut self) -> Vec<String> {
+        let Taken { loaded, errors } = self.intake.take(&self.reconciler).await;
+        if let Some(loaded) = loaded {
+            info!(revision = loaded.desired.revision, "the manifests are read");
+            self.loaded = Some(*loaded);
         }
+        errors
     }
 
     /// `None` before anything was read.
@@ -70,7 +61,7 @@ impl Controller {
         self.attempts.helped(|id| needs.contains(id) || tasks.is_busy(id));
         let busy = |id: &ObjectId| tasks.is_busy(id);
         if let Err(error) = self.reconciler.keep_books(planned, &planned.observed, &busy) {
-            warn!("the ledger cannot be written, so nothing is done: {}", chain(&error));
+            warn!("the ledger cannot be written, so nothing is done: {}", error.chain());
             return;
         }
         for part in plan.clone().into_parts() {
@@ -126,7 +117,7 @@ impl Controller {
     fn publish(
         &mut self,
         planned: Option<Arc<Planned>>,
-        source_error: Option<String>,
+        source_errors: Vec<String>,
         observe_error: Option<String>,
     ) {
         let now = Instant::now();
@@ -149,7 +140,7 @@ impl Controller {
             if planned.is_some() {
                 state.planned = planned;
             }
-            state.source_error = source_error;
+            state.source_errors = source_errors;
             state.observe_error = observe_error;
             state.busy = busy;
             state.attempts = attempts;
@@ -181,14 +172,4 @@ impl Controller {
 fn print_of(plan: &Plan, id: &ObjectId) -> Fingerprint {
     let steps = plan.steps.iter().map(|step| &step.action);
     fingerprint(&steps.filter(|action| action.object() == *id).collect::<Vec<_>>())
-}
-
-fn chain(error: &ReconcileError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        text += &format!(": {inner}");
-        cause = inner.source();
-    }
-    text
 }

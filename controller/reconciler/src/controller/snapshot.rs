@@ -14,8 +14,8 @@ pub struct ControllerState {
     pub passes: u64,
     /// The last plan with what it was made from; `None` before the first pass.
     pub planned: Option<Arc<Planned>>,
-    /// Why the sources cannot be read; what they held before is in force then.
-    pub source_error: Option<String>,
+    /// Which sources cannot be read, and why; what they held before is in force then.
+    pub source_errors: Vec<String>,
     /// Why it could not look at what exists.
     pub observe_error: Option<String>,
     /// Objects that are being worked on.
@@ -29,7 +29,7 @@ impl ControllerState {
     pub fn is_settled(&self) -> bool {
         let planned = self.planned.as_ref();
         self.busy.is_empty()
-            && self.source_error.is_none()
+            && self.source_errors.is_empty()
             && self.observe_error.is_none()
             && planned.is_some_and(|planned| planned.plan.is_empty())
     }

@@ -180,7 +180,7 @@ async fn sources_that_are_gone_or_empty_delete_nothing() {
     let (here, away) = (fixture.manifests(), fixture.path("away"));
     std::fs::rename(&here, &away).expect("rename");
     running.handle.wake();
-    let state = running.until("an error", |state| state.source_error.is_some()).await;
+    let state = running.until("an error", |state| !state.source_errors.is_empty()).await;
     assert!(!state.is_settled());
     tokio::time::sleep(Duration::from_secs(60)).await;
     std::fs::create_dir(&here).expect("dir");

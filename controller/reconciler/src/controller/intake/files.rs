@@ -1,35 +1,14 @@
-//! Where a controller's manifests come from.
+//! What `-f` names.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use limekiln_api::template::Fetch;
-use limekiln_sources::lock::{Checked, Lock};
+use limekiln_sources::lock::Lock;
 use limekiln_sources::{Input, ReadOptions, Snapshot};
 
-use crate::{Loaded, ReconcileError, Reconciler, Templates};
-
-/// Reads all sources of a controller.
-#[async_trait]
-pub trait Intake: Send + Sync {
-    /// Reads what the sources hold now.
-    ///
-    /// # Errors
-    /// If a source cannot be read whole: what it held before stays in force.
-    async fn take(&mut self, reconciler: &Arc<Reconciler>) -> Result<Taken, ReconcileError>;
-}
-
-/// What the sources hold.
-#[derive(Clone, Debug)]
-pub enum Taken {
-    /// The same as the last time.
-    Same,
-    /// Something else, or it is the first time.
-    New(Box<Loaded>),
-}
-
-/// Shows what was read.
-type Tell = Box<dyn Fn(&Loaded) + Send + Sync>;
+use super::{Intake, Taken, Tell, blocking, load};
+use crate::{Loaded, ReconcileError, Reconciler};
 
 /// Files and directories.
 pub struct Files {
@@ -66,43 +45,34 @@ impl Files {
 
 #[async_trait]
 impl Intake for Files {
-    async fn take(&mut self, reconciler: &Arc<Reconciler>) -> Result<Taken, ReconcileError> {
+    async fn take(&mut self, reconciler: &Arc<Reconciler>) -> Taken {
+        match self.read(reconciler).await {
+            Ok(loaded) => Taken { loaded, errors: Vec::new() },
+            Err(error) => Taken::failed(&error),
+        }
+    }
+}
+
+impl Files {
+    async fn read(
+        &mut self,
+        reconciler: &Arc<Reconciler>,
+    ) -> Result<Option<Box<Loaded>>, ReconcileError> {
         let (inputs, options) = (self.inputs.clone(), self.options.clone());
         let snapshots = blocking(move || limekiln_sources::read(&inputs, &options)).await?;
         let revisions = |one: &Snapshot| (one.source.clone(), one.revision.clone());
         let now: Vec<_> = snapshots.iter().map(revisions).collect();
         if self.last.as_ref() == Some(&now) {
-            return Ok(Taken::Same);
+            return Ok(None);
         }
         let (reconciler, fetch) = (Arc::clone(reconciler), Arc::clone(&self.fetch));
         let lock = self.lock.clone();
-        let load = move || load(&reconciler, &snapshots, fetch.as_ref(), lock.as_deref());
-        let loaded = Box::new(blocking(load).await?);
+        let read = move || load(&reconciler, &snapshots, fetch.as_ref(), lock.as_deref());
+        let loaded = Box::new(blocking(read).await?);
         self.last = Some(now);
         if let Some(tell) = &self.tell {
             tell(&loaded);
         }
-        Ok(Taken::New(loaded))
-    }
-}
-
-fn load(
-    reconciler: &Reconciler,
-    snapshots: &[Snapshot],
-    fetch: &dyn Fetch,
-    lock: Option<&Lock>,
-) -> Result<Loaded, ReconcileError> {
-    let Some(lock) = lock else {
-        return reconciler.load_snapshots(snapshots, Templates { fetch, lock: None });
-    };
-    let fetch = Checked::new(fetch, lock);
-    reconciler.load_snapshots(snapshots, Templates { fetch: &fetch, lock: Some(lock) })
-}
-
-/// Away from the runtime's thread.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
+        Ok(Some(loaded))
     }
 }

@@ -1,0 +1,234 @@
+//! The sources of a configuration file: directories and git repositories.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use limekiln_api::template::Fetch;
+use limekiln_sources::git::{GitError, GitOptions, GitSource};
+use limekiln_sources::{Input, ReadOptions, Snapshot, SourceConfig, SourceKind};
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::trusted::Trusted;
+use super::{Intake, Taken, Tell, blocking, load};
+use crate::{Home, ReconcileError, Reconciler, Requests};
+
+/// How often a repository is asked when its configuration does not say.
+const INTERVAL: u64 = 60;
+
+/// Several sources, each read by itself: one that cannot be read keeps none of the others.
+pub struct Configured {
+    sources: Vec<Source>,
+    trusted: Trusted,
+    fetch: Arc<dyn Fetch + Send + Sync>,
+    tell: Option<Tell>,
+    /// The revisions that were loaded last.
+    last: Option<Vec<(String, String)>>,
+    /// When somebody last asked for something by hand.
+    asked: Vec<Option<SystemTime>>,
+}
+
+/// A source, and what it held when it was last read.
+struct Source {
+    config: SourceConfig,
+    git: Option<GitSource>,
+    snapshot: Option<Snapshot>,
+    error: Option<String>,
+    next: Instant,
+}
+
+/// A configuration that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfiguredError {
+    /// A repository's is wrong.
+    #[error("source {name}")]
+    Git {
+        /// Which.
+        name: String,
+        /// Why.
+        #[source]
+        source: GitError,
+    },
+    /// Two sources have one name.
+    #[error("two sources are named {0}")]
+    Twice(String),
+    /// What was acted on before cannot be read.
+    #[error("it cannot be known which commits were acted on")]
+    Trusted(#[source] std::io::Error),
+}
+
+impl Configured {
+    /// Reads these sources; what their manifests build on comes from `fetch`. Touches no network.
+    ///
+    /// # Errors
+    /// If a configuration is wrong, or the notes on what was acted on are.
+    pub fn new(
+        configs: Vec<SourceConfig>,
+        home: &Home,
+        fetch: Arc<dyn Fetch + Send + Sync>,
+    ) -> Result<Self, ConfiguredError> {
+        let mut sources: Vec<Source> = Vec::new();
+        for config in configs {
+            if sources.iter().any(|source| source.config.name == config.name) {
+                return Err(ConfiguredError::Twice(config.name));
+            }
+            sources.push(Source::open(config, home)?);
+        }
+        let trusted = Trusted::read(home).map_err(ConfiguredError::Trusted)?;
+        Ok(Self { sources, trusted, fetch, tell: None, last: None, asked: Vec::new() })
+    }
+
+    /// The same, showing what was read each time that it is new.
+    #[must_use]
+    pub fn telling(self, tell: Tell) -> Self {
+        Self { tell: Some(tell), ..self }
+    }
+
+    /// Reads those sources whose time has come.
+    async fn read(&mut self, home: &Home) {
+        let acknowledged = Requests::read(home).map(|requests| requests.acknowledged);
+        let acknowledged = Arc::new(acknowledged.unwrap_or_default());
+        let time = |file: PathBuf| file.metadata().ok()?.modified().ok();
+        let asked: Vec<_> = home.requests().into_iter().map(time).collect();
+        let all = std::mem::replace(&mut self.asked, asked.clone()) != asked;
+        for source in &mut self.sources {
+            if !all && Instant::now() < source.next {
+                continue;
+            }
+            let trusted = self.trusted.commit(&source.config.name).map(str::to_owned);
+            let known = Arc::clone(&acknowledged);
+            source.read(trusted, move |commit| known.contains(commit)).await;
+            let Some(snapshot) = source.snapshot.as_ref().filter(|_| source.git.is_some()) else {
+                continue;
+            };
+            if let Err(error) = self.trusted.note(&source.config.name, &snapshot.revision) {
+                warn!("it cannot be noted which commit was acted on: {error}");
+            }
+        }
+    }
+
+    async fn load(&mut self, reconciler: &Arc<Reconciler>) -> Result<Taken, ReconcileError> {
+        let read = self.sources.iter().filter_map(|source| source.snapshot.as_ref());
+        let now: Vec<_> = read.map(|one| (one.source.clone(), one.revision.clone())).collect();
+        if self.last.as_ref() == Some(&now) {
+            return Ok(Taken::default());
+        }
+        let snapshots: Vec<_> =
+            self.sources.iter().filter_map(|source| source.snapshot.clone()).collect();
+        let (reconciler, fetch) = (Arc::clone(reconciler), Arc::clone(&self.fetch));
+        let read = move || load(&reconciler, &snapshots, fetch.as_ref(), None);
+        let mut loaded = Box::new(blocking(read).await?);
+        // Only what was in these is deleted when it is gone.
+        let prunes = self.sources.iter().filter(|source| source.config.prune);
+        let pruned: Vec<_> =
+            prunes.filter_map(|source| Some(source.snapshot.as_ref()?.source.clone())).collect();
+        loaded.desired.sources.retain(|source| pruned.contains(source));
+        self.last = Some(now);
+        if let Some(tell) = &self.tell {
+            tell(&loaded);
+        }
+        Ok(Taken { loaded: Some(loaded), errors: Vec::new() })
+    }
+}
+
+#[async_trait]
+impl Intake for Configured {
+    async fn take(&mut self, reconciler: &Arc<Reconciler>) -> Taken {
+        self.read(reconciler.home()).await;
+        let mut taken = match self.load(reconciler).await {
+            Ok(taken) => taken,
+            Err(error) => Taken::failed(&error),
+        };
+        let errors = self.sources.iter().filter_map(|source| {
+            Some(format!("source {}: {}", source.config.name, source.error.as_ref()?))
+        });
+        taken.errors.extend(errors);
+        taken
+    }
+}
+
+impl Source {
+    fn open(config: SourceConfig, home: &Home) -> Result<Self, ConfiguredError> {
+        let git = match &config.kind {
+            SourceKind::Directory(_) => None,
+            SourceKind::Git(git) => {
+                let (cache, options) = (home.dir().join("git"), GitOptions::default());
+                let opened = GitSource::open(&config.name, git, &cache, &options);
+                let name = config.name.clone();
+                Some(opened.map_err(|source| ConfiguredError::Git { name, source })?)
+            }
+        };
+        Ok(Self { config, git, snapshot: None, error: None, next: Instant::now() })
+    }
+
+    /// Reads it; what it held before stays if that fails.
+    async fn read(
+        &mut self,
+        trusted: Option<String>,
+        acknowledged: impl Fn(&str) -> bool + Send + 'static,
+    ) {
+        let default = if self.git.is_some() { INTERVAL } else { 0 };
+        self.next = Instant::now() + Duration::from_secs(self.config.interval.unwrap_or(default));
+        let read = match (&self.config.kind, self.git.take()) {
+            (_, Some(git)) => self.fetch(git, trusted, acknowledged).await,
+            (SourceKind::Directory(directory), None) => {
+                let inputs = [Input::Path(directory.path.clone())];
+                let options =
+                    ReadOptions { recursive: directory.recursive, ..ReadOptions::default() };
+                let read = blocking(move || limekiln_sources::read(&inputs, &options)).await;
+                read.map(|mut all| all.pop()).map_err(|error| chain(&error, error.hint()))
+            }
+            (SourceKind::Git(_), None) => Err("its reading ended in a panic".to_owned()),
+        };
+        match read {
+            Ok(snapshot) => (self.snapshot, self.error) = (snapshot, None),
+            Err(error) => self.error = Some(error),
+        }
+    }
+
+    /// Fetches a repository. Where that fails, and nothing was read since the start, the last
+    /// commit acted on is read from the cache.
+    async fn fetch(
+        &mut self,
+        mut git: GitSource,
+        trusted: Option<String>,
+        acknowledged: impl Fn(&str) -> bool + Send + 'static,
+    ) -> Result<Option<Snapshot>, String> {
+        let known = self.snapshot.is_some();
+        let work = move || {
+            let last = trusted.as_deref();
+            let fetched = match git.fetch(last, None) {
+                Err(GitError::Rewound { to, .. }) if acknowledged(&to) => {
+                    git.fetch(last, Some(&to))
+                }
+                other => other,
+            };
+            let kept = match (&fetched, last) {
+                (Err(_), Some(commit)) if !known => git.last_good(commit).ok(),
+                _ => None,
+            };
+            (git, fetched, kept)
+        };
+        let (git, fetched, kept) = blocking(work).await;
+        self.git = Some(git);
+        if kept.is_some() {
+            self.snapshot = kept;
+        }
+        fetched.map(Some).map_err(|error| {
+            let hint = error.hint();
+            chain(&error, hint)
+        })
+    }
+}
+
+fn chain(error: &dyn std::error::Error, hint: Option<&str>) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text += &format!(": {inner}");
+        cause = inner.source();
+    }
+    text + &hint.map(|hint| format!(" ({hint})")).unwrap_or_default()
+}
