@@ -1,70 +1,10 @@
 //! `limekiln run`: the controller as a process.
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
-use limekiln_tests::Home;
-
-/// A controller, and what it prints.
-struct Controller {
-    child: Child,
-    lines: Receiver<String>,
-    seen: Vec<String>,
-}
-
-impl Controller {
-    /// Over the home's manifests.
-    fn start(home: &Home, more: &[&str]) -> Self {
-        let manifests = home.manifests().display().to_string();
-        Self::of(home, &[&["-f", &manifests], more].concat())
-    }
-
-    fn of(home: &Home, words: &[&str]) -> Self {
-        let words = [&["run", "--resync", "1s"], words].concat();
-        let mut command = home.command(&words);
-        let mut child =
-            command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
-        let out = BufReader::new(child.stdout.take().expect("piped"));
-        let (sender, lines) = channel();
-        std::thread::spawn(move || {
-            for line in out.lines().map_while(Result::ok) {
-                let _ = sender.send(line);
-            }
-        });
-        Self { child, lines, seen: Vec::new() }
-    }
-
-    /// Waits for a line that holds the text.
-    fn until(&mut self, text: &str) -> String {
-        let deadline = Instant::now() + Duration::from_secs(60);
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let Ok(line) = self.lines.recv_timeout(left) else {
-                panic!("no {text:?} in\n{}", self.seen.join("\n"));
-            };
-            self.seen.push(line.clone());
-            if line.contains(text) {
-                return line;
-            }
-        }
-    }
-
-    fn signal(&self, signal: &str) {
-        let killed = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
-        assert!(killed.expect("kill is everywhere").success());
-    }
-
-    /// Ends it; how long that took, and with which code.
-    fn end(mut self) -> (Duration, Option<i32>) {
-        let begun = Instant::now();
-        self.signal("-TERM");
-        let status = self.child.wait().expect("ours");
-        (begun.elapsed(), status.code())
-    }
-}
+use limekiln_tests::{Controller, Home};
 
 /// An instance that never starts.
 fn halted(home: &Home, name: &str, cpus: u32) -> String {
@@ -92,7 +32,11 @@ fn it_follows_the_directory_until_it_is_told_to_stop() {
     home.run("get db").expect(1);
 
     let busy = home.run("apply -f {m} --yes").expect(1);
-    assert!(busy.err.contains("another limekiln (process"), "{}", busy.err);
+    assert!(
+        busy.err.contains("the controller (process") && busy.err.contains("limekiln suspend"),
+        "{}",
+        busy.err
+    );
     let (time, code) = controller.end();
     assert_eq!(code, Some(0));
     assert!(time < Duration::from_secs(2), "{time:?}");
@@ -114,8 +58,9 @@ fn what_is_wrong_freezes_its_object_and_is_told_once() {
     std::thread::sleep(Duration::from_millis(2_500));
     std::fs::rename(home.lima().join("away"), home.manifests()).expect("rename");
     controller.until("all can be read again");
-    let told = controller.seen.iter().filter(|line| line.contains("cannot be read; what")).count();
-    assert_eq!(told, 1, "{:?}", controller.seen);
+    let told =
+        controller.seen().iter().filter(|line| line.contains("cannot be read; what")).count();
+    assert_eq!(told, 1, "{:?}", controller.seen());
     home.run("get web").ok();
     controller.end();
 }
@@ -141,10 +86,9 @@ fn a_killed_controller_leaves_nothing_in_the_way() {
     let home = Home::new();
     home.write("web.yaml", &halted(&home, "web", 1));
     for _ in 0..5 {
-        let mut controller = Controller::start(&home, &[]);
+        let controller = Controller::start(&home, &[]);
         std::thread::sleep(Duration::from_millis(150));
-        controller.signal("-KILL");
-        controller.child.wait().expect("ours");
+        controller.kill();
     }
     let mut controller = Controller::start(&home, &[]);
     controller.until("1 object is as wanted");

@@ -1,6 +1,7 @@
 //! Real VMs, under TCG: what only a real guest can show.
 
 mod boot;
+mod controller;
 mod faults;
 mod full;
 mod guest;

@@ -1,6 +1,6 @@
 //! What wakes a controller up before its time.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -9,18 +9,18 @@ use std::time::{Duration, SystemTime};
 use limekiln_reconciler::{Handle, Home};
 use limekiln_sources::{DirectoryWatch, WatchRoot};
 
-/// How often it is looked whether somebody asked for something by hand.
+/// How often it is looked whether somebody asked for something by hand, or a VM ended.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Watches files until it is told to end.
 pub struct Waking(Arc<AtomicBool>);
 
 impl Waking {
-    /// Begins to watch manifests, and what `suspend`, `ack` and `notify` write.
+    /// Begins to watch manifests, instances, and what `suspend`, `ack` and `notify` write.
     pub fn start(handle: Handle, roots: Vec<WatchRoot>, home: &Home) -> Self {
         let ended = Arc::new(AtomicBool::new(false));
-        let (end, requests) = (Arc::clone(&ended), home.requests());
-        thread::spawn(move || watch(&handle, roots, &requests, &end));
+        let (end, home) = (Arc::clone(&ended), home.clone());
+        thread::spawn(move || watch(&handle, roots, &home, &end));
         Self(ended)
     }
 
@@ -30,7 +30,7 @@ impl Waking {
     }
 }
 
-fn watch(handle: &Handle, roots: Vec<WatchRoot>, requests: &[PathBuf], end: &AtomicBool) {
+fn watch(handle: &Handle, roots: Vec<WatchRoot>, home: &Home, end: &AtomicBool) {
     // Without a watch, the periodic look finds what changed.
     let mut watch = match DirectoryWatch::new(roots) {
         Ok(watch) => Some(watch),
@@ -39,7 +39,7 @@ fn watch(handle: &Handle, roots: Vec<WatchRoot>, requests: &[PathBuf], end: &Ato
             None
         }
     };
-    let mut asked = times(requests);
+    let mut seen = traces(home);
     while !end.load(Ordering::Relaxed) {
         let changed = match &mut watch {
             Some(watch) => watch.changed(LOOK),
@@ -48,15 +48,22 @@ fn watch(handle: &Handle, roots: Vec<WatchRoot>, requests: &[PathBuf], end: &Ato
                 false
             }
         };
-        let now = times(requests);
-        if changed || now != asked {
-            asked = now;
+        let now = traces(home);
+        if changed || now != seen {
+            seen = now;
             handle.wake();
         }
     }
 }
 
-fn times(files: &[PathBuf]) -> Vec<Option<SystemTime>> {
-    let time = |file: &PathBuf| Path::new(file).metadata().ok()?.modified().ok();
-    files.iter().map(time).collect()
+/// When people last asked for something, and when each instance last began or ended to run or got
+/// another configuration.
+fn traces(home: &Home) -> Vec<(PathBuf, SystemTime)> {
+    let instances = std::fs::read_dir(home.lima_home()).into_iter().flatten().flatten();
+    let files =
+        instances.flat_map(|entry| ["ha.pid", "lima.yaml"].map(|file| entry.path().join(file)));
+    let time = |file: PathBuf| Some((file.clone(), file.metadata().ok()?.modified().ok()?));
+    let mut traces: Vec<_> = home.requests().into_iter().chain(files).filter_map(time).collect();
+    traces.sort();
+    traces
 }

@@ -5,6 +5,9 @@ use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+/// How a controller is told from a command in the lock file.
+const CONTROLLER: &str = "controller";
+
 /// `$LIMA_HOME/_limekiln`. Lima takes no directory whose name begins with `_` for an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Home {
@@ -33,17 +36,20 @@ pub enum HomeError {
         why: &'static str,
     },
     /// Another limekiln is at work.
-    #[error("another limekiln{} works on {home}", holder(.pid.as_ref()), home = .home.display())]
+    #[error("{} works on {home}", holder(*.pid, *.controller), home = .home.display())]
     Locked {
         /// The directory.
         home: PathBuf,
         /// The other's process id, when it is known.
         pid: Option<u32>,
+        /// Whether it is a controller, which goes on until it is stopped.
+        controller: bool,
     },
 }
 
-fn holder(pid: Option<&u32>) -> String {
-    pid.map(|pid| format!(" (process {pid})")).unwrap_or_default()
+fn holder(pid: Option<u32>, controller: bool) -> String {
+    let who = if controller { "the controller" } else { "another limekiln" };
+    pid.map_or_else(|| who.to_owned(), |pid| format!("{who} (process {pid})"))
 }
 
 impl HomeError {
@@ -56,6 +62,9 @@ impl HomeError {
         match self {
             Self::Io { .. } => None,
             Self::Unsafe { .. } => Some("make it a directory of yours that nobody else can write"),
+            Self::Locked { controller: true, .. } => Some(
+                "change its manifests, or `limekiln suspend` what it is to leave alone; or stop it first",
+            ),
             Self::Locked { .. } => Some("wait until it has finished"),
         }
     }
@@ -116,6 +125,15 @@ impl Home {
     /// # Errors
     /// If somebody else has it, or the home cannot be used.
     pub fn lock(&self) -> Result<HomeLock, HomeError> {
+        self.lock_as("")
+    }
+
+    /// The same for a controller; others are told that it is one.
+    pub(crate) fn lock_for_controller(&self) -> Result<HomeLock, HomeError> {
+        self.lock_as(CONTROLLER)
+    }
+
+    fn lock_as(&self, role: &str) -> Result<HomeLock, HomeError> {
         self.prepare()?;
         let path = self.dir.join("lock");
         let failed = |source| HomeError::io(&path, source);
@@ -133,13 +151,15 @@ impl Home {
                 let mut text = String::new();
                 // Without the number the message is still true.
                 let _ = file.read_to_string(&mut text);
-                let pid = text.trim().parse().ok();
-                return Err(HomeError::Locked { home: self.lima_home.clone(), pid });
+                let mut words = text.split_whitespace();
+                let pid = words.next().and_then(|pid| pid.parse().ok());
+                let controller = words.next() == Some(CONTROLLER);
+                return Err(HomeError::Locked { home: self.lima_home.clone(), pid, controller });
             }
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
         file.set_len(0).and_then(|()| file.rewind()).map_err(failed)?;
-        writeln!(file, "{}", std::process::id()).map_err(failed)?;
+        writeln!(file, "{} {role}", std::process::id()).map_err(failed)?;
         Ok(HomeLock { _file: file })
     }
 }

@@ -67,7 +67,7 @@ impl Controller {
     /// # Errors
     /// If another limekiln works on the home, or the home cannot be used. Nothing else ends it.
     pub async fn run(mut self, stop: CancellationToken) -> Result<(), ReconcileError> {
-        let lock = self.reconciler.home().lock()?;
+        let lock = self.reconciler.home().lock_for_controller()?;
         while !stop.is_cancelled() {
             let begun = Instant::now();
             self.pass().await;

@@ -201,7 +201,7 @@ async fn a_second_controller_is_told_who_works() {
     first.settled().await;
     let second = Running::start(&fixture, ControllerOptions::default());
     let error = second.task.await.expect("no panic").expect_err("one at a time");
-    assert!(error.to_string().contains("another limekiln"), "{error}");
+    assert!(error.to_string().contains("the controller (process"), "{error}");
     first.end().await;
 }
 

@@ -1,0 +1,106 @@
+//! `limekiln run` as a process.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use crate::Home;
+
+/// A controller, and what it prints.
+pub struct Controller {
+    child: Child,
+    lines: Receiver<String>,
+    seen: Vec<String>,
+}
+
+impl Controller {
+    /// Over the home's manifests, looking at least every second unless `more` says otherwise.
+    ///
+    /// # Panics
+    /// If the program was not built.
+    pub fn start(home: &Home, more: &[&str]) -> Self {
+        let manifests = home.manifests().display().to_string();
+        Self::of(home, &[&["-f", &manifests], more].concat())
+    }
+
+    /// With these words.
+    ///
+    /// # Panics
+    /// If the program was not built.
+    pub fn of(home: &Home, words: &[&str]) -> Self {
+        let often: &[&str] = if words.contains(&"--resync") { &[] } else { &["--resync", "1s"] };
+        let words = [&["run"], often, words].concat();
+        let mut command = home.command(&words);
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
+        let out = BufReader::new(child.stdout.take().expect("piped"));
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            for line in out.lines().map_while(Result::ok) {
+                let _ = sender.send(line);
+            }
+        });
+        Self { child, lines, seen: Vec::new() }
+    }
+
+    /// Waits for a line that holds the text.
+    ///
+    /// # Panics
+    /// If there is none within a minute.
+    pub fn until(&mut self, text: &str) -> String {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let Ok(line) = self.lines.recv_timeout(left) else {
+                panic!("no {text:?} in\n{}", self.seen.join("\n"));
+            };
+            self.seen.push(line.clone());
+            if line.contains(text) {
+                return line;
+            }
+        }
+    }
+
+    /// Sends a signal, such as `-HUP`.
+    ///
+    /// # Panics
+    /// If it has ended.
+    pub fn signal(&self, signal: &str) {
+        let killed = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
+        assert!(killed.expect("kill is everywhere").success());
+    }
+
+    /// All lines up to the last that was waited for.
+    pub fn seen(&self) -> &[String] {
+        &self.seen
+    }
+
+    /// Kills it, as a crash does.
+    ///
+    /// # Panics
+    /// If it has ended.
+    pub fn kill(mut self) {
+        self.child.kill().expect("it is ours");
+        self.child.wait().expect("it is ours");
+    }
+
+    /// Ends it; how long that took, and with which code.
+    ///
+    /// # Panics
+    /// If it has ended.
+    pub fn end(mut self) -> (Duration, Option<i32>) {
+        let begun = Instant::now();
+        self.signal("-TERM");
+        let status = self.child.wait().expect("ours");
+        (begun.elapsed(), status.code())
+    }
+}
+
+/// A test that fails leaves no controller behind.
+impl Drop for Controller {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
