@@ -185,3 +185,38 @@ fn a_repository_is_followed_forward_and_rewound_only_with_consent() {
     home.run("get web").ok();
     controller.end();
 }
+
+#[test]
+fn a_revision_can_be_gone_back_to_and_the_one_that_was_left_stays_away() {
+    let home = Home::new();
+    home.write("web.yaml", &halted(&home, "web", 1));
+    let mut controller = Controller::start(&home, &[]);
+    controller.until("1 object is as wanted");
+    home.write("web.yaml", &halted(&home, "web", 7));
+    controller.until("instance/web          edit: done");
+    let listed = home.run("history").ok().out;
+    let revisions: Vec<_> = listed.lines().skip(1).collect();
+    assert!(revisions.len() == 2 && revisions[1].contains("newest"), "{listed}");
+    let word = |line: &str| line.split_whitespace().nth(1).expect("a revision").to_owned();
+    let (first, second) = (word(revisions[0]), word(revisions[1]));
+    let shown = home.run(&format!("history {second}")).ok().out;
+    assert!(shown.contains("+    cpus: 7") && shown.contains("edit"), "{shown}");
+
+    home.run("rollback nonsense").expect(3);
+    let told = home.run(&format!("rollback {first}")).ok().out;
+    assert!(told.contains("is pinned to") && told.contains("not applied again"), "{told}");
+    controller.until("instance/web          edit: done");
+    assert!(home.run("get web").ok().out.contains(" 1 "));
+    // Neither a restart of the controller nor a release brings back what was left.
+    controller.end();
+    let mut controller = Controller::start(&home, &[]);
+    controller.until("1 object is as wanted");
+    home.run("rollback --release").ok();
+    std::thread::sleep(Duration::from_secs(3));
+    assert!(home.run("get web").ok().out.contains(" 1 "));
+    // What comes after it counts.
+    home.write("web.yaml", &halted(&home, "web", 3));
+    controller.until("instance/web          edit: done");
+    assert!(home.run("get web").ok().out.contains(" 3 "));
+    controller.end();
+}

@@ -16,6 +16,7 @@ use crate::commands::{
     export::ExportArgs,
     get::GetArgs,
     graph::GraphArgs,
+    history::HistoryArgs,
     hostagent::HostagentArgs,
     list::ListArgs,
     lock::LockArgs,
@@ -24,6 +25,7 @@ use crate::commands::{
     plan::PlanArgs,
     plugin::PluginArgs,
     restart::RestartArgs,
+    rollback::RollbackArgs,
     run::RunArgs,
     schema::SchemaArgs,
     shell::ShellArgs,
@@ -37,9 +39,10 @@ use crate::commands::{
 };
 
 /// Commands that limactl does not have: what `limekiln plugin install` makes links for.
-pub const PLUGIN_COMMANDS: [&str; 18] = [
+pub const PLUGIN_COMMANDS: [&str; 20] = [
     "ack", "apply", "describe", "diff", "doctor", "events", "explain", "export", "get", "graph",
-    "lock", "notify", "plan", "resume", "run", "suspend", "undelete", "wait",
+    "history", "lock", "notify", "plan", "resume", "rollback", "run", "suspend", "undelete",
+    "wait",
 ];
 
 /// Declarative Linux VMs: manifests in, running machines out.
@@ -86,6 +89,10 @@ pub enum Command {
     Undelete(UndeleteArgs),
     /// Tell the controller that a source has something new
     Notify(NotifyArgs),
+    /// Show what the sources of the controller held
+    History(HistoryArgs),
+    /// Go back to what a source held before
+    Rollback(RollbackArgs),
     /// Leave objects as they are, whatever manifests say
     Suspend(SuspendArgs),
     /// Let manifests count again for suspended objects

@@ -94,6 +94,8 @@ fn run(command: &Command) -> anyhow::Result<Exit> {
         Command::Wait(args) => commands::wait::run(args),
         Command::Delete(args) => commands::delete::run(args),
         Command::Undelete(args) => commands::undelete::run(args),
+        Command::History(args) => commands::history::run(args),
+        Command::Rollback(args) => commands::rollback::run(args),
         Command::Notify(args) => commands::notify::run(args),
         Command::Suspend(args) => commands::suspend::suspend(args),
         Command::Resume(args) => commands::suspend::resume(args),

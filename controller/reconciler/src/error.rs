@@ -21,6 +21,9 @@ pub enum ReconcileError {
     /// What people ask for beside the manifests cannot be read.
     #[error(transparent)]
     Requests(#[from] RequestsError),
+    /// The revision that is in force cannot be had.
+    #[error("it cannot be gone back: {0}")]
+    History(String),
     /// The saved plan cannot be used.
     #[error(transparent)]
     Saved(#[from] SavedPlanError),
@@ -56,6 +59,7 @@ impl ReconcileError {
             Self::Home(error) => error.hint(),
             Self::Ledger(LedgerError::Newer { .. }) => Some("use the newer limekiln on this home"),
             Self::Ledger(LedgerError::Io { .. }) => None,
+            Self::History(_) => Some("`limekiln rollback --release` ends what was asked for"),
             Self::Saved(error) => error.hint(),
             Self::Observe(error) => error.hint.as_deref(),
             Self::Moved(_) => Some("nothing was changed; plan again and look at the new plan"),

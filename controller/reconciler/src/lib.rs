@@ -8,6 +8,7 @@
 mod atomic;
 mod controller;
 mod error;
+mod history;
 mod home;
 mod journal;
 mod ledger;
@@ -24,6 +25,7 @@ pub use controller::{
     Handle, Intake, Taken,
 };
 pub use error::ReconcileError;
+pub use history::{History, Revision};
 pub use home::{Home, HomeError, HomeLock};
 pub use journal::{Journal, Record, RecordOutcome};
 pub use ledger::{Claim, Claims, Ledger, LedgerError};

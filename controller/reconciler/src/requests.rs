@@ -1,6 +1,6 @@
-//! What people ask for beside the manifests: to leave objects alone, or to let many go.
+//! What people ask for beside the manifests: to leave objects alone, to let many go, to go back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,15 +18,25 @@ const VERSION: u64 = 1;
 pub struct Requests {
     /// Objects on which nothing is done.
     pub suspended: BTreeSet<ObjectId>,
-    /// Revisions that may delete more than the budget of a prune.
+    /// Revisions that may delete more than the budget of a prune, and commits that need not
+    /// descend from the last one.
     pub acknowledged: BTreeSet<String>,
+    /// By source, the revision that is in force whatever it holds now.
+    pub pinned: BTreeMap<String, String>,
+    /// Revisions that are never applied again.
+    pub rolled_back: BTreeSet<String>,
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Stored {
     version: u64,
     suspended: BTreeSet<ObjectId>,
     acknowledged: BTreeSet<String>,
+    #[serde(default)]
+    pinned: BTreeMap<String, String>,
+    #[serde(default)]
+    rolled_back: BTreeSet<String>,
 }
 
 /// Requests that cannot be read: nobody can say then what is not to be touched.
@@ -83,7 +93,8 @@ impl Requests {
             let newer = serde::de::Error::custom(format!("it has version {}", stored.version));
             return Err(damaged(newer));
         }
-        Ok(Self { suspended: stored.suspended, acknowledged: stored.acknowledged })
+        let Stored { suspended, acknowledged, pinned, rolled_back, .. } = stored;
+        Ok(Self { suspended, acknowledged, pinned, rolled_back })
     }
 
     /// Changes them. Two who do so at once do it one after the other; a controller that runs is
@@ -99,8 +110,8 @@ impl Requests {
         lock.lock().map_err(failed)?;
         let mut requests = Self::read(home)?;
         change(&mut requests);
-        let Self { suspended, acknowledged } = requests.clone();
-        let stored = Stored { version: VERSION, suspended, acknowledged };
+        let Self { suspended, acknowledged, pinned, rolled_back } = requests.clone();
+        let stored = Stored { version: VERSION, suspended, acknowledged, pinned, rolled_back };
         let bytes = serde_json::to_vec(&stored).map_err(|error| failed(error.into()))?;
         atomic::write(&path, &bytes).map_err(failed)?;
         Ok(requests)

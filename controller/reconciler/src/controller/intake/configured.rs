@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::trusted::Trusted;
-use super::{Intake, Taken, Tell, blocking, load};
+use super::{Intake, Taken, Tell, blocking, in_force, load};
 use crate::{Home, ReconcileError, Reconciler, Requests};
 
 /// How often a repository is asked when its configuration does not say.
@@ -110,13 +110,14 @@ impl Configured {
     }
 
     async fn load(&mut self, reconciler: &Arc<Reconciler>) -> Result<Taken, ReconcileError> {
-        let read = self.sources.iter().filter_map(|source| source.snapshot.as_ref());
+        let mut snapshots: Vec<_> =
+            self.sources.iter().filter_map(|source| source.snapshot.clone()).collect();
+        in_force(reconciler.home(), &mut snapshots).map_err(ReconcileError::History)?;
+        let read = snapshots.iter();
         let now: Vec<_> = read.map(|one| (one.source.clone(), one.revision.clone())).collect();
         if self.last.as_ref() == Some(&now) {
             return Ok(Taken::default());
         }
-        let snapshots: Vec<_> =
-            self.sources.iter().filter_map(|source| source.snapshot.clone()).collect();
         let (reconciler, fetch) = (Arc::clone(reconciler), Arc::clone(&self.fetch));
         let read = move || load(&reconciler, &snapshots, fetch.as_ref(), None);
         let mut loaded = Box::new(blocking(read).await?);

@@ -7,7 +7,7 @@ use limekiln_api::template::Fetch;
 use limekiln_sources::lock::Lock;
 use limekiln_sources::{Input, ReadOptions, Snapshot};
 
-use super::{Intake, Taken, Tell, blocking, load};
+use super::{Intake, Taken, Tell, blocking, in_force, load};
 use crate::{Loaded, ReconcileError, Reconciler};
 
 /// Files and directories.
@@ -59,7 +59,8 @@ impl Files {
         reconciler: &Arc<Reconciler>,
     ) -> Result<Option<Box<Loaded>>, ReconcileError> {
         let (inputs, options) = (self.inputs.clone(), self.options.clone());
-        let snapshots = blocking(move || limekiln_sources::read(&inputs, &options)).await?;
+        let mut snapshots = blocking(move || limekiln_sources::read(&inputs, &options)).await?;
+        in_force(reconciler.home(), &mut snapshots).map_err(ReconcileError::History)?;
         let revisions = |one: &Snapshot| (one.source.clone(), one.revision.clone());
         let now: Vec<_> = snapshots.iter().map(revisions).collect();
         if self.last.as_ref() == Some(&now) {

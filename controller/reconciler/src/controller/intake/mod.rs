@@ -11,7 +11,8 @@ use limekiln_api::template::Fetch;
 use limekiln_sources::Snapshot;
 use limekiln_sources::lock::{Checked, Lock};
 
-use crate::{Loaded, ReconcileError, Reconciler, Templates};
+use crate::history::pinned;
+use crate::{History, Home, Loaded, ReconcileError, Reconciler, Requests, Templates};
 
 pub use configured::{Configured, ConfiguredError};
 pub use files::Files;
@@ -62,4 +63,19 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
         Ok(done) => done,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
+}
+
+/// Keeps what was read, and puts what is in force in its place.
+fn in_force(home: &Home, snapshots: &mut [Snapshot]) -> Result<(), String> {
+    let requests = Requests::read(home).map_err(|error| error.to_string())?;
+    let history = History::new(home);
+    for snapshot in snapshots {
+        if let Err(error) = history.note(snapshot) {
+            tracing::warn!("the revision cannot be kept for a rollback: {error}");
+        }
+        if let Some(pinned) = pinned(snapshot, &requests, &history)? {
+            *snapshot = pinned;
+        }
+    }
+    Ok(())
 }

@@ -1,0 +1,135 @@
+//! `limekiln history`
+
+use clap::Args;
+use jiff::Timestamp;
+use limekiln_reconciler::{History, Requests, Revision};
+
+use crate::compose::{App, told};
+use crate::exit::{Exit, Failure};
+use crate::output::style::{BAD, BOLD, DIM, GOOD, Styled};
+use crate::output::table::Table;
+use crate::output::time::age;
+
+/// Show what the sources of the controller held, the newest last; of one revision, what it changed
+/// and what was done.
+#[derive(Args)]
+#[command(after_help = "`limekiln rollback REVISION` goes back to one.")]
+pub struct HistoryArgs {
+    /// The beginning of a revision
+    revision: Option<String>,
+}
+
+/// Prints it.
+///
+/// # Errors
+/// If the history cannot be read, or there is no such revision.
+pub fn run(args: &HistoryArgs) -> anyhow::Result<Exit> {
+    let app = App::open()?;
+    let all = History::new(app.reconciler.home()).read()?;
+    match &args.revision {
+        Some(word) => one(&app, &all, find(&all, word)?)?,
+        None if all.is_empty() => errln!("no controller has read anything yet: limekiln run"),
+        None => {
+            let requests = Requests::read(app.reconciler.home()).map_err(|e| told(e.into()))?;
+            out!("{}", table(&all, &requests).render());
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// The revision that a word begins.
+///
+/// # Errors
+/// If there is none, or several.
+pub fn find<'a>(all: &'a [Revision], word: &str) -> anyhow::Result<&'a Revision> {
+    let mut found = all.iter().filter(|one| !word.is_empty() && one.revision.starts_with(word));
+    match (found.next(), found.next()) {
+        (Some(one), None) => Ok(one),
+        (Some(_), Some(_)) => {
+            let failure = Failure::bad_input(format!("several revisions begin with {word:?}"));
+            Err(failure.hint("write more of it").into())
+        }
+        _ => {
+            let failure = Failure::bad_input(format!("no revision begins with {word:?}"));
+            Err(failure.hint("`limekiln history` lists those that are kept").into())
+        }
+    }
+}
+
+/// So much of a revision is shown; it can be written so.
+pub fn short(revision: &str) -> &str {
+    revision.get(..12).unwrap_or(revision)
+}
+
+fn table(all: &[Revision], requests: &Requests) -> Table {
+    let now = Timestamp::now();
+    let mut table = Table::new(&["AGE", "REVISION", "SOURCE", "FILES", "STATE"]);
+    for (index, one) in all.iter().enumerate() {
+        let newest = !all[index + 1..].iter().any(|later| later.source == one.source);
+        let pin = requests.pinned.get(&one.source);
+        let state = match pin {
+            Some(pin) if *pin == one.revision => "pinned",
+            _ if requests.rolled_back.contains(&one.revision) => "rolled back",
+            None if newest => "newest",
+            _ => "",
+        };
+        table.row(vec![
+            age(one.at, now),
+            short(&one.revision).to_owned(),
+            one.source.clone(),
+            one.files.len().to_string(),
+            state.to_owned(),
+        ]);
+    }
+    table
+}
+
+fn one(app: &App, all: &[Revision], revision: &Revision) -> anyhow::Result<()> {
+    let before = all.iter().rev().find(|one| one.source == revision.source && one.at < revision.at);
+    outln!("revision  {}", revision.revision);
+    outln!("source    {}", revision.source);
+    outln!("read      {}", revision.at);
+    match before {
+        Some(before) => changes(before, revision),
+        None => outln!("\n{}", Styled(DIM, "nothing before it is kept")),
+    }
+    let records = app.reconciler.journal().read()?;
+    let done: Vec<_> =
+        records.into_iter().filter(|record| record.revision == revision.revision).collect();
+    if !done.is_empty() {
+        outln!();
+        out!("{}", super::events::table(&done).render());
+    }
+    Ok(())
+}
+
+/// What differs between the files of two revisions.
+fn changes(before: &Revision, after: &Revision) {
+    let mut paths: Vec<_> =
+        before.files.iter().chain(&after.files).map(|file| &file.origin).collect();
+    paths.sort();
+    paths.dedup();
+    for path in paths {
+        let text = |revision: &Revision| {
+            let mut files = revision.files.iter();
+            files
+                .find(|file| file.origin == *path)
+                .map(|file| file.text.clone())
+                .unwrap_or_default()
+        };
+        let (from, to) = (text(before), text(after));
+        if from == to {
+            continue;
+        }
+        outln!("\n{}", Styled(BOLD, &path.display().to_string()));
+        let diff = similar::TextDiff::from_lines(&from, &to);
+        for line in diff.unified_diff().context_radius(2).to_string().lines() {
+            let style = match line.as_bytes().first() {
+                Some(b'+') => GOOD,
+                Some(b'-') => BAD,
+                _ => DIM,
+            };
+            outln!("{}", Styled(style, line));
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! The last revisions, in files.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use limekiln_sources::{Snapshot, SourceFile};
+use serde::{Deserialize, Serialize};
+
+use crate::{Home, atomic};
+
+/// The version of the files that this program writes.
+const VERSION: u64 = 1;
+/// So many revisions of each source are kept.
+const KEPT: usize = 10;
+
+/// What a source held at one moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revision {
+    /// The source's identity, as in a snapshot.
+    pub source: String,
+    /// The commit, or the digest of the files.
+    pub revision: String,
+    /// When it was first read.
+    pub at: Timestamp,
+    /// Its files.
+    pub files: Vec<File>,
+}
+
+/// One file of a revision.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct File {
+    /// The path that messages show.
+    pub path: PathBuf,
+    /// The path by which the ledger knows it.
+    pub origin: PathBuf,
+    /// What it held.
+    pub text: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    version: u64,
+    #[serde(flatten)]
+    revision: Revision,
+}
+
+impl Revision {
+    /// The snapshot that it was.
+    pub(crate) fn snapshot(self) -> Snapshot {
+        let file = |file: File| SourceFile {
+            path: file.path,
+            origin: file.origin,
+            bytes: file.text.into_bytes(),
+        };
+        let files = self.files.into_iter().map(file).collect();
+        Snapshot { source: self.source, revision: self.revision, files, skipped: Vec::new() }
+    }
+}
+
+/// The directory `revisions`.
+#[derive(Clone, Debug)]
+pub struct History {
+    dir: PathBuf,
+}
+
+impl History {
+    /// The history of a home.
+    pub fn new(home: &Home) -> Self {
+        Self { dir: home.dir().join("revisions") }
+    }
+
+    /// All revisions that are kept, the newest last. What is damaged is left out.
+    ///
+    /// # Errors
+    /// If the directory cannot be read.
+    pub fn read(&self) -> io::Result<Vec<Revision>> {
+        let entries = match fs::read_dir(&self.dir) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let mut all = Vec::new();
+        for entry in entries {
+            all.extend(read(&entry?.path()).map(|stored| stored.revision));
+        }
+        all.sort_by(|a, b| (a.at, &a.revision).cmp(&(b.at, &b.revision)));
+        Ok(all)
+    }
+
+    /// One revision of a source.
+    pub(crate) fn get(&self, source: &str, revision: &str) -> Option<Revision> {
+        read(&self.file(source, revision)).map(|stored| stored.revision)
+    }
+
+    /// Keeps what a source held, and lets go what is too old. A file that is no text is no
+    /// manifest, and is not kept.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub(crate) fn note(&self, snapshot: &Snapshot) -> io::Result<()> {
+        let path = self.file(&snapshot.source, &snapshot.revision);
+        if path.exists() {
+            return Ok(());
+        }
+        fs::create_dir_all(&self.dir)?;
+        let file = |file: &SourceFile| {
+            let text = String::from_utf8(file.bytes.clone()).ok()?;
+            Some(File { path: file.path.clone(), origin: file.origin.clone(), text })
+        };
+        let revision = Revision {
+            source: snapshot.source.clone(),
+            revision: snapshot.revision.clone(),
+            at: Timestamp::now(),
+            files: snapshot.files.iter().filter_map(file).collect(),
+        };
+        atomic::write(&path, &serde_json::to_vec(&Stored { version: VERSION, revision })?)?;
+        self.forget(&snapshot.source)
+    }
+
+    fn forget(&self, source: &str) -> io::Result<()> {
+        let mut of_source = self.read()?;
+        of_source.retain(|one| one.source == source);
+        let surplus = of_source.len().saturating_sub(KEPT);
+        for old in &of_source[..surplus] {
+            atomic::remove(&self.file(source, &old.revision))?;
+        }
+        Ok(())
+    }
+
+    /// Of one source a revision may be that of another: two directories may hold the same.
+    fn file(&self, source: &str, revision: &str) -> PathBuf {
+        let name = limekiln_model::fingerprint(&(source, revision)).0;
+        self.dir.join(format!("{name}.json"))
+    }
+}
+
+/// `None` if it is damaged, or of a later version.
+fn read(path: &Path) -> Option<Stored> {
+    let stored: Stored = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
+    (stored.version <= VERSION).then_some(stored)
+}
