@@ -32,7 +32,7 @@ pub fn run(args: &RollbackArgs) -> anyhow::Result<Exit> {
     let Some(word) = &args.revision else {
         let mut released = Vec::new();
         Requests::change(home, |requests| {
-            released = std::mem::take(&mut requests.pinned).into_keys().collect()
+            released = std::mem::take(&mut requests.pinned).into_keys().collect();
         })
         .map_err(|error| told(error.into()))?;
         match released.is_empty() {
