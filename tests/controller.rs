@@ -1,6 +1,7 @@
 //! `limekiln run` as a process.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -20,8 +21,7 @@ impl Controller {
     /// # Panics
     /// If the program was not built.
     pub fn start(home: &Home, more: &[&str]) -> Self {
-        let manifests = home.manifests().display().to_string();
-        Self::of(home, &[&["-f", &manifests], more].concat())
+        Self::with(home, more, &[])
     }
 
     /// With these words.
@@ -29,9 +29,23 @@ impl Controller {
     /// # Panics
     /// If the program was not built.
     pub fn of(home: &Home, words: &[&str]) -> Self {
+        Self::spawn(home, words, &[])
+    }
+
+    /// Over the home's manifests, with variables in its environment.
+    ///
+    /// # Panics
+    /// If the program was not built.
+    pub fn with(home: &Home, more: &[&str], environment: &[(&str, &Path)]) -> Self {
+        let manifests = home.manifests().display().to_string();
+        Self::spawn(home, &[&["-f", &manifests], more].concat(), environment)
+    }
+
+    fn spawn(home: &Home, words: &[&str], environment: &[(&str, &Path)]) -> Self {
         let often: &[&str] = if words.contains(&"--resync") { &[] } else { &["--resync", "1s"] };
         let words = [&["run"], often, words].concat();
         let mut command = home.command(&words);
+        command.envs(environment.iter().copied());
         let mut child =
             command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
         let out = BufReader::new(child.stdout.take().expect("piped"));

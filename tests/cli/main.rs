@@ -7,6 +7,7 @@ mod full_disk;
 mod manifests;
 mod plans;
 mod program;
+mod service;
 mod signals;
 mod templates;
 mod terminal;

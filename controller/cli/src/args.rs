@@ -28,6 +28,7 @@ use crate::commands::{
     rollback::RollbackArgs,
     run::RunArgs,
     schema::SchemaArgs,
+    service::ServiceArgs,
     shell::ShellArgs,
     start::StartArgs,
     stop::StopArgs,
@@ -39,10 +40,10 @@ use crate::commands::{
 };
 
 /// Commands that limactl does not have: what `limekiln plugin install` makes links for.
-pub const PLUGIN_COMMANDS: [&str; 20] = [
+pub const PLUGIN_COMMANDS: [&str; 21] = [
     "ack", "apply", "describe", "diff", "doctor", "events", "explain", "export", "get", "graph",
-    "history", "lock", "notify", "plan", "resume", "rollback", "run", "suspend", "undelete",
-    "wait",
+    "history", "lock", "notify", "plan", "resume", "rollback", "run", "service", "suspend",
+    "undelete", "wait",
 ];
 
 /// Declarative Linux VMs: manifests in, running machines out.
@@ -89,6 +90,8 @@ pub enum Command {
     Undelete(UndeleteArgs),
     /// Tell the controller that a source has something new
     Notify(NotifyArgs),
+    /// Have systemd or launchd run the controller
+    Service(ServiceArgs),
     /// Show what the sources of the controller held
     History(HistoryArgs),
     /// Go back to what a source held before

@@ -15,7 +15,9 @@ mod quote;
 mod refs;
 mod run;
 mod run_config;
+mod service;
 mod sources;
+mod supervisor;
 mod waking;
 mod watch;
 
@@ -96,6 +98,7 @@ fn run(command: &Command) -> anyhow::Result<Exit> {
         Command::Undelete(args) => commands::undelete::run(args),
         Command::History(args) => commands::history::run(args),
         Command::Rollback(args) => commands::rollback::run(args),
+        Command::Service(args) => commands::service::run(args),
         Command::Notify(args) => commands::notify::run(args),
         Command::Suspend(args) => commands::suspend::suspend(args),
         Command::Resume(args) => commands::suspend::resume(args),

@@ -26,6 +26,7 @@ pub mod restart;
 pub mod rollback;
 pub mod run;
 pub mod schema;
+pub mod service;
 pub mod shell;
 mod ssh;
 pub mod start;

@@ -18,6 +18,7 @@ use crate::output::log::{Changes, Log, LogFormat};
 use crate::output::time::parse_duration;
 use crate::run_config::RunConfig;
 use crate::sources::SourceArgs;
+use crate::supervisor;
 use crate::waking::Waking;
 
 /// Keep what exists as the manifests want it, until stopped. VMs go on when it ends.
@@ -87,12 +88,22 @@ async fn until_signal(app: &App, args: &RunArgs, log: Log) -> anyhow::Result<boo
                 ended.map_err(told)?;
                 return Ok(again);
             }
-            Ok(()) = state.changed() => changes.tell(&state.borrow_and_update()),
+            Ok(()) = state.changed() => {
+                let state = state.borrow_and_update();
+                if state.passes == 1 {
+                    supervisor::ready();
+                }
+                supervisor::looked(&state);
+                changes.tell(&state);
+            }
             hangup = signals.next() => {
                 if stop.is_cancelled() && !hangup {
                     anyhow::bail!("stopped in the middle");
                 }
                 again = hangup;
+                if !again {
+                    supervisor::stopping();
+                }
                 stop.cancel();
             }
         }
