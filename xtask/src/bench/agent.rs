@@ -41,7 +41,8 @@ pub fn rows() -> anyhow::Result<Vec<Row>> {
     ])
 }
 
-fn private_kib(process: &Path) -> anyhow::Result<f64> {
+/// Memory that nobody else shares.
+pub(super) fn private_kib(process: &Path) -> anyhow::Result<f64> {
     let rollup = fs::read_to_string(process.join("smaps_rollup"))?;
     Ok(["Private_Clean:", "Private_Dirty:"].iter().filter_map(|field| number(&rollup, field)).sum())
 }

@@ -5,6 +5,7 @@
 
 mod agent;
 mod boot;
+mod controller;
 mod diff;
 mod example;
 mod home;
@@ -31,12 +32,13 @@ pub struct Args {
 /// A figure's group: the start of its rows' names, and how they are measured.
 type Group = (&'static str, fn() -> anyhow::Result<Vec<Row>>);
 
-const GROUPS: [Group; 5] = [
+const GROUPS: [Group; 6] = [
     ("manifests", manifests::rows),
     ("planner", planner::rows),
     ("diff", diff::rows),
     ("boot", boot::rows),
     ("hostagent", agent::rows),
+    ("controller", controller::rows),
 ];
 
 /// Measures and prints; builds what it needs, optimised.
