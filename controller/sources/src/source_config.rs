@@ -35,6 +35,10 @@ pub struct SourceConfig {
     /// Whether objects that are gone from it are deleted.
     #[serde(default)]
     pub prune: bool,
+    /// The file that says what its manifests may take from this host; without it a directory may do
+    /// everything, and a repository only what stays in its guests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<PathBuf>,
     /// Seconds from one look at it to the next; a repository is asked once a minute without it, a
     /// directory is looked at whenever something may have changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,6 +75,7 @@ struct Written {
     git: Option<GitConfig>,
     #[serde(default)]
     prune: bool,
+    policy: Option<PathBuf>,
     interval: Option<u64>,
 }
 
@@ -78,12 +83,14 @@ impl TryFrom<Written> for SourceConfig {
     type Error = &'static str;
 
     fn try_from(written: Written) -> Result<Self, Self::Error> {
-        let kind = match (written.directory, written.git) {
+        let mut written = written;
+        let kind = match (written.directory.take(), written.git.take()) {
             (Some(directory), None) => SourceKind::Directory(directory),
             (None, Some(git)) => SourceKind::Git(git),
             _ => return Err("a source has either `directory` or `git`"),
         };
-        Ok(Self { name: written.name, kind, prune: written.prune, interval: written.interval })
+        let Written { name, prune, policy, interval, .. } = written;
+        Ok(Self { name, kind, prune, policy, interval })
     }
 }
 
