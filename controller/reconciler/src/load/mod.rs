@@ -6,9 +6,12 @@ mod layers;
 mod loading;
 mod look;
 mod parallel;
+mod permits;
+mod real_path;
 mod rules;
 mod templates;
 
 pub use loading::{LoadContext, Loaded, Owners, load};
+pub use permits::Judged;
 pub use rules::check_template;
 pub use templates::Templates;
