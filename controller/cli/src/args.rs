@@ -22,6 +22,7 @@ use crate::commands::{
     man::ManArgs,
     plan::PlanArgs,
     plugin::PluginArgs,
+    policy::PolicyCommandArgs,
     restart::RestartArgs,
     run::RunArgs,
     schema::SchemaArgs,
@@ -36,9 +37,9 @@ use crate::commands::{
 };
 
 /// Commands that limactl does not have: what `limekiln plugin install` makes links for.
-pub const PLUGIN_COMMANDS: [&str; 17] = [
+pub const PLUGIN_COMMANDS: [&str; 18] = [
     "ack", "apply", "describe", "diff", "doctor", "events", "explain", "export", "get", "graph",
-    "lock", "plan", "resume", "run", "suspend", "undelete", "wait",
+    "lock", "plan", "policy", "resume", "run", "suspend", "undelete", "wait",
 ];
 
 /// Declarative Linux VMs: manifests in, running machines out.
@@ -93,6 +94,8 @@ pub enum Command {
     Lock(LockArgs),
     /// Look at Lima templates
     Template(TemplateArgs),
+    /// Look at what manifests may take from this host
+    Policy(PolicyCommandArgs),
     /// Draw the plan
     Graph(GraphArgs),
     /// Explain a field of a manifest

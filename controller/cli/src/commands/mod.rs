@@ -20,6 +20,7 @@ pub mod lock;
 pub mod man;
 pub mod plan;
 pub mod plugin;
+pub mod policy;
 pub mod restart;
 pub mod run;
 pub mod schema;
