@@ -19,7 +19,8 @@ pub(super) fn judge(judge: &mut Judge<'_>, name: &Name, lima: &Lima) {
     }
     let port = lima.ssh.as_ref().and_then(|ssh| ssh.local_port).unwrap_or_default();
     if port.0 != 0 {
-        judge_ports(judge, of_template("ssh.localPort"), [port, port]);
+        let otherwise = "leave it out, and a free port is taken";
+        judge_ports(judge, of_template("ssh.localPort"), [port, port], otherwise);
     }
 }
 
@@ -38,17 +39,18 @@ fn judge_forward(judge: &mut Judge<'_>, name: &Name, field: &str, forward: &Port
     let ports = forward.host_port_range.or(forward.host_port.map(one));
     // A single port is shown where it is written.
     let key = if forward.host_port.is_some() { "hostPort" } else { "hostPortRange" };
-    judge_ports(judge, format!("{field}.{key}"), ports.unwrap_or([Int(1), Int(65535)]));
+    let ports = ports.unwrap_or([Int(1), Int(65535)]);
+    let otherwise = format!("write a `{key}` that is allowed");
+    judge_ports(judge, format!("{field}.{key}"), ports, &otherwise);
 }
 
-fn judge_ports(judge: &mut Judge<'_>, field: String, [first, last]: [Int; 2]) {
+fn judge_ports(judge: &mut Judge<'_>, field: String, [first, last]: [Int; 2], otherwise: &str) {
     let within = |&[low, high]: &[u16; 2]| i64::from(low) <= first.0 && last.0 <= i64::from(high);
     let allowed = first <= last && judge.rules().port_forwards.ports.iter().any(within);
     let value = if first == last { first.to_string() } else { format!("{first}-{last}") };
     let denial = (!allowed).then(|| {
         let write = written(PORTS, &format!("[[{first}, {last}]]"));
-        denied(format!("{value} is within none of its ranges"), write)
-            .or("write a `hostPort` that is allowed")
+        denied(format!("{value} is within none of its ranges"), write).or(otherwise)
     });
     judge.note(PORTS, field, value, denial);
 }

@@ -16,6 +16,11 @@ pub(super) fn denied(why: impl Into<String>, write: impl Display) -> Denial {
 }
 
 impl Denial {
+    /// A denial that no line of a policy lifts: why, and what else to do.
+    pub(super) fn unless(why: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { why: why.into(), hint: hint.into() }
+    }
+
     /// With another way out: what to write into the manifest.
     pub(super) fn or(mut self, manifest: &str) -> Self {
         self.hint = format!("{manifest}; {}", self.hint);

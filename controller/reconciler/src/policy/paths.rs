@@ -31,11 +31,11 @@ impl Judge<'_> {
         let path = self.expand(path);
         if !path.is_absolute() {
             let why = format!("{} is no absolute path", path.display());
-            return Err(denied(why, "nothing: only absolute paths can be judged"));
+            return Err(Denial::unless(why, "write an absolute path"));
         }
         (self.ground.resolve)(&path).map_err(|why| {
             let why = format!("nobody can say where {} leads: {why}", path.display());
-            denied(why, "nothing: mend the path first")
+            Denial::unless(why, "mend the path, or write another")
         })
     }
 
@@ -72,7 +72,9 @@ impl Judge<'_> {
         };
         if let Some(protected) = self.protected(&real) {
             let why = format!("{shown} is, holds or is below {protected}, which is never shared");
-            let denial = denied(why, format!("protected, without {}", quoted(protected)));
+            let hint =
+                format!("write another path, or take {} out of `protected`", quoted(protected));
+            let denial = Denial::unless(why, hint);
             self.note("protected", field, path, Some(denial));
             return None;
         }
