@@ -255,10 +255,10 @@ impl Loading<'_> {
     fn judge_and_take(&mut self) -> Result<(), ReconcileError> {
         let (embedded, others) =
             (std::mem::take(&mut self.embedded), std::mem::take(&mut self.others));
-        let LoadContext { facts, unsupported: table, .. } = *self.context;
+        let LoadContext { facts, unsupported: table, owners, .. } = *self.context;
+        self.permits.disown(owners)?;
         let permits = &self.permits;
         let checked = parallel::map(&embedded, |one| check(one, permits, facts, table));
-        let owners = self.context.owners;
         let existing = || Ok::<_, ReconcileError>(owners()?.into_keys().collect::<BTreeSet<_>>());
         let shares = self.shares(&embedded, &checked, &others);
         let mut over = self.permits.over_quota(shares, existing)?;

@@ -1,6 +1,7 @@
 //! Snapshots to what is desired.
 
 mod entries;
+mod foreign;
 mod host;
 mod layers;
 mod loading;

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use limekiln_api::{FieldError, Filled, HostFacts, Instance, Lima, Manifest, Name};
-use limekiln_model::{Kind, ObjectId};
+use limekiln_model::{Kind, ObjectId, Owner};
 use serde::Serialize;
 
+use super::foreign::is_foreign;
 use super::real_path::real_path;
 use crate::policy::{self, Ground, HostPolicy, Policies, Share, Verdict, over_quota};
 
@@ -60,6 +61,29 @@ impl<'a> Permits<'a> {
             Kind::Network => own.networks.insert(id.name.clone()),
             Kind::Instance => false,
         };
+    }
+
+    /// Forgets what sources describe and is somebody else's. `owners` is asked only if it matters.
+    pub(super) fn disown<E>(
+        &mut self,
+        owners: impl FnOnce() -> Result<BTreeMap<ObjectId, Owner>, E>,
+    ) -> Result<(), E> {
+        let policies = self.policies;
+        let bound = |(source, own): &(&String, &mut Own)| {
+            let names_any = own.disks.len() + own.networks.len() > 0;
+            names_any && !policies.of(source).allows_all()
+        };
+        let mut bound: Vec<_> = self.own.iter_mut().filter(bound).collect();
+        if bound.is_empty() {
+            return Ok(());
+        }
+        let (owners, home) = (owners()?, &self.facts.lima_home);
+        for (source, own) in &mut bound {
+            let mine = |id: ObjectId| !is_foreign(&id, source, &owners, home);
+            own.disks.retain(|name| mine(ObjectId::disk(name)));
+            own.networks.retain(|name| mine(ObjectId::network(name)));
+        }
+        Ok(())
     }
 
     pub(super) fn policy(&self, source: &str) -> &'a HostPolicy {

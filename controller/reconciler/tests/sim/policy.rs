@@ -116,8 +116,22 @@ fn a_repository_may_use_its_own_disks_and_no_others() {
     let text = vm("web", "    additionalDisks: [data]\n");
     assert_eq!(frozen(&repository(&fixture, &[&text])), ["instance/web"]);
     assert_eq!(frozen(&repository(&fixture, &[&text, &disk("data")])), [""; 0]);
+    // Describing what is somebody else's makes it nobody's own.
+    fs::create_dir_all(fixture.path("lima/_disks/data")).expect("dir");
+    assert_eq!(frozen(&repository(&fixture, &[&text, &disk("data")])), ["instance/web"]);
+    fs::remove_dir(fixture.path("lima/_disks/data")).expect("empty");
     let others = [snapshot("git:team", &[&text]), snapshot("git:other", &[&disk("data")])];
     assert_eq!(frozen(&load(&fixture, &others, &Policies::default())), ["instance/web"]);
+}
+
+/// What another source has made stays that source's, also when it is in no manifest any more.
+#[tokio::test(start_paused = true)]
+async fn a_disk_of_another_source_is_not_taken_by_describing_it() {
+    let fixture = Fixture::new();
+    fixture.put("disk.yaml", &disk("data"));
+    fixture.apply(Default::default()).await;
+    let text = vm("web", "    additionalDisks: [data]\n");
+    assert_eq!(frozen(&repository(&fixture, &[&text, &disk("data")])), ["instance/web"]);
 }
 
 #[test]
