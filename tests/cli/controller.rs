@@ -150,11 +150,20 @@ fn a_repository_is_followed_forward_and_rewound_only_with_consent() {
     home.write("web.yaml", &halted(&home, "web", 1));
     let first = commit("first");
     let config = home.manifests().with_file_name("sources.yaml");
-    let text = format!(
+    let source = format!(
         "sources:\n- name: team\n  git: {{url: {}, reference: {{branch: main}}}}\n  prune: true\n",
         repository.display()
     );
-    std::fs::write(&config, text).expect("writable");
+    std::fs::write(&config, &source).expect("writable");
+    // What a repository holds is not trusted: a file of this host is no image for it.
+    let mut controller = Controller::of(&home, &["--config", &config.display().to_string()]);
+    controller.until("is left alone");
+    controller.end();
+    home.run("get web").expect(1);
+    let policy = "images: {roots: [.], requireDigest: false}\n";
+    let policy = policy.replace('.', &home.blank_image().with_file_name("").display().to_string());
+    std::fs::write(config.with_file_name("policy.yaml"), policy).expect("writable");
+    std::fs::write(&config, source + "  policy: policy.yaml\n").expect("writable");
     let mut controller = Controller::of(&home, &["--config", &config.display().to_string()]);
     controller.until("instance/web          create: done");
     controller.until("1 object is as wanted");

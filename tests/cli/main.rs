@@ -6,6 +6,7 @@ mod export;
 mod full_disk;
 mod manifests;
 mod plans;
+mod policy;
 mod program;
 mod service;
 mod signals;

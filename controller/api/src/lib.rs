@@ -47,8 +47,8 @@ pub use metadata::Metadata;
 pub use name::{Name, NameError};
 pub use network::{Network, NetworkMode, NetworkSpec};
 pub use parse::{
-    Broken, Diagnostic, Located, Parsed, Refused, Severity, parse_documents, parse_settings,
-    parse_template,
+    Broken, Diagnostic, Located, Parsed, Refused, Settings, Severity, parse_documents,
+    parse_settings, parse_template,
 };
 pub use size::{ByteSize, SizeError};
 pub use unsupported::unsupported;

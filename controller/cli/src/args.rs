@@ -24,6 +24,7 @@ use crate::commands::{
     notify::NotifyArgs,
     plan::PlanArgs,
     plugin::PluginArgs,
+    policy::PolicyCommandArgs,
     restart::RestartArgs,
     rollback::RollbackArgs,
     run::RunArgs,
@@ -40,10 +41,10 @@ use crate::commands::{
 };
 
 /// Commands that limactl does not have: what `limekiln plugin install` makes links for.
-pub const PLUGIN_COMMANDS: [&str; 21] = [
+pub const PLUGIN_COMMANDS: [&str; 22] = [
     "ack", "apply", "describe", "diff", "doctor", "events", "explain", "export", "get", "graph",
-    "history", "lock", "notify", "plan", "resume", "rollback", "run", "service", "suspend",
-    "undelete", "wait",
+    "history", "lock", "notify", "plan", "policy", "resume", "rollback", "run", "service",
+    "suspend", "undelete", "wait",
 ];
 
 /// Declarative Linux VMs: manifests in, running machines out.
@@ -106,6 +107,8 @@ pub enum Command {
     Lock(LockArgs),
     /// Look at Lima templates
     Template(TemplateArgs),
+    /// Look at what manifests may take from this host
+    Policy(PolicyCommandArgs),
     /// Draw the plan
     Graph(GraphArgs),
     /// Explain a field of a manifest

@@ -105,6 +105,7 @@ fn run(command: &Command) -> anyhow::Result<Exit> {
         Command::Ack(args) => commands::ack::run(args),
         Command::Lock(args) => commands::lock::run(args),
         Command::Template(args) => commands::template::run(args),
+        Command::Policy(args) => commands::policy::run(args),
         Command::Graph(args) => commands::graph::run(args),
         Command::Explain(args) => commands::explain::run(args),
         Command::Export(args) => commands::export::run(args),

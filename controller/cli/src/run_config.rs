@@ -1,17 +1,17 @@
 //! The file that `limekiln run --config` reads.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use limekiln_api::parse_settings;
 use limekiln_sources::{SourceConfig, SourceKind, WatchRoot};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::exit::Failure;
 use crate::output::diagnostic;
 
 /// What a controller of this host keeps reading.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct RunConfig {
     /// The sources, each with a name of its own.
     pub sources: Vec<SourceConfig>,
@@ -25,21 +25,31 @@ impl RunConfig {
     pub fn read(file: &Path) -> anyhow::Result<Self> {
         let bad = |why: String| Failure::bad_input(format!("{}: {why}", file.display()));
         let bytes = std::fs::read(file).map_err(|error| bad(error.to_string()))?;
-        let mut config: Self = parse_settings(&bytes, file).map_err(|found| {
+        let settings = parse_settings::<Self>(&bytes, file).map_err(|found| {
             found.iter().for_each(|one| errln!("{}\n", diagnostic::styled(one)));
             bad("it is wrong".to_owned()).hint("docs/sources.md has the fields")
         })?;
+        let mut config = settings.value;
         if config.sources.is_empty() {
             return Err(bad("it names no sources".to_owned()).into());
         }
         let folder = std::path::absolute(file)?.parent().map(Path::to_owned).unwrap_or_default();
+        let whole = |path: &mut PathBuf| {
+            *path = match path.strip_prefix("~") {
+                Ok(rest) => std::env::home_dir().unwrap_or_default().join(rest),
+                Err(_) => folder.join(&*path),
+            };
+        };
         for source in &mut config.sources {
-            if let SourceKind::Directory(directory) = &mut source.kind {
-                let path = directory.path.clone();
-                directory.path = match path.strip_prefix("~") {
-                    Ok(rest) => std::env::home_dir().unwrap_or_default().join(rest),
-                    Err(_) => folder.join(path),
-                };
+            source.policy.iter_mut().for_each(whole);
+            match &mut source.kind {
+                SourceKind::Directory(directory) => whole(&mut directory.path),
+                SourceKind::Git(git) => {
+                    let keys = git.verify.iter_mut();
+                    keys.flat_map(|keys| [&mut keys.keyring, &mut keys.allowed_signers])
+                        .flatten()
+                        .for_each(whole);
+                }
             }
         }
         Ok(config)

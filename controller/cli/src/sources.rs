@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
+use limekiln_api::template::Fetch;
 use limekiln_model::Policy;
+use limekiln_reconciler::policy::Policies;
 use limekiln_reconciler::{Files, Input, Loaded, Planned, ReadOptions, Templates};
 use limekiln_sources::WatchRoot;
 use limekiln_sources::lock::{Checked, Lock};
@@ -129,11 +131,35 @@ impl SourceArgs {
     }
 
     fn read(&self, app: &App, templates: Templates<'_>) -> anyhow::Result<Loaded> {
+        app.reconciler.load(&self.named()?, &self.options(), templates).map_err(told)
+    }
+
+    /// The same with what policies say of each field. What is wrong with manifests is printed;
+    /// denials are not.
+    ///
+    /// # Errors
+    /// If nothing was named, or an input cannot be read whole.
+    pub fn judge(&self, app: &App, policies: &Policies) -> anyhow::Result<Loaded> {
+        let store = app.template_store();
+        let lock = (self.locked || self.lock_file.is_some()).then(|| self.lock()).transpose()?;
+        let checked = lock.as_ref().map(|lock| Checked::new(&store, lock));
+        let fetch = checked.as_ref().map_or(&store as &dyn Fetch, |checked| checked);
+        let snapshots = limekiln_sources::read(&self.named()?, &self.options())
+            .map_err(|error| told(error.into()))?;
+        let templates = Templates { fetch, lock: lock.as_ref() };
+        let loaded = app.reconciler.judge_snapshots(&snapshots, templates, policies);
+        let loaded = loaded.map_err(told)?;
+        tell(&loaded);
+        Ok(loaded)
+    }
+
+    /// The inputs, of which there must be one.
+    fn named(&self) -> anyhow::Result<Vec<Input>> {
         if self.is_empty() {
             let failure = Failure::bad_input("no manifests were named");
             return Err(failure.hint("name a file or a directory: -f manifests/quickstart").into());
         }
-        app.reconciler.load(&self.inputs()?, &self.options(), templates).map_err(told)
+        self.inputs()
     }
 
     fn lock(&self) -> anyhow::Result<Lock> {

@@ -16,6 +16,7 @@ use tracing::warn;
 
 use crate::ledger::{LedgerEngine, exists, follow, owner_in};
 use crate::load::{LoadContext, Loaded, Templates, load};
+use crate::policy::Policies;
 use crate::status::tried;
 use crate::{
     Attempt, Claims, End, Home, Journal, Ledger, OnEvent, Outcome, Pass, Planned, ReconcileError,
@@ -104,6 +105,42 @@ impl Reconciler {
         snapshots: &[Snapshot],
         templates: Templates<'_>,
     ) -> Result<Loaded, ReconcileError> {
+        self.load_snapshots_under(snapshots, templates, &Policies::default())
+    }
+
+    /// The same under policies of the host's own.
+    ///
+    /// # Errors
+    /// As [`Self::load_snapshots`].
+    pub fn load_snapshots_under(
+        &self,
+        snapshots: &[Snapshot],
+        templates: Templates<'_>,
+        policies: &Policies,
+    ) -> Result<Loaded, ReconcileError> {
+        self.read(snapshots, templates, policies, false)
+    }
+
+    /// The same, with what the policies say of each field. Denials are no diagnostics then.
+    ///
+    /// # Errors
+    /// As [`Self::load_snapshots`].
+    pub fn judge_snapshots(
+        &self,
+        snapshots: &[Snapshot],
+        templates: Templates<'_>,
+        policies: &Policies,
+    ) -> Result<Loaded, ReconcileError> {
+        self.read(snapshots, templates, policies, true)
+    }
+
+    fn read(
+        &self,
+        snapshots: &[Snapshot],
+        templates: Templates<'_>,
+        policies: &Policies,
+        explain: bool,
+    ) -> Result<Loaded, ReconcileError> {
         self.home.check()?;
         let owners =
             || Ok(self.claims()?.by_id.into_iter().map(|(id, claim)| (id, claim.owner)).collect());
@@ -113,6 +150,8 @@ impl Reconciler {
             owners: &owners,
             embedding: templates.embedding(&self.facts),
             lock: templates.lock,
+            policies,
+            explain,
         };
         load(snapshots, &context)
     }

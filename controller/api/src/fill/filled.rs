@@ -24,6 +24,19 @@ impl Filled {
     pub(crate) fn origin(&self, path: &str, template: &Lima, host: &HostFacts) -> (Layer, String) {
         self.origins.place(path, &Layers::new(template, host))
     }
+
+    /// What is wrong with the field at `path` of the filled template, at the place where it was
+    /// written. `template` and `host` are what was filled.
+    pub fn error(
+        &self,
+        path: &str,
+        message: impl Into<String>,
+        template: &Lima,
+        host: &HostFacts,
+    ) -> FieldError {
+        let (layer, path) = self.origin(path, template, host);
+        FieldError::of_template(layer, &path, message)
+    }
 }
 
 /// The template merged with the host's `default.yaml` and `override.yaml`, with every default

@@ -32,7 +32,7 @@ pub(crate) use document::decode;
 pub use document::{Broken, Parsed, parse_documents};
 pub use locate::Located;
 pub(crate) use read::{first_fault, read_node};
-pub use settings::parse_settings;
+pub use settings::{Settings, parse_settings};
 pub(crate) use sources::Sources;
 pub use template::{Refused, parse_template};
 pub(crate) use tree::{Key, Node, Position, Tree};

@@ -184,8 +184,9 @@ impl Composer<'_> {
     ) -> Result<Text, (String, Option<String>)> {
         let plain = |message: String| (message, None);
         let digest = digest.map(form_of_digest).transpose()?;
-        let fetched =
-            self.embedding.fetch.fetch(locator).map_err(|error| (error.chain(), error.hint))?;
+        let by = self.chain.last().unwrap_or(&Locator::Stdin);
+        let fetched = self.embedding.fetch.fetch_for(by, locator);
+        let fetched = fetched.map_err(|error| (error.chain(), error.hint))?;
         self.bytes += fetched.bytes.len();
         if self.bytes > MAX_TEMPLATE {
             return Err(plain(format!(

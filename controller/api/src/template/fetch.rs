@@ -66,4 +66,13 @@ pub trait Fetch {
     /// # Errors
     /// If there is nothing, it is too large, or it cannot be reached.
     fn fetch(&self, locator: &Locator) -> Result<Fetched, FetchError>;
+
+    /// The same for who minds which text asks: the template at `by` builds on it.
+    ///
+    /// # Errors
+    /// As [`Self::fetch`], or if that text may not have it.
+    fn fetch_for(&self, by: &Locator, locator: &Locator) -> Result<Fetched, FetchError> {
+        let _ = by;
+        self.fetch(locator)
+    }
 }

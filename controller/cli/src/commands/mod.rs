@@ -22,6 +22,7 @@ pub mod man;
 pub mod notify;
 pub mod plan;
 pub mod plugin;
+pub mod policy;
 pub mod restart;
 pub mod rollback;
 pub mod run;

@@ -25,11 +25,11 @@ impl fmt::Display for Styled<'_> {
     }
 }
 
-/// The style of a phase or of a condition's status.
+/// The style of a phase, of a condition's status, or of a verdict.
 pub fn of_word(word: &str) -> Style {
     match word {
-        "Ready" | "True" | "Running" | "ok" => GOOD,
-        "Degraded" | "Broken" | "Failed" | "fail" => BAD,
+        "Ready" | "True" | "Running" | "ok" | "allowed" => GOOD,
+        "Degraded" | "Broken" | "Failed" | "fail" | "denied" => BAD,
         "Booting" | "Stopping" | "Creating" | "Unknown" | "warn" => CHANGE,
         _ => Style::new(),
     }

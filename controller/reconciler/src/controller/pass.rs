@@ -47,7 +47,9 @@ impl Controller {
     async fn plan(&self) -> Result<Option<Planned>, ReconcileError> {
         let Some(loaded) = &self.loaded else { return Ok(None) };
         let observed = self.reconciler.observe().await?;
-        let (desired, policy) = (loaded.desired.clone(), self.options.policy.clone());
+        let mut policy = self.options.policy.clone();
+        policy.prune_budget = loaded.prune_budget.or(policy.prune_budget);
+        let desired = loaded.desired.clone();
         self.reconciler.plan_on(observed, desired, policy).map(Some)
     }
 

@@ -44,8 +44,8 @@ pub(super) struct Entries {
     /// file systems.
     pub(super) by_name: BTreeMap<(Kind, String), Vec<Entry>>,
     pub(super) diagnostics: Vec<Diagnostic>,
-    /// What could be read of manifests that cannot be used.
-    pub(super) partial: Vec<Located>,
+    /// What could be read of manifests that cannot be used, each with its source.
+    pub(super) partial: Vec<(String, Located)>,
     pub(super) unreadable: Vec<Unreadable>,
 }
 
@@ -85,7 +85,8 @@ impl Entries {
             self.add(Entry { origin, place, document: Document::Broken(broken) });
         }
         self.diagnostics.extend(parsed.diagnostics);
-        self.partial.extend(parsed.partial);
+        let partial = parsed.partial.into_iter();
+        self.partial.extend(partial.map(|located| (source.to_owned(), located)));
     }
 
     fn add(&mut self, entry: Entry) {

@@ -1,6 +1,6 @@
 //! From documents to desired objects.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use limekiln_api::template::Embedding;
 use limekiln_api::{
@@ -14,8 +14,10 @@ use limekiln_sources::lock::Lock;
 
 use super::entries::{Document, Entries, Entry, Unreadable};
 use super::layers::LayerFiles;
+use super::permits::{self, Judged, Permits};
 use super::{host, parallel, rules};
 use crate::ReconcileError;
+use crate::policy::{Confined, Policies, Share, Verdict};
 
 /// What is ours already, by object. Read only when a file cannot be: that is rare, and a ledger of
 /// a thousand claims takes its time.
@@ -34,6 +36,10 @@ pub struct LoadContext<'a> {
     pub embedding: Embedding<'a>,
     /// What images must be; templates are held against it by whoever fetches them.
     pub lock: Option<&'a Lock>,
+    /// What the sources may do.
+    pub policies: &'a Policies,
+    /// Whether verdicts are wanted, also those that allow; denials are no diagnostics then.
+    pub explain: bool,
 }
 
 /// What sources hold.
@@ -43,6 +49,10 @@ pub struct Loaded {
     pub desired: Desired,
     /// All that is wrong, by file and line.
     pub diagnostics: Vec<Diagnostic>,
+    /// What the policies say of each object, if that was asked for.
+    pub verdicts: Vec<Judged>,
+    /// The most objects that one pass may delete, if the policy of a source says so; 0 is none.
+    pub prune_budget: Option<usize>,
 }
 
 impl Loaded {
@@ -75,22 +85,27 @@ pub fn load(snapshots: &[Snapshot], context: &LoadContext<'_>) -> Result<Loaded,
         diagnostics: entries.diagnostics,
         layers,
         embedded: Vec::new(),
+        others: Vec::new(),
+        permits: Permits::new(context.policies, context.facts, context.explain),
+        verdicts: Vec::new(),
     };
     loading.diagnostics.extend(loading.layers.unknown_keys());
     loading.diagnostics.extend(loading.layers.ignored(context.facts, context.unsupported));
     for entries in entries.by_name.into_values() {
         loading.object(entries);
     }
-    entries.partial.into_iter().for_each(|located| loading.rest(located));
-    loading.instances();
+    entries.partial.into_iter().for_each(|(source, located)| loading.rest(&source, located));
+    loading.judge_and_take()?;
     if !entries.unreadable.is_empty() {
         loading.freeze_missing(&entries.unreadable, &(context.owners)()?);
     }
-    let Loading { desired, mut diagnostics, .. } = loading;
+    let Loading { desired, mut diagnostics, verdicts, .. } = loading;
     diagnostics.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
     // What is wrong with a layer is found with every instance.
     diagnostics.dedup();
-    Ok(Loaded { desired, diagnostics })
+    let sources = snapshots.iter().map(|snapshot| snapshot.source.as_str());
+    let prune_budget = context.policies.prune_budget(sources);
+    Ok(Loaded { desired, diagnostics, verdicts, prune_budget })
 }
 
 fn revision(snapshots: &[Snapshot]) -> String {
@@ -110,6 +125,17 @@ struct Loading<'a> {
     layers: LayerFiles,
     /// Instances with all that they build on, before they are filled and checked.
     embedded: Vec<Embedded>,
+    /// Disks and Networks, before they are judged.
+    others: Vec<Other>,
+    permits: Permits<'a>,
+    verdicts: Vec<Judged>,
+}
+
+/// A manifest of a Disk or Network.
+struct Other {
+    id: ObjectId,
+    origin: Origin,
+    located: Located,
 }
 
 /// A manifest of an instance, with all that it builds on.
@@ -121,6 +147,17 @@ struct Embedded {
     errors: Vec<FieldError>,
     /// Why it is frozen, if something is wrong with what it builds on.
     broken: Option<String>,
+    /// What it was not to build on.
+    refused: Vec<Verdict>,
+}
+
+/// What was found of an instance.
+struct Checked {
+    filled: Filled,
+    errors: Vec<FieldError>,
+    verdicts: Vec<Verdict>,
+    /// Whether it is wanted on this host; else no policy is asked.
+    here: bool,
 }
 
 impl Loading<'_> {
@@ -148,7 +185,7 @@ impl Loading<'_> {
                 let error = FieldError::new("metadata.name", why.clone())
                     .hint("keep one of them; nothing is done to this object until then");
                 self.diagnostics.push(located.diagnose(&error));
-                self.rest(*located);
+                self.rest(&entry.origin.source, *located);
             }
             self.freeze(id, why, entry.origin);
         }
@@ -169,31 +206,36 @@ impl Loading<'_> {
     }
 
     fn admit(&mut self, id: ObjectId, located: Located, origin: Origin) {
+        self.permits.describes(&origin.source, &id);
         match &located.manifest {
-            Manifest::Instance(_) => self.embed(Some((id, origin)), located),
-            Manifest::Disk(disk) => {
-                let wanted = Wanted { spec: disk.spec.clone(), origin };
-                self.desired.disks.insert(id.name, wanted);
+            Manifest::Instance(_) => {
+                let source = origin.source.clone();
+                self.embed(&source, Some((id, origin)), located);
             }
-            Manifest::Network(network) => {
-                let wanted = Wanted { spec: network.spec.clone(), origin };
-                self.desired.networks.insert(id.name, wanted);
+            Manifest::Disk(_) | Manifest::Network(_) => {
+                self.others.push(Other { id, origin, located });
             }
         }
     }
 
     /// What is left of a manifest that cannot be used is checked, too, so that all errors are
     /// told at once.
-    fn rest(&mut self, located: Located) {
-        self.embed(None, located);
+    fn rest(&mut self, source: &str, located: Located) {
+        self.embed(source, None, located);
     }
 
-    fn embed(&mut self, object: Option<(ObjectId, Origin)>, mut located: Located) {
-        let found = located.embed(&self.context.embedding).err().unwrap_or_default();
+    fn embed(&mut self, source: &str, object: Option<(ObjectId, Origin)>, mut located: Located) {
+        let whole = &self.context.embedding;
+        let (policy, base) = (self.permits.policy(source), whole.default_base.clone());
+        let confined = Confined::new(whole.fetch, source, policy, base);
+        let found = located.embed(&Embedding { fetch: &confined, ..whole.clone() });
+        let mut found = found.err().unwrap_or_default();
         let broken = found.first().map(|first| first.message.clone());
+        let refused = if self.context.explain { confined.take_refused() } else { Vec::new() };
+        found.retain(|one| refused.iter().all(|it| it.why.as_ref() != Some(&one.message)));
         self.diagnostics.extend(found);
         let errors = self.pin(&mut located.manifest);
-        self.embedded.push(Embedded { object, located, errors, broken });
+        self.embedded.push(Embedded { object, located, errors, broken, refused });
     }
 
     /// Holds an instance's images against the lock, if there is one.
@@ -209,27 +251,101 @@ impl Loading<'_> {
         errors
     }
 
-    /// Fills and checks the instances, on all processors, and takes them in.
-    fn instances(&mut self) {
-        let embedded = std::mem::take(&mut self.embedded);
-        let LoadContext { facts, unsupported: table, .. } = *self.context;
-        let checked = parallel::map(&embedded, |one| match &one.located.manifest {
-            Manifest::Instance(instance) => {
-                let (filled, mut errors) = rules::check(instance, facts);
-                errors.extend(unsupported(&instance.spec.template, table));
-                Some((filled, errors))
-            }
-            Manifest::Disk(_) | Manifest::Network(_) => None,
-        });
+    /// Fills and checks the instances, on all processors, judges all objects, and takes them in.
+    fn judge_and_take(&mut self) -> Result<(), ReconcileError> {
+        let (embedded, others) =
+            (std::mem::take(&mut self.embedded), std::mem::take(&mut self.others));
+        let LoadContext { facts, unsupported: table, owners, .. } = *self.context;
+        self.permits.disown(owners)?;
+        let permits = &self.permits;
+        let checked = parallel::map(&embedded, |one| check(one, permits, facts, table));
+        let existing = || Ok::<_, ReconcileError>(owners()?.into_keys().collect::<BTreeSet<_>>());
+        let shares = self.shares(&embedded, &checked, &others);
+        let mut over = self.permits.over_quota(shares, existing)?;
+        for other in others {
+            let over = over.remove(&other.id).unwrap_or_default();
+            self.other(other, over);
+        }
         for (embedded, checked) in embedded.into_iter().zip(checked) {
-            if let Some(checked) = checked {
+            if let Some(mut checked) = checked {
+                let id = embedded.object.as_ref().map(|(id, _)| id);
+                checked.verdicts.extend(id.and_then(|id| over.remove(id)).into_iter().flatten());
                 self.instance(embedded, checked);
             }
         }
+        Ok(())
     }
 
-    fn instance(&mut self, embedded: Embedded, (filled, found): (Filled, Vec<FieldError>)) {
-        let Embedded { object, located, mut errors, broken } = embedded;
+    /// What objects take of the quotas of their sources, where these have any.
+    fn shares(
+        &self,
+        embedded: &[Embedded],
+        checked: &[Option<Checked>],
+        others: &[Other],
+    ) -> BTreeMap<String, BTreeMap<ObjectId, Share>> {
+        let mut shares: BTreeMap<String, BTreeMap<ObjectId, Share>> = BTreeMap::new();
+        let mut add = |origin: &Origin, id: &ObjectId, share: Share| {
+            if self.permits.policy(&origin.source).rules().quotas.has_totals() {
+                shares.entry(origin.source.clone()).or_default().insert(id.clone(), share);
+            }
+        };
+        for (one, checked) in embedded.iter().zip(checked) {
+            let checked = checked.as_ref().filter(|checked| checked.here);
+            if let (Some((id, origin)), Some(checked)) = (&one.object, checked) {
+                add(origin, id, Share::of_instance(&checked.filled.lima));
+            }
+        }
+        for other in others {
+            if let Manifest::Disk(disk) = &other.located.manifest {
+                add(&other.origin, &other.id, Share::of_disk(&disk.spec));
+            }
+        }
+        shares
+    }
+
+    fn other(&mut self, other: Other, over: Vec<Verdict>) {
+        let Other { id, origin, located } = other;
+        let mut verdicts = self.permits.judge(&origin.source, &located.manifest, None);
+        verdicts.extend(over);
+        let errors = permits::errors(&verdicts);
+        if let Some(why) = self.tell(&id, &origin, &located, verdicts, &errors) {
+            return self.freeze(id, why, origin);
+        }
+        match located.manifest {
+            Manifest::Disk(disk) => {
+                self.desired.disks.insert(id.name, Wanted { spec: disk.spec, origin });
+            }
+            Manifest::Network(network) => {
+                self.desired.networks.insert(id.name, Wanted { spec: network.spec, origin });
+            }
+            Manifest::Instance(_) => {}
+        }
+    }
+
+    /// Tells denials, as verdicts or as diagnostics. Gives the first, if there is any.
+    fn tell(
+        &mut self,
+        id: &ObjectId,
+        origin: &Origin,
+        located: &Located,
+        verdicts: Vec<Verdict>,
+        denials: &[FieldError],
+    ) -> Option<String> {
+        let first = denials.first().map(|first| first.message.clone());
+        if self.context.explain {
+            let (object, source) = (id.clone(), origin.source.clone());
+            let policy = self.permits.policy(&source).name().to_owned();
+            self.verdicts.push(Judged { object, source, policy, verdicts });
+        } else {
+            let diagnose = |error: &FieldError| self.layers.diagnose(error, located);
+            self.diagnostics.extend(denials.iter().map(diagnose));
+        }
+        first
+    }
+
+    fn instance(&mut self, embedded: Embedded, checked: Checked) {
+        let Embedded { object, located, mut errors, broken, refused } = embedded;
+        let Checked { filled, errors: found, mut verdicts, here: _ } = checked;
         let Manifest::Instance(instance) = &located.manifest else { return };
         let facts = self.context.facts;
         errors.extend(found);
@@ -237,8 +353,12 @@ impl Loading<'_> {
         let diagnose = |error: &FieldError| self.layers.diagnose(error, &located);
         self.diagnostics.extend(errors.iter().map(diagnose));
         let Some((id, origin)) = object else { return };
+        let denials = permits::instance_errors(&verdicts, instance, &filled, facts);
+        verdicts.splice(..0, refused);
+        let denied = self.tell(&id, &origin, &located, verdicts, &denials);
         let first = errors.iter().find(|error| error.is_error());
-        if let Some(why) = broken.or_else(|| first.map(|first| first.message.clone())) {
+        let first = first.map(|first| first.message.clone());
+        if let Some(why) = broken.or(first).or(denied) {
             return self.freeze(id, why, origin);
         }
         let selector = instance.spec.host_selector.as_ref();
@@ -253,4 +373,23 @@ impl Loading<'_> {
             }
         }
     }
+}
+
+/// Fills, checks and judges an instance.
+fn check(
+    one: &Embedded,
+    permits: &Permits<'_>,
+    facts: &HostFacts,
+    table: &[(&'static str, &'static str)],
+) -> Option<Checked> {
+    let Manifest::Instance(instance) = &one.located.manifest else { return None };
+    let (filled, mut errors) = rules::check(instance, facts);
+    errors.extend(unsupported(&instance.spec.template, table));
+    let origin = one.object.as_ref().map(|(_, origin)| origin);
+    let selector = instance.spec.host_selector.as_ref();
+    let here = selector.is_none_or(|selector| host::mismatch(selector, facts).is_none());
+    let verdicts = origin.filter(|_| here).map_or_else(Vec::new, |origin| {
+        permits.judge(&origin.source, &one.located.manifest, Some(&filled.lima))
+    });
+    Some(Checked { filled, errors, verdicts, here })
 }

@@ -75,6 +75,10 @@ impl Fixture {
         Box::new(Files::new(inputs, ReadOptions::default(), Arc::new(store)))
     }
 
+    pub fn facts(&self) -> HostFacts {
+        HostFacts { lima_home: self.path("lima"), ..HostFacts::example() }
+    }
+
     pub fn manifests(&self) -> PathBuf {
         self.dir.path().join("m")
     }

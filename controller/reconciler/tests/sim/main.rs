@@ -5,5 +5,6 @@ mod crashes;
 mod fixture;
 mod layers;
 mod manifests;
+mod policy;
 mod runs;
 mod stale;

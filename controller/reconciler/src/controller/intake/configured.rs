@@ -13,6 +13,7 @@ use tracing::warn;
 
 use super::trusted::Trusted;
 use super::{Intake, Taken, Tell, blocking, in_force, load};
+use crate::policy::{HostPolicy, Policies, PolicyError};
 use crate::{Home, ReconcileError, Reconciler, Requests};
 
 /// How often a repository is asked when its configuration does not say.
@@ -23,6 +24,7 @@ pub struct Configured {
     sources: Vec<Source>,
     trusted: Trusted,
     fetch: Arc<dyn Fetch + Send + Sync>,
+    policies: Arc<Policies>,
     tell: Option<Tell>,
     /// The revisions that were loaded last.
     last: Option<Vec<(String, String)>>,
@@ -54,6 +56,15 @@ pub enum ConfiguredError {
     /// Two sources have one name.
     #[error("two sources are named {0}")]
     Twice(String),
+    /// The policy of a source is wrong.
+    #[error("source {name}")]
+    Policy {
+        /// Which.
+        name: String,
+        /// Why.
+        #[source]
+        source: PolicyError,
+    },
     /// What was acted on before cannot be read.
     #[error("it cannot be known which commits were acted on")]
     Trusted(#[source] std::io::Error),
@@ -69,15 +80,22 @@ impl Configured {
         home: &Home,
         fetch: Arc<dyn Fetch + Send + Sync>,
     ) -> Result<Self, ConfiguredError> {
-        let mut sources: Vec<Source> = Vec::new();
+        let (mut sources, mut policies) = (Vec::<Source>::new(), Policies::default());
         for config in configs {
+            if let Some(file) = &config.policy {
+                let (name, identity) = (config.name.clone(), identity(&config));
+                let policy = HostPolicy::read(file);
+                let policy = policy.map_err(|source| ConfiguredError::Policy { name, source })?;
+                policies = policies.with(identity, policy);
+            }
             if sources.iter().any(|source| source.config.name == config.name) {
                 return Err(ConfiguredError::Twice(config.name));
             }
             sources.push(Source::open(config, home)?);
         }
         let trusted = Trusted::read(home).map_err(ConfiguredError::Trusted)?;
-        Ok(Self { sources, trusted, fetch, tell: None, last: None, asked: Vec::new() })
+        let (policies, last, asked) = (Arc::new(policies), None, Vec::new());
+        Ok(Self { sources, trusted, fetch, policies, tell: None, last, asked })
     }
 
     /// The same, showing what was read each time that it is new.
@@ -119,7 +137,8 @@ impl Configured {
             return Ok(Taken::default());
         }
         let (reconciler, fetch) = (Arc::clone(reconciler), Arc::clone(&self.fetch));
-        let read = move || load(&reconciler, &snapshots, fetch.as_ref(), None);
+        let policies = Arc::clone(&self.policies);
+        let read = move || load(&reconciler, &snapshots, fetch.as_ref(), None, &policies);
         let mut loaded = Box::new(blocking(read).await?);
         // Only what was in these is deleted when it is gone.
         let prunes = self.sources.iter().filter(|source| source.config.prune);
@@ -221,6 +240,17 @@ impl Source {
             let hint = error.hint();
             chain(&error, hint)
         })
+    }
+}
+
+/// The identity that the snapshots of a source have.
+fn identity(config: &SourceConfig) -> String {
+    match &config.kind {
+        SourceKind::Git(_) => format!("git:{}", config.name),
+        SourceKind::Directory(directory) => {
+            let path = directory.path.canonicalize().unwrap_or_else(|_| directory.path.clone());
+            path.to_string_lossy().into_owned()
+        }
     }
 }
 

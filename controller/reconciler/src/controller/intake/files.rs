@@ -8,6 +8,7 @@ use limekiln_sources::lock::Lock;
 use limekiln_sources::{Input, ReadOptions, Snapshot};
 
 use super::{Intake, Taken, Tell, blocking, in_force, load};
+use crate::policy::Policies;
 use crate::{Loaded, ReconcileError, Reconciler};
 
 /// Files and directories.
@@ -68,7 +69,9 @@ impl Files {
         }
         let (reconciler, fetch) = (Arc::clone(reconciler), Arc::clone(&self.fetch));
         let lock = self.lock.clone();
-        let read = move || load(&reconciler, &snapshots, fetch.as_ref(), lock.as_deref());
+        let read = move || {
+            load(&reconciler, &snapshots, fetch.as_ref(), lock.as_deref(), &Policies::default())
+        };
         let loaded = Box::new(blocking(read).await?);
         self.last = Some(now);
         if let Some(tell) = &self.tell {

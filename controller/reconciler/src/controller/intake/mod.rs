@@ -12,6 +12,7 @@ use limekiln_sources::Snapshot;
 use limekiln_sources::lock::{Checked, Lock};
 
 use crate::history::pinned;
+use crate::policy::Policies;
 use crate::{History, Home, Loaded, ReconcileError, Reconciler, Requests, Templates};
 
 pub use configured::{Configured, ConfiguredError};
@@ -49,12 +50,14 @@ fn load(
     snapshots: &[Snapshot],
     fetch: &dyn Fetch,
     lock: Option<&Lock>,
+    policies: &Policies,
 ) -> Result<Loaded, ReconcileError> {
     let Some(lock) = lock else {
-        return reconciler.load_snapshots(snapshots, Templates { fetch, lock: None });
+        let templates = Templates { fetch, lock: None };
+        return reconciler.load_snapshots_under(snapshots, templates, policies);
     };
-    let fetch = Checked::new(fetch, lock);
-    reconciler.load_snapshots(snapshots, Templates { fetch: &fetch, lock: Some(lock) })
+    let templates = Templates { fetch: &Checked::new(fetch, lock), lock: Some(lock) };
+    reconciler.load_snapshots_under(snapshots, templates, policies)
 }
 
 /// Away from the runtime's thread.

@@ -1,0 +1,69 @@
+//! Which source is under which policy.
+
+use std::collections::BTreeMap;
+
+use super::HostPolicy;
+
+/// What the identities of repositories begin with.
+const REPOSITORY: &str = "git:";
+
+/// The policies of all sources.
+///
+/// ```
+/// use limekiln_reconciler::policy::Policies;
+///
+/// let policies = Policies::default();
+/// assert_eq!(policies.of("/home/alice/vms").name(), "open policy");
+/// assert_eq!(policies.of("git:team").name(), "closed policy");
+/// ```
+#[derive(Clone, Debug)]
+pub struct Policies {
+    directories: HostPolicy,
+    repositories: HostPolicy,
+    named: BTreeMap<String, HostPolicy>,
+}
+
+/// Directories of this host may do everything, repositories only what stays in their guests.
+impl Default for Policies {
+    fn default() -> Self {
+        Self {
+            directories: HostPolicy::open(),
+            repositories: HostPolicy::closed(),
+            named: BTreeMap::new(),
+        }
+    }
+}
+
+impl Policies {
+    /// One policy for all.
+    pub fn all(policy: HostPolicy) -> Self {
+        Self { directories: policy.clone(), repositories: policy, named: BTreeMap::new() }
+    }
+
+    /// The same with a policy for one source, by its identity: `git:NAME`, or a canonical path.
+    #[must_use]
+    pub fn with(mut self, source: impl Into<String>, policy: HostPolicy) -> Self {
+        self.named.insert(source.into(), policy);
+        self
+    }
+
+    /// The policy of a source.
+    pub fn of(&self, source: &str) -> &HostPolicy {
+        match self.named.get(source) {
+            Some(policy) => policy,
+            None if is_repository(source) => &self.repositories,
+            None => &self.directories,
+        }
+    }
+
+    /// The least number of objects that a policy of these sources lets one pass delete, if any
+    /// says so.
+    pub fn prune_budget<'a>(&self, sources: impl Iterator<Item = &'a str>) -> Option<usize> {
+        sources.filter_map(|source| self.of(source).rules().prune_budget).min()
+    }
+}
+
+/// Whether a source is a repository: its files are not files of this host.
+pub(super) fn is_repository(source: &str) -> bool {
+    source.starts_with(REPOSITORY)
+}

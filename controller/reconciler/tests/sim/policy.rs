@@ -1,0 +1,266 @@
+//! Policies at work: what a repository and a directory may do.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use limekiln_model::ObjectId;
+use limekiln_reconciler::policy::{HostPolicy, Policies};
+use limekiln_reconciler::{Loaded, Templates};
+use limekiln_sources::templates::{TemplateSettings, TemplateStore};
+use limekiln_sources::{Snapshot, SourceFile};
+
+use crate::fixture::{Fixture, disk, id};
+
+const IMAGE: &str = "    images: [{location: 'https://example.com/a.img', digest: 'sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'}]\n";
+
+fn vm(name: &str, template: &str) -> String {
+    format!(
+        "apiVersion: lima-vm.io/v1alpha1\nkind: Instance\nmetadata: {{name: {name}}}\nspec:\n  template:\n{IMAGE}{template}"
+    )
+}
+
+fn snapshot(source: &str, texts: &[&str]) -> Snapshot {
+    let files = texts.iter().enumerate().map(|(index, text)| SourceFile {
+        path: format!("vms@abc1234:{index}.yaml").into(),
+        origin: format!("{index}.yaml").into(),
+        bytes: text.as_bytes().to_vec(),
+    });
+    let (source, revision) = (source.to_owned(), "abc".to_owned());
+    Snapshot { source, revision, files: files.collect(), skipped: Vec::new() }
+}
+
+fn load(fixture: &Fixture, snapshots: &[Snapshot], policies: &Policies) -> Loaded {
+    let facts = fixture.facts();
+    let store = TemplateStore::new(TemplateSettings::new(&facts));
+    let templates = Templates { fetch: &store, lock: None };
+    fixture.reconciler.load_snapshots_under(snapshots, templates, policies).expect("loaded")
+}
+
+fn repository(fixture: &Fixture, texts: &[&str]) -> Loaded {
+    load(fixture, &[snapshot("git:team", texts)], &Policies::default())
+}
+
+fn policy(text: &str) -> Policies {
+    let policy = HostPolicy::parse(text.as_bytes(), Path::new("policy.yaml")).expect(text);
+    Policies::default().with("git:team", policy)
+}
+
+fn shown(loaded: &Loaded) -> String {
+    loaded.diagnostics.iter().map(|found| format!("{found}\n")).collect()
+}
+
+fn frozen(loaded: &Loaded) -> Vec<String> {
+    loaded.desired.frozen.keys().map(ObjectId::to_string).collect()
+}
+
+#[test]
+fn what_a_repository_may_not_do_freezes_its_object_and_no_other() {
+    let fixture = Fixture::new();
+    let bad = vm("bad", "    mounts: [{location: /etc, mountPoint: /m}]\n");
+    let loaded = repository(&fixture, &[&bad, &vm("good", "")]);
+    assert_eq!(frozen(&loaded), ["instance/bad"]);
+    assert_eq!(loaded.desired.instances.len(), 1);
+    let shown = shown(&loaded);
+    for part in [
+        "vms@abc1234:0.yaml:7:25: error: spec.template.mounts[0].location: denied by `mounts.roots`",
+        "(closed policy): /etc is below none of its directories",
+        "help: to allow it, write into the policy: mounts: {roots: [{path: \"/etc\"}]}",
+    ] {
+        assert!(shown.contains(part), "{part} is missing in {shown}");
+    }
+    // The same in a directory of this host.
+    let own = load(&fixture, &[snapshot("/home/alice/vms", &[&bad])], &Policies::default());
+    assert!(own.desired.frozen.is_empty(), "{}", self::shown(&own));
+}
+
+#[test]
+fn a_policy_file_counts_for_the_source_that_it_is_for() {
+    let fixture = Fixture::new();
+    let text = vm("web", "    portForwards: [{guestPort: 80}]\n");
+    let policies = policy("portForwards: {ports: [[80, 80]]}");
+    assert_eq!(frozen(&load(&fixture, &[snapshot("git:team", &[&text])], &policies)), [""; 0]);
+    let other = load(&fixture, &[snapshot("git:other", &[&text])], &policies);
+    assert_eq!(frozen(&other), ["instance/web"]);
+}
+
+#[test]
+fn a_link_below_a_root_leads_nowhere_else() {
+    let fixture = Fixture::new();
+    let (root, outside) = (fixture.path("root"), fixture.path("outside"));
+    fs::create_dir_all(root.join("fine")).expect("dir");
+    fs::create_dir(&outside).expect("dir");
+    symlink(&outside, root.join("out")).expect("link");
+    symlink(fixture.path("nothing"), root.join("dangling")).expect("link");
+    let root = root.display();
+    let policies = policy(&format!("mounts: {{roots: [{{path: {root}}}]}}"));
+    for (below, allowed) in [
+        ("", true),
+        ("/fine", true),
+        ("/new", true),
+        ("/out", false),
+        ("/out/new", false),
+        ("/fine/../../outside", false),
+        ("/dangling", false),
+        ("x", false),
+    ] {
+        let text = vm("web", &format!("    mounts: [{{location: '{root}{below}'}}]\n"));
+        let loaded = load(&fixture, &[snapshot("git:team", &[&text])], &policies);
+        assert_eq!(loaded.desired.frozen.is_empty(), allowed, "{below}: {}", shown(&loaded));
+    }
+}
+
+#[test]
+fn a_repository_may_use_its_own_disks_and_no_others() {
+    let fixture = Fixture::new();
+    let text = vm("web", "    additionalDisks: [data]\n");
+    assert_eq!(frozen(&repository(&fixture, &[&text])), ["instance/web"]);
+    assert_eq!(frozen(&repository(&fixture, &[&text, &disk("data")])), [""; 0]);
+    // Describing what is somebody else's makes it nobody's own.
+    fs::create_dir_all(fixture.path("lima/_disks/data")).expect("dir");
+    assert_eq!(frozen(&repository(&fixture, &[&text, &disk("data")])), ["instance/web"]);
+    fs::remove_dir(fixture.path("lima/_disks/data")).expect("empty");
+    let others = [snapshot("git:team", &[&text]), snapshot("git:other", &[&disk("data")])];
+    assert_eq!(frozen(&load(&fixture, &others, &Policies::default())), ["instance/web"]);
+}
+
+/// What another source has made stays that source's, also when it is in no manifest any more.
+#[tokio::test(start_paused = true)]
+async fn a_disk_of_another_source_is_not_taken_by_describing_it() {
+    let fixture = Fixture::new();
+    fixture.put("disk.yaml", &disk("data"));
+    fixture.apply(Default::default()).await;
+    let text = vm("web", "    additionalDisks: [data]\n");
+    assert_eq!(frozen(&repository(&fixture, &[&text, &disk("data")])), ["instance/web"]);
+}
+
+#[test]
+fn networks_of_the_host_are_not_for_repositories() {
+    let fixture = Fixture::new();
+    let network = |mode: &str| {
+        format!(
+            "apiVersion: lima-vm.io/v1alpha1\nkind: Network\nmetadata: {{name: n}}\nspec: {{mode: {mode}}}\n"
+        )
+    };
+    assert_eq!(frozen(&repository(&fixture, &[&network("user-v2")])), [""; 0]);
+    let loaded = repository(&fixture, &[&network("bridged")]);
+    assert_eq!(frozen(&loaded), ["network/n"]);
+    assert!(shown(&loaded).contains("0.yaml:4:14: error: spec.mode: denied"), "{}", shown(&loaded));
+}
+
+#[test]
+fn the_hosts_own_layers_are_judged_with_the_template() {
+    let mut fixture = Fixture::new();
+    fixture.put_layer("default.yaml", "ssh:\n  forwardAgent: true\n");
+    let loaded = repository(&fixture, &[&vm("web", "")]);
+    assert_eq!(frozen(&loaded), ["instance/web"]);
+    let shown = shown(&loaded);
+    assert!(shown.contains("default.yaml:2:17: error: ssh.forwardAgent: denied"), "{shown}");
+}
+
+/// Small objects and those that exist have their share first.
+#[tokio::test(start_paused = true)]
+async fn quotas_of_a_source_deny_what_is_too_much() {
+    let fixture = Fixture::new();
+    let size = |name: &str, cpus: u32| vm(name, &format!("    cpus: {cpus}\n    disk: 10GiB\n"));
+    let policies = policy("quotas: {cpus: 4, instances: 2}");
+    let (a, b, c) = (size("a", 3), size("b", 2), size("c", 2));
+    let team = |texts: &[&str]| load(&fixture, &[snapshot("git:team", texts)], &policies);
+    assert_eq!(frozen(&team(&[&b, &c])), [""; 0]);
+    assert_eq!(frozen(&team(&[&a, &b, &c])), ["instance/a"], "the small ones fit");
+    let planned = fixture.reconciler.plan(team(&[&a]).desired, Default::default()).await;
+    let run = limekiln_reconciler::Run::silent();
+    fixture.reconciler.settle(planned.expect("plan"), &run).await.expect("made");
+    let loaded = team(&[&a, &b, &c]);
+    assert_eq!(frozen(&loaded), ["instance/b", "instance/c"], "a exists");
+    let shown = shown(&loaded);
+    let part = "denied by `quotas.cpus` (policy.yaml:1): the source would have 5 in all";
+    assert!(shown.contains(part), "{shown}");
+    // Disks count.
+    let policies = policy("quotas: {disk: 10GiB, perDisk: 1GiB}");
+    let texts = [snapshot("git:team", &[&b, &disk("data")])];
+    assert_eq!(frozen(&load(&fixture, &texts, &policies)), ["instance/b"], "it is the larger");
+    let small = policy("quotas: {perDisk: 1MiB}");
+    assert_eq!(frozen(&load(&fixture, &texts, &small)), ["disk/data"]);
+}
+
+#[test]
+fn the_smallest_prune_budget_counts() {
+    let fixture = Fixture::new();
+    let sources = [snapshot("git:team", &[]), snapshot("git:other", &[])];
+    assert_eq!(load(&fixture, &sources, &Policies::default()).prune_budget, None);
+    assert_eq!(load(&fixture, &sources, &policy("pruneBudget: 0")).prune_budget, Some(0));
+}
+
+/// A manifest of a repository builds on nothing of this host but `template:`.
+#[test]
+fn a_repository_cannot_build_on_files_of_this_host() {
+    let mut fixture = Fixture::new();
+    let secret = fixture.path("secret");
+    fs::write(&secret, "message: secret\n").expect("write");
+    let secret = secret.display().to_string();
+    let bases = [secret.as_str(), &format!("file://{secret}"), "beside.yaml", "~/x.yaml", "s3:y"];
+    for base in bases {
+        let loaded = repository(&fixture, &[&vm("web", &format!("    base: '{base}'\n"))]);
+        assert_eq!(frozen(&loaded), ["instance/web"], "{base}");
+        let shown = shown(&loaded);
+        let why = if base == "s3:y" { "templates.locations" } else { "a manifest of a repository" };
+        assert!(shown.contains(why) && !shown.contains("secret:1"), "{base}: {shown}");
+    }
+    for list in ["provision", "probes"] {
+        let text = vm("web", &format!("    {list}: [{{file: '{secret}'}}]\n"));
+        let shown = shown(&repository(&fixture, &[&text]));
+        assert!(
+            shown.contains("cannot build on") && shown.contains("template:, https:"),
+            "{shown}"
+        );
+    }
+    // What cannot be read whole, or is there twice, builds on nothing either.
+    let broken = vm("web", &format!("    base: '{secret}'\n    cpus: many\n"));
+    assert!(shown(&repository(&fixture, &[&broken])).contains("a manifest of a repository"));
+    let twice = vm("web", &format!("    base: '{secret}'\n"));
+    assert!(shown(&repository(&fixture, &[&twice, &twice])).contains("a manifest of a repository"));
+    // Neither does one under a policy that allows files: they are others on each host.
+    let policies = policy("templates: {files: true}");
+    let loaded = load(&fixture, &[snapshot("git:team", &[&twice])], &policies);
+    assert_eq!(frozen(&loaded), ["instance/web"]);
+    // In a directory it is as it was.
+    let own = load(&fixture, &[snapshot("/vms", &[&twice])], &Policies::default());
+    assert_eq!(frozen(&own), [""; 0], "{}", shown(&own));
+    // The host's own templates may build on its files, whoever builds on them.
+    let templates = fixture.path("lima/_templates");
+    fs::create_dir_all(&templates).expect("dir");
+    fs::write(templates.join("corp.yaml"), format!("base: {secret}\n")).expect("write");
+    fixture.put_layer("base.yaml", "base: part.yaml\n");
+    fs::write(fixture.path("lima/_config/part.yaml"), "env: {A: b}\n").expect("write");
+    let loaded = repository(&fixture, &[&vm("web", "    base: template:corp\n")]);
+    assert_eq!(frozen(&loaded), [""; 0], "{}", shown(&loaded));
+    let spec = &loaded.desired.instances.values().next().expect("one").spec;
+    assert_eq!(spec.filled.message.as_deref(), Some("secret"));
+    assert!(spec.filled.env.is_some(), "what _config/base.yaml builds on");
+    // What was handed over to one of them is not handed over to others.
+    let both =
+        [&vm("a", "    base: template:corp\n"), &vm("b", &format!("    base: '{secret}'\n"))];
+    let loaded = repository(&fixture, &both.map(String::as_str));
+    assert_eq!(frozen(&loaded), ["instance/b"]);
+    let one = vm("a", &format!("    base: [template:corp, '{secret}']\n"));
+    assert_eq!(frozen(&repository(&fixture, &[&one])), ["instance/a"]);
+}
+
+#[test]
+fn verdicts_are_told_when_they_are_asked_for() {
+    let fixture = Fixture::new();
+    let store = TemplateStore::new(TemplateSettings::new(&fixture.facts()));
+    let templates = Templates { fetch: &store, lock: None };
+    let snapshots =
+        [snapshot("git:team", &[&vm("web", "    mounts: [{location: /etc, mountPoint: /m}]\n")])];
+    let policies = Policies::default();
+    let loaded = fixture.reconciler.judge_snapshots(&snapshots, templates, &policies);
+    let loaded = loaded.expect("judged");
+    let [web] = loaded.verdicts.as_slice() else { panic!("{:?}", loaded.verdicts) };
+    assert_eq!((&web.object, web.policy.as_str()), (&id("instance/web"), "closed policy"));
+    let denied = web.verdicts.iter().filter(|verdict| !verdict.allowed).count();
+    assert!(denied == 1 && web.verdicts.len() > 3 && !web.is_allowed());
+    assert!(loaded.diagnostics.is_empty(), "they are verdicts");
+    assert_eq!(frozen(&loaded), ["instance/web"]);
+}
