@@ -247,6 +247,14 @@ fn hints_are_what_allows() {
 }
 
 #[test]
+fn what_is_said_of_hostile_values_commands_no_terminal() {
+    let verdicts = judge(&HostPolicy::closed(), "mounts: [{location: \"/a\\e[2J\"}]");
+    let denied = verdicts.iter().find(|verdict| verdict.rule == "mounts.roots").expect("denied");
+    let said = format!("{} {}", denied.message(), denied.hint.as_deref().unwrap_or_default());
+    assert!(said.contains("[2J") && !said.contains(char::is_control), "{said:?}");
+}
+
+#[test]
 fn what_is_protected_stays_so_below_and_above() {
     let policy = policy("mounts: {roots: [{path: /}]}\ncopyToHost: {roots: ['~']}");
     for path in ["/", "~", "/home", "~/.ssh", "~/.ssh/id", "{{.Dir}}", "~/.lima/_config"] {

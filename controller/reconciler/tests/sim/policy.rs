@@ -224,6 +224,14 @@ fn a_repository_cannot_build_on_files_of_this_host() {
     let policies = policy("templates: {files: true}");
     let loaded = load(&fixture, &[snapshot("git:team", &[&twice])], &policies);
     assert_eq!(frozen(&loaded), ["instance/web"]);
+    // A directory whose policy says so builds on none either.
+    let strict = HostPolicy::parse(b"templates: {locations: []}", Path::new("p.yaml"));
+    let policies = Policies::default().with("/vms", strict.expect("a policy"));
+    let loaded = load(&fixture, &[snapshot("/vms", &[&twice])], &policies);
+    assert!(shown(&loaded).contains("denied by `templates.files` (p.yaml)"), "{}", shown(&loaded));
+    let other = vm("web", "    base: template:debian\n");
+    let loaded = load(&fixture, &[snapshot("/vms", &[&other])], &policies);
+    assert!(shown(&loaded).contains("denied by `templates.locations` (p.yaml:1)"));
     // In a directory it is as it was.
     let own = load(&fixture, &[snapshot("/vms", &[&twice])], &Policies::default());
     assert_eq!(frozen(&own), [""; 0], "{}", shown(&own));
