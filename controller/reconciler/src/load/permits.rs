@@ -46,6 +46,17 @@ pub(super) struct Permits<'a> {
 struct Own {
     disks: BTreeSet<Name>,
     networks: BTreeSet<Name>,
+    instances: BTreeSet<Name>,
+    /// What came from another source, and from which.
+    of_others: BTreeMap<ObjectId, String>,
+}
+
+impl Own {
+    fn ids(&self) -> impl Iterator<Item = ObjectId> {
+        let disks = self.disks.iter().map(ObjectId::disk);
+        let networks = self.networks.iter().map(ObjectId::network);
+        disks.chain(networks).chain(self.instances.iter().map(ObjectId::instance))
+    }
 }
 
 impl<'a> Permits<'a> {
@@ -59,26 +70,27 @@ impl<'a> Permits<'a> {
         match id.kind {
             Kind::Disk => own.disks.insert(id.name.clone()),
             Kind::Network => own.networks.insert(id.name.clone()),
-            Kind::Instance => false,
+            Kind::Instance => own.instances.insert(id.name.clone()),
         };
     }
 
-    /// Forgets what sources describe and is somebody else's. `owners` is asked only if it matters.
+    /// Notes what sources describe and is somebody else's. `owners` is asked only if a source may
+    /// not do everything.
     pub(super) fn disown<E>(
         &mut self,
         owners: impl FnOnce() -> Result<BTreeMap<ObjectId, Owner>, E>,
     ) -> Result<(), E> {
         let policies = self.policies;
-        let bound = |(source, own): &(&String, &mut Own)| {
-            let names_any = own.disks.len() + own.networks.len() > 0;
-            names_any && !policies.of(source).allows_all()
-        };
+        let bound = |(source, _): &(&String, &mut Own)| !policies.of(source).allows_all();
         let mut bound: Vec<_> = self.own.iter_mut().filter(bound).collect();
         if bound.is_empty() {
             return Ok(());
         }
         let (owners, home) = (owners()?, &self.facts.lima_home);
         for (source, own) in &mut bound {
+            let owner = |id: ObjectId| Some((owners.get(&id)?.origin.source.clone(), id));
+            let others = own.ids().filter_map(owner).filter(|(owner, _)| owner != *source);
+            own.of_others = others.map(|(owner, id)| (id, owner)).collect();
             let mine = |id: ObjectId| !is_foreign(&id, source, &owners, home);
             own.disks.retain(|name| mine(ObjectId::disk(name)));
             own.networks.retain(|name| mine(ObjectId::network(name)));
@@ -116,6 +128,8 @@ impl<'a> Permits<'a> {
                 policy::network(policy, &ground, name, &network.spec)
             }
         };
+        let owner = own.of_others.get(&ObjectId::new(manifest.kind(), name.clone()));
+        verdicts.extend(owner.map(|owner| policy::take_over(policy, name, owner)));
         verdicts.retain(|verdict| self.explain || !verdict.allowed);
         verdicts
     }

@@ -56,35 +56,25 @@ impl<'a> Confined<'a> {
         if of_host {
             return Ok(());
         }
+        let local = matches!(locator, Locator::File(_) | Locator::FileUrl(_) | Locator::Stdin);
+        if local && self.repository {
+            let why = format!(
+                "a manifest of a repository cannot build on {locator}, a file of this host"
+            );
+            let hint = "use template:, https: or github:, or write it into the manifest";
+            return Err(self.refuse("templates.files", locator, why, hint.to_owned()));
+        }
         let rules = &self.policy.rules().templates;
-        match locator {
-            Locator::File(_) | Locator::FileUrl(_) | Locator::Stdin if self.repository => Err(self
-                .refuse(
-                    "templates.files",
-                    locator,
-                    format!(
-                        "a manifest of a repository cannot build on {locator}, a file of this host"
-                    ),
-                    "use template:, https: or github:, or write it into the manifest".to_owned(),
-                )),
-            Locator::File(_) | Locator::FileUrl(_) | Locator::Stdin => match rules.files {
-                true => Ok(()),
-                false => {
-                    Err(self.deny("templates.files", locator, "it is a file of this host", "true"))
-                }
-            },
-            _ => match fits_any(&rules.locations, &locator.to_string()) {
-                true => Ok(()),
-                false => {
-                    let write = format!("[{}]", quoted(&locator.to_string()));
-                    Err(self.deny(
-                        "templates.locations",
-                        locator,
-                        "it fits none of its patterns",
-                        &write,
-                    ))
-                }
-            },
+        match local {
+            true if !rules.files => {
+                Err(self.deny("templates.files", locator, "it is a file of this host", "true"))
+            }
+            false if !fits_any(&rules.locations, &locator.to_string()) => {
+                let write = format!("[{}]", quoted(&locator.to_string()));
+                let why = "it fits none of its patterns";
+                Err(self.deny("templates.locations", locator, why, &write))
+            }
+            _ => Ok(()),
         }
     }
 

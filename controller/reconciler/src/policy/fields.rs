@@ -16,7 +16,10 @@ use Class::{Free, Rule};
 ///
 /// A field that is in none of the groups makes a test fail, until somebody decides.
 pub const FIELDS: &[(Class, &[&str])] = &[
-    (Rule("names"), &["instance.metadata.name", "disk.metadata.name", "network.metadata.name"]),
+    (
+        Rule("names, takeOver"),
+        &["instance.metadata.name", "disk.metadata.name", "network.metadata.name"],
+    ),
     (
         Rule("templates.locations, templates.files"),
         &[".base", ".provision.file.url", ".probes.file.url"],

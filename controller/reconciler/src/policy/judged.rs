@@ -72,6 +72,17 @@ pub fn network(
     judge.verdicts
 }
 
+/// What a policy says of an object that came from another source, `owner`.
+pub(crate) fn take_over(policy: &HostPolicy, name: &Name, owner: &str) -> Verdict {
+    const RULE: &str = "takeOver";
+    let allowed = super::glob::fits_any(&policy.rules().take_over, name.as_str());
+    let denial = (!allowed).then(|| {
+        let write = written(RULE, &format!("[{}]", quoted(name.as_str())));
+        denied(format!("{name} is there already, and came from {owner}"), write)
+    });
+    Verdict::new(policy, RULE, "metadata.name", name, denial)
+}
+
 fn named(judge: &mut Judge<'_>, name: &Name) {
     judge.pattern(&judge.rules().names, "names", "metadata.name", name.as_str());
 }

@@ -32,6 +32,7 @@ mod verdict;
 pub(crate) use confined::Confined;
 pub use fields::{Class, FIELDS};
 pub use host_policy::{HostPolicy, PolicyError};
+pub(crate) use judged::take_over;
 pub use judged::{Ground, disk, instance, network};
 pub use policies::Policies;
 pub(crate) use quotas::{Share, over_quota};

@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 pub struct PolicyRules {
     /// Patterns of the names that objects may have.
     pub names: Vec<String>,
+    /// Patterns of the names of objects that came from another source and may be taken over from
+    /// it.
+    pub take_over: Vec<String>,
     /// Paths that are not shared whatever other rules say: neither they, nor what is below them,
     /// nor what holds them.
     pub protected: Vec<String>,
@@ -232,6 +235,7 @@ impl Default for PolicyRules {
     fn default() -> Self {
         Self {
             names: any(),
+            take_over: Vec::new(),
             protected: texts(&["~/.ssh", "~/.gnupg", "$LIMA_HOME"]),
             templates: TemplateRules::default(),
             images: ImageRules::default(),
@@ -316,6 +320,7 @@ impl PolicyRules {
         let everywhere = || texts(&["/"]);
         Self {
             names: any(),
+            take_over: any(),
             protected: Vec::new(),
             templates: TemplateRules { files: true, locations: any() },
             images: ImageRules { locations: any(), roots: everywhere(), require_digest: false },

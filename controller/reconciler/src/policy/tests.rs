@@ -196,7 +196,7 @@ fn the_table_has_every_rule() {
     let tried: BTreeSet<_> = TABLE.iter().map(|(rule, ..)| *rule).collect();
     // What is left is about templates before they are filled, about Networks, Disks and totals:
     // there are tests of their own.
-    let elsewhere = ["templates.", "networks.modes", "quotas"];
+    let elsewhere = ["takeOver", "templates.", "networks.modes", "quotas"];
     for (class, _) in FIELDS {
         let Class::Rule(rules) = class else { continue };
         for rule in rules.split(", ") {
@@ -244,6 +244,14 @@ fn hints_are_what_allows() {
             assert!(!still, "{write} does not allow {template}: {found:#?}");
         }
     }
+}
+
+#[test]
+fn what_is_said_of_hostile_values_commands_no_terminal() {
+    let verdicts = judge(&HostPolicy::closed(), "mounts: [{location: \"/a\\e[2J\"}]");
+    let denied = verdicts.iter().find(|verdict| verdict.rule == "mounts.roots").expect("denied");
+    let said = format!("{} {}", denied.message(), denied.hint.as_deref().unwrap_or_default());
+    assert!(said.contains("[2J") && !said.contains(char::is_control), "{said:?}");
 }
 
 #[test]

@@ -7,6 +7,11 @@ use serde::Serialize;
 use super::HostPolicy;
 use super::judge::Denial;
 
+/// The text without what a terminal would take for commands: values of others are in it.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
 /// What a rule says of a field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -38,7 +43,7 @@ impl Verdict {
         value: impl Display,
         denial: Option<Denial>,
     ) -> Self {
-        let (why, hint) = denial.map(|denial| (denial.why, denial.hint)).unzip();
+        let (why, hint) = denial.map(|denial| (plain(&denial.why), denial.hint)).unzip();
         Self {
             allowed: why.is_none(),
             path: path.into(),

@@ -131,7 +131,28 @@ async fn a_disk_of_another_source_is_not_taken_by_describing_it() {
     fixture.put("disk.yaml", &disk("data"));
     fixture.apply(Default::default()).await;
     let text = vm("web", "    additionalDisks: [data]\n");
-    assert_eq!(frozen(&repository(&fixture, &[&text, &disk("data")])), ["instance/web"]);
+    let loaded = repository(&fixture, &[&text, &disk("data")]);
+    assert_eq!(frozen(&loaded), ["instance/web", "disk/data"]);
+}
+
+/// Neither does a repository get at what is in a VM of another source.
+#[tokio::test(start_paused = true)]
+async fn what_came_from_another_source_is_not_taken_over() {
+    let fixture = Fixture::new();
+    fixture.put("web.yaml", &vm("web", ""));
+    fixture.put("disk.yaml", &disk("data"));
+    fixture.apply(Default::default()).await;
+    let texts = [vm("web", ""), vm("new", ""), disk("data")];
+    let snapshots = [snapshot("git:team", &texts.each_ref().map(String::as_str))];
+    let loaded = load(&fixture, &snapshots, &Policies::default());
+    assert_eq!(frozen(&loaded), ["instance/web", "disk/data"]);
+    let part = "denied by `takeOver` (closed policy): web is there already, and came from /";
+    assert!(shown(&loaded).contains(part), "{}", shown(&loaded));
+    let loaded = load(&fixture, &snapshots, &policy("takeOver: [web, data]"));
+    assert_eq!(frozen(&loaded), [""; 0], "{}", shown(&loaded));
+    // A directory may, as before: that is how a manifest moves.
+    let own = [snapshot("/elsewhere", &texts.each_ref().map(String::as_str))];
+    assert_eq!(frozen(&load(&fixture, &own, &Policies::default())), [""; 0]);
 }
 
 #[test]
@@ -224,6 +245,14 @@ fn a_repository_cannot_build_on_files_of_this_host() {
     let policies = policy("templates: {files: true}");
     let loaded = load(&fixture, &[snapshot("git:team", &[&twice])], &policies);
     assert_eq!(frozen(&loaded), ["instance/web"]);
+    // A directory whose policy says so builds on none either.
+    let strict = HostPolicy::parse(b"templates: {locations: []}", Path::new("p.yaml"));
+    let policies = Policies::default().with("/vms", strict.expect("a policy"));
+    let loaded = load(&fixture, &[snapshot("/vms", &[&twice])], &policies);
+    assert!(shown(&loaded).contains("denied by `templates.files` (p.yaml)"), "{}", shown(&loaded));
+    let other = vm("web", "    base: template:debian\n");
+    let loaded = load(&fixture, &[snapshot("/vms", &[&other])], &policies);
+    assert!(shown(&loaded).contains("denied by `templates.locations` (p.yaml:1)"));
     // In a directory it is as it was.
     let own = load(&fixture, &[snapshot("/vms", &[&twice])], &Policies::default());
     assert_eq!(frozen(&own), [""; 0], "{}", shown(&own));

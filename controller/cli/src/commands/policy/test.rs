@@ -98,7 +98,7 @@ fn row(verdict: &Verdict) -> Vec<String> {
     vec![
         String::new(),
         word.to_owned(),
-        verdict.path.trim_start_matches("spec.template.").to_owned(),
+        plain(verdict.path.trim_start_matches("spec.template.")),
         shortened(&verdict.value),
         rule(verdict),
         advice.join("; "),
@@ -115,9 +115,14 @@ fn rule(verdict: &Verdict) -> String {
     }
 }
 
-/// The value without what a terminal would take for commands, and not all of a long one.
+/// The text without what a terminal would take for commands.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+/// The value, and not all of a long one.
 fn shortened(value: &str) -> String {
-    let plain: String = value.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let plain = plain(value);
     match plain.chars().count() {
         0 => "\"\"".to_owned(),
         1..=LONGEST => plain,
