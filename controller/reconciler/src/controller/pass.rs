@@ -49,6 +49,8 @@ impl Controller {
         let observed = self.reconciler.observe().await?;
         let mut policy = self.options.policy.clone();
         policy.prune_budget = loaded.prune_budget.or(policy.prune_budget);
+        // A policy that says 0 means never, whatever somebody acknowledges.
+        policy.prune &= policy.prune_budget != Some(0);
         let desired = loaded.desired.clone();
         self.reconciler.plan_on(observed, desired, policy).map(Some)
     }
