@@ -229,3 +229,25 @@ fn a_revision_can_be_gone_back_to_and_the_one_that_was_left_stays_away() {
     assert!(home.run("get web").ok().out.contains(" 3 "));
     controller.end();
 }
+
+#[test]
+fn a_remote_that_never_answers_keeps_nobody_waiting() {
+    let home = Home::new();
+    let remote = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = remote.local_addr().expect("bound").port();
+    home.write("web.yaml", &halted(&home, "web", 1));
+    let config = home.manifests().with_file_name("sources.yaml");
+    let text = format!(
+        "sources:\n- name: slow\n  git: {{url: 'https://127.0.0.1:{port}/a.git', reference: {{branch: main}}}}\n- name: mine\n  directory: {{path: {}}}\n",
+        home.manifests().display()
+    );
+    std::fs::write(&config, text).expect("writable");
+    let mut controller = Controller::of(&home, &["--config", &config.display().to_string()]);
+    let _waiting = remote.accept().expect("git asks");
+    controller.until("instance/web          create: done");
+    home.write("db.yaml", &halted(&home, "db", 1));
+    controller.until("instance/db           create: done");
+    let (time, code) = controller.end();
+    assert_eq!(code, Some(0));
+    assert!(time < Duration::from_secs(4), "{time:?}");
+}

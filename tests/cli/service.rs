@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
+use std::path::Path;
 use std::time::Duration;
 
 use limekiln_tests::{Controller, Home};
@@ -77,7 +78,10 @@ fn a_manager_is_told_when_the_first_look_is_done_and_that_it_goes_on() {
         let length = manager.recv(&mut bytes).expect("it tells");
         String::from_utf8_lossy(&bytes[..length]).into_owned()
     };
-    let controller = Controller::with(&home, &[], &[("NOTIFY_SOCKET", &socket)]);
+    // It looks more often than it is told to, so that the watchdog does not bite.
+    let environment =
+        [("NOTIFY_SOCKET", socket.as_path()), ("WATCHDOG_USEC", Path::new("1000000"))];
+    let controller = Controller::with(&home, &["--resync", "5m"], &environment);
     assert_eq!(told().trim(), "READY=1");
     let looked = told();
     assert!(

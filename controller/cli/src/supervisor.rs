@@ -1,6 +1,8 @@
 //! What a service manager is told, if one started us: systemd's protocol of `sd_notify(3)`.
 //! Elsewhere nothing happens.
 
+use std::time::Duration;
+
 use limekiln_reconciler::ControllerState;
 use sd_notify::NotifyState;
 
@@ -17,6 +19,15 @@ pub fn looked(state: &ControllerState) {
         (false, busy) => format!("works on {busy}"),
     };
     tell(&[NotifyState::Watchdog, NotifyState::Status(&text)]);
+}
+
+/// So often a look is made at least: twice in the time after which the watchdog would bite.
+pub fn at_least(resync: Duration) -> Duration {
+    let mut microseconds = 0;
+    match sd_notify::watchdog_enabled(false, &mut microseconds) {
+        true => resync.min(Duration::from_micros(microseconds / 2)),
+        false => resync,
+    }
 }
 
 /// It comes to an end.

@@ -70,7 +70,11 @@ async fn until_signal(app: &App, args: &RunArgs, log: Log) -> anyhow::Result<boo
     let mut policy = args.policy.policy();
     // A configuration says of each source whether it prunes.
     policy.prune |= args.config.is_some();
-    let options = ControllerOptions { policy, resync: args.resync, ..ControllerOptions::default() };
+    let options = ControllerOptions {
+        policy,
+        resync: supervisor::at_least(args.resync),
+        ..ControllerOptions::default()
+    };
     let on_event = Arc::new(move |plan: &_, event: &_| log.event(plan, event));
     let Inputs { intake, roots, shown } = inputs(app, args, log)?;
     let controller = Controller::new(Arc::clone(&app.reconciler), intake, options, on_event);

@@ -35,7 +35,8 @@ impl Controller {
 
     /// Reads the sources. What cannot be read leaves in force what was read before.
     async fn take(&mut self) -> Vec<String> {
-        let Taken { loaded, errors } = self.intake.take(&self.reconciler).await;
+        let handle = self.handle();
+        let Taken { loaded, errors } = self.intake.take(&self.reconciler, &handle).await;
         if let Some(loaded) = loaded {
             info!(revision = loaded.desired.revision, "the manifests are read");
             self.loaded = Some(*loaded);

@@ -6,11 +6,13 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use limekiln_api::template::Fetch;
-use limekiln_sources::git::{GitError, GitOptions, GitSource};
+use limekiln_sources::git::GitError;
 use limekiln_sources::{Input, ReadOptions, Snapshot, SourceConfig, SourceKind};
 use tokio::time::Instant;
 use tracing::warn;
 
+use super::super::Handle;
+use super::repository::{Asked, Fetched, Repository, chain};
 use super::trusted::Trusted;
 use super::{Intake, Taken, Tell, blocking, in_force, load};
 use crate::policy::{HostPolicy, Policies, PolicyError};
@@ -35,7 +37,7 @@ pub struct Configured {
 /// A source, and what it held when it was last read.
 struct Source {
     config: SourceConfig,
-    git: Option<GitSource>,
+    repository: Option<Repository>,
     snapshot: Option<Snapshot>,
     error: Option<String>,
     next: Instant,
@@ -105,22 +107,21 @@ impl Configured {
     }
 
     /// Reads those sources whose time has come.
-    async fn read(&mut self, home: &Home) {
+    async fn read(&mut self, home: &Home, controller: &Handle) {
         let acknowledged = Requests::read(home).map(|requests| requests.acknowledged);
         let acknowledged = Arc::new(acknowledged.unwrap_or_default());
         let time = |file: PathBuf| file.metadata().ok()?.modified().ok();
         let asked: Vec<_> = home.requests().into_iter().map(time).collect();
         let all = std::mem::replace(&mut self.asked, asked.clone()) != asked;
         for source in &mut self.sources {
-            if !all && Instant::now() < source.next {
-                continue;
+            if all || Instant::now() >= source.next {
+                let trusted = self.trusted.commit(&source.config.name).map(str::to_owned);
+                let asked = Asked { trusted, acknowledged: Arc::clone(&acknowledged) };
+                source.begin(asked, controller).await;
             }
-            let trusted = self.trusted.commit(&source.config.name).map(str::to_owned);
-            let known = Arc::clone(&acknowledged);
-            source.read(trusted, move |commit| known.contains(commit)).await;
-            let Some(snapshot) = source.snapshot.as_ref().filter(|_| source.git.is_some()) else {
-                continue;
-            };
+            source.look().await;
+            let read = source.snapshot.as_ref().filter(|_| source.repository.is_some());
+            let Some(snapshot) = read else { continue };
             if let Err(error) = self.trusted.note(&source.config.name, &snapshot.revision) {
                 warn!("it cannot be noted which commit was acted on: {error}");
             }
@@ -155,8 +156,8 @@ impl Configured {
 
 #[async_trait]
 impl Intake for Configured {
-    async fn take(&mut self, reconciler: &Arc<Reconciler>) -> Taken {
-        self.read(reconciler.home()).await;
+    async fn take(&mut self, reconciler: &Arc<Reconciler>, controller: &Handle) -> Taken {
+        self.read(reconciler.home(), controller).await;
         let mut taken = match self.load(reconciler).await {
             Ok(taken) => taken,
             Err(error) => Taken::failed(&error),
@@ -171,75 +172,52 @@ impl Intake for Configured {
 
 impl Source {
     fn open(config: SourceConfig, home: &Home) -> Result<Self, ConfiguredError> {
-        let git = match &config.kind {
+        let repository = match &config.kind {
             SourceKind::Directory(_) => None,
             SourceKind::Git(git) => {
-                let (cache, options) = (home.dir().join("git"), GitOptions::default());
-                let opened = GitSource::open(&config.name, git, &cache, &options);
+                let opened = Repository::open(&config.name, git, home);
                 let name = config.name.clone();
                 Some(opened.map_err(|source| ConfiguredError::Git { name, source })?)
             }
         };
-        Ok(Self { config, git, snapshot: None, error: None, next: Instant::now() })
+        Ok(Self { config, repository, snapshot: None, error: None, next: Instant::now() })
     }
 
-    /// Reads it; what it held before stays if that fails.
-    async fn read(
-        &mut self,
-        trusted: Option<String>,
-        acknowledged: impl Fn(&str) -> bool + Send + 'static,
-    ) {
-        let default = if self.git.is_some() { INTERVAL } else { 0 };
+    /// Reads a directory, and begins to fetch a repository.
+    async fn begin(&mut self, asked: Asked, controller: &Handle) {
+        let default = if self.repository.is_some() { INTERVAL } else { 0 };
         self.next = Instant::now() + Duration::from_secs(self.config.interval.unwrap_or(default));
-        let read = match (&self.config.kind, self.git.take()) {
-            (_, Some(git)) => self.fetch(git, trusted, acknowledged).await,
+        match (&self.config.kind, &mut self.repository) {
+            (_, Some(repository)) => {
+                repository.begin(asked, self.snapshot.is_some(), controller);
+            }
             (SourceKind::Directory(directory), None) => {
                 let inputs = [Input::Path(directory.path.clone())];
                 let options =
                     ReadOptions { recursive: directory.recursive, ..ReadOptions::default() };
                 let read = blocking(move || limekiln_sources::read(&inputs, &options)).await;
-                read.map(|mut all| all.pop()).map_err(|error| chain(&error, error.hint()))
+                self.take(
+                    read.map(|mut all| all.pop()).map_err(|error| chain(&error, error.hint())),
+                );
             }
-            (SourceKind::Git(_), None) => Err("its reading ended in a panic".to_owned()),
-        };
+            (SourceKind::Git(_), None) => {}
+        }
+    }
+
+    /// Takes what was fetched, if that is done.
+    async fn look(&mut self) {
+        let Some(repository) = &mut self.repository else { return };
+        let Some(Fetched { read, kept }) = repository.fetched().await else { return };
+        self.snapshot = kept.or(self.snapshot.take());
+        self.take(read.map(Some));
+    }
+
+    /// What it held before stays if it could not be read.
+    fn take(&mut self, read: Result<Option<Snapshot>, String>) {
         match read {
             Ok(snapshot) => (self.snapshot, self.error) = (snapshot, None),
             Err(error) => self.error = Some(error),
         }
-    }
-
-    /// Fetches a repository. Where that fails, and nothing was read since the start, the last
-    /// commit acted on is read from the cache.
-    async fn fetch(
-        &mut self,
-        mut git: GitSource,
-        trusted: Option<String>,
-        acknowledged: impl Fn(&str) -> bool + Send + 'static,
-    ) -> Result<Option<Snapshot>, String> {
-        let known = self.snapshot.is_some();
-        let work = move || {
-            let last = trusted.as_deref();
-            let fetched = match git.fetch(last, None) {
-                Err(GitError::Rewound { to, .. }) if acknowledged(&to) => {
-                    git.fetch(last, Some(&to))
-                }
-                other => other,
-            };
-            let kept = match (&fetched, last) {
-                (Err(_), Some(commit)) if !known => git.last_good(commit).ok(),
-                _ => None,
-            };
-            (git, fetched, kept)
-        };
-        let (git, fetched, kept) = blocking(work).await;
-        self.git = Some(git);
-        if kept.is_some() {
-            self.snapshot = kept;
-        }
-        fetched.map(Some).map_err(|error| {
-            let hint = error.hint();
-            chain(&error, hint)
-        })
     }
 }
 
@@ -252,14 +230,4 @@ fn identity(config: &SourceConfig) -> String {
             path.to_string_lossy().into_owned()
         }
     }
-}
-
-fn chain(error: &dyn std::error::Error, hint: Option<&str>) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text += &format!(": {inner}");
-        cause = inner.source();
-    }
-    text + &hint.map(|hint| format!(" ({hint})")).unwrap_or_default()
 }

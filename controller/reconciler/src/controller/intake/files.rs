@@ -7,6 +7,7 @@ use limekiln_api::template::Fetch;
 use limekiln_sources::lock::Lock;
 use limekiln_sources::{Input, ReadOptions, Snapshot};
 
+use super::super::Handle;
 use super::{Intake, Taken, Tell, blocking, in_force, load};
 use crate::policy::Policies;
 use crate::{Loaded, ReconcileError, Reconciler};
@@ -46,7 +47,7 @@ impl Files {
 
 #[async_trait]
 impl Intake for Files {
-    async fn take(&mut self, reconciler: &Arc<Reconciler>) -> Taken {
+    async fn take(&mut self, reconciler: &Arc<Reconciler>, _: &Handle) -> Taken {
         match self.read(reconciler).await {
             Ok(loaded) => Taken { loaded, errors: Vec::new() },
             Err(error) => Taken::failed(&error),

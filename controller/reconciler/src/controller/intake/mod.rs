@@ -2,6 +2,7 @@
 
 mod configured;
 mod files;
+mod repository;
 mod trusted;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use limekiln_api::template::Fetch;
 use limekiln_sources::Snapshot;
 use limekiln_sources::lock::{Checked, Lock};
 
+use super::Handle;
 use crate::history::pinned;
 use crate::policy::Policies;
 use crate::{History, Home, Loaded, ReconcileError, Reconciler, Requests, Templates};
@@ -22,8 +24,8 @@ pub use files::Files;
 #[async_trait]
 pub trait Intake: Send + Sync {
     /// Reads what the sources hold now. What cannot be read is told, and what it held before
-    /// stays in force.
-    async fn take(&mut self, reconciler: &Arc<Reconciler>) -> Taken;
+    /// stays in force. What takes long goes on beside, and wakes the controller when it is done.
+    async fn take(&mut self, reconciler: &Arc<Reconciler>, controller: &Handle) -> Taken;
 }
 
 /// What the sources hold.

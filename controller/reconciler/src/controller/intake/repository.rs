@@ -1,0 +1,108 @@
+//! One repository, fetched beside everything else: a slow remote keeps nobody waiting.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use limekiln_sources::Snapshot;
+use limekiln_sources::git::{GitConfig, GitError, GitOptions, GitSource, Stopper};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::super::Handle;
+use crate::Home;
+
+/// A fetch that is done so soon is waited for: most are.
+const SOON: Duration = Duration::from_millis(500);
+
+/// A repository, and its fetch if one runs.
+pub(super) struct Repository {
+    /// Here while no fetch runs.
+    git: Option<GitSource>,
+    fetch: Option<JoinHandle<(GitSource, Fetched)>>,
+    stopper: Stopper,
+}
+
+/// What a fetch is held against.
+pub(super) struct Asked {
+    /// The last commit that was acted on.
+    pub(super) trusted: Option<String>,
+    /// Commits that need not descend from it.
+    pub(super) acknowledged: Arc<BTreeSet<String>>,
+}
+
+/// How a fetch ended.
+pub(super) struct Fetched {
+    /// What the reference leads to, or why nobody knows.
+    pub(super) read: Result<Snapshot, String>,
+    /// The last commit acted on, from the cache, where that was asked for.
+    pub(super) kept: Option<Snapshot>,
+}
+
+impl Repository {
+    pub(super) fn open(name: &str, config: &GitConfig, home: &Home) -> Result<Self, GitError> {
+        let (cache, options) = (home.dir().join("git"), GitOptions::default());
+        let git = GitSource::open(name, config, &cache, &options)?;
+        Ok(Self { stopper: git.stopper(), git: Some(git), fetch: None })
+    }
+
+    /// Begins a fetch, unless one runs. Where it fails and nothing is `known`, the last commit
+    /// acted on is read from the cache.
+    pub(super) fn begin(&mut self, asked: Asked, known: bool, controller: &Handle) {
+        let Some(git) = self.git.take() else { return };
+        let controller = controller.clone();
+        self.fetch = Some(tokio::task::spawn_blocking(move || {
+            let done = fetch(git, &asked, known);
+            controller.wake();
+            done
+        }));
+    }
+
+    /// What was fetched, if that is done, or will be soon.
+    pub(super) async fn fetched(&mut self) -> Option<Fetched> {
+        let done = timeout(SOON, self.fetch.as_mut()?).await.ok()?;
+        self.fetch = None;
+        match done {
+            Ok((git, fetched)) => {
+                self.git = Some(git);
+                Some(fetched)
+            }
+            Err(error) => Some(Fetched { read: Err(error.to_string()), kept: None }),
+        }
+    }
+}
+
+/// A git that runs is ended with the controller.
+impl Drop for Repository {
+    fn drop(&mut self) {
+        self.stopper.stop();
+    }
+}
+
+fn fetch(mut git: GitSource, asked: &Asked, known: bool) -> (GitSource, Fetched) {
+    let last = asked.trusted.as_deref();
+    let fetched = match git.fetch(last, None) {
+        Err(GitError::Rewound { to, .. }) if asked.acknowledged.contains(&to) => {
+            git.fetch(last, Some(&to))
+        }
+        other => other,
+    };
+    let kept = match (&fetched, last) {
+        (Err(_), Some(commit)) if !known => git.last_good(commit).ok(),
+        _ => None,
+    };
+    let read = fetched.map_err(|error| chain(&error, error.hint()));
+    (git, Fetched { read, kept })
+}
+
+/// An error with its causes and what to do, on one line.
+pub(super) fn chain(error: &dyn Error, hint: Option<&str>) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text += &format!(": {inner}");
+        cause = inner.source();
+    }
+    text + &hint.map(|hint| format!(" ({hint})")).unwrap_or_default()
+}
