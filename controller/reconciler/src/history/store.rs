@@ -14,6 +14,8 @@ use crate::{Home, atomic};
 const VERSION: u64 = 1;
 /// So many revisions of each source are kept.
 const KEPT: usize = 10;
+/// A larger one is not: ten of them would fill a disk.
+const LARGEST: usize = 16 << 20;
 
 /// What a source held at one moment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,14 +96,15 @@ impl History {
         read(&self.file(source, revision)).map(|stored| stored.revision)
     }
 
-    /// Keeps what a source held, and lets go what is too old. A file that is no text is no
-    /// manifest, and is not kept.
+    /// Keeps what a source held, unless that is more than 16 MiB, and lets go what is too old. A
+    /// file that is no text is no manifest, and is not kept.
     ///
     /// # Errors
     /// If it cannot be written.
     pub(crate) fn note(&self, snapshot: &Snapshot) -> io::Result<()> {
         let path = self.file(&snapshot.source, &snapshot.revision);
-        if path.exists() {
+        let bytes: usize = snapshot.files.iter().map(|file| file.bytes.len()).sum();
+        if path.exists() || bytes > LARGEST {
             return Ok(());
         }
         fs::create_dir_all(&self.dir)?;
