@@ -120,13 +120,7 @@ pub fn told(error: limekiln_reconciler::ReconcileError) -> anyhow::Error {
         ReconcileError::Source(_) | ReconcileError::Saved(_) => crate::exit::Exit::BadInput,
         _ => crate::exit::Exit::Failed,
     };
-    let mut message = error.to_string();
-    let mut cause = std::error::Error::source(&error);
-    while let Some(inner) = cause {
-        message += &format!(": {inner}");
-        cause = inner.source();
-    }
-    let failure = Failure::new(exit, message);
+    let failure = Failure::new(exit, error.chain());
     match error.hint() {
         Some(hint) => failure.hint(hint).into(),
         None => failure.into(),

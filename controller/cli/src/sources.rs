@@ -105,9 +105,7 @@ impl SourceArgs {
         let lock = (self.locked || self.lock_file.is_some()).then(|| self.lock()).transpose()?;
         let inputs = self.inputs()?;
         let files = Files::new(inputs, self.options(), Arc::new(app.template_store()));
-        let told =
-            move |loaded: &Loaded| loaded.diagnostics.iter().for_each(|one| log.diagnostic(one));
-        Ok(files.with_lock(lock).telling(Box::new(told)))
+        Ok(files.with_lock(lock).telling(log.teller()))
     }
 
     /// What is named, for whoever watches it.

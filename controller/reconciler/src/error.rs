@@ -42,13 +42,7 @@ fn list(ids: &[ObjectId]) -> String {
 impl ReconcileError {
     /// The error and its causes on one line.
     pub fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(inner) = cause {
-            text += &format!(": {inner}");
-            cause = inner.source();
-        }
-        text
+        chain(self)
     }
 
     /// What the user can do.
@@ -66,4 +60,15 @@ impl ReconcileError {
         };
         fixed.map(str::to_owned)
     }
+}
+
+/// An error and its causes on one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text += &format!(": {inner}");
+        cause = inner.source();
+    }
+    text
 }

@@ -6,7 +6,8 @@ use limekiln_reconciler::{History, Requests, Revision};
 
 use crate::compose::{App, told};
 use crate::exit::{Exit, Failure};
-use crate::output::style::{BAD, BOLD, DIM, GOOD, Styled};
+use crate::output::difference;
+use crate::output::style::{BOLD, DIM, Styled};
 use crate::output::table::Table;
 use crate::output::time::age;
 
@@ -122,14 +123,6 @@ fn changes(before: &Revision, after: &Revision) {
             continue;
         }
         outln!("\n{}", Styled(BOLD, &path.display().to_string()));
-        let diff = similar::TextDiff::from_lines(&from, &to);
-        for line in diff.unified_diff().context_radius(2).to_string().lines() {
-            let style = match line.as_bytes().first() {
-                Some(b'+') => GOOD,
-                Some(b'-') => BAD,
-                _ => DIM,
-            };
-            outln!("{}", Styled(style, line));
-        }
+        difference::lines(&from, &to).iter().for_each(|line| outln!("{line}"));
     }
 }

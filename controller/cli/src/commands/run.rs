@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use limekiln_reconciler::{Configured, Controller, ControllerOptions, Intake, Loaded};
+use limekiln_reconciler::{Configured, Controller, ControllerOptions, Intake};
 use limekiln_sources::WatchRoot;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -131,11 +131,10 @@ fn inputs(app: &App, args: &RunArgs, log: Log) -> anyhow::Result<Inputs> {
     let config = RunConfig::read(file)?;
     let roots = config.roots();
     let names: Vec<_> = config.sources.iter().map(|source| source.name.clone()).collect();
-    let tell = move |loaded: &Loaded| loaded.diagnostics.iter().for_each(|one| log.diagnostic(one));
     let store = Arc::new(app.template_store());
     let intake = Configured::new(config.sources, app.reconciler.home(), store)
         .map_err(|error| Failure::bad_input(chain(&error)))?
-        .telling(Box::new(tell));
+        .telling(log.teller());
     Ok(Inputs { intake: Box::new(intake), roots, shown: names.join(", ") })
 }
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use limekiln_api::Diagnostic;
 use limekiln_model::{Event, ObjectId, Plan, Report, StepOutcome};
 use limekiln_planner::render::reason;
-use limekiln_reconciler::{Attempt, ControllerState};
+use limekiln_reconciler::{Attempt, ControllerState, Loaded};
 use serde_json::{Value, json};
 
 use super::plan::news;
@@ -73,8 +73,12 @@ impl Log {
         self.line(level, Some(&action.object()), &text, &data);
     }
 
-    /// What is wrong with the manifests.
-    pub fn diagnostic(self, diagnostic: &Diagnostic) {
+    /// Tells what is wrong with manifests each time that they are read.
+    pub fn teller(self) -> Box<dyn Fn(&Loaded) + Send + Sync> {
+        Box::new(move |loaded| loaded.diagnostics.iter().for_each(|one| self.diagnostic(one)))
+    }
+
+    fn diagnostic(self, diagnostic: &Diagnostic) {
         match self.0 {
             LogFormat::Text => errln!("{}\n", super::diagnostic::styled(diagnostic)),
             LogFormat::Json => {

@@ -5,6 +5,7 @@ pub mod out;
 
 pub mod ask;
 pub mod diagnostic;
+pub mod difference;
 pub mod fold;
 pub mod format;
 pub mod log;

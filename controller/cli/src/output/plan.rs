@@ -108,19 +108,8 @@ fn script(change: &Change) -> String {
     if from.lines().count().max(to.lines().count()) < 2 {
         return String::new();
     }
-    let diff = similar::TextDiff::configure()
-        .timeout(std::time::Duration::from_millis(200))
-        .diff_lines(&from, &to);
-    let unified = diff.unified_diff().context_radius(2).to_string();
-    let lines = unified.lines().map(|line| {
-        let style = match line.as_bytes().first() {
-            Some(b'+') => GOOD,
-            Some(b'-') => BAD,
-            _ => DIM,
-        };
-        format!("        {}\n", Styled(style, line))
-    });
-    lines.collect()
+    let lines = super::difference::lines(&from, &to);
+    lines.iter().map(|line| format!("        {line}\n")).collect()
 }
 
 fn of_sign(sign: Sign) -> anstyle::Style {

@@ -42,21 +42,21 @@ impl Attempts {
         self.0.iter()
     }
 
-    /// When the object may be tried again; `None` for at once.
-    pub(super) fn wait(
+    /// Whether the object has to wait for its next try.
+    pub(super) fn waits(
         &mut self,
         id: &ObjectId,
         want: Option<&Fingerprint>,
         steps: &Fingerprint,
-    ) -> Option<Instant> {
-        let tried = self.0.get(id)?;
+    ) -> bool {
+        let Some(tried) = self.0.get(id) else { return false };
         if tried.want.as_ref() != want {
             self.0.remove(id);
-            return None;
+            return false;
         }
         // Another step is progress, unless the last one failed.
         let progress = tried.error.is_none() && tried.steps != *steps;
-        (!progress && tried.until > Instant::now()).then_some(tried.until)
+        !progress && tried.until > Instant::now()
     }
 
     /// Notes how a try ended.

@@ -84,7 +84,7 @@ impl Controller {
             ids.into_iter().map(|id| (id.clone(), want(&planned.desired, &id))).collect();
         let attempts = &mut self.attempts;
         let waits = |(id, want): (&ObjectId, &Option<Fingerprint>)| {
-            attempts.wait(id, want.as_ref(), &print_of(&part, id)).is_some()
+            attempts.waits(id, want.as_ref(), &print_of(&part, id))
         };
         if wants.iter().map(waits).fold(false, |any, waits| any | waits) {
             return;

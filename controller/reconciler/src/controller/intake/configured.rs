@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::super::Handle;
-use super::repository::{Asked, Fetched, Repository, chain};
+use super::repository::{Asked, Fetched, Repository, told};
 use super::trusted::Trusted;
 use super::{Intake, Taken, Tell, blocking, in_force, load};
 use crate::policy::{HostPolicy, Policies, PolicyError};
@@ -197,7 +197,7 @@ impl Source {
                     ReadOptions { recursive: directory.recursive, ..ReadOptions::default() };
                 let read = blocking(move || limekiln_sources::read(&inputs, &options)).await;
                 self.take(
-                    read.map(|mut all| all.pop()).map_err(|error| chain(&error, error.hint())),
+                    read.map(|mut all| all.pop()).map_err(|error| told(&error, error.hint())),
                 );
             }
             (SourceKind::Git(_), None) => {}

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use super::super::Handle;
 use crate::Home;
+use crate::error::chain;
 
 /// A fetch that is done so soon is waited for: most are.
 const SOON: Duration = Duration::from_millis(500);
@@ -92,17 +93,11 @@ fn fetch(mut git: GitSource, asked: &Asked, known: bool) -> (GitSource, Fetched)
         (Err(_), Some(commit)) if !known => git.last_good(commit).ok(),
         _ => None,
     };
-    let read = fetched.map_err(|error| chain(&error, error.hint()));
+    let read = fetched.map_err(|error| told(&error, error.hint()));
     (git, Fetched { read, kept })
 }
 
 /// An error with its causes and what to do, on one line.
-pub(super) fn chain(error: &dyn Error, hint: Option<&str>) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text += &format!(": {inner}");
-        cause = inner.source();
-    }
-    text + &hint.map(|hint| format!(" ({hint})")).unwrap_or_default()
+pub(super) fn told(error: &dyn Error, hint: Option<&str>) -> String {
+    chain(error) + &hint.map(|hint| format!(" ({hint})")).unwrap_or_default()
 }
