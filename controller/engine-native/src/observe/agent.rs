@@ -1,6 +1,7 @@
 //! What a running instance's host agent says.
 
 use std::fs;
+use std::sync::Arc;
 
 use limekiln_api::{HostFacts, fill_as, read_lima};
 use limekiln_hostagent::InstanceFiles;
@@ -38,10 +39,11 @@ pub(super) async fn ask(
             instance.phase = InstancePhase::Broken { why };
         }
     }
-    instance.booted = files.read_booted().or_else(|| {
+    let booted = files.read_booted().or_else(|| {
         let text = fs::read_to_string(files.booted_yaml()).ok()?;
         Some(fill_as(&read_lima(&text).ok()?, name, facts, &instance.creator))
     });
+    instance.booted = booted.map(Arc::new);
 }
 
 fn from_status(instance: &mut ObservedInstance, status: AgentStatus) {

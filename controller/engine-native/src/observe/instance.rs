@@ -16,7 +16,7 @@ pub(super) fn read(paths: &Paths, facts: &HostFacts, name: &Name) -> ObservedIns
     let dir = paths.instance(name);
     let creator = InstanceFiles::new(&dir).creator();
     let (config, phase) = match config(&dir, name, facts, &creator) {
-        Ok(config) => (Some(config), phase(&dir)),
+        Ok(config) => (Some(config.into()), phase(&dir)),
         Err(why) => (None, InstancePhase::Broken { why }),
     };
     ObservedInstance {

@@ -28,7 +28,10 @@ pub(crate) async fn observe(
     let (reader, shared) = (paths.clone(), Arc::clone(facts));
     let mut observed = blocking(move || read_files(&reader, &shared)).await?;
     let running = observed.instances.iter_mut().filter(|(_, instance)| instance.phase.is_running());
-    join_all(running.map(|(name, instance)| agent::ask(paths, facts, name, instance))).await;
+    join_all(
+        running.map(|(name, instance)| agent::ask(paths, facts, name, Arc::make_mut(instance))),
+    )
+    .await;
     disks::settle(&mut observed);
     Ok(observed)
 }
@@ -48,7 +51,7 @@ fn read_files(paths: &Paths, facts: &HostFacts) -> Result<Observed, EngineError>
 fn instances(
     paths: &Paths,
     facts: &HostFacts,
-) -> Result<std::collections::BTreeMap<Name, ObservedInstance>, EngineError> {
+) -> Result<std::collections::BTreeMap<Name, Arc<ObservedInstance>>, EngineError> {
     let entries = match fs::read_dir(paths.home()) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Default::default()),
@@ -62,7 +65,10 @@ fn instances(
         .collect();
     let share = names.len().div_ceil(usize::try_from(facts.cpus).unwrap_or(1).clamp(1, 8)).max(16);
     let read = |names: &[Name]| -> Vec<_> {
-        names.iter().map(|name| (name.clone(), instance::read(paths, facts, name))).collect()
+        names
+            .iter()
+            .map(|name| (name.clone(), Arc::new(instance::read(paths, facts, name))))
+            .collect()
     };
     let parts = std::thread::scope(|scope| {
         let threads: Vec<_> =
