@@ -180,16 +180,16 @@ fn status(stage: &Stage, object: &str) -> String {
 fn outside(stage: &Stage, words: &[&str]) -> String {
     let name = |index: usize| Name::new(words[index]).expect("a name");
     stage.sim.outside(|world| {
-        let instances = &mut world.observed.instances;
+        let observed = &mut world.observed;
         match words[0] {
             "stop" => {
-                let instance = instances.get_mut(&name(1)).expect("an instance");
+                let instance = observed.instance_mut(name(1)).expect("an instance");
                 (instance.phase, instance.booted) = (InstancePhase::Stopped, None);
             }
-            "lose" => drop(instances.remove(&name(1)).expect("an instance")),
+            "lose" => drop(observed.instances.remove(&name(1)).expect("an instance")),
             "make" => {
-                let like = instances.get(&name(3)).expect("an instance").clone();
-                instances.insert(name(1), like);
+                let like = observed.instances.get(&name(3)).expect("an instance").clone();
+                observed.instances.insert(name(1), like);
             }
             other => panic!("outside {other}: stop, lose or make"),
         }

@@ -1,6 +1,7 @@
 //! A stored `lima.yaml` as a manifest.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -51,7 +52,7 @@ pub fn export_instance(about: &Instance, stored: &str) -> Result<Exported, crate
 
 /// All but the template, as far as it is not what it would be anyway.
 fn head(about: &Instance) -> String {
-    let spec = InstanceSpec { template: Lima::default(), ..about.spec.clone() };
+    let spec = InstanceSpec { template: Arc::default(), ..about.spec.clone() };
     let mut spec = json!(spec);
     if let Value::Object(fields) = &mut spec {
         fields.shift_remove("template");
@@ -181,7 +182,7 @@ mod tests {
         assert!(text.ends_with("  template:\n    cpus: 2 # two\n"), "{text}");
         let mut again = read(&text);
         assert_eq!(again.spec.template.cpus.map(|cpus| cpus.0), Some(2));
-        again.spec.template = Lima::default();
+        again.spec.template = Arc::default();
         assert_eq!(again, about);
     }
 
@@ -215,7 +216,7 @@ mod tests {
                 left_out.join(", ")
             );
             assert!(text.ends_with(&format!("  template:\n{note}{kept}")), "{stored}\n{text}");
-            assert_eq!(read(&text).spec.template, read_lima(stored).expect(stored), "{text}");
+            assert_eq!(*read(&text).spec.template, read_lima(stored).expect(stored), "{text}");
         }
     }
 
@@ -261,7 +262,7 @@ mod tests {
         ] {
             let text = exported(stored);
             let instance = read(&text);
-            assert_eq!(instance.spec.template, read_lima(stored).expect(stored), "{text}");
+            assert_eq!(*instance.spec.template, read_lima(stored).expect(stored), "{text}");
             assert_eq!(instance.spec.run_strategy, RunStrategy::Manual);
         }
     }

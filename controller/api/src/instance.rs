@@ -1,6 +1,7 @@
 //! The `Instance` kind.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Kind, Lima, Metadata, Name};
 
 /// A virtual machine.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Instance {
     /// Name and labels.
@@ -86,14 +87,14 @@ pub struct HostSelector {
 }
 
 /// What is wanted of an instance.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct InstanceSpec {
     /// Whether the VM is kept running.
     #[serde(default, skip_serializing_if = "is_default")]
     pub run_strategy: RunStrategy,
-    /// Exactly Lima's YAML.
-    pub template: Lima,
+    /// Exactly Lima's YAML. Shared, because plans and engines hold it, too.
+    pub template: Arc<Lima>,
     /// What must be there before it starts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub depends_on: Vec<Dependency>,
@@ -113,10 +114,10 @@ pub struct InstanceSpec {
 
 impl InstanceSpec {
     /// The template with every other field at its default.
-    pub fn new(template: Lima) -> Self {
+    pub fn new(template: impl Into<Arc<Lima>>) -> Self {
         Self {
             run_strategy: RunStrategy::default(),
-            template,
+            template: template.into(),
             depends_on: Vec::new(),
             max_disruption: Disruption::default(),
             deletion_policy: DeletionPolicy::Delete,

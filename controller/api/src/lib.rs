@@ -25,6 +25,7 @@ mod network;
 pub mod parse;
 pub mod schema;
 mod size;
+mod stamp;
 mod strings;
 pub mod template;
 mod unsupported;
@@ -53,6 +54,7 @@ pub use parse::{
     parse_settings, parse_template,
 };
 pub use size::{ByteSize, SizeError};
+pub use stamp::Stamp;
 pub use unsupported::unsupported;
 pub use validate::{Checks, PathKind, validate};
 pub use yaml::{ReadError, read_lima, to_yaml};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use limekiln_api::Diagnostic;
 use limekiln_engine_native::NativeConfig;
-use limekiln_model::{Frozen, ObjectId, Wanted};
+use limekiln_model::{Frozen, ObjectId};
 use limekiln_reconciler::Loaded;
 use limekiln_sources::lock::{ImageDigests, Lock, needed_images};
 
@@ -31,7 +31,7 @@ pub fn check_files(lock: &Lock, loaded: &mut Loaded, app: &App) {
     }
     for (name, why) in changed {
         if let Some(wanted) = loaded.desired.instances.remove(&name) {
-            let Wanted { origin, .. } = wanted;
+            let origin = wanted.origin.clone();
             let place = Diagnostic::about_file(&origin.file, format!("instance/{name}: {why}"));
             let hint =
                 Some("if that is on purpose, `limekiln lock` with the same -f accepts it".into());

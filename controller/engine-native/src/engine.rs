@@ -9,7 +9,7 @@ use limekiln_model::{Action, Capabilities, Kind, Name, ObjectId, Observed};
 
 use crate::error::blocking;
 use crate::images::Images;
-use crate::observe::{agent_pid, driver_pid};
+use crate::observe::{Memory, agent_pid, driver_pid};
 use crate::paths::Paths;
 use crate::unsupported::UNSUPPORTED;
 use crate::{NativeConfig, disks, instance, observe, run, trash};
@@ -25,6 +25,7 @@ pub struct NativeEngine {
     facts: Arc<HostFacts>,
     images: Images,
     config: NativeConfig,
+    memory: Arc<Memory>,
 }
 
 impl NativeEngine {
@@ -35,6 +36,7 @@ impl NativeEngine {
             facts: Arc::new(config.facts.clone()),
             images: Images::new(&config.cache_dir, &config.facts.home),
             config,
+            memory: Arc::default(),
         }
     }
 
@@ -106,7 +108,7 @@ impl Engine for NativeEngine {
     }
 
     async fn observe(&self) -> Result<Observed, EngineError> {
-        observe::observe(&self.paths, &self.facts).await
+        observe::observe(&self.paths, &self.facts, &self.memory).await
     }
 
     async fn perform(&self, action: &Action, context: &ActionContext) -> Result<(), EngineError> {

@@ -1,6 +1,6 @@
 //! The engine.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -186,16 +186,13 @@ impl Inner {
     }
 
     fn apply(&mut self, action: &Action, capabilities: &Capabilities) -> Result<(), EngineError> {
-        // Applied to a copy, so that a refusal in the middle changes nothing.
-        let mut next = self.world.clone();
-        next.apply(action, capabilities)?;
+        self.world.apply(action, capabilities)?;
         if let Some(normalise) = self.normalise {
-            let instance = next.observed.instances.get_mut(&action.object().name);
+            let instance = self.world.observed.instance_mut(&action.object().name);
             if let Some(config) = instance.and_then(|instance| instance.config.as_mut()) {
-                normalise(config);
+                normalise(Arc::make_mut(config));
             }
         }
-        self.world = next;
         Ok(())
     }
 }

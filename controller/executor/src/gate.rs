@@ -1,29 +1,28 @@
 //! The limits while a plan runs.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use limekiln_model::mutant::{Mutant, is_on};
 use limekiln_model::{Action, Plan, StepId, Work};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::Limits;
+use crate::room::{Place, Room, Waiting};
 
 /// The room that all runs of an executor share.
 #[derive(Clone)]
 pub(crate) struct Rooms {
-    downloads: Arc<Semaphore>,
-    boots: Arc<Semaphore>,
-    light: Arc<Semaphore>,
+    downloads: Room,
+    boots: Room,
+    light: Room,
 }
 
 impl Rooms {
     pub(crate) fn new(limits: &Limits) -> Self {
-        let semaphore = |permits: usize| Arc::new(Semaphore::new(permits.max(1)));
         Self {
-            downloads: semaphore(limits.downloads),
-            boots: semaphore(if is_on(Mutant::IgnoresLimits) { 99 } else { limits.boots }),
-            light: semaphore(limits.light),
+            downloads: Room::new(limits.downloads),
+            boots: Room::new(if is_on(Mutant::IgnoresLimits) { 99 } else { limits.boots }),
+            light: Room::new(limits.light),
         }
     }
 }
@@ -37,31 +36,47 @@ pub(crate) struct Gate {
     rooms: Rooms,
     /// For a start: the wait that gets its permit.
     heirs: BTreeMap<StepId, StepId>,
-    kept: Mutex<BTreeMap<StepId, OwnedSemaphorePermit>>,
+    /// For each step, how many wait for it one after another.
+    behind: Vec<usize>,
+    kept: Mutex<BTreeMap<StepId, Place>>,
 }
 
 impl Gate {
     pub(crate) fn new(rooms: &Rooms, plan: &Plan) -> Self {
-        Self { rooms: rooms.clone(), heirs: heirs(plan), kept: Mutex::default() }
+        Self {
+            rooms: rooms.clone(),
+            heirs: heirs(plan),
+            behind: behind(plan),
+            kept: Mutex::default(),
+        }
     }
 
-    /// Waits for room.
-    pub(crate) async fn enter(&self, id: StepId, work: Work) -> OwnedSemaphorePermit {
+    /// How many steps wait for this one, one after another: what is held up if it is late.
+    pub(crate) fn behind(&self, id: StepId) -> usize {
+        self.behind.get(id.0).copied().unwrap_or_default()
+    }
+
+    /// Asks for room.
+    pub(crate) fn ask(&self, id: StepId, work: Work) -> Waiting {
         if let Some(kept) = self.lock().remove(&id) {
-            return kept;
+            return Waiting::Place(kept);
         }
-        let semaphore = match work {
+        let room = match work {
             Work::Download => &self.rooms.downloads,
             Work::Boot => &self.rooms.boots,
             Work::Light => &self.rooms.light,
         };
-        Arc::clone(semaphore).acquire_owned().await.expect("the semaphores are never closed")
+        room.ask(self.behind(id))
     }
 
-    /// Gives the room back, or hands it on to the wait that is next.
-    pub(crate) fn leave(&self, id: StepId, done: bool, permit: OwnedSemaphorePermit) {
-        if let (true, Some(heir)) = (done, self.heirs.get(&id)) {
-            self.lock().insert(*heir, permit);
+    /// Hands the room on to the wait that is next, or to the caller.
+    pub(crate) fn leave(&self, id: StepId, done: bool, place: Place) -> Option<Place> {
+        match self.heirs.get(&id).filter(|_| done) {
+            Some(heir) => {
+                self.lock().insert(*heir, place);
+                None
+            }
+            None => Some(place),
         }
     }
 
@@ -70,10 +85,25 @@ impl Gate {
         self.lock().remove(&id);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<StepId, OwnedSemaphorePermit>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<StepId, Place>> {
         // A map of permits is whole at every moment.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The longest chain behind each step. Steps come after those that they wait for, so one round
+/// backwards is enough.
+fn behind(plan: &Plan) -> Vec<usize> {
+    let mut behind = vec![0; plan.steps.len()];
+    for (id, step) in plan.iter().collect::<Vec<_>>().into_iter().rev() {
+        let chain = behind[id.0] + 1;
+        for before in &step.after {
+            if let Some(longest) = behind.get_mut(before.0) {
+                *longest = chain.max(*longest);
+            }
+        }
+    }
+    behind
 }
 
 /// Waits that come after nothing but their start. One that comes after something else too could

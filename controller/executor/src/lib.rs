@@ -9,6 +9,7 @@ mod executor;
 mod gate;
 mod limits;
 mod result;
+mod room;
 mod run;
 
 pub use executor::{EventSink, Executor};

@@ -1,5 +1,6 @@
 //! One run of one plan.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use crate::gate::Gate;
+use crate::room::{Place, Waiting};
 use crate::{EventSink, Limits, RunResult};
 
 pub(crate) struct Run<'a> {
@@ -39,6 +41,8 @@ struct Worker<'a> {
 struct Ended {
     outcome: StepOutcome,
     look_again: bool,
+    /// The room that it had.
+    place: Option<Place>,
 }
 
 impl<'a> Run<'a> {
@@ -70,18 +74,22 @@ impl<'a> Run<'a> {
 
     pub(crate) async fn finish(mut self) -> RunResult {
         let plan = self.plan;
-        let mut ready: BTreeSet<_> =
-            plan.iter().map(|(id, _)| id).filter(|id| self.missing[id.0] == 0).collect();
+        let first = plan.iter().map(|(id, _)| id).filter(|id| self.missing[id.0] == 0);
+        let mut ready: BTreeSet<_> = first.map(|id| self.worker.rank(id)).collect();
         let Self { worker, missing, next, outcomes, look_again, .. } = &mut self;
         let worker = &*worker;
         let mut running = FuturesUnordered::new();
+        let mut leaving = None;
         loop {
-            // In the plan's order, which is the order in which the limits let them in.
-            while let Some(id) = ready.pop_first() {
+            while let Some((_, id)) = ready.pop_first() {
                 let action = &plan.steps[id.0].action;
-                running.push(async move { (id, worker.step(id, action).await) });
+                let room = worker.gate.ask(id, action.work());
+                running.push(async move { (id, worker.step(id, action, room).await) });
             }
-            let Some((id, ended)) = running.next().await else { break };
+            // What has just become ready waits by now, too, and may be first.
+            drop(leaving.take());
+            let Some((id, mut ended)) = running.next().await else { break };
+            leaving = ended.place.take();
             *look_again |= ended.look_again;
             let stop = match ended.outcome {
                 StepOutcome::Done => None,
@@ -95,7 +103,7 @@ impl<'a> Run<'a> {
                     for after in &next[id.0] {
                         missing[after.0] -= 1;
                         if missing[after.0] == 0 {
-                            ready.insert(*after);
+                            ready.insert(worker.rank(*after));
                         }
                     }
                 }
@@ -121,6 +129,12 @@ impl<'a> Run<'a> {
 }
 
 impl Worker<'_> {
+    /// Its place among steps that could begin: the one that holds up the most comes first, as with
+    /// the limits; else the plan's order counts.
+    fn rank(&self, id: StepId) -> (Reverse<usize>, StepId) {
+        (Reverse(self.gate.behind(id)), id)
+    }
+
     fn tell(&self, event: Event) {
         (self.on_event)(event);
     }
@@ -151,20 +165,21 @@ impl Worker<'_> {
     }
 
     /// Runs a step when there is room for it.
-    async fn step(&self, id: StepId, action: &Action) -> Ended {
-        let permit = tokio::select! {
+    async fn step(&self, id: StepId, action: &Action, room: Waiting) -> Ended {
+        let place = tokio::select! {
             biased;
             () = self.cancel.cancelled() => None,
-            permit = self.gate.enter(id, action.work()) => Some(permit),
+            place = room.place() => Some(place),
         };
-        let Some(permit) = permit else {
+        let Some(place) = place else {
             self.gate.forget(id);
-            return Ended { outcome: self.finished(id, StepOutcome::Cancelled), look_again: false };
+            let outcome = self.finished(id, StepOutcome::Cancelled);
+            return Ended { outcome, look_again: false, place: None };
         };
         self.tell(Event::Started { step: id });
         let ended = self.attempts(id, action).await;
-        self.gate.leave(id, ended.outcome == StepOutcome::Done, permit);
-        Ended { outcome: self.finished(id, ended.outcome), ..ended }
+        let place = self.gate.leave(id, ended.outcome == StepOutcome::Done, place);
+        Ended { outcome: self.finished(id, ended.outcome), place, ..ended }
     }
 
     /// Tries until it is done, or will not be.
@@ -175,7 +190,9 @@ impl Worker<'_> {
         loop {
             attempt += 1;
             let error = match self.perform(id, action).await {
-                Ok(()) => return Ended { outcome: StepOutcome::Done, look_again: false },
+                Ok(()) => {
+                    return Ended { outcome: StepOutcome::Done, look_again: false, place: None };
+                }
                 Err(error) => error,
             };
             debug!(step = %id, verb = action.verb(), class = ?error.class, error = error.chain(), "failed");
@@ -185,7 +202,7 @@ impl Worker<'_> {
             };
             let Some(delay) = delay else { return ended(&error) };
             if !self.pause(id, attempt, delay, &error).await {
-                return Ended { outcome: StepOutcome::Cancelled, look_again: false };
+                return Ended { outcome: StepOutcome::Cancelled, look_again: false, place: None };
             }
         }
     }
@@ -237,7 +254,7 @@ impl Worker<'_> {
 /// The outcome that an error leads to when it is not tried again.
 fn ended(error: &EngineError) -> Ended {
     if error.class == ErrorClass::Cancelled {
-        return Ended { outcome: StepOutcome::Cancelled, look_again: false };
+        return Ended { outcome: StepOutcome::Cancelled, look_again: false, place: None };
     }
     let (prefix, look_again) = match error.class {
         ErrorClass::Precondition => ("the state has changed since the plan was made: ", true),
@@ -248,5 +265,5 @@ fn ended(error: &EngineError) -> Ended {
         look_again.then(|| "run the command again; it looks at the state anew".to_owned())
     });
     let error = format!("{prefix}{}", error.chain());
-    Ended { outcome: StepOutcome::Failed { error, hint }, look_again }
+    Ended { outcome: StepOutcome::Failed { error, hint }, look_again, place: None }
 }

@@ -1,5 +1,7 @@
 //! The steps that a plan is made of.
 
+use std::sync::Arc;
+
 use limekiln_api::{DiskFormat, DiskSpec, Lima, NetworkSpec};
 use serde::{Deserialize, Serialize};
 
@@ -37,7 +39,7 @@ pub enum Action {
         /// The instance that needs it.
         instance: Name,
         /// The filled template.
-        filled: Box<Lima>,
+        filled: Arc<Lima>,
     },
     /// Make an additional disk. Holds: it is absent. After: it exists with this size.
     CreateDisk {
@@ -79,9 +81,9 @@ pub enum Action {
         /// The instance.
         instance: Name,
         /// What is stored in `lima.yaml`.
-        template: Box<Lima>,
+        template: Arc<Lima>,
         /// The same with defaults.
-        filled: Box<Lima>,
+        filled: Arc<Lima>,
     },
     /// Store a new configuration. It takes effect at the next start, or at once for fields that
     /// the engine changes live.
@@ -89,9 +91,9 @@ pub enum Action {
         /// The instance.
         instance: Name,
         /// What is stored in `lima.yaml`.
-        template: Box<Lima>,
+        template: Arc<Lima>,
         /// The same with defaults.
-        filled: Box<Lima>,
+        filled: Arc<Lima>,
         /// What differs.
         changes: Vec<Change>,
     },

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_api::{DiskSpec, InstanceSpec, Lima, NetworkSpec};
@@ -21,7 +22,7 @@ pub struct Origin {
 }
 
 /// A desired object together with its origin.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wanted<T> {
     /// What is wanted.
     pub spec: T,
@@ -30,12 +31,12 @@ pub struct Wanted<T> {
 }
 
 /// A desired instance: the specification as written, and its template as it will be stored.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DesiredInstance {
     /// The specification as written. `spec.template` is what is stored in `lima.yaml`.
     pub spec: InstanceSpec,
     /// The template with every default filled in: what is compared and what is run.
-    pub filled: Lima,
+    pub filled: Arc<Lima>,
 }
 
 /// An object on which nothing is done because its manifest cannot be trusted.
@@ -63,8 +64,8 @@ pub struct Desired {
     pub revision: String,
     /// The sources that were read whole. Only an object owned by one of them can be pruned.
     pub sources: Vec<String>,
-    /// Instances by name.
-    pub instances: BTreeMap<Name, Wanted<DesiredInstance>>,
+    /// Instances by name. Shared: who copies all that is desired copies no template.
+    pub instances: BTreeMap<Name, Arc<Wanted<DesiredInstance>>>,
     /// Disks by name.
     pub disks: BTreeMap<Name, Wanted<DiskSpec>>,
     /// Networks by name.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use limekiln_api::{DeletionPolicy, DiskFormat, HostFacts, Lima, LimaVersion, NetworkSpec};
 use serde::{Deserialize, Serialize};
@@ -13,8 +14,9 @@ use crate::{Name, ObjectId, Origin};
 pub struct Observed {
     /// Grows with every change that the engine knows of; 0 if it does not count.
     pub generation: u64,
-    /// Instances by name, whoever made them.
-    pub instances: BTreeMap<Name, ObservedInstance>,
+    /// Instances by name, whoever made them. Shared: what did not change between two looks is one
+    /// and the same, and is compared at once.
+    pub instances: BTreeMap<Name, Arc<ObservedInstance>>,
     /// Additional disks by name.
     pub disks: BTreeMap<Name, ObservedDisk>,
     /// Networks by name.
@@ -29,6 +31,13 @@ pub struct Observed {
     pub restarting: BTreeSet<Name>,
     /// The host.
     pub host: Option<Host>,
+}
+
+impl Observed {
+    /// An instance, to change what is observed of it.
+    pub fn instance_mut(&mut self, name: impl AsRef<str>) -> Option<&mut ObservedInstance> {
+        self.instances.get_mut(name.as_ref()).map(Arc::make_mut)
+    }
 }
 
 /// What the planner needs to know of the host.
@@ -113,7 +122,7 @@ pub struct Mounted {
 }
 
 /// An instance as it is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObservedInstance {
     /// How far along it is.
     pub phase: InstancePhase,
@@ -121,9 +130,9 @@ pub struct ObservedInstance {
     #[serde(default)]
     pub creator: LimaVersion,
     /// Its stored configuration, with defaults filled in; `None` when it cannot be read.
-    pub config: Option<Lima>,
+    pub config: Option<Arc<Lima>>,
     /// The configuration that the running VM was started with, when it runs and that is known.
-    pub booted: Option<Lima>,
+    pub booted: Option<Arc<Lima>>,
     /// The size of its own disk in bytes; `None` when there is no disk yet.
     pub disk_bytes: Option<u64>,
     /// Its directory.

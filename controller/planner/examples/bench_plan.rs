@@ -33,7 +33,7 @@ fn running() -> Observed {
     for number in 0..INSTANCES {
         let of = name(number);
         let ready = observed_instance(&of, &yaml(number), InstancePhase::Ready);
-        observed.instances.insert(limekiln_testkit::name(&of), ready);
+        observed.instances.insert(limekiln_testkit::name(&of), ready.into());
     }
     observed.owners = Ledger::of_all(&observed).owners;
     observed

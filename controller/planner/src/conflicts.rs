@@ -108,8 +108,8 @@ fn is_pruned(scene: &Scene<'_>, name: &Name) -> bool {
 }
 
 fn will_run_with<'a>(scene: &Scene<'a>, name: &Name) -> Option<&'a limekiln_api::Lima> {
-    let wanted = scene.desired.instances.get(name).map(|wanted| &wanted.spec.filled);
-    wanted.or_else(|| scene.observed.instances.get(name)?.config.as_ref())
+    let wanted = scene.desired.instances.get(name).map(|wanted| &*wanted.spec.filled);
+    wanted.or_else(|| scene.observed.instances.get(name)?.config.as_deref())
 }
 
 /// Those that run already go on; none of the others is started.

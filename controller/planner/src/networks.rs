@@ -130,8 +130,8 @@ fn needed(scene: &Scene<'_>, draft: &Draft) -> BTreeSet<Name> {
     let starts = draft.all(|action| matches!(action, Action::StartDriver { .. }));
     let start = starts.into_iter().filter_map(|node| {
         let name = draft.action(node).object().name;
-        let wanted = scene.desired.instances.get(&name).map(|wanted| &wanted.spec.filled);
-        wanted.or_else(|| scene.observed.instances.get(&name)?.config.as_ref())
+        let wanted = scene.desired.instances.get(&name).map(|wanted| &*wanted.spec.filled);
+        wanted.or_else(|| scene.observed.instances.get(&name)?.config.as_deref())
     });
     go_on.chain(start).flat_map(uses::networks).collect()
 }

@@ -42,7 +42,7 @@ impl Holders {
     fn of(scene: &Scene<'_>) -> Self {
         let (mut objects, mut ports) = (BTreeMap::<_, Vec<_>>::new(), BTreeMap::<_, Vec<_>>::new());
         for (name, instance) in &scene.observed.instances {
-            let Some(config) = instance.booted.as_ref().or(instance.config.as_ref()) else {
+            let Some(config) = instance.booted.as_deref().or(instance.config.as_deref()) else {
                 continue;
             };
             uses::objects(config).for_each(|id| objects.entry(id).or_default().push(name.clone()));
@@ -71,8 +71,8 @@ fn let_go(draft: &Draft, name: &Name) -> Option<Node> {
 }
 
 fn template<'a>(scene: &Scene<'a>, name: &Name) -> Option<&'a Lima> {
-    let wanted = scene.desired.instances.get(name).map(|wanted| &wanted.spec.filled);
-    wanted.or_else(|| scene.observed.instances.get(name)?.config.as_ref())
+    let wanted = scene.desired.instances.get(name).map(|wanted| &*wanted.spec.filled);
+    wanted.or_else(|| scene.observed.instances.get(name)?.config.as_deref())
 }
 
 fn after_disks_exist(scene: &Scene<'_>, draft: &mut Draft, node: Node) {

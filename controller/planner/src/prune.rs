@@ -174,7 +174,7 @@ pub(crate) fn remaining_user(
         let mut instances = scene.observed.instances.iter();
         let user = instances.find(|(name, instance)| {
             let stays = !leaving.contains(&ObjectId::instance(name));
-            let configs = [instance.config.as_ref(), instance.booted.as_ref()];
+            let configs = [instance.config.as_deref(), instance.booted.as_deref()];
             stays && (configs.into_iter().flatten().any(uses_it) || holder(scene, id) == Some(name))
         });
         user.map(|(name, _)| name)

@@ -33,7 +33,7 @@ impl<'a> Scene<'a> {
     pub(crate) fn alive(&self) -> impl Iterator<Item = (&'a Name, &'a Lima)> + use<'a> {
         self.observed.instances.iter().filter_map(|(name, instance)| {
             let broken = matches!(instance.phase, InstancePhase::Broken { .. });
-            let config = instance.booted.as_ref().or(instance.config.as_ref())?;
+            let config = instance.booted.as_deref().or(instance.config.as_deref())?;
             (instance.phase.is_running() || broken).then_some((name, config))
         })
     }

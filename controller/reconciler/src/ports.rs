@@ -23,7 +23,7 @@ fn own(observed: &Observed) -> BTreeSet<u16> {
     let running = observed.instances.values().filter(|instance| instance.phase.is_running());
     running
         .flat_map(|instance| {
-            let config = instance.booted.as_ref().or(instance.config.as_ref());
+            let config = instance.booted.as_deref().or(instance.config.as_deref());
             config.into_iter().flat_map(asked).chain(instance.ssh_port)
         })
         .collect()

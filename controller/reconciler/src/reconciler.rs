@@ -487,8 +487,8 @@ fn refill(desired: &mut Desired, observed: &Observed, facts: &HostFacts) {
     for (name, wanted) in &mut desired.instances {
         let creator = observed.instances.get(name).map(|instance| &instance.creator);
         if let Some(creator) = creator.filter(|creator| **creator != LimaVersion::current()) {
-            let spec = &mut wanted.spec;
-            spec.filled = fill_as(&spec.spec.template, name, facts, creator);
+            let spec = &mut Arc::make_mut(wanted).spec;
+            spec.filled = fill_as(&spec.spec.template, name, facts, creator).into();
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Short ways to write desired and observed objects.
 
+use std::sync::Arc;
+
 use limekiln_api::{HostFacts, InstanceSpec, Lima, fill, read_lima};
 use limekiln_model::{
     Desired, DesiredInstance, InstancePhase, Name, ObservedInstance, Origin, Wanted,
@@ -34,7 +36,7 @@ pub fn instance(
     let name = name(of);
     let mut spec = InstanceSpec::new(template(yaml));
     change(&mut spec);
-    let filled = fill(&spec.template, &name, &HostFacts::example());
+    let filled = fill(&spec.template, &name, &HostFacts::example()).into();
     (name, wanted(DesiredInstance { spec, filled }))
 }
 
@@ -49,20 +51,20 @@ pub fn desired(instances: impl IntoIterator<Item = (Name, Wanted<DesiredInstance
     Desired {
         revision: "1".to_owned(),
         sources: vec!["/manifests".to_owned()],
-        instances: instances.into_iter().collect(),
+        instances: instances.into_iter().map(|(name, wanted)| (name, wanted.into())).collect(),
         ..Desired::default()
     }
 }
 
 /// An instance as it is with this template; a running one was started with it.
 pub fn observed_instance(of: &str, yaml: &str, phase: InstancePhase) -> ObservedInstance {
-    let config = fill(&template(yaml), &name(of), &HostFacts::example());
+    let config = Arc::new(fill(&template(yaml), &name(of), &HostFacts::example()));
     let runs = phase.is_running();
     ObservedInstance {
         phase,
         creator: Default::default(),
         disk_bytes: config.disk.map(|disk| disk.0),
-        booted: runs.then(|| config.clone()),
+        booted: runs.then(|| Arc::clone(&config)),
         config: Some(config),
         dir: format!("/sim/{of}").into(),
         ssh_port: runs.then_some(60_000),

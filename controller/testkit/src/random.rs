@@ -111,7 +111,7 @@ pub fn desired() -> impl Strategy<Value = Desired> {
     (valid(), prop_oneof![3 => Just(Vec::new()), 1 => aside]).prop_map(|(mut desired, aside)| {
         for (name, frozen) in aside {
             let Some(wanted) = desired.instances.remove(&name) else { continue };
-            let origin = wanted.origin;
+            let origin = wanted.origin.clone();
             if frozen {
                 let frozen = Frozen { why: "a field is wrong".to_owned(), origin };
                 desired.frozen.insert(ObjectId::instance(&name), frozen);
@@ -175,7 +175,7 @@ pub fn world() -> impl Strategy<Value = World> {
         }
         for (name, (yaml, phase, protected, unreadable)) in instances {
             settle(&mut world, &name, &yaml, phase, protected);
-            if let Some(instance) = world.observed.instances.get_mut(&name)
+            if let Some(instance) = world.observed.instance_mut(&name)
                 && unreadable
                 && instance.phase == InstancePhase::Stopped
             {
@@ -224,7 +224,7 @@ fn settle(world: &mut World, name: &Name, yaml: &str, phase: InstancePhase, prot
         instance.phase = InstancePhase::Stopped;
         (instance.booted, instance.ssh_port) = (None, None);
     }
-    world.observed.instances.insert(name.clone(), instance);
+    world.observed.instances.insert(name.clone(), instance.into());
 }
 
 /// What may be allowed.

@@ -84,7 +84,7 @@ impl fmt::Debug for Scenario {
             self.host.taken_ports, self.strangers
         )?;
         for (name, instance) in &self.world.observed.instances {
-            let config = instance.config.as_ref().map(brief);
+            let config = instance.config.as_deref().map(brief);
             let protected = if instance.protected { " protected" } else { "" };
             writeln!(f, "is    {name}{protected} {:?} {config:?}", instance.phase)?;
         }

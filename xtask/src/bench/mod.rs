@@ -9,6 +9,7 @@ mod controller;
 mod diff;
 mod example;
 mod home;
+mod makespan;
 mod manifests;
 mod planner;
 mod row;
@@ -32,9 +33,10 @@ pub struct Args {
 /// A figure's group: the start of its rows' names, and how they are measured.
 type Group = (&'static str, fn() -> anyhow::Result<Vec<Row>>);
 
-const GROUPS: [Group; 6] = [
+const GROUPS: [Group; 7] = [
     ("manifests", manifests::rows),
     ("planner", planner::rows),
+    ("makespan", makespan::rows),
     ("diff", diff::rows),
     ("boot", boot::rows),
     ("hostagent", agent::rows),

@@ -8,7 +8,7 @@ use super::loose;
 /// Sound. Off unless a device is set.
 #[serde_with::apply(Option<String> => #[serde(default, deserialize_with = "loose::text")])]
 #[serde_with::skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Audio {
     /// Where the sound goes on the host: a QEMU audio backend such as `coreaudio`, `pa`, `alsa`

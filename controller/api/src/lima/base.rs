@@ -8,7 +8,7 @@ use serde::de::{self, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// Where a text is: a locator, or a locator with a digest.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum PinnedLocator {
     /// Only the locator: `template:NAME`, a path, `https://…`, `github:ORG/REPO`.
@@ -34,7 +34,7 @@ impl PinnedLocator {
 }
 
 /// One template, or several in the order in which they are merged.
-#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Base {
     /// One template.

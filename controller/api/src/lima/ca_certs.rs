@@ -8,7 +8,7 @@ use super::loose;
 /// Certificate authorities that the guest trusts beside those of its distribution.
 #[serde_with::apply(Option<Vec<String>> => #[serde(default, deserialize_with = "loose::texts")])]
 #[serde_with::skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CaCerts {
     /// Whether the guest stops trusting the authorities that its distribution trusts.

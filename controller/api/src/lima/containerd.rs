@@ -7,7 +7,7 @@ use super::File;
 
 /// Which containerd is installed and started in the guest, with nerdctl.
 #[serde_with::skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Containerd {
     /// Whether one runs as root for the whole guest.

@@ -8,7 +8,7 @@ use super::loose;
 /// A file that is copied from the guest to the host when provisioning is done.
 #[serde_with::apply(Option<String> => #[serde(default, deserialize_with = "loose::text")])]
 #[serde_with::skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CopyToHost {
     /// The file in the guest, an absolute path. `{{.Home}}`, `{{.User}}`, `{{.UID}}`,

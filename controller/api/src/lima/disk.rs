@@ -7,7 +7,7 @@ use super::loose;
 
 /// An additional disk to attach. A bare string is the name.
 #[serde_with::skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(transform = or_name)]
 pub struct AdditionalDisk {

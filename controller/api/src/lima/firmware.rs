@@ -7,7 +7,7 @@ use super::{Arch, loose};
 
 /// What starts the guest.
 #[serde_with::skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Firmware {
     /// Whether x86_64 guests start by the legacy BIOS instead of UEFI. Other architectures have
@@ -26,7 +26,7 @@ pub struct Firmware {
     Option<Arch> => #[serde(default, deserialize_with = "loose::or_empty")],
 )]
 #[serde_with::skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FirmwareImage {
     /// URL or path; `~/` is the host user's home.

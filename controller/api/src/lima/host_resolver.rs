@@ -12,7 +12,7 @@ use super::loose;
     Option<BTreeMap<String, String>> => #[serde(default, deserialize_with = "loose::text_map")],
 )]
 #[serde_with::skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HostResolver {
     /// Whether the guest asks the host. If not, `dns` names its servers.

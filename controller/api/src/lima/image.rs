@@ -16,7 +16,7 @@ pub(super) const DIGEST: &str =
     Option<Arch> => #[serde(default, deserialize_with = "loose::or_empty")],
 )]
 #[serde_with::skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct File {
     /// URL or path; `~/` is the host user's home.
@@ -36,7 +36,7 @@ pub struct File {
     Option<Arch> => #[serde(default, deserialize_with = "loose::or_empty")],
 )]
 #[serde_with::skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Kernel {
     /// URL or path; `~/` is the host user's home.
@@ -59,7 +59,7 @@ pub struct Kernel {
     Option<Arch> => #[serde(default, deserialize_with = "loose::or_empty")],
 )]
 #[serde_with::skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Image {
     /// URL or path; `~/` is the host user's home.

@@ -41,7 +41,7 @@ impl MountType {
     Option<String> => #[serde(default, deserialize_with = "loose::text")],
 )]
 #[serde_with::skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Mount {
     /// The directory on the host: an absolute path, or `~` or one below `~/` in quotes.
@@ -77,7 +77,7 @@ pub enum SftpDriver {
 
 /// Settings of reverse-sshfs.
 #[serde_with::skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Sshfs {
     /// Whether the guest caches: faster, and changes on the host may show late.
@@ -98,7 +98,7 @@ pub struct Sshfs {
     Option<ByteSize> => #[serde(default, deserialize_with = "loose::size")],
 )]
 #[serde_with::skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NineP {
     /// How owners and modes of the guest are kept on the host: `none`, `passthrough`,
@@ -121,7 +121,7 @@ pub struct NineP {
 /// Settings of virtiofs.
 #[serde_with::apply(Option<u32> => #[serde(default, deserialize_with = "loose::number")])]
 #[serde_with::skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Virtiofs {
     /// The length of the request queue, on Linux hosts.

@@ -33,7 +33,7 @@ impl Proto {
     Option<IpAddr> => #[serde(default, deserialize_with = "loose::or_empty")],
 )]
 #[serde_with::skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PortForward {
     /// The address in the guest on which something listens.

@@ -46,7 +46,7 @@ impl ProvisionMode {
 /// `{{.Hostname}}` and `{{.Param.KEY}}` are replaced; scripts also have `$PARAM_KEY`.
 #[serde_with::apply(Option<String> => #[serde(default, deserialize_with = "loose::text")])]
 #[serde_with::skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Provision {
     /// When and how it runs.

@@ -7,7 +7,7 @@ use super::Int;
 
 /// How the guest is reached by SSH.
 #[serde_with::skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Ssh {
     /// The port on 127.0.0.1 of the host; 0 takes a free one at every start.

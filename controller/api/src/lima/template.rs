@@ -41,7 +41,7 @@ pub(super) const VERSION: &str = "^v?[0-9]+[.][0-9]+[.][0-9]+([-+.].*)?$";
     Option<BTreeMap<String, Text>> => #[serde(default, deserialize_with = "loose::values")],
 )]
 #[serde_with::skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Lima {
     /// The oldest Lima that understands the template, such as 2.0.0.

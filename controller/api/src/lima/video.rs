@@ -8,7 +8,7 @@ use super::loose;
 /// The guest's display.
 #[serde_with::apply(Option<String> => #[serde(default, deserialize_with = "loose::text")])]
 #[serde_with::skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Video {
     /// Where the display is shown: `none`, `vnc`, or with QEMU `default`, `cocoa`, `sdl`, `gtk`.
@@ -21,7 +21,7 @@ pub struct Video {
 /// Settings of VNC.
 #[serde_with::apply(Option<String> => #[serde(default, deserialize_with = "loose::text")])]
 #[serde_with::skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Vnc {
     /// Address, display and options as QEMU takes them.

@@ -13,7 +13,7 @@ use super::{File, loose};
     Option<BTreeMap<String, String>> => #[serde(default, deserialize_with = "loose::text_map")],
 )]
 #[serde_with::skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct QemuOpts {
     /// The oldest QEMU that will do, such as 9.1.0.
@@ -26,7 +26,7 @@ pub struct QemuOpts {
 
 /// `vmOpts.vz`.
 #[serde_with::skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct VzOpts {
     /// Rosetta in the guest, which runs x86_64 programs on Apple's processors.
@@ -48,7 +48,7 @@ pub enum VzDiskFormat {
 
 /// Rosetta in the guest.
 #[serde_with::skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Rosetta {
     /// Whether it is there.
@@ -61,7 +61,7 @@ pub struct Rosetta {
 
 /// `osOpts.Windows`.
 #[serde_with::skip_serializing_none]
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WindowsOpts {
     /// CD images with the virtio drivers, per architecture.

@@ -25,7 +25,7 @@ impl Located {
     pub fn to_text(&self) -> String {
         let Manifest::Instance(instance) = &self.manifest else { return to_yaml(&self.manifest) };
         let lima = &instance.spec.template;
-        let means = |text: &String| read_lima(text).is_ok_and(|read| read == *lima);
+        let means = |text: &String| read_lima(text).is_ok_and(|read| read == **lima);
         self.commented(lima).filter(means).unwrap_or_else(|| to_yaml(lima))
     }
 

@@ -185,7 +185,7 @@ impl Located {
         self.moved = true;
         let mut partial = match read {
             Ok(lima) => {
-                instance.spec.template = lima;
+                instance.spec.template = lima.into();
                 return Vec::new();
             }
             Err(partial) => *partial,
@@ -196,7 +196,7 @@ impl Located {
         let root = FieldPath::default();
         partial.faults.iter().for_each(|fault| self.unread.add(fault, template, &root));
         partial.removed.take_from(template);
-        instance.spec.template = partial.typed.unwrap_or_default();
+        instance.spec.template = partial.typed.unwrap_or_default().into();
         found
     }
 

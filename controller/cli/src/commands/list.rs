@@ -1,5 +1,7 @@
 //! `limekiln list`
 
+use std::sync::Arc;
+
 use clap::Args;
 use limekiln_model::{InstancePhase, ObservedInstance};
 use serde_json::json;
@@ -77,7 +79,11 @@ fn data(name: &str, instance: &ObservedInstance) -> serde_json::Value {
     })
 }
 
-fn print_table(app: &App, instances: &[(&limekiln_model::Name, &ObservedInstance)], wide: bool) {
+fn print_table(
+    app: &App,
+    instances: &[(&limekiln_model::Name, &Arc<ObservedInstance>)],
+    wide: bool,
+) {
     if instances.is_empty() {
         errln!("no instances; make one with `limekiln apply -f FILE`");
         return;
@@ -90,7 +96,7 @@ fn print_table(app: &App, instances: &[(&limekiln_model::Name, &ObservedInstance
 /// As limactl's; the directories are left out where they do not fit.
 fn table(
     app: &App,
-    instances: &[(&limekiln_model::Name, &ObservedInstance)],
+    instances: &[(&limekiln_model::Name, &Arc<ObservedInstance>)],
     with_dir: bool,
 ) -> Table {
     let header = ["NAME", "STATUS", "SSH", "VMTYPE", "ARCH", "CPUS", "MEMORY", "DISK", "DIR"];

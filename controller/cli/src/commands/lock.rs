@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
+use limekiln_api::Lima;
 use limekiln_api::template::Fetch;
 use limekiln_engine_native::NativeConfig;
 use limekiln_model::Desired;
@@ -112,7 +113,7 @@ fn two_digests(location: &str, one: &str, other: &str) -> Failure {
 /// Whether every instance could be made from what is locked.
 fn check(lock: &Lock, desired: &Desired, app: &App) -> anyhow::Result<()> {
     for (name, wanted) in &desired.instances {
-        let mut template = wanted.spec.spec.template.clone();
+        let mut template = Lima::clone(&wanted.spec.spec.template);
         if !lock.pin(&mut template, app.facts().arch).is_empty() {
             let message = format!("no image of instance/{name} has a digest that is known");
             return Err(Failure::bad_input(message)

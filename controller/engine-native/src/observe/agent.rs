@@ -1,47 +1,65 @@
 //! What a running instance's host agent says.
 
-use std::fs;
-
-use limekiln_api::{HostFacts, fill_as, read_lima};
 use limekiln_hostagent::InstanceFiles;
 use limekiln_hostagent::api::{AgentStatus, Client, ClientError, Phase};
 use limekiln_hostagent::events::EventReader;
-use limekiln_model::{Accelerator, InstancePhase, Name, ObservedInstance};
+use limekiln_model::{Accelerator, InstancePhase, ObservedInstance};
 
 use super::process::driver_pid;
-use crate::paths::Paths;
 
-/// Fills in what only the host agent knows.
-pub(super) async fn ask(
-    paths: &Paths,
-    facts: &HostFacts,
-    name: &Name,
-    instance: &mut ObservedInstance,
-) {
-    let files = InstanceFiles::new(paths.instance(name));
-    let client = Client::new(files.file("ha.sock"));
+/// What came of asking a host agent.
+#[derive(Clone, Debug)]
+pub(super) enum Answer {
+    /// Ours.
+    Status(AgentStatus),
+    /// Lima's tells its port, and has no route for the rest.
+    Lima {
+        /// The port.
+        ssh_port: Option<u16>,
+    },
+    /// It has its pid file, and not yet its socket.
+    Starting,
+    /// It did not answer, and why.
+    Silent(String),
+}
+
+/// Asks a host agent; ends within the client's own deadline.
+pub(super) async fn ask(client: &Client) -> Answer {
     match client.status().await {
-        Ok(status) => from_status(instance, status),
-        // Lima's own agent has no such route.
-        Err(ClientError::Refused(_)) => from_lima(instance, &files, &client).await,
-        // It has its pid file, and not yet its socket.
-        Err(ClientError::Connect { .. }) => {
-            instance.waiting_for = Some("its host agent to start".to_owned());
+        Ok(status) => Answer::Status(status),
+        Err(ClientError::Refused(_)) => {
+            let port = client.info().await.map_or(0, |info| info.ssh_local_port);
+            Answer::Lima { ssh_port: Some(port).filter(|port| *port != 0) }
         }
-        Err(error) => {
-            let runs = if driver_pid(files.dir()).is_some() {
-                "its VM runs"
-            } else {
-                "its VM does not run"
-            };
-            let why = format!("its host agent does not answer ({error}), and {runs}");
-            instance.phase = InstancePhase::Broken { why };
+        Err(ClientError::Connect { .. }) => Answer::Starting,
+        Err(error) => Answer::Silent(error.to_string()),
+    }
+}
+
+impl Answer {
+    /// Fills in what only the host agent knows.
+    pub(super) fn fill(self, instance: &mut ObservedInstance) {
+        match self {
+            Self::Status(status) => from_status(instance, status),
+            Self::Lima { ssh_port } => {
+                instance.ssh_port = ssh_port;
+                instance.phase = lima_phase(&InstanceFiles::new(&instance.dir));
+                if instance.phase == InstancePhase::Booting {
+                    instance.waiting_for = Some("its guest, which Lima started".to_owned());
+                }
+            }
+            Self::Starting => instance.waiting_for = Some("its host agent to start".to_owned()),
+            Self::Silent(error) => {
+                let runs = if driver_pid(&instance.dir).is_some() {
+                    "its VM runs"
+                } else {
+                    "its VM does not run"
+                };
+                let why = format!("its host agent does not answer ({error}), and {runs}");
+                instance.phase = InstancePhase::Broken { why };
+            }
         }
     }
-    instance.booted = files.read_booted().or_else(|| {
-        let text = fs::read_to_string(files.booted_yaml()).ok()?;
-        Some(fill_as(&read_lima(&text).ok()?, name, facts, &instance.creator))
-    });
 }
 
 fn from_status(instance: &mut ObservedInstance, status: AgentStatus) {
@@ -64,17 +82,6 @@ pub(crate) fn agent_phase(status: &AgentStatus) -> InstancePhase {
     }
 }
 
-/// Lima's agent tells its port, and writes down the rest.
-async fn from_lima(instance: &mut ObservedInstance, files: &InstanceFiles, client: &Client) {
-    if let Ok(info) = client.info().await {
-        instance.ssh_port = Some(info.ssh_local_port).filter(|port| *port != 0);
-    }
-    instance.phase = lima_phase(files);
-    if instance.phase == InstancePhase::Booting {
-        instance.waiting_for = Some("its guest, which Lima started".to_owned());
-    }
-}
-
 /// Where an instance that Lima's agent runs is in its life, by the last event in its log.
 pub(crate) fn lima_phase(files: &InstanceFiles) -> InstancePhase {
     let last = EventReader::new(&files.events()).poll().unwrap_or_default().pop();
@@ -88,6 +95,8 @@ pub(crate) fn lima_phase(files: &InstanceFiles) -> InstancePhase {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -2,35 +2,113 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
 
 use limekiln_api::{HostFacts, Lima, LimaVersion, fill_as, read_lima};
 use limekiln_hostagent::InstanceFiles;
 use limekiln_model::{InstancePhase, Name, ObservedInstance};
 
 use super::process::{agent_pid, driver_pid};
+use super::stamps::Stamps;
 use crate::instance::disk_bytes;
 use crate::paths::Paths;
 
-/// Reads an instance; one that runs counts as booting until its host agent has been asked.
-pub(super) fn read(paths: &Paths, facts: &HostFacts, name: &Name) -> ObservedInstance {
-    let dir = paths.instance(name);
-    let creator = InstanceFiles::new(&dir).creator();
-    let (config, phase) = match config(&dir, name, facts, &creator) {
-        Ok(config) => (Some(config), phase(&dir)),
-        Err(why) => (None, InstancePhase::Broken { why }),
-    };
-    ObservedInstance {
-        phase,
-        creator,
-        config,
-        booted: None,
-        disk_bytes: disk_bytes(&dir),
-        ssh_port: None,
-        accelerator: None,
-        waiting_for: None,
-        protected: dir.join("protected").symlink_metadata().is_ok(),
-        mounts: Vec::new(),
-        dir,
+/// What the configuration was read from; the directory tells which other files there are.
+const FILES: [&str; 3] = ["", "lima.yaml", "lima-version"];
+/// What the size of the disk was read from. A guest writes to it all the time.
+const DISK: [&str; 2] = ["disk", "disk.format"];
+/// What the configuration that it was booted with was read from.
+const BOOTED: [&str; 2] = ["booted.json", "booted.yaml"];
+/// Which processes it may have.
+const PIDS: [&str; 2] = ["ha.pid", "qemu.pid"];
+
+/// An instance as its files have it, and what they were when it was read.
+///
+/// It is good for as long as they are as they were; what cannot be sure is read again.
+#[derive(Debug)]
+pub(super) struct Known {
+    files: Stamps<3>,
+    disk: Stamps<2>,
+    booted: Option<(Stamps<2>, Option<Arc<Lima>>)>,
+    has_pids: bool,
+    /// One that runs counts as booting until its host agent has been asked.
+    pub(super) instance: Arc<ObservedInstance>,
+    pub(super) agent: Option<u32>,
+}
+
+impl Known {
+    /// Looks at an instance, and reads what may have changed.
+    pub(super) fn look(
+        before: Option<Self>,
+        paths: &Paths,
+        facts: &HostFacts,
+        name: &Name,
+        now: SystemTime,
+    ) -> Self {
+        let dir = paths.instance(name);
+        let files = Stamps::of(&dir, FILES, now);
+        let mut known = match before.filter(|before| before.files.hold(&files)) {
+            Some(before) => before,
+            None => return Self::read(&dir, files, facts, name, now),
+        };
+        let disk = Stamps::of(&dir, DISK, now);
+        if !known.disk.hold(&disk) {
+            let bytes = disk_bytes(&dir);
+            if known.instance.disk_bytes != bytes {
+                Arc::make_mut(&mut known.instance).disk_bytes = bytes;
+            }
+        }
+        known.disk = disk;
+        if known.has_pids && known.instance.config.is_some() {
+            let (phase, agent) = phase(&dir);
+            if known.instance.phase != phase {
+                Arc::make_mut(&mut known.instance).phase = phase;
+            }
+            known.agent = agent;
+        }
+        known
+    }
+
+    fn read(dir: &Path, files: Stamps<3>, facts: &HostFacts, name: &Name, now: SystemTime) -> Self {
+        let disk = Stamps::of(dir, DISK, now);
+        let has_pids = PIDS.iter().any(|file| dir.join(file).symlink_metadata().is_ok());
+        let creator = InstanceFiles::new(dir).creator();
+        let (config, (phase, agent)) = match config(dir, name, facts, &creator) {
+            Ok(config) => (Some(config.into()), phase(dir)),
+            Err(why) => (None, (InstancePhase::Broken { why }, None)),
+        };
+        let instance = ObservedInstance {
+            phase,
+            creator,
+            config,
+            booted: None,
+            disk_bytes: disk_bytes(dir),
+            ssh_port: None,
+            accelerator: None,
+            waiting_for: None,
+            protected: dir.join("protected").symlink_metadata().is_ok(),
+            mounts: Vec::new(),
+            dir: dir.to_owned(),
+        };
+        Self { files, disk, booted: None, has_pids, instance: instance.into(), agent }
+    }
+
+    /// The configuration that it was booted with, if it runs and that is known.
+    pub(super) fn booted(&mut self, facts: &HostFacts, name: &Name) -> Option<Arc<Lima>> {
+        let dir = &self.instance.dir;
+        let now = Stamps::of(dir, BOOTED, SystemTime::now());
+        if let Some((_, booted)) = self.booted.as_ref().filter(|(before, _)| before.hold(&now)) {
+            return booted.clone();
+        }
+        let files = InstanceFiles::new(dir);
+        let booted = files.read_booted().or_else(|| {
+            let text = fs::read_to_string(files.booted_yaml()).ok()?;
+            Some(fill_as(&read_lima(&text).ok()?, name, facts, &self.instance.creator))
+        });
+        let booted = booted.map(Arc::new);
+        self.booted = Some((now, booted.clone()));
+        booted
     }
 }
 
@@ -50,12 +128,14 @@ fn config(
     Ok(fill_as(&lima, name, facts, creator))
 }
 
-fn phase(dir: &Path) -> InstancePhase {
+/// How far along it is, and its host agent.
+fn phase(dir: &Path) -> (InstancePhase, Option<u32>) {
     match (agent_pid(dir), driver_pid(dir)) {
-        (Some(_), _) => InstancePhase::Booting,
-        (None, Some(pid)) => InstancePhase::Broken {
-            why: format!("its VM (process {pid}) runs without a host agent"),
-        },
-        (None, None) => InstancePhase::Stopped,
+        (Some(agent), _) => (InstancePhase::Booting, Some(agent)),
+        (None, Some(pid)) => {
+            let why = format!("its VM (process {pid}) runs without a host agent");
+            (InstancePhase::Broken { why }, None)
+        }
+        (None, None) => (InstancePhase::Stopped, None),
     }
 }

@@ -69,7 +69,7 @@ impl Case {
             cache_dir: self.path("cache"),
             agent_exe: "/nonexistent".into(),
         });
-        let (template, filled) = (Box::new(template), Box::new(filled));
+        let (template, filled) = (Arc::new(template), Arc::new(filled));
         let action = Action::CreateInstance { instance: name, template, filled };
         engine.perform(&action, &ActionContext::silent()).await?;
         Ok(home.join("vm/disk"))

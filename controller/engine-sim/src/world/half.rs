@@ -20,19 +20,19 @@ impl World {
         whole.apply(action, capabilities)?;
         match action {
             Action::CreateInstance { instance, .. } => {
-                let half = || blank(instance, InstancePhase::Creating);
+                let half = || blank(instance, InstancePhase::Creating).into();
                 self.observed.instances.entry(instance.clone()).or_insert_with(half);
             }
             Action::StartDriver { instance } => {
                 // The hypervisor runs, and nothing looks after it.
                 *self = whole;
-                if let Some(instance) = self.observed.instances.get_mut(instance) {
+                if let Some(instance) = self.observed.instance_mut(instance) {
                     let why = "its host agent is gone".to_owned();
                     instance.phase = InstancePhase::Broken { why };
                 }
             }
             Action::StopInstance { instance, .. } => {
-                let stopping = self.observed.instances.get_mut(instance);
+                let stopping = self.observed.instance_mut(instance);
                 if let Some(instance) = stopping.filter(|instance| instance.phase.is_running()) {
                     instance.phase = InstancePhase::Stopping;
                 }

@@ -1,5 +1,7 @@
 //! Instances.
 
+use std::sync::Arc;
+
 use limekiln_api::Lima;
 use limekiln_engine::EngineError;
 use limekiln_model::{
@@ -20,7 +22,7 @@ impl World {
     pub(super) fn create_instance(
         &mut self,
         name: &Name,
-        filled: &Lima,
+        filled: &Arc<Lima>,
     ) -> Result<(), EngineError> {
         if let Some(there) = self.observed.instances.get(name)
             && there.phase != InstancePhase::Creating
@@ -40,12 +42,16 @@ impl World {
         }
         let mut made = blank(name, InstancePhase::Stopped);
         made.disk_bytes = filled.disk.map(|disk| disk.0);
-        made.config = Some(filled.clone());
-        self.observed.instances.insert(name.clone(), made);
+        made.config = Some(Arc::clone(filled));
+        self.observed.instances.insert(name.clone(), made.into());
         Ok(())
     }
 
-    pub(super) fn edit_instance(&mut self, name: &Name, filled: &Lima) -> Result<(), EngineError> {
+    pub(super) fn edit_instance(
+        &mut self,
+        name: &Name,
+        filled: &Arc<Lima>,
+    ) -> Result<(), EngineError> {
         let instance = self.instance(name)?;
         let Some(config) = &mut instance.config else {
             return refuse(format!("the configuration of {name} cannot be read"));
@@ -53,7 +59,7 @@ impl World {
         if filled.disk < config.disk && filled.disk.map(|disk| disk.0) < instance.disk_bytes {
             return refuse(format!("the disk of {name} would shrink"));
         }
-        *config = filled.clone();
+        *config = Arc::clone(filled);
         Ok(())
     }
 
@@ -97,9 +103,10 @@ impl World {
         let Some(config) = self.instance(name)?.config.clone() else {
             return Err(EngineError::permanent(format!("lima.yaml of {name} cannot be read")));
         };
-        self.take_disks(name, &config)?;
+        self.check_disks(name, &config)?;
         self.check_networks(&config, capabilities)?;
         let port = self.free_port(name, &config)?;
+        self.take_disks(name, &config);
         let instance = self.instance(name)?;
         instance.phase = InstancePhase::Booting;
         instance.booted = Some(config);
@@ -108,19 +115,24 @@ impl World {
         Ok(())
     }
 
-    fn take_disks(&mut self, name: &Name, config: &Lima) -> Result<(), EngineError> {
+    fn check_disks(&self, name: &Name, config: &Lima) -> Result<(), EngineError> {
         for wanted in config.additional_disks.iter().flatten() {
-            match self.observed.disks.get_mut(wanted.name.as_str()) {
-                None => return refuse(format!("there is no disk {}", wanted.name)),
-                Some(disk) => match &disk.in_use_by {
-                    Some(user) if user != name => {
-                        return refuse(format!("{user} uses disk {}", wanted.name));
-                    }
-                    _ => disk.in_use_by = Some(name.clone()),
-                },
+            let Some(disk) = self.observed.disks.get(wanted.name.as_str()) else {
+                return refuse(format!("there is no disk {}", wanted.name));
+            };
+            if let Some(user) = disk.in_use_by.as_ref().filter(|user| *user != name) {
+                return refuse(format!("{user} uses disk {}", wanted.name));
             }
         }
         Ok(())
+    }
+
+    fn take_disks(&mut self, name: &Name, config: &Lima) {
+        for wanted in config.additional_disks.iter().flatten() {
+            if let Some(disk) = self.observed.disks.get_mut(wanted.name.as_str()) {
+                disk.in_use_by = Some(name.clone());
+            }
+        }
     }
 
     fn check_networks(
@@ -139,17 +151,21 @@ impl World {
     }
 
     fn free_port(&self, name: &Name, config: &Lima) -> Result<u16, EngineError> {
-        let taken = |port: u16| {
-            let mut others = self.observed.instances.iter();
-            others.any(|(other, instance)| {
-                other != name && instance.phase.is_running() && instance.ssh_port == Some(port)
-            })
-        };
+        let mut taken = vec![false; usize::from(u16::MAX) + 1];
+        for (other, instance) in &self.observed.instances {
+            if let Some(port) = instance.ssh_port.filter(|_| instance.phase.is_running()) {
+                taken[usize::from(port)] |= other != name;
+            }
+        }
+        let taken = |port: u16| taken[usize::from(port)];
         let fixed = config.ssh.as_ref().and_then(|ssh| ssh.local_port);
         match fixed.and_then(|port| u16::try_from(port.0).ok()).filter(|port| *port != 0) {
             Some(port) if taken(port) => refuse(format!("port {port} is taken")),
             Some(port) => Ok(port),
-            None => Ok((60_000..u16::MAX).find(|port| !taken(*port)).unwrap_or(u16::MAX)),
+            None => {
+                let mut ports = (60_000..=u16::MAX).chain(1024..60_000);
+                ports.find(|port| !taken(*port)).map_or_else(|| refuse("no port is free"), Ok)
+            }
         }
     }
 
@@ -220,7 +236,7 @@ impl World {
 
     /// The instance, if its making has finished.
     fn instance(&mut self, name: &Name) -> Result<&mut ObservedInstance, EngineError> {
-        match self.observed.instances.get_mut(name) {
+        match self.observed.instance_mut(name) {
             None => refuse(format!("there is no instance {name}")),
             Some(instance) if instance.phase == InstancePhase::Creating => {
                 refuse(format!("{name} was not made whole"))

@@ -1,6 +1,7 @@
 //! The state, and the way to each action's effect.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use limekiln_engine::EngineError;
 use limekiln_model::{
@@ -22,7 +23,7 @@ pub struct World {
 /// A parked object.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Contents {
-    Instance(Box<ObservedInstance>),
+    Instance(Arc<ObservedInstance>),
     Disk(ObservedDisk),
     Network(ObservedNetwork),
 }
@@ -36,14 +37,24 @@ impl World {
     /// Performs an action.
     ///
     /// # Errors
-    /// Its precondition does not hold. The world may be half changed then: work on a copy.
+    /// Its precondition does not hold; nothing has changed.
     pub fn apply(
         &mut self,
         action: &Action,
         capabilities: &Capabilities,
     ) -> Result<(), EngineError> {
+        let before = (self.observed.generation, self.clock_ms);
         self.touch();
         self.clock_ms += milliseconds(action);
+        let done = self.change(action, capabilities);
+        if done.is_err() {
+            (self.observed.generation, self.clock_ms) = before;
+        }
+        done
+    }
+
+    /// Each looks at all that has to hold before it changes anything.
+    fn change(&mut self, action: &Action, capabilities: &Capabilities) -> Result<(), EngineError> {
         match action {
             Action::FetchImage { filled, .. } => self.fetch(filled),
             Action::CreateDisk { disk, spec } => self.create_disk(disk, spec),
@@ -78,7 +89,7 @@ impl World {
     pub(super) fn running_user(&self, uses: impl Fn(&limekiln_api::Lima) -> bool) -> Option<&Name> {
         let mut instances = self.observed.instances.iter();
         let user = instances.find(|(_, instance)| {
-            let config = instance.booted.as_ref().or(instance.config.as_ref());
+            let config = instance.booted.as_deref().or(instance.config.as_deref());
             instance.phase.is_running() && config.is_some_and(&uses)
         });
         user.map(|(name, _)| name)

@@ -30,7 +30,7 @@ impl World {
         }
         match self.trash.remove(&format!("{}-{key}", id.kind)) {
             Some(Contents::Instance(instance)) => {
-                self.observed.instances.insert(id.name.clone(), *instance);
+                self.observed.instances.insert(id.name.clone(), instance);
             }
             Some(Contents::Disk(disk)) => {
                 self.observed.disks.insert(id.name.clone(), disk);
@@ -83,7 +83,7 @@ impl World {
                     return refuse(format!("{id} is protected"));
                 }
                 let instance = self.observed.instances.remove(&id.name).ok_or_else(gone)?;
-                Ok(Contents::Instance(Box::new(instance)))
+                Ok(Contents::Instance(instance))
             }
             Kind::Disk => {
                 let disk = self.observed.disks.get(&id.name).ok_or_else(gone)?;

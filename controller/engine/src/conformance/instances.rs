@@ -1,6 +1,8 @@
 //! An instance's life: made, started, stopped, changed, grown, started again, parked, brought
 //! back, removed.
 
+use std::sync::Arc;
+
 use limekiln_api::{ByteSize, DeletionPolicy, DiskFormat, DiskSpec, Lima};
 use limekiln_model::{Action, InstancePhase, Name, ObjectId, ObservedInstance, Parked, StopMode};
 
@@ -24,7 +26,7 @@ struct Subject<'a> {
 }
 
 impl Subject<'_> {
-    async fn now(&self) -> ObservedInstance {
+    async fn now(&self) -> Arc<ObservedInstance> {
         let observed = self.probe.observe().await;
         observed.instances.get(&self.name).cloned().expect("the instance is observed")
     }
@@ -48,8 +50,8 @@ impl Subject<'_> {
     fn create(&self, template: &Lima, filled: &Lima) -> Action {
         Action::CreateInstance {
             instance: self.name.clone(),
-            template: Box::new(template.clone()),
-            filled: Box::new(filled.clone()),
+            template: Arc::new(template.clone()),
+            filled: Arc::new(filled.clone()),
         }
     }
 
@@ -61,14 +63,14 @@ impl Subject<'_> {
             deletion_policy: DeletionPolicy::Delete,
         };
         let fetch =
-            Action::FetchImage { instance: self.name.clone(), filled: Box::new(filled.clone()) };
+            Action::FetchImage { instance: self.name.clone(), filled: Arc::new(filled.clone()) };
         self.probe.twice(fetch).await;
         self.probe.refused(self.create(&template, &filled)).await;
         self.probe.done(Action::CreateDisk { disk: self.disk.clone(), spec }).await;
         self.probe.twice(self.create(&template, &filled)).await;
         let made = self.now().await;
         assert_eq!(made.phase, InstancePhase::Stopped, "a made instance is stopped");
-        assert_eq!(made.config.as_ref(), Some(&filled), "its configuration is what was asked");
+        assert_eq!(made.config.as_deref(), Some(&filled), "its configuration is what was asked");
         assert!(made.disk_bytes.is_some(), "it has a disk of its own");
         assert_eq!(made.booted, None, "it does not run");
         let mut other = (template, filled);
@@ -124,12 +126,12 @@ impl Subject<'_> {
         }
         let edit = Action::EditInstance {
             instance: self.name.clone(),
-            template: Box::new(template),
-            filled: Box::new(filled.clone()),
+            template: Arc::new(template),
+            filled: Arc::new(filled.clone()),
             changes: Vec::new(),
         };
         self.probe.twice(edit).await;
-        assert_eq!(self.now().await.config.as_ref(), Some(&filled), "an edit is stored");
+        assert_eq!(self.now().await.config.as_deref(), Some(&filled), "an edit is stored");
         self.probe.twice(self.grow(larger)).await;
         assert_eq!(self.now().await.disk_bytes, Some(larger), "its disk has grown");
         self.probe.refused(self.grow(bytes)).await;
@@ -138,7 +140,7 @@ impl Subject<'_> {
     async fn second_boot(&self) {
         self.probe.done(self.start()).await;
         self.probe.done(Action::AwaitReady { instance: self.name.clone() }).await;
-        let cpus = self.now().await.booted.and_then(|booted| booted.cpus);
+        let cpus = self.now().await.booted.as_ref().and_then(|booted| booted.cpus);
         assert_eq!(cpus, Some(2u32.into()), "the change has effect at the next start");
         self.probe.twice(self.stop(StopMode::Force)).await;
         assert_eq!(self.now().await.phase, InstancePhase::Stopped, "force stops it");

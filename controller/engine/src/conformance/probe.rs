@@ -1,5 +1,7 @@
 //! Performs actions and says which rule was broken.
 
+use std::sync::Arc;
+
 use limekiln_model::{Action, Observed};
 
 use super::Harness;
@@ -79,7 +81,7 @@ fn what(action: &Action) -> String {
 /// Everything that must stay the same when nothing is done: not counters, nor what a boot is at.
 fn objects(mut observed: Observed) -> Observed {
     observed.generation = 0;
-    for instance in observed.instances.values_mut() {
+    for instance in observed.instances.values_mut().map(Arc::make_mut) {
         instance.waiting_for = None;
         // A boot goes on by itself.
         if instance.phase.is_running() {

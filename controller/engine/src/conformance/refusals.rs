@@ -1,5 +1,7 @@
 //! Actions on what does not exist.
 
+use std::sync::Arc;
+
 use limekiln_model::{Action, ObjectId, StopMode};
 
 use super::probe::Probe;
@@ -7,7 +9,7 @@ use super::probe::Probe;
 pub(super) async fn what_is_absent_is_refused(probe: &Probe<'_>) {
     let name = probe.harness.name("absent");
     let (template, filled) = probe.harness.template(&name, None);
-    let (template, filled) = (Box::new(template), Box::new(filled));
+    let (template, filled) = (Arc::new(template), Arc::new(filled));
     let id = ObjectId::instance(&name);
     let edit =
         Action::EditInstance { instance: name.clone(), template, filled, changes: Vec::new() };

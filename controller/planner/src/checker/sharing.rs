@@ -101,7 +101,7 @@ fn of_action(
             held_by(observed, instance).into_iter().map(|thing| (thing, Touch::LetsGo)).collect()
         }
         Action::StartDriver { instance } => {
-            let stored = || observed.instances.get(instance)?.config.as_ref();
+            let stored = || observed.instances.get(instance)?.config.as_deref();
             let config = template_at_start(plan, number, instance).or_else(stored);
             let things = config.into_iter().flat_map(things);
             // What it holds already, it does not take.
@@ -136,7 +136,7 @@ fn things(config: &Lima) -> impl Iterator<Item = Thing> + '_ {
 /// What an instance that is alive, or half alive, holds.
 fn held_by(observed: &Observed, name: &Name) -> Vec<Thing> {
     let Some(instance) = observed.instances.get(name) else { return Vec::new() };
-    let mut held: Vec<_> = instance.booted.iter().flat_map(things).collect();
+    let mut held: Vec<_> = instance.booted.as_deref().into_iter().flat_map(things).collect();
     held.extend(instance.ssh_port.map(Thing::Port));
     held
 }

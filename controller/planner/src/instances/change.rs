@@ -32,7 +32,7 @@ impl Changes {
     ) -> Self {
         let mut changes = Self::default();
         let running = instance.phase.is_running();
-        let booted = instance.booted.as_ref().filter(|_| running);
+        let booted = instance.booted.as_deref().filter(|_| running);
         let ahead = booted
             .map(|booted| diff::templates(booted, filled, scene.capabilities))
             .unwrap_or_default();

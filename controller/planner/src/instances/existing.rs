@@ -1,5 +1,7 @@
 //! An instance that exists.
 
+use std::sync::Arc;
+
 use limekiln_api::{Disruption, Lima, RunStrategy};
 use limekiln_model::{
     Action, Change, Cost, DesiredInstance, InstancePhase, Name, ObjectId, ObservedInstance,
@@ -59,7 +61,7 @@ fn recover(
     why: &str,
 ) {
     let why = Some(why.to_owned());
-    let has = instance.booted.as_ref().or(instance.config.as_ref()).map_or(0, uses::memory);
+    let has = instance.booted.as_deref().or(instance.config.as_deref()).map_or(0, uses::memory);
     if wanted.spec.run_strategy == RunStrategy::Halted {
         let stop = Action::StopInstance { instance: name.clone(), mode: StopMode::Graceful };
         stage.draft.push_because(stop, None, why);
@@ -97,7 +99,7 @@ impl Subject<'_, '_> {
 
     /// Memory that a stop gives back.
     fn freed(&self) -> u64 {
-        let config = self.instance.booted.as_ref().unwrap_or(self.config);
+        let config = self.instance.booted.as_deref().unwrap_or(self.config);
         // One that a crash left stopped in mid-restart had it, and gets it again.
         let owed = self.stage.scene.observed.restarting.contains(self.name);
         if self.running() || owed { uses::memory(config) } else { 0 }
@@ -159,12 +161,7 @@ impl Subject<'_, '_> {
             self.stop(why, Cost::Restart);
         }
         if *filled != *self.config {
-            self.edit(
-                template.into_owned(),
-                filled.clone().into_owned(),
-                carried_out.clone(),
-                stops,
-            );
+            self.edit(template, Arc::clone(&filled), carried_out.clone(), stops);
         }
         if !carried_out.is_empty() {
             self.stage.draft.changes.insert(self.id(), carried_out);
@@ -180,7 +177,7 @@ impl Subject<'_, '_> {
     /// What is left of a start that this or another run began. The VM has the mounts that it was
     /// booted with; forwards change live.
     fn finish_start(&mut self, filled: &Lima) {
-        let booted = self.instance.booted.as_ref().unwrap_or(self.config);
+        let booted = self.instance.booted.as_deref().unwrap_or(self.config);
         let Stage { scene, draft, .. } = &mut *self.stage;
         match self.instance.phase {
             InstancePhase::Booting => {
@@ -226,16 +223,11 @@ impl Subject<'_, '_> {
         (restarts, restarts)
     }
 
-    fn edit(&mut self, template: Lima, filled: Lima, changes: Vec<Change>, stops: bool) {
+    fn edit(&mut self, template: Arc<Lima>, filled: Arc<Lima>, changes: Vec<Change>, stops: bool) {
         let cost = if stops { Cost::Restart } else { Cost::Live };
         let forwards =
             changes.iter().any(|change| change.path.starts_with("template.portForwards"));
-        let edit = Action::EditInstance {
-            instance: self.name.clone(),
-            template: Box::new(template),
-            filled: Box::new(filled),
-            changes,
-        };
+        let edit = Action::EditInstance { instance: self.name.clone(), template, filled, changes };
         self.stage.draft.push(edit, self.running().then_some(cost));
         let ready = self.instance.phase == InstancePhase::Ready;
         if forwards && self.stage.scene.capabilities.forwards && ready && !stops {

@@ -5,6 +5,8 @@ mod existing;
 mod start;
 mod withhold;
 
+use std::sync::Arc;
+
 use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_api::{Disruption, RunStrategy};
 use limekiln_model::{Action, DesiredInstance, InstancePhase, Name, ObjectId, WaitReason};
@@ -120,13 +122,13 @@ impl Stage<'_> {
     }
 
     fn push_fetch(&mut self, name: &Name, wanted: &DesiredInstance) {
-        let (instance, filled) = (name.clone(), Box::new(wanted.filled.clone()));
+        let (instance, filled) = (name.clone(), Arc::clone(&wanted.filled));
         self.draft.push(Action::FetchImage { instance, filled }, None);
     }
 
     fn push_creation(&mut self, name: &Name, wanted: &DesiredInstance) {
-        let (instance, filled) = (name.clone(), Box::new(wanted.filled.clone()));
-        let template = Box::new(wanted.spec.template.clone());
+        let (instance, filled) = (name.clone(), Arc::clone(&wanted.filled));
+        let template = Arc::clone(&wanted.spec.template);
         self.draft.push(Action::CreateInstance { instance, template, filled }, None);
     }
 }

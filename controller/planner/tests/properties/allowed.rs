@@ -65,13 +65,13 @@ fn fits(scenario: &Scenario, plan: &Plan, observed: &Observed) {
     let bytes = |lima: &Lima| lima.memory.map_or(0, |memory| memory.0);
     let mut now: BTreeMap<&Name, u64> = BTreeMap::new();
     for (name, instance) in &observed.instances {
-        let config = instance.booted.as_ref().or(instance.config.as_ref());
+        let config = instance.booted.as_deref().or(instance.config.as_deref());
         let runs = instance.phase.is_running();
         now.extend(config.filter(|_| runs).map(|config| (name, bytes(config))));
     }
     // What a crash left stopped in mid-restart ran before, too.
     let owed = observed.restarting.iter().filter(|name| !now.contains_key(name));
-    let owed = owed.filter_map(|name| observed.instances.get(name)?.config.as_ref());
+    let owed = owed.filter_map(|name| observed.instances.get(name)?.config.as_deref());
     let before = now.values().sum::<u64>() + owed.map(bytes).sum::<u64>();
     let mut stored: BTreeMap<&Name, u64> = BTreeMap::new();
     for step in &plan.steps {
@@ -86,7 +86,7 @@ fn fits(scenario: &Scenario, plan: &Plan, observed: &Observed) {
                 if there.is_some_and(|there| matches!(there.phase, InstancePhase::Broken { .. })) {
                     continue;
                 }
-                let config = there.and_then(|there| there.config.as_ref()).map(bytes);
+                let config = there.and_then(|there| there.config.as_deref()).map(bytes);
                 let needs = stored.get(instance).copied().or(config);
                 now.insert(instance, needs.expect("a started instance has a configuration"));
             }

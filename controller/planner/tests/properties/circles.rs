@@ -21,7 +21,7 @@ pub fn added_to(desired: &Desired) -> Desired {
                 condition: DependencyCondition::Ready,
             });
         });
-        desired.instances.insert(name, wanted);
+        desired.instances.insert(name, wanted.into());
     }
     desired
 }

@@ -31,8 +31,8 @@ fn a_chain_stops_from_its_end_and_starts_from_its_beginning() {
         });
         let mut ready = observed_instance(of, "cpus: 1", InstancePhase::Ready);
         ready.ssh_port = u16::try_from(60_000 + index).ok();
-        world.observed.instances.insert(name.clone(), ready);
-        manifests.instances.insert(name, wanted);
+        world.observed.instances.insert(name.clone(), ready.into());
+        manifests.instances.insert(name, wanted.into());
     }
     let engine = SimEngine::new(0).with_world(world);
     let observed = Driver::owning_all(&engine, plan).look();
@@ -74,7 +74,7 @@ fn a_network_is_not_changed_under_a_vm_that_could_not_come_back() {
     let on_lan = |memory: u32| format!("memory: {memory}GiB\nnetworks: [{{lima: lan}}]");
     let mut world = World::default();
     let ready = observed_instance("web", &on_lan(1), InstancePhase::Ready);
-    world.observed.instances.insert(name("web"), ready);
+    world.observed.instances.insert(name("web"), ready.into());
     let lan = ObservedNetwork { spec: gateway("192.168.104.1"), phase: NetworkPhase::Running };
     world.observed.networks.insert(name("lan"), lan);
     // More memory than the host has.

@@ -49,8 +49,8 @@ fn instance(scenario: &Scenario, name: &Name, observed: &Observed) {
 /// Every field of the tests' templates that counts in a running VM needs a restart, save forwards,
 /// which change live: what the VM was booted with stays as it was then.
 fn ready(name: &Name, instance: &ObservedInstance) {
-    let as_booted = |lima: &Option<limekiln_api::Lima>| {
-        lima.clone().map(|lima| limekiln_api::Lima {
+    let as_booted = |lima: Option<&limekiln_api::Lima>| {
+        lima.cloned().map(|lima| limekiln_api::Lima {
             message: None,
             images: None,
             port_forwards: None,
@@ -58,8 +58,8 @@ fn ready(name: &Name, instance: &ObservedInstance) {
         })
     };
     assert_eq!(
-        as_booted(&instance.booted),
-        as_booted(&instance.config),
+        as_booted(instance.booted.as_deref()),
+        as_booted(instance.config.as_deref()),
         "{name} was not restarted"
     );
     let mounts = instance.config.iter().flat_map(|config| config.mounts.iter().flatten());

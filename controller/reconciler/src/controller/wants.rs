@@ -1,5 +1,7 @@
 //! What the manifests want of one object, to see whether they changed their mind.
 
+use std::sync::Arc;
+
 use limekiln_model::{Desired, Fingerprint, Kind, ObjectId, Wanted, fingerprint};
 use serde::Serialize;
 
@@ -11,7 +13,7 @@ pub(super) fn want(desired: &Desired, id: &ObjectId) -> Option<Fingerprint> {
     // Who suspends an object wants what is done to it to end, too.
     let suspended = desired.suspended.contains(id);
     match id.kind {
-        Kind::Instance => print(desired.instances.get(&id.name), suspended),
+        Kind::Instance => print(desired.instances.get(&id.name).map(Arc::as_ref), suspended),
         Kind::Disk => print(desired.disks.get(&id.name), suspended),
         Kind::Network => print(desired.networks.get(&id.name), suspended),
     }

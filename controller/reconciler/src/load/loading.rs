@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use limekiln_api::template::Embedding;
 use limekiln_api::{
-    Diagnostic, FieldError, Filled, HostFacts, Located, Manifest, Severity, unsupported,
+    Diagnostic, FieldError, Filled, HostFacts, Lima, Located, Manifest, Severity, unsupported,
 };
 use limekiln_model::{
     Desired, DesiredInstance, Elsewhere, Frozen, ObjectId, Origin, Owner, Wanted, fingerprint,
@@ -243,10 +243,10 @@ impl Loading<'_> {
         let (Manifest::Instance(instance), Some(lock)) = (manifest, self.context.lock) else {
             return Vec::new();
         };
-        let mut pinned = instance.spec.template.clone();
+        let mut pinned = Lima::clone(&instance.spec.template);
         let errors = lock.pin(&mut pinned, self.context.facts.arch);
         if errors.is_empty() {
-            instance.spec.template = pinned;
+            instance.spec.template = pinned.into();
         }
         errors
     }
@@ -364,8 +364,9 @@ impl Loading<'_> {
         let selector = instance.spec.host_selector.as_ref();
         match selector.and_then(|selector| host::mismatch(selector, facts)) {
             None => {
-                let spec = DesiredInstance { spec: instance.spec.clone(), filled: filled.lima };
-                self.desired.instances.insert(id.name, Wanted { spec, origin });
+                let spec =
+                    DesiredInstance { spec: instance.spec.clone(), filled: filled.lima.into() };
+                self.desired.instances.insert(id.name, Wanted { spec, origin }.into());
             }
             Some(label) => {
                 let elsewhere = Elsewhere { label: label.to_owned(), origin };

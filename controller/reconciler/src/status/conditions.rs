@@ -80,7 +80,10 @@ fn condition(
 fn ready(id: &ObjectId, observed: &Observed) -> Condition {
     let missing = || condition("Ready", False, "Missing", format!("{id} does not exist"));
     match id.kind {
-        Kind::Instance => observed.instances.get(&id.name).map_or_else(missing, instance_ready),
+        Kind::Instance => observed
+            .instances
+            .get(&id.name)
+            .map_or_else(missing, |instance| instance_ready(instance)),
         Kind::Disk => observed.disks.get(&id.name).map_or_else(missing, |disk| {
             let user = disk.in_use_by.as_ref().map(|user| format!("in use by instance/{user}"));
             condition("Ready", True, "Exists", user.unwrap_or_else(|| "in use by nobody".into()))

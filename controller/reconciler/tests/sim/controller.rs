@@ -79,7 +79,7 @@ async fn drift_is_repaired_without_being_told() {
     let running = Running::start(&fixture, ControllerOptions::default());
     running.settled().await;
     fixture.engine.outside(|world| {
-        world.observed.instances.get_mut("web").expect("there").phase = InstancePhase::Stopped;
+        world.observed.instance_mut("web").expect("there").phase = InstancePhase::Stopped;
     });
     tokio::time::sleep(ControllerOptions::default().resync * 2).await;
     assert_eq!(fixture.phase("web"), "Ready", "the periodic look finds it");

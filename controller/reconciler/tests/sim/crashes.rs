@@ -229,7 +229,7 @@ fn an_instance_that_the_user_started_runs_again_after_a_death() {
         scenario.desired = desired([manual]);
         scenario.world = World::default();
         let ready = observed_instance("web", now, InstancePhase::Ready);
-        scenario.world.observed.instances.insert(name("web"), ready);
+        scenario.world.observed.instances.insert(name("web"), ready.into());
         (scenario.policy, scenario.strangers) = (Policy::default(), BTreeSet::new());
         die_everywhere(&scenario, 1).unwrap_or_else(|error| panic!("{error}"));
     }

@@ -1,5 +1,7 @@
 //! Warnings, and what `default.yaml` and `override.yaml` bring in.
 
+use std::sync::Arc;
+
 use limekiln_api::{LimaVersion, Severity, fill_as};
 use limekiln_model::{InstancePhase, Policy};
 use limekiln_reconciler::End;
@@ -105,8 +107,8 @@ async fn an_instance_of_an_older_lima_is_as_its_manifest_wants_it() {
     let facts = observed.host.expect("known").facts;
     fixture.engine.outside(|world| {
         let creator = LimaVersion::new("1.2.1");
-        let found = world.observed.instances.get_mut(&name("a")).expect("made");
-        let config = fill_as(&template, &name("a"), &facts, &creator);
+        let found = world.observed.instance_mut("a").expect("made");
+        let config = Arc::new(fill_as(&template, &name("a"), &facts, &creator));
         assert!(
             config
                 .user

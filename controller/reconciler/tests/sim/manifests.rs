@@ -266,7 +266,7 @@ async fn a_base_that_cannot_be_had_freezes_its_object_and_no_other() {
     fixture.put("b.yaml", &instance("b", 1));
     assert_eq!(fixture.apply(Policy::default()).await.end, End::Settled);
     let stored = fixture.engine.look().instances[&name("a")].config.clone().expect("readable");
-    assert_eq!((stored.base, stored.message.as_deref()), (None, Some("hello")));
+    assert_eq!((&stored.base, stored.message.as_deref()), (&None, Some("hello")));
 
     fixture.remove("part");
     fixture.put("b.yaml", &instance("b", 2));

@@ -120,10 +120,10 @@ async fn what_the_user_does_outside_is_shown_and_put_right() {
     assert!(calm.last_transition_time.is_some());
 
     fixture.engine.outside(|world| {
-        let web = world.observed.instances.get_mut("web").expect("there");
+        let web = world.observed.instance_mut("web").expect("there");
         web.phase = InstancePhase::Stopped;
         web.booted = None;
-        web.config.as_mut().expect("readable").cpus = Some(7.into());
+        Arc::make_mut(web.config.as_mut().expect("readable")).cpus = Some(7.into());
     });
     assert_eq!(drifted().await.status, ConditionStatus::True);
     fixture.apply(Policy::default()).await;
@@ -265,12 +265,12 @@ async fn a_saved_plan_runs_while_it_fits_and_is_refused_after() {
     assert_eq!(SavedPlan::read(&file).expect("read"), saved);
 
     fixture.engine.outside(|world| {
-        world.observed.instances.get_mut("a").expect("there").protected = true;
+        world.observed.instance_mut("a").expect("there").protected = true;
     });
     let moved = fixture.reconciler.resume(saved.clone()).await.expect_err("moved");
     assert!(matches!(&moved, ReconcileError::Moved(ids) if *ids == [id("instance/a")]), "{moved}");
     fixture.engine.outside(|world| {
-        world.observed.instances.get_mut("a").expect("there").protected = false;
+        world.observed.instance_mut("a").expect("there").protected = false;
     });
     let planned = fixture.reconciler.resume(saved.clone()).await.expect("fits");
     fixture.reconciler.execute(&planned, &Run::silent()).await.expect("execute");
@@ -292,7 +292,7 @@ async fn a_plan_that_waited_too_long_is_not_run() {
     let ids = [id("instance/a")];
     let planned = fixture.reconciler.plan_delete(&ids, false).await.expect("plan");
     fixture.engine.outside(|world| {
-        world.observed.instances.get_mut("a").expect("there").protected = true;
+        world.observed.instance_mut("a").expect("there").protected = true;
     });
     let before = fixture.log();
     let refused = fixture.reconciler.execute(&planned, &Run::silent()).await;

@@ -41,7 +41,7 @@ fn doomed(planned: &Planned) -> Vec<ObjectId> {
 fn somebody_needs(engine: &SimEngine, id: &ObjectId) {
     engine.outside(|world| match id.kind {
         Kind::Instance => {
-            world.observed.instances.get_mut(&id.name).expect("there").protected = true;
+            world.observed.instance_mut(&id.name).expect("there").protected = true;
         }
         Kind::Disk => {
             let stranger = limekiln_testkit::name("stranger");

@@ -192,7 +192,7 @@ fn strangers(strangers: &Catalogue, lima_home: &Path) -> World {
     for machine in strangers.machines() {
         world.observed.instances.insert(
             limekiln_model::Name::new(machine.name).expect("a name"),
-            stopped(machine, lima_home),
+            Arc::new(stopped(machine, lima_home)),
         );
     }
     world
@@ -207,7 +207,7 @@ fn stopped(machine: &Described, lima_home: &Path) -> ObservedInstance {
         creator: Default::default(),
         disk_bytes: config.disk.map(|disk| disk.0),
         booted: None,
-        config: Some(config),
+        config: Some(Arc::new(config)),
         dir: format!("/sim/{name}").into(),
         ssh_port: None,
         accelerator: None,

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::sync::Arc;
 
-use limekiln_model::{InstancePhase, Kind, NetworkPhase, ObjectId, Observed};
+use limekiln_model::{InstancePhase, Kind, NetworkPhase, ObjectId, Observed, ObservedInstance};
 
 use crate::host::Machine;
 use crate::story::Catalogue;
@@ -64,9 +65,8 @@ fn half_made(
 /// Disks that nobody uses are free, and so are networks.
 fn held(observed: &Observed, catalogue: &Catalogue) -> Vec<String> {
     let mut held = Vec::new();
-    let alive = |instance: &limekiln_model::ObservedInstance| {
-        instance.phase.is_running() || instance.booted.is_some()
-    };
+    let alive =
+        |instance: &Arc<ObservedInstance>| instance.phase.is_running() || instance.booted.is_some();
     for (name, disk) in &observed.disks {
         let user = disk.in_use_by.as_ref();
         let user = user.filter(|user| !observed.instances.get(*user).is_some_and(alive));
@@ -81,7 +81,7 @@ fn held(observed: &Observed, catalogue: &Catalogue) -> Vec<String> {
     });
     for (name, _) in daemons {
         let mut running = observed.instances.values().filter(|instance| alive(instance));
-        let used = running.any(|instance| {
+        let used = running.any(|instance: &Arc<ObservedInstance>| {
             let config = instance.booted.as_ref().or(instance.config.as_ref());
             let mut networks = config.into_iter().flat_map(|lima| lima.networks.iter().flatten());
             networks.any(|network| network.lima.as_deref() == Some(name.as_str()))

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use limekiln_model::{InstancePhase, Name, NetworkPhase};
@@ -82,7 +83,8 @@ impl Director<'_> {
             let Some((_, instance)) = running.get_mut(number as usize % count) else {
                 return false;
             };
-            instance.phase = InstancePhase::Broken { why: "its host agent is gone".to_owned() };
+            Arc::make_mut(*instance).phase =
+                InstancePhase::Broken { why: "its host agent is gone".to_owned() };
             true
         })
     }

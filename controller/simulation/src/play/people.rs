@@ -1,5 +1,6 @@
 //! What people do, and how the controller learns of it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use limekiln_api::lima::Int;
@@ -147,8 +148,10 @@ impl Director<'_> {
     fn edit(&self, name: &str) {
         self.machine.outside(|world| {
             let instance = world.observed.instances.get_mut(name);
-            if let Some(config) = instance.and_then(|instance| instance.config.as_mut()) {
-                config.cpus = Some(Int(7));
+            if let Some(config) =
+                instance.and_then(|instance| Arc::make_mut(instance).config.as_mut())
+            {
+                Arc::make_mut(config).cpus = Some(Int(7));
             }
         });
     }

@@ -1,0 +1,78 @@
+//! What tells a file from what it was before, without reading it.
+
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+use std::time::{Duration, SystemTime};
+
+/// A file whose times are younger than this may be written once more without changing them: file
+/// systems count in steps, of which the coarsest is that of FAT.
+const STEP: Duration = Duration::from_secs(2);
+
+/// Which file it is, how large, and when it and its name were last changed.
+///
+/// As long as the stamp of a file that [rests](Self::rests) stays the same, so does what it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Stamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+    rests: bool,
+}
+
+impl Stamp {
+    /// The stamp of a file that was looked at `now`. Take it before the file is read, never after.
+    pub fn of(metadata: &Metadata, now: SystemTime) -> Self {
+        let since = |seconds: i64| {
+            let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            let time = Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
+            // A time in the future says nothing about when it was.
+            now.checked_sub(time).unwrap_or_default()
+        };
+        let youngest = since(metadata.mtime()).min(since(metadata.ctime()));
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+            // One second more, because the fractions are left out.
+            rests: youngest > STEP + Duration::from_secs(1),
+        }
+    }
+
+    /// Whether the file had rested for so long that any later change shows in its stamp.
+    pub fn rests(&self) -> bool {
+        self.rests
+    }
+
+    /// Whether what was read under this stamp still is what the file holds, which has the other
+    /// one now.
+    pub fn holds(&self, now: &Self) -> bool {
+        self.rests && self == now
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn only_what_rested_is_known_to_be_the_same() {
+        let path = std::env::temp_dir().join(format!("limekiln-stamp-{}", std::process::id()));
+        fs::write(&path, "one").expect("writable");
+        let stamp = |now| Stamp::of(&fs::metadata(&path).expect("there"), now);
+        let now = SystemTime::now();
+        let later = now + Duration::from_secs(10);
+        assert!(!stamp(now).holds(&stamp(now)), "it may be written again in the same moment");
+        assert!(stamp(later).holds(&stamp(later)));
+        assert!(!stamp(now - Duration::from_secs(60)).rests(), "the clock was set back");
+        let before = stamp(later);
+        fs::write(&path, "two").expect("writable");
+        assert!(!before.holds(&stamp(later)), "the same size, another time");
+        fs::remove_file(&path).expect("ours");
+    }
+}

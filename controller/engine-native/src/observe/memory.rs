@@ -1,0 +1,33 @@
+//! What is remembered from one look to the next.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use limekiln_model::{Name, ObservedInstance};
+
+use super::asking::Asked;
+use super::instance::Known;
+
+/// What the last look saw. Without it the next one sees the same, and takes longer.
+#[derive(Debug, Default)]
+pub(crate) struct Memory(Mutex<Seen>);
+
+/// What one look leaves to the next.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub(super) known: BTreeMap<Name, Known>,
+    pub(super) asked: BTreeMap<Name, Asked>,
+    /// The running instances with what their host agents said.
+    pub(super) shown: BTreeMap<Name, Arc<ObservedInstance>>,
+}
+
+impl Memory {
+    /// Takes it out: of two who look at once, one begins with nothing.
+    pub(super) fn take(&self) -> Seen {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn put(&self, seen: Seen) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = seen;
+    }
+}

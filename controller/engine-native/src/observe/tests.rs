@@ -1,0 +1,118 @@
+//! What is remembered is never another thing than what is there.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use limekiln_api::HostFacts;
+use limekiln_model::Name;
+use proptest::prelude::*;
+
+use super::instance::Known;
+use crate::paths::Paths;
+
+/// Something that a user, Lima or a guest does to the files of an instance.
+#[derive(Clone, Copy, Debug)]
+enum Edit {
+    InPlace(u8),
+    Replace(u8),
+    Version(u8),
+    Protect,
+    Unprotect,
+    Grow(u8),
+    Format,
+    StalePid,
+    NoPid,
+    Remove,
+    Unreadable,
+    Nothing,
+}
+
+fn edit() -> impl Strategy<Value = Edit> {
+    prop_oneof![
+        (1..5u8).prop_map(Edit::InPlace),
+        (1..5u8).prop_map(Edit::Replace),
+        (0..3u8).prop_map(Edit::Version),
+        Just(Edit::Protect),
+        Just(Edit::Unprotect),
+        (1..5u8).prop_map(Edit::Grow),
+        Just(Edit::Format),
+        Just(Edit::StalePid),
+        Just(Edit::NoPid),
+        Just(Edit::Remove),
+        Just(Edit::Unreadable),
+        Just(Edit::Nothing),
+    ]
+}
+
+fn make(edit: Edit, dir: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(dir)?;
+    let yaml = |cpus| format!("cpus: {cpus}\n");
+    match edit {
+        Edit::InPlace(cpus) => fs::write(dir.join("lima.yaml"), yaml(cpus)),
+        Edit::Replace(cpus) => {
+            fs::write(dir.join("new"), yaml(cpus))?;
+            fs::rename(dir.join("new"), dir.join("lima.yaml"))
+        }
+        Edit::Version(minor) => fs::write(dir.join("lima-version"), format!("1.{minor}.0")),
+        Edit::Protect => fs::write(dir.join("protected"), ""),
+        Edit::Unprotect => gone(fs::remove_file(dir.join("protected"))),
+        Edit::Grow(by) => fs::File::create(dir.join("disk"))?.set_len(u64::from(by) << 20),
+        Edit::Format => fs::write(dir.join("disk.format"), "raw\n"),
+        Edit::StalePid => fs::write(dir.join("qemu.pid"), std::process::id().to_string()),
+        Edit::NoPid => gone(fs::remove_file(dir.join("qemu.pid"))),
+        Edit::Remove => fs::remove_dir_all(dir),
+        Edit::Unreadable => fs::File::create(dir.join("lima.yaml"))?.write_all(b"cpus: [\n"),
+        Edit::Nothing => Ok(()),
+    }
+}
+
+fn gone(done: std::io::Result<()>) -> std::io::Result<()> {
+    done.or_else(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => Ok(()),
+        _ => Err(error),
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn what_is_remembered_is_what_is_there(edits in prop::collection::vec(edit(), 1..20)) {
+        let home = tempfile::tempdir().expect("a directory");
+        let (paths, name) = (Paths::new(home.path()), Name::new("vm").expect("a name"));
+        let facts = HostFacts::example();
+        // As if everything had rested for long: only then is anything remembered.
+        let look = |before| {
+            let now = SystemTime::now() + Duration::from_secs(60);
+            Known::look(before, &paths, &facts, &name, now)
+        };
+        let mut known = None;
+        for edit in edits {
+            // No file system of a test counts in longer steps.
+            std::thread::sleep(Duration::from_millis(8));
+            make(edit, &paths.instance(&name)).expect("writable");
+            let again = look(known.take());
+            prop_assert_eq!(&again.instance, &look(None).instance, "after {:?}", edit);
+            known = Some(again);
+        }
+    }
+}
+
+#[test]
+fn what_did_not_change_is_one_and_the_same_and_what_is_young_is_read_again() {
+    let home = tempfile::tempdir().expect("a directory");
+    let (paths, name) = (Paths::new(home.path()), Name::new("vm").expect("a name"));
+    make(Edit::Replace(1), &paths.instance(&name)).expect("writable");
+    let facts = HostFacts::example();
+    let look = |before, later| {
+        Known::look(before, &paths, &facts, &name, SystemTime::now() + Duration::from_secs(later))
+    };
+    let first = look(None, 60);
+    let config = first.instance.config.clone().expect("readable");
+    let second = look(Some(first), 60);
+    assert!(std::ptr::eq(&*config, &**second.instance.config.as_ref().expect("readable")));
+    let young = look(Some(second), 0);
+    assert!(!std::ptr::eq(&*config, &**young.instance.config.as_ref().expect("readable")));
+}
