@@ -74,11 +74,13 @@ pub enum Mutant {
     DiesOfPanics,
     /// What hangs keeps the controller from ending.
     EndsLate,
+    /// What was parked is removed when the clock says so.
+    TrustsTheClock,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::StartsBeforeWhatItUses,
         Self::MadeBeforeItsDisks,
         Self::ChangesUnderUsers,
@@ -113,6 +115,7 @@ impl Mutant {
         Self::LooksOnlyWhenTold,
         Self::DiesOfPanics,
         Self::EndsLate,
+        Self::TrustsTheClock,
     ];
 }
 

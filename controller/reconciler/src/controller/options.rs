@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use limekiln_model::Policy;
 
+use super::Clock;
+
 /// Waits and permissions.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct ControllerOptions {
     /// What may be planned.
     pub policy: Policy,
@@ -23,6 +25,10 @@ pub struct ControllerOptions {
     pub stalled_after: u32,
     /// How long work that runs may take to come to a safe point when the controller is stopped.
     pub grace: Duration,
+    /// How long parked objects are kept; for ever if nothing is said.
+    pub keep_parked: Option<Duration>,
+    /// The time of day.
+    pub clock: Clock,
     /// Spreads the waits of objects that failed together.
     pub seed: u64,
 }
@@ -38,6 +44,8 @@ impl Default for ControllerOptions {
             calm: Duration::from_secs(600),
             stalled_after: 3,
             grace: Duration::from_secs(2),
+            keep_parked: Some(Duration::from_secs(30 * 24 * 3_600)),
+            clock: Clock::default(),
             seed: u64::from(std::process::id()),
         }
     }

@@ -83,6 +83,23 @@ impl Controller {
         for part in plan.clone().into_parts() {
             self.start(fence, part, planned);
         }
+        self.expire(fence, planned);
+    }
+
+    /// Removes what has been parked for long enough.
+    fn expire(&mut self, fence: &Fence, planned: &Planned) {
+        let Some(keep) = self.options.keep_parked else { return };
+        let observed = &planned.observed;
+        let over = self.expiry.look(&observed.parked, keep, self.options.clock.now());
+        if let Err(error) = self.expiry.save() {
+            warn!("it cannot be noted how long what is parked has been so: {error}");
+        }
+        let over: Vec<_> = over.into_iter().filter(|(id, _)| !self.tasks.is_busy(id)).collect();
+        if !over.is_empty() {
+            for part in limekiln_planner::plan_expire(observed, &over).into_parts() {
+                self.start(fence, part, planned);
+            }
+        }
     }
 
     /// Starts a part, unless somebody works on one of its objects, or one of them has to wait.

@@ -15,6 +15,7 @@ use super::attempts::Attempts;
 use super::handle::{Handle, Mailbox};
 use super::tasks::Tasks;
 use super::{ControllerOptions, ControllerState, Intake};
+use crate::expiry::Expiry;
 use crate::{Loaded, OnEvent, Planned, ReconcileError, Reconciler};
 
 /// A plan, and of each object how often it was tried and whether it is stalled.
@@ -32,6 +33,8 @@ pub struct Controller {
     pub(super) attempts: Attempts,
     /// The last plan with what it was made from.
     pub(super) looked: Option<Arc<Planned>>,
+    /// How long what is parked has been so.
+    pub(super) expiry: Expiry,
     /// What the status file was written from.
     pub(super) noted: Option<Noted>,
     pub(super) mailbox: Mailbox,
@@ -46,6 +49,7 @@ impl Controller {
         options: ControllerOptions,
         on_event: OnEvent,
     ) -> Self {
+        let expiry = Expiry::open(reconciler.home());
         Self {
             executor: reconciler.executor(),
             reconciler,
@@ -56,6 +60,7 @@ impl Controller {
             tasks: Tasks::default(),
             attempts: Attempts::default(),
             looked: None,
+            expiry,
             noted: None,
             mailbox: Mailbox::default(),
             state: watch::Sender::default(),

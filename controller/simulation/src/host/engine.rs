@@ -1,6 +1,7 @@
 //! The engine that one controller sees.
 
 use std::future::pending;
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ pub struct Shared {
     pub(super) state: Arc<Mutex<State>>,
     pub(super) thaw: Arc<Notify>,
     pub(super) seed: u64,
+    /// By how many seconds the clock is wrong.
+    pub(super) wrong: Arc<AtomicI64>,
 }
 
 impl Shared {

@@ -16,6 +16,8 @@ use tokio_util::sync::CancellationToken;
 use super::Machine;
 use super::engine::LifeEngine;
 
+/// How long parked objects are kept.
+pub const KEPT: Duration = Duration::from_secs(30 * 24 * 3_600);
 /// Guests that may boot at once.
 pub(super) const BOOTS: usize = 2;
 
@@ -52,6 +54,8 @@ impl Life {
         let options = ControllerOptions {
             policy,
             resync: Duration::from_secs(60),
+            keep_parked: Some(KEPT),
+            clock: machine.clock(),
             seed: 1,
             ..ControllerOptions::default()
         };

@@ -5,13 +5,15 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
+use jiff::Timestamp;
 use limekiln_api::fill;
 use limekiln_engine_sim::{SimEngine, World};
 use limekiln_model::{InstancePhase, Observed, ObservedInstance};
-use limekiln_reconciler::{Home, faults};
+use limekiln_reconciler::{Clock, Home, faults};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::Instant;
@@ -48,7 +50,7 @@ impl Machine {
         let watch = Watch::new(story, Instant::now());
         let state = Arc::new(Mutex::new(State::new(watch, send)));
         let (sim, thaw) = (Arc::new(sim), Arc::new(Notify::new()));
-        let shared = Shared { sim, state, thaw, seed: story.seed };
+        let shared = Shared { sim, state, thaw, seed: story.seed, wrong: Arc::default() };
         let machine = Self { dir, shared };
         machine.mind_writes();
         Ok((machine, incidents))
@@ -82,6 +84,21 @@ impl Machine {
     /// Changes the world as somebody with other tools does.
     pub fn outside<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
         self.shared.sim.outside(change)
+    }
+
+    /// Sets the clock: so many years ahead or back.
+    pub fn set_clock(&self, years: i64) {
+        self.shared.wrong.fetch_add(years * 365 * 24 * 3_600, Ordering::Relaxed);
+    }
+
+    /// The clock of the machine.
+    pub(super) fn clock(&self) -> Clock {
+        let (begun, wrong) = (self.lock().watch.begun, Arc::clone(&self.shared.wrong));
+        Clock::new(move || {
+            let elapsed = i64::try_from(begun.elapsed().as_secs()).unwrap_or_default();
+            let now = 1_700_000_000 + elapsed + wrong.load(Ordering::Relaxed);
+            Timestamp::from_second(now).unwrap_or_default()
+        })
     }
 
     /// Thaws whatever is frozen.

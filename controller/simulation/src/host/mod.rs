@@ -8,6 +8,6 @@ mod machine;
 mod state;
 
 pub use incident::Incident;
-pub use life::Life;
+pub use life::{KEPT, Life};
 pub use machine::Machine;
 pub use state::State;

@@ -3,6 +3,7 @@
 use limekiln_model::{Action, InstancePhase, Kind, ObjectId, Observed};
 
 use super::watch::{Revision, SEEN, Watch};
+use crate::host::KEPT;
 use crate::story::Machine;
 
 /// Why the action may not begin.
@@ -27,7 +28,7 @@ pub(super) fn check(watch: &Watch, action: &Action, world: &Observed) -> Option<
     match action {
         Action::Park { .. } => park(watch, &id),
         Action::Purge { key: None, .. } => purge(&id, world),
-        Action::Purge { key: Some(_), .. } => Some("nothing parked is to be removed".to_owned()),
+        Action::Purge { object, key: Some(key) } => expire(watch, object, key),
         Action::StopInstance { .. } => stop(watch, &id, world),
         Action::StartDriver { .. } => start(watch, &id, world),
         Action::CreateInstance { template, .. } | Action::EditInstance { template, .. } => {
@@ -77,6 +78,13 @@ fn purge(id: &ObjectId, world: &Observed) -> Option<String> {
     let instance = world.instances.get(&id.name).filter(|_| id.kind == Kind::Instance);
     let whole = instance.is_some_and(|instance| instance.phase != InstancePhase::Creating);
     (whole || id.kind == Kind::Disk).then(|| "it holds data".to_owned())
+}
+
+/// What is parked goes when its time is over.
+fn expire(watch: &Watch, object: &ObjectId, key: &str) -> Option<String> {
+    let since = watch.parked.get(&(object.clone(), key.to_owned()))?;
+    let days = since.elapsed().as_secs() / (24 * 3_600);
+    (since.elapsed() < KEPT).then(|| format!("it has been parked for {days} days"))
 }
 
 /// What an instance depends on is there before it starts, unless somebody has just taken it away.

@@ -50,6 +50,8 @@ pub struct Watch {
     pub actions: usize,
     /// How many were refused because something did not hold.
     pub refusals: Vec<String>,
+    /// What is parked, and since when by a clock that nobody sets.
+    pub(super) parked: BTreeMap<(ObjectId, String), Instant>,
     broken: Vec<String>,
 }
 
@@ -68,6 +70,7 @@ impl Watch {
             boots: BTreeMap::new(),
             actions: 0,
             refusals: Vec::new(),
+            parked: BTreeMap::new(),
             broken: Vec::new(),
         }
     }
@@ -127,6 +130,10 @@ impl Watch {
             *self.boots.entry(id).or_default() += 1;
         }
         self.nothing_shrinks(before, now);
+        for one in &now.parked {
+            let key = (one.id.clone(), one.key.clone());
+            self.parked.entry(key).or_insert_with(Instant::now);
+        }
     }
 
     fn nothing_shrinks(&mut self, before: &Observed, now: &Observed) {

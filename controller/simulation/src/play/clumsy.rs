@@ -36,6 +36,10 @@ impl Director<'_> {
                 tokio::time::advance(YEAR).await;
                 true
             }
+            Fault::WallJump => {
+                self.machine.set_clock(if armed.after % 3 == 0 { -10 } else { 10 });
+                true
+            }
             Fault::MachineBreaks => self.machine_breaks(armed.after),
             Fault::DaemonDies => self.daemon_dies(armed.after),
             Fault::TornClaim => self.tear("owners", armed.after, true).await?,

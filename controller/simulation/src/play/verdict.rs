@@ -62,7 +62,14 @@ fn compare(story: &Story, played: &Ending, plain: &Ending, wrong: &mut Vec<Strin
         // Which way it went is a matter of time; where it came to is not.
         wrong.extend(difference(&played.live, &plain.live));
     } else {
-        wrong.extend(difference(&played.whole, &plain.whole));
+        let (mut played_end, mut plain_end) = (played.whole.clone(), plain.whole.clone());
+        if played.fired.contains(&Fault::ClockJump) {
+            // In a year, what was parked goes.
+            for end in [&mut played_end, &mut plain_end] {
+                end.retain(|key, _| !key.starts_with("parked"));
+            }
+        }
+        wrong.extend(difference(&played_end, &plain_end));
         // Who is shown old things twice in a row cannot know.
         let stale = played.fired.iter().filter(|fault| **fault == Fault::StaleLook).count();
         for (id, boots) in &played.boots {

@@ -72,6 +72,8 @@ pub enum Fault {
     SecondController,
     /// The machine sleeps for a year.
     ClockJump,
+    /// Somebody sets the clock ten years ahead, or back.
+    WallJump,
     /// A virtual machine breaks down.
     MachineBreaks,
     /// The daemon of a network dies.
@@ -96,7 +98,7 @@ pub enum Fault {
 
 impl Fault {
     /// All kinds.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 38] = [
         Self::DieBefore,
         Self::DieInside,
         Self::DieAfter,
@@ -124,6 +126,7 @@ impl Fault {
         Self::Terminate,
         Self::SecondController,
         Self::ClockJump,
+        Self::WallJump,
         Self::MachineBreaks,
         Self::DaemonDies,
         Self::LostWake,
@@ -149,6 +152,7 @@ impl Fault {
             | Self::Terminate
             | Self::SecondController
             | Self::ClockJump
+            | Self::WallJump
             | Self::MachineBreaks
             | Self::DaemonDies
             | Self::TornClaim
