@@ -102,13 +102,8 @@ impl Machine {
     }
 
     /// Thaws whatever is frozen.
-    pub fn thaw(&self, replaced: bool) {
-        let mut state = self.lock();
-        let frozen = std::mem::take(&mut state.frozen);
-        if replaced {
-            state.replaced.extend(frozen);
-        }
-        drop(state);
+    pub fn thaw(&self) {
+        self.lock().thaw();
         self.shared.thaw.notify_waiters();
     }
 

@@ -28,6 +28,8 @@ pub struct State {
     pub alive: BTreeSet<u64>,
     /// Those of them that are frozen.
     pub frozen: BTreeSet<u64>,
+    /// Those of these that somebody took for dead.
+    taken_for_dead: BTreeSet<u64>,
     /// Those that thawed after somebody else had taken over.
     pub replaced: BTreeSet<u64>,
     /// What may still go wrong in this chapter.
@@ -57,6 +59,7 @@ impl State {
         Self {
             alive: BTreeSet::new(),
             frozen: BTreeSet::new(),
+            taken_for_dead: BTreeSet::new(),
             replaced: BTreeSet::new(),
             armed: Vec::new(),
             fired: Vec::new(),
@@ -127,7 +130,16 @@ impl State {
 
     pub(super) fn freeze(&mut self, life: u64, incident: Incident) {
         self.frozen.insert(life);
+        if incident == Incident::TakenForDead {
+            self.taken_for_dead.insert(life);
+        }
         let _ = self.incidents.send(incident);
+    }
+
+    /// All that are frozen thaw.
+    pub(super) fn thaw(&mut self) {
+        let frozen = std::mem::take(&mut self.frozen);
+        self.replaced.extend(frozen.intersection(&self.taken_for_dead));
     }
 
     pub(super) fn view(&mut self, observed: Observed) {

@@ -69,7 +69,8 @@ fn within_budget(watch: &Watch, revision: &Revision) -> bool {
     let owned = revision.existed.difference(&watch.strangers);
     let owned: Vec<_> = owned.collect();
     let mentioned = revision.catalogue.ids();
-    let gone = owned.iter().filter(|id| !mentioned.contains(id)).count();
+    let kept = |id: &ObjectId| mentioned.contains(id) || watch.suspended.contains_key(id);
+    let gone = owned.iter().filter(|id| !kept(id)).count();
     gone < owned.len() && gone <= (owned.len() / 5).max(1)
 }
 
@@ -89,6 +90,11 @@ fn expire(watch: &Watch, object: &ObjectId, key: &str) -> Option<String> {
 
 /// What an instance depends on is there before it starts, unless somebody has just taken it away.
 fn start(watch: &Watch, id: &ObjectId, world: &Observed) -> Option<String> {
+    let own = world.instances.get(&id.name).map(|instance| &instance.phase);
+    if matches!(own, Some(InstancePhase::Broken { .. })) {
+        // Half of it lives, and gets the other half again.
+        return None;
+    }
     let mut wishes = watch.wishes(id).map(|machine| machine.depends_on);
     let (on, ready) = wishes.next().flatten().filter(|_| !watch.rapid && !watch.by_hand)?;
     if !wishes.all(|wish| wish == Some((on, ready))) {

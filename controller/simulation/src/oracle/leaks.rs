@@ -14,7 +14,9 @@ pub fn leaks(machine: &Machine, catalogue: &Catalogue, owned: &BTreeSet<ObjectId
     let observed = machine.look();
     let mut leaks = half_written(machine);
     let mentioned = catalogue.ids();
-    for id in owned.iter().filter(|id| !exists(&observed, id) && !mentioned.contains(id)) {
+    let suspended = machine.lock().watch.suspended.clone();
+    let kept = |id: &ObjectId| mentioned.contains(id) || suspended.contains_key(id);
+    for id in owned.iter().filter(|id| !exists(&observed, id) && !kept(id)) {
         leaks.push(format!("a claim on {id}, which does not exist"));
     }
     leaks.extend(half_made(&observed, catalogue, owned));

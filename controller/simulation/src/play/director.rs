@@ -65,7 +65,6 @@ pub(super) struct Director<'a> {
     pub(super) hidden: bool,
     chapter_began: Instant,
     thaw: Option<Instant>,
-    replaced: bool,
 }
 
 impl<'a> Director<'a> {
@@ -80,7 +79,6 @@ impl<'a> Director<'a> {
             hidden: false,
             chapter_began: Instant::now(),
             thaw: None,
-            replaced: false,
         }
     }
 
@@ -298,12 +296,14 @@ impl<'a> Director<'a> {
         match incident {
             Some(Incident::Died) => {
                 self.bury().await;
-                self.restart().await;
+                // One that died while it was told to end has a successor already.
+                if !self.is_anybody_at_work() {
+                    self.restart().await;
+                }
             }
             Some(Incident::Frozen) => self.thaw = Some(Instant::now() + FROZEN),
             Some(Incident::TakenForDead) => {
                 self.thaw = Some(Instant::now() + FROZEN);
-                self.replaced = true;
                 let _ = std::fs::remove_file(self.machine.home().dir().join("lock"));
                 self.start();
             }
@@ -313,6 +313,15 @@ impl<'a> Director<'a> {
             self.unfreeze();
         }
         self.by_time().await
+    }
+
+    fn is_anybody_at_work(&self) -> bool {
+        let state = self.machine.lock();
+        let works = |life: &Life| {
+            let number = life.number;
+            !life.is_over() && !state.frozen.contains(&number) && !state.replaced.contains(&number)
+        };
+        self.lives.iter().any(works)
     }
 
     /// Those that died are gone whole.
@@ -329,7 +338,7 @@ impl<'a> Director<'a> {
 
     fn unfreeze(&mut self) {
         self.thaw = None;
-        self.machine.thaw(std::mem::take(&mut self.replaced));
+        self.machine.thaw();
     }
 
     fn next_by_time(&self) -> Option<Instant> {

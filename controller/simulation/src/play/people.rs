@@ -100,7 +100,8 @@ impl Director<'_> {
     }
 
     fn acknowledge(&mut self) -> anyhow::Result<()> {
-        let Some(life) = self.lives.last() else { return Ok(()) };
+        // What a controller does not see now it may have seen before, or not.
+        let Some(life) = self.lives.last().filter(|_| !self.hidden) else { return Ok(()) };
         let planned = life.handle.state().borrow().planned.clone();
         let Some(revision) = planned.map(|planned| planned.desired.revision.clone()) else {
             return Ok(());
