@@ -1,7 +1,9 @@
 //! Observe, plan, execute.
 
 use std::collections::BTreeMap;
+use std::future::{Future, poll_fn};
 use std::sync::Arc;
+use std::task::Poll;
 
 use limekiln_api::{HostFacts, LimaVersion, Status, fill_as};
 use limekiln_engine::Engine;
@@ -19,9 +21,9 @@ use crate::load::{LoadContext, Loaded, Templates, load};
 use crate::policy::Policies;
 use crate::status::tried;
 use crate::{
-    Attempt, Claims, End, Home, Journal, Ledger, OnEvent, Outcome, Pass, Planned, ReconcileError,
-    Requests, Run, SavedPlan, SavedPlanError, Settled, StatusStore, conditions, journal, ports,
-    status,
+    Attempt, Claim, Claims, End, Home, Journal, Ledger, OnEvent, Outcome, Pass, Planned,
+    ReconcileError, Requests, Run, SavedPlan, SavedPlanError, Settled, StatusStore, conditions,
+    journal, ports, status,
 };
 
 /// The most passes that [`Reconciler::settle`] makes.
@@ -73,7 +75,7 @@ impl Reconciler {
     ///
     /// # Errors
     /// If the ledger cannot be read.
-    pub fn claims(&self) -> Result<Claims, ReconcileError> {
+    pub fn claims(&self) -> Result<Arc<Claims>, ReconcileError> {
         self.home.check()?;
         let claims = self.ledger.read()?;
         for path in &claims.damaged {
@@ -142,8 +144,11 @@ impl Reconciler {
         explain: bool,
     ) -> Result<Loaded, ReconcileError> {
         self.home.check()?;
-        let owners =
-            || Ok(self.claims()?.by_id.into_iter().map(|(id, claim)| (id, claim.owner)).collect());
+        let owners = || {
+            let claims = self.claims()?;
+            let owner = |(id, claim): (&ObjectId, &Arc<Claim>)| (id.clone(), claim.owner.clone());
+            Ok(claims.by_id.iter().map(owner).collect())
+        };
         let context = LoadContext {
             facts: &self.facts,
             unsupported: self.engine.unsupported_fields(),
@@ -161,15 +166,27 @@ impl Reconciler {
     /// # Errors
     /// If the home or the ledger cannot be read.
     pub async fn observe(&self) -> Result<Observed, ReconcileError> {
+        Ok(self.look().await?.0)
+    }
+
+    /// The same with the ledger that it was seen with.
+    pub(crate) async fn look(&self) -> Result<(Observed, Arc<Claims>), ReconcileError> {
+        let mut engine = std::pin::pin!(self.engine.observe());
+        // An engine that looks at files does so beside this; the ledger is read meanwhile.
+        let first = poll_fn(|context| Poll::Ready(engine.as_mut().poll(context))).await;
         let claims = self.claims()?;
-        let mut observed = self.engine.observe().await.map_err(ReconcileError::Observe)?;
+        let observed = match first {
+            Poll::Ready(observed) => observed,
+            Poll::Pending => engine.await,
+        };
+        let mut observed = observed.map_err(ReconcileError::Observe)?;
         let restarting = claims.by_id.values().filter(|claim| claim.restarting);
         observed.restarting = restarting.map(|claim| claim.id.name.clone()).collect();
-        let existing = claims.by_id.into_iter().filter(|(id, _)| exists(&observed, id));
-        observed.owners = existing.map(|(id, claim)| (id, claim.owner)).collect();
+        let existing = claims.by_id.iter().filter(|(id, _)| exists(&observed, id));
+        observed.owners = existing.map(|(id, claim)| (id.clone(), claim.owner.clone())).collect();
         let host = Host { facts: self.facts.clone(), taken_ports: Default::default() };
         observed.host = Some(host);
-        Ok(observed)
+        Ok((observed, claims))
     }
 
     /// Looks at everything, also at who has the ports that are asked for.
@@ -198,15 +215,51 @@ impl Reconciler {
     pub fn plan_on(
         &self,
         observed: Observed,
-        mut desired: Desired,
-        mut policy: Policy,
+        desired: Desired,
+        policy: Policy,
     ) -> Result<Planned, ReconcileError> {
-        Requests::read(&self.home)?.apply(&mut desired, &mut policy);
-        let observed = self.with_ports(observed, &desired);
-        refill(&mut desired, &observed, &self.facts);
+        let (observed, desired, policy) = self.complete(observed, desired, policy)?;
         let (plan, report) =
             limekiln_planner::plan(&desired, &observed, &self.capabilities(), &policy);
         Ok(Planned { plan, report, observed, desired, policy })
+    }
+
+    /// The same again and again: planning is pure, so of what the last plan was made from, the
+    /// same plan is made.
+    ///
+    /// # Errors
+    /// As [`Self::plan_on`].
+    pub(crate) fn plan_again(
+        &self,
+        last: Option<&Arc<Planned>>,
+        observed: Observed,
+        desired: Desired,
+        policy: Policy,
+    ) -> Result<Arc<Planned>, ReconcileError> {
+        let (observed, desired, policy) = self.complete(observed, desired, policy)?;
+        let same = |last: &&Arc<Planned>| {
+            last.policy == policy && last.desired == desired && last.observed == observed
+        };
+        if let Some(last) = last.filter(same) {
+            return Ok(Arc::clone(last));
+        }
+        let (plan, report) =
+            limekiln_planner::plan(&desired, &observed, &self.capabilities(), &policy);
+        Ok(Arc::new(Planned { plan, report, observed, desired, policy }))
+    }
+
+    /// Puts in what people ask for beside the manifests, what the host says, and defaults that
+    /// depend on what exists.
+    fn complete(
+        &self,
+        observed: Observed,
+        mut desired: Desired,
+        mut policy: Policy,
+    ) -> Result<(Observed, Desired, Policy), ReconcileError> {
+        Requests::read(&self.home)?.apply(&mut desired, &mut policy);
+        let observed = self.with_ports(observed, &desired);
+        refill(&mut desired, &observed, &self.facts);
+        Ok((observed, desired, policy))
     }
 
     /// Plans deletions: parked, or with `purge` removed for good.
@@ -291,7 +344,7 @@ impl Reconciler {
         let observed = self.observe_for(&planned.desired).await?;
         basis_holds(&planned.plan, &observed).map_err(ReconcileError::Moved)?;
         self.nothing_suspended(planned)?;
-        self.keep_books(planned, &observed, &|_| false)?;
+        self.keep_books(&*self.claims()?, planned, &observed, &|_| false)?;
         let (inner, ledger) = (Arc::clone(&self.engine), self.ledger.clone());
         let engine = LedgerEngine::new(
             inner,
@@ -326,15 +379,15 @@ impl Reconciler {
     /// Keeps the ledger in step, but for objects that are being worked on.
     pub(crate) fn keep_books(
         &self,
+        claims: &Claims,
         planned: &Planned,
         observed: &Observed,
         busy: &dyn Fn(&ObjectId) -> bool,
     ) -> Result<(), ReconcileError> {
-        let claims = self.claims()?;
-        for aside in self.ledger.set_aside(&claims)? {
+        for aside in self.ledger.set_aside(claims)? {
             warn!("a damaged ledger file was set aside as {}", aside.display());
         }
-        follow(&self.ledger, &claims, planned, observed, busy)?;
+        follow(&self.ledger, claims, planned, observed, busy)?;
         Ok(())
     }
 
@@ -395,7 +448,8 @@ impl Reconciler {
         let Ok(claims) = self.claims() else { return };
         let ids = claims.by_id.keys().filter(|id| exists(observed, id));
         let current = ids.map(|id| {
-            let mut found = conditions(id, observed, compared, claims.by_id.get(id));
+            let mut found =
+                conditions(id, observed, compared, claims.by_id.get(id).map(Arc::as_ref));
             if let Some(attempt) = attempts.get(id) {
                 tried(&mut found, attempt);
             }
@@ -451,9 +505,10 @@ impl Reconciler {
 /// Fills in again what an older Lima made: some defaults depend on it, and those of a new
 /// instance would look like changes.
 fn refill(desired: &mut Desired, observed: &Observed, facts: &HostFacts) {
+    let current = LimaVersion::current();
     for (name, wanted) in &mut desired.instances {
         let creator = observed.instances.get(name).map(|instance| &instance.creator);
-        if let Some(creator) = creator.filter(|creator| **creator != LimaVersion::current()) {
+        if let Some(creator) = creator.filter(|creator| **creator != current) {
             let spec = &mut Arc::make_mut(wanted).spec;
             spec.filled = fill_as(&spec.spec.template, name, facts, creator).into();
         }

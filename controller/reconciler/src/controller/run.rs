@@ -12,8 +12,9 @@ use tracing::warn;
 use super::attempts::Attempts;
 use super::handle::{Handle, Mailbox};
 use super::tasks::Tasks;
+use super::wants::Wants;
 use super::{ControllerOptions, ControllerState, Intake};
-use crate::{Loaded, OnEvent, Planned, ReconcileError, Reconciler};
+use crate::{Claims, Loaded, OnEvent, Planned, ReconcileError, Reconciler};
 
 /// A plan, and of each object how often it was tried and whether it is stalled.
 type Noted = (Arc<Planned>, Vec<(ObjectId, u32, bool)>);
@@ -30,6 +31,9 @@ pub struct Controller {
     pub(super) attempts: Attempts,
     /// What the status file was written from.
     pub(super) noted: Option<Noted>,
+    /// A plan and a ledger that need nothing more to be in step.
+    pub(super) kept: Option<(Arc<Planned>, Arc<Claims>)>,
+    pub(super) wants: Wants,
     pub(super) mailbox: Mailbox,
     pub(super) state: watch::Sender<ControllerState>,
 }
@@ -52,6 +56,8 @@ impl Controller {
             tasks: Tasks::default(),
             attempts: Attempts::default(),
             noted: None,
+            kept: None,
+            wants: Wants::default(),
             mailbox: Mailbox::default(),
             state: watch::Sender::default(),
         }
