@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::ledger::{LedgerEngine, exists, follow, owner_in};
-use crate::load::{LoadContext, Loaded, Templates, load};
+use crate::load::{LoadCache, LoadContext, Loaded, Templates, load};
 use crate::policy::Policies;
 use crate::status::tried;
 use crate::{
@@ -120,7 +120,7 @@ impl Reconciler {
         templates: Templates<'_>,
         policies: &Policies,
     ) -> Result<Loaded, ReconcileError> {
-        self.read(snapshots, templates, policies, false)
+        self.read(snapshots, templates, policies, false, None)
     }
 
     /// The same, with what the policies say of each field. Denials are no diagnostics then.
@@ -133,7 +133,22 @@ impl Reconciler {
         templates: Templates<'_>,
         policies: &Policies,
     ) -> Result<Loaded, ReconcileError> {
-        self.read(snapshots, templates, policies, true)
+        self.read(snapshots, templates, policies, true, None)
+    }
+
+    /// As [`Self::load_snapshots_under`], for one who loads again and again: what did not change
+    /// since the last time is not checked again.
+    ///
+    /// # Errors
+    /// As [`Self::load_snapshots`].
+    pub(crate) fn load_again(
+        &self,
+        snapshots: &[Snapshot],
+        templates: Templates<'_>,
+        policies: &Policies,
+        cache: &LoadCache,
+    ) -> Result<Loaded, ReconcileError> {
+        self.read(snapshots, templates, policies, false, Some(cache))
     }
 
     fn read(
@@ -142,6 +157,7 @@ impl Reconciler {
         templates: Templates<'_>,
         policies: &Policies,
         explain: bool,
+        cache: Option<&LoadCache>,
     ) -> Result<Loaded, ReconcileError> {
         self.home.check()?;
         let owners = || {
@@ -157,6 +173,7 @@ impl Reconciler {
             lock: templates.lock,
             policies,
             explain,
+            cache,
         };
         load(snapshots, &context)
     }

@@ -18,6 +18,8 @@ mod options;
 mod process;
 mod quiet;
 mod read;
+#[cfg(test)]
+mod read_tests;
 mod snapshot;
 mod source_config;
 pub mod templates;

@@ -30,6 +30,7 @@ impl Controller {
             self.act(planned, claims);
         }
         self.publish(planned.map(|(planned, _)| planned), source_errors, observe_error);
+        self.intake.keep(&self.reconciler).await;
     }
 
     /// Reads the sources. What cannot be read leaves in force what was read before.
