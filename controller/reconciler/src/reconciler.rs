@@ -1,7 +1,9 @@
 //! Observe, plan, execute.
 
 use std::collections::BTreeMap;
+use std::future::{Future, poll_fn};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use limekiln_api::mutant::{Mutant, is_on};
@@ -20,13 +22,13 @@ use tracing::warn;
 
 use crate::home::Fence;
 use crate::ledger::{LedgerEngine, exists, follow, owner_in};
-use crate::load::{LoadContext, Loaded, Templates, load};
+use crate::load::{LoadCache, LoadContext, Loaded, Templates, load};
 use crate::policy::Policies;
 use crate::status::tried;
 use crate::{
-    Attempt, Claims, End, Home, Journal, Ledger, OnEvent, Outcome, Pass, Planned, ReconcileError,
-    Requests, Run, SavedPlan, SavedPlanError, Settled, StatusStore, conditions, journal, ports,
-    status,
+    Attempt, Claim, Claims, End, Home, Journal, Ledger, OnEvent, Outcome, Pass, Planned,
+    ReconcileError, Requests, Run, SavedPlan, SavedPlanError, Settled, StatusStore, conditions,
+    journal, ports, status,
 };
 
 /// The most passes that [`Reconciler::settle`] makes.
@@ -78,7 +80,7 @@ impl Reconciler {
     ///
     /// # Errors
     /// If the ledger cannot be read.
-    pub fn claims(&self) -> Result<Claims, ReconcileError> {
+    pub fn claims(&self) -> Result<Arc<Claims>, ReconcileError> {
         self.home.check()?;
         let claims = self.ledger.read()?;
         for path in &claims.damaged {
@@ -123,7 +125,7 @@ impl Reconciler {
         templates: Templates<'_>,
         policies: &Policies,
     ) -> Result<Loaded, ReconcileError> {
-        self.read(snapshots, templates, policies, false)
+        self.read(snapshots, templates, policies, false, None)
     }
 
     /// The same, with what the policies say of each field. Denials are no diagnostics then.
@@ -136,7 +138,22 @@ impl Reconciler {
         templates: Templates<'_>,
         policies: &Policies,
     ) -> Result<Loaded, ReconcileError> {
-        self.read(snapshots, templates, policies, true)
+        self.read(snapshots, templates, policies, true, None)
+    }
+
+    /// As [`Self::load_snapshots_under`], for one who loads again and again: what did not change
+    /// since the last time is not checked again.
+    ///
+    /// # Errors
+    /// As [`Self::load_snapshots`].
+    pub(crate) fn load_again(
+        &self,
+        snapshots: &[Snapshot],
+        templates: Templates<'_>,
+        policies: &Policies,
+        cache: &LoadCache,
+    ) -> Result<Loaded, ReconcileError> {
+        self.read(snapshots, templates, policies, false, Some(cache))
     }
 
     fn read(
@@ -145,10 +162,14 @@ impl Reconciler {
         templates: Templates<'_>,
         policies: &Policies,
         explain: bool,
+        cache: Option<&LoadCache>,
     ) -> Result<Loaded, ReconcileError> {
         self.home.check()?;
-        let owners =
-            || Ok(self.claims()?.by_id.into_iter().map(|(id, claim)| (id, claim.owner)).collect());
+        let owners = || {
+            let claims = self.claims()?;
+            let owner = |(id, claim): (&ObjectId, &Arc<Claim>)| (id.clone(), claim.owner.clone());
+            Ok(claims.by_id.iter().map(owner).collect())
+        };
         let context = LoadContext {
             facts: &self.facts,
             unsupported: self.engine.unsupported_fields(),
@@ -157,6 +178,7 @@ impl Reconciler {
             lock: templates.lock,
             policies,
             explain,
+            cache,
         };
         load(snapshots, &context)
     }
@@ -166,24 +188,39 @@ impl Reconciler {
     /// # Errors
     /// If the home or the ledger cannot be read.
     pub async fn observe(&self) -> Result<Observed, ReconcileError> {
+        Ok(self.look().await?.0)
+    }
+
+    /// The same with the ledger that it was seen with.
+    pub(crate) async fn look(&self) -> Result<(Observed, Arc<Claims>), ReconcileError> {
+        let mut engine = std::pin::pin!(self.engine.observe());
+        // An engine that looks at files does so beside this; the ledger is read meanwhile.
+        let first = poll_fn(|context| Poll::Ready(engine.as_mut().poll(context))).await;
         let claims = self.claims()?;
-        let mut observed = self.engine.observe().await.map_err(ReconcileError::Observe)?;
+        let observed = match first {
+            Poll::Ready(observed) => observed,
+            Poll::Pending => engine.await,
+        };
+        let mut observed = observed.map_err(ReconcileError::Observe)?;
         let restarting = claims.by_id.values().filter(|claim| claim.restarting);
         observed.restarting = restarting.map(|claim| claim.id.name.clone()).collect();
-        let existing = claims.by_id.into_iter().filter(|(id, _)| exists(&observed, id));
-        observed.owners = existing.map(|(id, claim)| (id, claim.owner)).collect();
+        let existing = claims.by_id.iter().filter(|(id, _)| exists(&observed, id));
+        observed.owners = existing.map(|(id, claim)| (id.clone(), claim.owner.clone())).collect();
         let host = Host { facts: self.facts.clone(), taken_ports: Default::default() };
         observed.host = Some(host);
-        Ok(observed)
+        Ok((observed, claims))
     }
 
     /// The same within a bound.
     ///
     /// # Errors
-    /// As [`Self::observe`], or if it takes longer.
-    pub(crate) async fn observe_within(&self, limit: Duration) -> Result<Observed, ReconcileError> {
+    /// As [`Self::look`], or if it takes longer.
+    pub(crate) async fn look_within(
+        &self,
+        limit: Duration,
+    ) -> Result<(Observed, Arc<Claims>), ReconcileError> {
         let patience = if is_on(Mutant::LooksForever) { Duration::MAX } else { limit };
-        let looked = timeout(patience, self.observe()).await;
+        let looked = timeout(patience, self.look()).await;
         looked.map_err(|_| ReconcileError::Hangs(limit.as_secs()))?
     }
 
@@ -213,15 +250,51 @@ impl Reconciler {
     pub fn plan_on(
         &self,
         observed: Observed,
-        mut desired: Desired,
-        mut policy: Policy,
+        desired: Desired,
+        policy: Policy,
     ) -> Result<Planned, ReconcileError> {
-        Requests::read(&self.home)?.apply(&mut desired, &mut policy);
-        let observed = self.with_ports(observed, &desired);
-        refill(&mut desired, &observed, &self.facts);
+        let (observed, desired, policy) = self.complete(observed, desired, policy)?;
         let (plan, report) =
             limekiln_planner::plan(&desired, &observed, &self.capabilities(), &policy);
         Ok(Planned { plan, report, observed, desired, policy })
+    }
+
+    /// The same again and again: planning is pure, so of what the last plan was made from, the
+    /// same plan is made.
+    ///
+    /// # Errors
+    /// As [`Self::plan_on`].
+    pub(crate) fn plan_again(
+        &self,
+        last: Option<&Arc<Planned>>,
+        observed: Observed,
+        desired: Desired,
+        policy: Policy,
+    ) -> Result<Arc<Planned>, ReconcileError> {
+        let (observed, desired, policy) = self.complete(observed, desired, policy)?;
+        let same = |last: &&Arc<Planned>| {
+            last.policy == policy && last.desired == desired && last.observed == observed
+        };
+        if let Some(last) = last.filter(same) {
+            return Ok(Arc::clone(last));
+        }
+        let (plan, report) =
+            limekiln_planner::plan(&desired, &observed, &self.capabilities(), &policy);
+        Ok(Arc::new(Planned { plan, report, observed, desired, policy }))
+    }
+
+    /// Puts in what people ask for beside the manifests, what the host says, and defaults that
+    /// depend on what exists.
+    fn complete(
+        &self,
+        observed: Observed,
+        mut desired: Desired,
+        mut policy: Policy,
+    ) -> Result<(Observed, Desired, Policy), ReconcileError> {
+        Requests::read(&self.home)?.apply(&mut desired, &mut policy);
+        let observed = self.with_ports(observed, &desired);
+        refill(&mut desired, &observed, &self.facts);
+        Ok((observed, desired, policy))
     }
 
     /// Plans deletions: parked, or with `purge` removed for good.
@@ -308,7 +381,7 @@ impl Reconciler {
         basis_holds(&planned.plan, &observed).map_err(ReconcileError::Moved)?;
         self.nothing_suspended(planned)?;
         let earlier = Some(&planned.observed);
-        self.keep_books(fence, planned, &observed, earlier, &|_| false)?;
+        self.keep_books(fence, &*self.claims()?, planned, &observed, earlier, &|_| false)?;
         let (inner, ledger) = (Arc::clone(&self.engine), self.ledger.fenced(fence));
         let engine = LedgerEngine::new(
             inner,
@@ -344,16 +417,17 @@ impl Reconciler {
     pub(crate) fn keep_books(
         &self,
         fence: &Fence,
+        claims: &Claims,
         planned: &Planned,
         observed: &Observed,
         earlier: Option<&Observed>,
         busy: &dyn Fn(&ObjectId) -> bool,
     ) -> Result<(), ReconcileError> {
-        let (claims, ledger) = (self.claims()?, self.ledger.fenced(fence));
-        for aside in ledger.set_aside(&claims)? {
+        let ledger = self.ledger.fenced(fence);
+        for aside in ledger.set_aside(claims)? {
             warn!("a damaged ledger file was set aside as {}", aside.display());
         }
-        follow(&ledger, &claims, planned, observed, earlier, busy)?;
+        follow(&ledger, claims, planned, observed, earlier, busy)?;
         Ok(())
     }
 
@@ -388,7 +462,7 @@ impl Reconciler {
 
     /// Who takes something away looks again: what the plan was made from may be out of date.
     async fn look_again(&self, part: &Plan, limit: Duration) -> Result<(), ReconcileError> {
-        let observed = self.observe_within(limit).await?;
+        let (observed, _) = self.look_within(limit).await?;
         basis_holds(part, &observed).map_err(ReconcileError::Moved)
     }
 
@@ -428,7 +502,8 @@ impl Reconciler {
         let Ok(claims) = self.claims() else { return };
         let ids = claims.by_id.keys().filter(|id| exists(observed, id));
         let current = ids.map(|id| {
-            let mut found = conditions(id, observed, compared, claims.by_id.get(id));
+            let mut found =
+                conditions(id, observed, compared, claims.by_id.get(id).map(Arc::as_ref));
             if let Some(attempt) = attempts.get(id) {
                 tried(&mut found, attempt);
             }
@@ -484,9 +559,10 @@ impl Reconciler {
 /// Fills in again what an older Lima made: some defaults depend on it, and those of a new
 /// instance would look like changes.
 fn refill(desired: &mut Desired, observed: &Observed, facts: &HostFacts) {
+    let current = LimaVersion::current();
     for (name, wanted) in &mut desired.instances {
         let creator = observed.instances.get(name).map(|instance| &instance.creator);
-        if let Some(creator) = creator.filter(|creator| **creator != LimaVersion::current()) {
+        if let Some(creator) = creator.filter(|creator| **creator != current) {
             let spec = &mut Arc::make_mut(wanted).spec;
             spec.filled = fill_as(&spec.spec.template, name, facts, creator).into();
         }

@@ -1,14 +1,18 @@
 //! Inputs to snapshots.
 
-use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File, Metadata};
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
+use limekiln_api::Stamp as FileStamp;
 use limekiln_api::mutant::{Mutant, is_on};
 
+use crate::known::{Known, KnownFile};
 use crate::quiet::{Stamp, Watch};
+use crate::snapshot::digest;
 use crate::{Input, ReadOptions, Snapshot, SourceError, SourceFile, directory};
 
 /// Reads each input, in order; a file that two inputs reach is read with the first only.
@@ -18,79 +22,191 @@ use crate::{Input, ReadOptions, Snapshot, SourceError, SourceFile, directory};
 /// # Errors
 /// If any input cannot be read whole.
 pub fn read(inputs: &[Input], options: &ReadOptions) -> Result<Vec<Snapshot>, SourceError> {
-    let mut seen = BTreeSet::new();
-    let mut snapshots = Vec::new();
-    for input in inputs {
-        let mut snapshot = match input {
-            Input::Path(path) => read_path(path, options)?,
-            Input::Stdin(bytes) => stdin(bytes),
-        };
-        snapshot.files.retain(|file| seen.insert(file.origin.clone()));
-        snapshots.push(snapshot);
+    Reader::default().read(inputs, options)
+}
+
+/// Reads inputs again and again, and of their files only those that may have changed.
+///
+/// What it returns is what [`read`] does.
+#[derive(Debug, Default)]
+pub struct Reader {
+    known: Known,
+    last: BTreeMap<String, Snapshot>,
+}
+
+impl Reader {
+    /// As [`read`].
+    ///
+    /// # Errors
+    /// As [`read`].
+    pub fn read(
+        &mut self,
+        inputs: &[Input],
+        options: &ReadOptions,
+    ) -> Result<Vec<Snapshot>, SourceError> {
+        self.read_at(inputs, options, SystemTime::now)
     }
-    Ok(snapshots)
+
+    /// The same with another clock.
+    pub(crate) fn read_at(
+        &mut self,
+        inputs: &[Input],
+        options: &ReadOptions,
+        clock: fn() -> SystemTime,
+    ) -> Result<Vec<Snapshot>, SourceError> {
+        let mut seen = BTreeSet::new();
+        let mut now = Self::default();
+        let mut snapshots = Vec::new();
+        for input in inputs {
+            let mut snapshot = match input {
+                Input::Path(path) => self.path(path, options, clock, &mut now)?,
+                Input::Stdin(bytes) => stdin(bytes),
+            };
+            if inputs.len() > 1 {
+                snapshot.files.retain(|file| seen.insert(file.origin.clone()));
+            }
+            snapshots.push(snapshot);
+        }
+        *self = now;
+        Ok(snapshots)
+    }
+
+    fn path(
+        &self,
+        path: &Path,
+        options: &ReadOptions,
+        clock: fn() -> SystemTime,
+        now: &mut Self,
+    ) -> Result<Snapshot, SourceError> {
+        if is_on(Mutant::GoneIsEmpty) && !path.exists() {
+            return Ok(Snapshot::new(path.to_string_lossy().into_owned(), Vec::new()));
+        }
+        let root = path.canonicalize().map_err(|error| SourceError::read(path, error))?;
+        let metadata = fs::metadata(&root).map_err(|error| SourceError::read(path, error))?;
+        let watch = Watch::new(options);
+        let mut reading = Reading { known: &self.known, shown: path, root, options, clock, watch };
+        let files = if metadata.is_dir() {
+            reading.directory()?
+        } else if metadata.is_file() {
+            vec![reading.single()?]
+        } else {
+            return Err(SourceError::NotAFile { path: path.into() });
+        };
+        let source = reading.root.to_string_lossy().into_owned();
+        let snapshot = self.snapshot(source, &files);
+        files.into_iter().for_each(|file| now.known.put(file));
+        now.last.insert(snapshot.source.clone(), snapshot.clone());
+        Ok(snapshot)
+    }
+
+    /// The last one, if it was of the same files.
+    fn snapshot(&self, source: String, files: &[KnownFile]) -> Snapshot {
+        let same = |last: &&Snapshot| {
+            let pairs = || last.files.iter().zip(files);
+            last.files.len() == files.len() && pairs().all(|(a, b)| Arc::ptr_eq(a, &b.file))
+        };
+        let shared = |file: &KnownFile| (Arc::clone(&file.file), file.digest);
+        let made = || Snapshot::new(source.clone(), files.iter().map(shared).collect());
+        self.last.get(&source).filter(same).cloned().unwrap_or_else(made)
+    }
 }
 
 fn stdin(bytes: &[u8]) -> Snapshot {
     let path = PathBuf::from(Snapshot::STDIN);
     let file = SourceFile { origin: path.clone(), path, bytes: bytes.to_vec() };
-    Snapshot::new(Snapshot::STDIN.to_owned(), vec![file])
+    let digest = digest(&file.bytes);
+    Snapshot::new(Snapshot::STDIN.to_owned(), vec![(file.into(), digest)])
 }
 
-fn read_path(path: &Path, options: &ReadOptions) -> Result<Snapshot, SourceError> {
-    if is_on(Mutant::GoneIsEmpty) && !path.exists() {
-        return Ok(Snapshot::new(path.to_string_lossy().into_owned(), Vec::new()));
-    }
-    let root = path.canonicalize().map_err(|error| SourceError::read(path, error))?;
-    let metadata = fs::metadata(&root).map_err(|error| SourceError::read(path, error))?;
-    let mut watch = Watch::new(options);
-    let files = if metadata.is_dir() {
-        read_directory(path, &root, &mut watch, options)?
-    } else if metadata.is_file() {
-        vec![read_single(path, &root, &mut watch, options)?]
-    } else {
-        return Err(SourceError::NotAFile { path: path.into() });
-    };
-    Ok(Snapshot::new(root.to_string_lossy().into_owned(), files))
+/// One input that is being read.
+struct Reading<'a> {
+    known: &'a Known,
+    shown: &'a Path,
+    root: PathBuf,
+    options: &'a ReadOptions,
+    clock: fn() -> SystemTime,
+    watch: Watch<'a>,
 }
 
-fn read_single(
-    path: &Path,
-    root: &Path,
-    watch: &mut Watch<'_>,
-    options: &ReadOptions,
-) -> Result<SourceFile, SourceError> {
-    loop {
-        match read_if_quiet(root, watch, options)? {
-            Ok(bytes) => return Ok(SourceFile { path: path.into(), origin: root.into(), bytes }),
-            Err(missing) => watch.pause(path, missing)?,
-        }
-    }
-}
+/// The inner error names a file that is not quiet and how long to wait for it.
+type Pass = Result<Vec<KnownFile>, (PathBuf, Duration)>;
 
-/// Reads all files, and all again when one of them, or the list, changes meanwhile.
-fn read_directory(
-    shown: &Path,
-    root: &Path,
-    watch: &mut Watch<'_>,
-    options: &ReadOptions,
-) -> Result<Vec<SourceFile>, SourceError> {
-    loop {
-        let list = directory::list(root, options);
-        let pass = match list {
-            Ok(list) => read_files(shown, root, &list, watch, options)?,
-            // An editor took a file away between the listing and the look at it.
-            Err(SourceError::Read { path, source })
-                if source.kind() == ErrorKind::NotFound && path != root && !is_link(&path) =>
-            {
-                Err((path, Duration::ZERO))
+impl Reading<'_> {
+    fn single(&mut self) -> Result<KnownFile, SourceError> {
+        let (root, shown) = (self.root.clone(), self.shown.to_owned());
+        loop {
+            match self.file(&root, &shown)? {
+                Ok(file) => return Ok(file),
+                Err(missing) => self.watch.pause(self.shown, missing)?,
             }
-            Err(error) => return Err(error),
-        };
-        match pass {
-            Ok(files) => return Ok(files),
-            Err((path, missing)) => watch.pause(&path, missing)?,
         }
+    }
+
+    /// Reads all files, and all again when one of them, or the list, changes meanwhile.
+    fn directory(&mut self) -> Result<Vec<KnownFile>, SourceError> {
+        loop {
+            let list = directory::list(&self.root, self.options);
+            let pass = match list {
+                Ok(list) => self.files(&list)?,
+                // An editor took a file away between the listing and the look at it.
+                Err(SourceError::Read { path, source })
+                    if source.kind() == ErrorKind::NotFound
+                        && path != self.root
+                        && !is_link(&path) =>
+                {
+                    Err((path, Duration::ZERO))
+                }
+                Err(error) => return Err(error),
+            };
+            match pass {
+                Ok(files) => return Ok(files),
+                Err((path, missing)) => self.watch.pause(&path, missing)?,
+            }
+        }
+    }
+
+    fn files(&mut self, list: &[PathBuf]) -> Result<Pass, SourceError> {
+        let mut files = Vec::with_capacity(list.len());
+        let mut total = 0;
+        for origin in list {
+            let below = origin.strip_prefix(&self.root).unwrap_or(origin);
+            match self.file(origin, &self.shown.join(below))? {
+                Ok(file) => {
+                    total += file.file.bytes.len() as u64;
+                    files.push(file);
+                }
+                Err(missing) => return Ok(Err((origin.clone(), missing))),
+            }
+            if total > self.options.max_total {
+                let (path, max) = (self.shown.into(), self.options.max_total);
+                return Err(SourceError::TooMuch { path, max, what: "bytes" });
+            }
+        }
+        // A file that appeared while the others were read may hold what was taken out of one of
+        // them.
+        if directory::list(&self.root, self.options).ok().as_deref() == Some(list) {
+            Ok(Ok(files))
+        } else {
+            Ok(Err((self.root.clone(), Duration::ZERO)))
+        }
+    }
+
+    /// The file as it was read before, if that is certain; or read now.
+    fn file(
+        &mut self,
+        origin: &Path,
+        shown: &Path,
+    ) -> Result<Result<KnownFile, Duration>, SourceError> {
+        let now = (self.clock)();
+        if let Ok(metadata) = fs::metadata(origin)
+            && let Some(known) = self.known.get(origin, shown, &metadata, now, self.options)
+        {
+            return Ok(Ok(known.clone()));
+        }
+        Ok(read_if_quiet(origin, &mut self.watch, self.options)?.map(|(bytes, metadata)| {
+            let file = SourceFile { path: shown.into(), origin: origin.into(), bytes };
+            KnownFile::new(FileStamp::of(&metadata, now), file)
+        }))
     }
 }
 
@@ -98,46 +214,13 @@ fn is_link(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink())
 }
 
-/// The inner error names a file that is not quiet and how long to wait for it.
-type Pass = Result<Vec<SourceFile>, (PathBuf, Duration)>;
-
-fn read_files(
-    shown: &Path,
-    root: &Path,
-    list: &[PathBuf],
-    watch: &mut Watch<'_>,
-    options: &ReadOptions,
-) -> Result<Pass, SourceError> {
-    let mut files = Vec::new();
-    let mut total = 0;
-    for origin in list {
-        match read_if_quiet(origin, watch, options)? {
-            Ok(bytes) => {
-                total += bytes.len() as u64;
-                let below = origin.strip_prefix(root).unwrap_or(origin);
-                files.push(SourceFile { path: shown.join(below), origin: origin.clone(), bytes });
-            }
-            Err(missing) => return Ok(Err((origin.clone(), missing))),
-        }
-        if total > options.max_total {
-            let max = options.max_total;
-            return Err(SourceError::TooMuch { path: shown.into(), max, what: "bytes" });
-        }
-    }
-    // A file that appeared while the others were read may hold what was taken out of one of them.
-    if directory::list(root, options).ok().as_deref() == Some(list) {
-        Ok(Ok(files))
-    } else {
-        Ok(Err((root.into(), Duration::ZERO)))
-    }
-}
-
-/// The bytes, or how long the file has to stay unchanged until they can be trusted.
+/// The bytes and what the file was before they were read, or how long it has to stay unchanged
+/// until they can be trusted.
 fn read_if_quiet(
     path: &Path,
     watch: &mut Watch<'_>,
     options: &ReadOptions,
-) -> Result<Result<Vec<u8>, Duration>, SourceError> {
+) -> Result<Result<(Vec<u8>, Metadata), Duration>, SourceError> {
     let failed = |error| SourceError::read(path, error);
     let mut file = match File::open(path) {
         Ok(file) => file,
@@ -159,5 +242,5 @@ fn read_if_quiet(
     file.by_ref().take(options.max_file + 1).read_to_end(&mut bytes).map_err(failed)?;
     let after = file.metadata().map_err(failed)?;
     let same = Stamp::of(&before) == Stamp::of(&after) && bytes.len() as u64 == after.len();
-    Ok(if same { Ok(bytes) } else { Err(options.quiet) })
+    Ok(if same { Ok((bytes, before)) } else { Err(options.quiet) })
 }

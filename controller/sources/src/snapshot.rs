@@ -1,6 +1,7 @@
 //! What an input held at one moment.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
@@ -21,10 +22,11 @@ pub struct SourceFile {
 pub struct Snapshot {
     /// The source's identity: its canonical path, `-`, or `git:NAME` for a repository.
     pub source: String,
-    /// The SHA-256 of all names and bytes, or the commit id; in lower-case hex.
+    /// The SHA-256 of all names and of the SHA-256 of each file, or the commit id; in lower-case
+    /// hex.
     pub revision: String,
-    /// Its files, sorted by path.
-    pub files: Vec<SourceFile>,
+    /// Its files, sorted by path. Shared: one that did not change is one and the same as before.
+    pub files: Vec<Arc<SourceFile>>,
     /// What is not read though it lies there, and why; only told of repositories.
     pub skipped: Vec<Skipped>,
 }
@@ -42,9 +44,11 @@ impl Snapshot {
     /// The source of what comes from standard input.
     pub const STDIN: &str = "-";
 
-    pub(crate) fn new(source: String, mut files: Vec<SourceFile>) -> Self {
-        files.sort_by(|a, b| a.origin.cmp(&b.origin));
+    /// What these files make up; each comes with the digest of its bytes.
+    pub(crate) fn new(source: String, mut files: Vec<(Arc<SourceFile>, FileDigest)>) -> Self {
+        files.sort_by(|(a, _), (b, _)| a.origin.cmp(&b.origin));
         let revision = revision(&files);
+        let files = files.into_iter().map(|(file, _)| file).collect();
         Self { source, revision, files, skipped: Vec::new() }
     }
 
@@ -52,9 +56,10 @@ impl Snapshot {
     pub(crate) fn of_commit(
         name: &str,
         commit: &str,
-        mut files: Vec<SourceFile>,
+        files: Vec<SourceFile>,
         skipped: Vec<Skipped>,
     ) -> Self {
+        let mut files: Vec<_> = files.into_iter().map(Arc::new).collect();
         files.sort_by(|a, b| a.origin.cmp(&b.origin));
         Self { source: format!("git:{name}"), revision: commit.to_owned(), files, skipped }
     }
@@ -66,15 +71,22 @@ impl Snapshot {
     }
 }
 
-/// Lengths go in as well, so that bytes can't move between a name and a file unnoticed.
-fn revision(files: &[SourceFile]) -> String {
+/// The SHA-256 of a file's bytes.
+pub(crate) type FileDigest = [u8; 32];
+
+pub(crate) fn digest(bytes: &[u8]) -> FileDigest {
+    Sha256::digest(bytes).into()
+}
+
+/// The length of a name goes in as well, so that bytes can't move between a name and a digest
+/// unnoticed.
+fn revision(files: &[(Arc<SourceFile>, FileDigest)]) -> String {
     let mut digest = Sha256::new();
-    for file in files {
+    for (file, bytes) in files {
         let name = file.origin.as_os_str().as_encoded_bytes();
-        for part in [name, &file.bytes] {
-            digest.update((part.len() as u64).to_le_bytes());
-            digest.update(part);
-        }
+        digest.update((name.len() as u64).to_le_bytes());
+        digest.update(name);
+        digest.update(bytes);
     }
     digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

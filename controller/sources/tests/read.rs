@@ -117,7 +117,7 @@ fn interrupted(cut: usize) -> Option<Vec<u8>> {
     fs::write(&file, MANIFEST).expect("write");
     let in_time = begun.elapsed() < Duration::from_millis(150);
     let mut snapshot = reader.join().expect("reader");
-    in_time.then(|| snapshot.files.remove(0).bytes)
+    in_time.then(|| snapshot.files.remove(0).bytes.clone())
 }
 
 #[test]

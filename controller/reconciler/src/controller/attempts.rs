@@ -48,7 +48,7 @@ impl Attempts {
         &mut self,
         id: &ObjectId,
         want: Option<&Fingerprint>,
-        steps: &Fingerprint,
+        steps: impl FnOnce() -> Fingerprint,
     ) -> bool {
         let Some(tried) = self.0.get(id) else { return false };
         if tried.want.as_ref() != want {
@@ -56,8 +56,7 @@ impl Attempts {
             return false;
         }
         // Another step is progress, unless the last one failed.
-        let progress = tried.error.is_none() && tried.steps != *steps;
-        !progress && tried.until > Instant::now()
+        tried.until > Instant::now() && (tried.error.is_some() || tried.steps == steps())
     }
 
     /// Notes how a try ended.

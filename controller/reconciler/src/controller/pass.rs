@@ -12,10 +12,10 @@ use tracing::{info, warn};
 use super::attempts::{End, Tried};
 use super::run::Controller;
 use super::tasks::Task;
-use super::wants::want;
+use super::wants::Wants;
 use super::{Attempt, Taken};
 use crate::home::Fence;
-use crate::{Planned, ReconcileError};
+use crate::{Claims, Planned, ReconcileError};
 
 impl Controller {
     pub(super) async fn pass(&mut self, fence: &Fence) {
@@ -28,12 +28,12 @@ impl Controller {
             Ok(planned) => (planned, None),
             Err(error) => (None, Some(error.chain())),
         };
-        let planned = planned.map(Arc::new);
-        if let Some(planned) = &planned {
-            self.act(fence, planned);
+        if let Some((planned, claims)) = &planned {
+            self.act(fence, planned, claims);
             self.looked = Some(Arc::clone(planned));
         }
-        self.publish(planned, source_errors, observe_error);
+        self.publish(planned.map(|(planned, _)| planned), source_errors, observe_error);
+        self.intake.keep(&self.reconciler).await;
     }
 
     /// Reads the sources. What cannot be read leaves in force what was read before.
@@ -43,14 +43,15 @@ impl Controller {
         if let Some(loaded) = loaded {
             info!(revision = loaded.desired.revision, "the manifests are read");
             self.loaded = Some(*loaded);
+            self.wants = Wants::default();
         }
         errors
     }
 
     /// `None` before anything was read.
-    async fn plan(&self) -> Result<Option<Planned>, ReconcileError> {
+    async fn plan(&self) -> Result<Option<(Arc<Planned>, Arc<Claims>)>, ReconcileError> {
         let Some(loaded) = &self.loaded else { return Ok(None) };
-        let observed = self.reconciler.observe_within(self.options.longest_look).await?;
+        let (observed, claims) = self.reconciler.look_within(self.options.longest_look).await?;
         let last = self.looked.as_ref().map_or(0, |looked| looked.observed.generation);
         if observed.generation < last && !is_on(Mutant::BelievesOldLooks) {
             return Err(ReconcileError::OutOfDate { seen: observed.generation, last });
@@ -60,25 +61,37 @@ impl Controller {
         // A policy that says 0 means never, whatever somebody acknowledges.
         policy.prune &= policy.prune_budget != Some(0);
         let desired = loaded.desired.clone();
-        self.reconciler.plan_on(observed, desired, policy).map(Some)
+        let last = self.state.borrow().planned.clone();
+        let planned = self.reconciler.plan_again(last.as_ref(), observed, desired, policy)?;
+        Ok(Some((planned, claims)))
     }
 
     /// Starts what can be started.
-    fn act(&mut self, fence: &Fence, planned: &Planned) {
-        let Planned { plan, desired, .. } = planned;
+    fn act(&mut self, fence: &Fence, planned: &Arc<Planned>, claims: &Arc<Claims>) {
+        let Planned { plan, desired, .. } = &**planned;
+        let wants = &mut self.wants;
         if !is_on(Mutant::FinishesOldWork) {
-            self.tasks.supersede(|id| want(desired, id));
+            self.tasks.supersede(|id| wants.of(desired, id));
         }
         let needs: BTreeSet<_> = plan.steps.iter().map(|step| step.action.object()).collect();
         let (tasks, options) = (&self.tasks, &self.options);
         self.attempts.calm_down(|id| needs.contains(id) || tasks.is_busy(id), options);
         self.attempts.helped(|id| needs.contains(id) || tasks.is_busy(id));
         let busy = |id: &ObjectId| tasks.is_busy(id);
-        let earlier = self.looked.as_ref().map(|looked| &looked.observed);
-        let books = &self.reconciler;
-        if let Err(error) = books.keep_books(fence, planned, &planned.observed, earlier, &busy) {
-            warn!("the ledger cannot be written, so nothing is done: {}", error.chain());
-            return;
+        let done = |(of, kept): &(Arc<Planned>, Arc<Claims>)| {
+            Arc::ptr_eq(of, planned) && Arc::ptr_eq(kept, claims)
+        };
+        if !self.kept.as_ref().is_some_and(done) {
+            self.kept = None;
+            let earlier = self.looked.as_ref().map(|looked| &looked.observed);
+            let (books, seen) = (&self.reconciler, &planned.observed);
+            if let Err(error) = books.keep_books(fence, claims, planned, seen, earlier, &busy) {
+                warn!("the ledger cannot be written, so nothing is done: {}", error.chain());
+                return;
+            }
+            // What is worked on was left out, and what has just gone waits for another look.
+            let all = tasks.is_empty() && earlier.is_some_and(|then| then == seen);
+            self.kept = all.then(|| (Arc::clone(planned), Arc::clone(claims)));
         }
         for part in plan.clone().into_parts() {
             self.start(fence, part, planned);
@@ -109,10 +122,10 @@ impl Controller {
             return;
         }
         let wants: BTreeMap<ObjectId, Option<Fingerprint>> =
-            ids.into_iter().map(|id| (id.clone(), want(&planned.desired, &id))).collect();
+            ids.into_iter().map(|id| (id.clone(), self.wants.of(&planned.desired, &id))).collect();
         let attempts = &mut self.attempts;
         let waits = |(id, want): (&ObjectId, &Option<Fingerprint>)| {
-            attempts.waits(id, want.as_ref(), &print_of(&part, id))
+            attempts.waits(id, want.as_ref(), || print_of(&part, id))
         };
         if wants.iter().map(waits).fold(false, |any, waits| any | waits) {
             return;
@@ -165,9 +178,7 @@ impl Controller {
         };
         let attempts: BTreeMap<_, _> =
             attempts.map(|(id, tried)| (id.clone(), attempt(tried))).collect();
-        if let Some(planned) = &planned {
-            self.note(planned, &attempts);
-        }
+        let (noted, tried) = (planned.clone(), attempts.clone());
         let busy = self.tasks.objects().cloned().collect();
         self.state.send_modify(|state| {
             state.passes += 1;
@@ -179,6 +190,10 @@ impl Controller {
             state.busy = busy;
             state.attempts = attempts;
         });
+        // Written when the plan is known to whoever waits for it.
+        if let Some(planned) = &noted {
+            self.note(planned, &tried);
+        }
     }
 
     /// Writes down what can be told of each object, if that is news.
@@ -189,10 +204,11 @@ impl Controller {
         };
         let tried = tries(attempts);
         let same = self.noted.as_ref().is_some_and(|(before, known)| {
-            *known == tried
-                && before.plan == planned.plan
-                && before.report == planned.report
-                && before.observed == planned.observed
+            let same = Arc::ptr_eq(before, planned)
+                || (before.plan == planned.plan
+                    && before.report == planned.report
+                    && before.observed == planned.observed);
+            *known == tried && same
         });
         if !same {
             let compared = Some((&planned.plan, &planned.report));

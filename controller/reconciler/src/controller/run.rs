@@ -14,9 +14,10 @@ use tracing::warn;
 use super::attempts::Attempts;
 use super::handle::{Handle, Mailbox};
 use super::tasks::Tasks;
+use super::wants::Wants;
 use super::{ControllerOptions, ControllerState, Intake};
 use crate::expiry::Expiry;
-use crate::{Loaded, OnEvent, Planned, ReconcileError, Reconciler};
+use crate::{Claims, Loaded, OnEvent, Planned, ReconcileError, Reconciler};
 
 /// A plan, and of each object how often it was tried and whether it is stalled.
 type Noted = (Arc<Planned>, Vec<(ObjectId, u32, bool)>);
@@ -37,6 +38,9 @@ pub struct Controller {
     pub(super) expiry: Expiry,
     /// What the status file was written from.
     pub(super) noted: Option<Noted>,
+    /// A plan and a ledger that need nothing more to be in step.
+    pub(super) kept: Option<(Arc<Planned>, Arc<Claims>)>,
+    pub(super) wants: Wants,
     pub(super) mailbox: Mailbox,
     pub(super) state: watch::Sender<ControllerState>,
 }
@@ -62,6 +66,8 @@ impl Controller {
             looked: None,
             expiry,
             noted: None,
+            kept: None,
+            wants: Wants::default(),
             mailbox: Mailbox::default(),
             state: watch::Sender::default(),
         }

@@ -63,7 +63,7 @@ impl Tasks {
     }
 
     /// Asks those to end of whose objects something else is wanted now.
-    pub(super) fn supersede(&self, want: impl Fn(&ObjectId) -> Option<Fingerprint>) {
+    pub(super) fn supersede(&self, mut want: impl FnMut(&ObjectId) -> Option<Fingerprint>) {
         for task in self.tasks.values().filter(|task| !task.cancel.is_cancelled()) {
             if task.wants.iter().any(|(id, was)| want(id) != *was) {
                 task.cancel.cancel();

@@ -1,21 +1,50 @@
 //! What the manifests want of one object, to see whether they changed their mind.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use limekiln_model::{Desired, Fingerprint, Kind, ObjectId, Wanted, fingerprint};
+use limekiln_model::{
+    Desired, DesiredInstance, Fingerprint, Kind, Name, ObjectId, Wanted, fingerprint,
+};
 use serde::Serialize;
 
-/// The fingerprint of what is wanted of an object; `None` if nothing is.
-pub(super) fn want(desired: &Desired, id: &ObjectId) -> Option<Fingerprint> {
-    if let Some(frozen) = desired.frozen.get(id) {
-        return Some(fingerprint(frozen));
+/// Fingerprints of what is wanted.
+#[derive(Default)]
+pub(super) struct Wants {
+    /// Of instances that were asked for. As long as it is one and the same that is wanted, its
+    /// fingerprint is, too; it is held, so that no other can come to its place.
+    known: BTreeMap<Name, (Arc<Wanted<DesiredInstance>>, bool, Fingerprint)>,
+}
+
+impl Wants {
+    /// The fingerprint of what is wanted of an object; `None` if nothing is.
+    pub(super) fn of(&mut self, desired: &Desired, id: &ObjectId) -> Option<Fingerprint> {
+        if let Some(frozen) = desired.frozen.get(id) {
+            return Some(fingerprint(frozen));
+        }
+        // Who suspends an object wants what is done to it to end, too.
+        let suspended = desired.suspended.contains(id);
+        match id.kind {
+            Kind::Instance => self.instance(desired, &id.name, suspended),
+            Kind::Disk => print(desired.disks.get(&id.name), suspended),
+            Kind::Network => print(desired.networks.get(&id.name), suspended),
+        }
     }
-    // Who suspends an object wants what is done to it to end, too.
-    let suspended = desired.suspended.contains(id);
-    match id.kind {
-        Kind::Instance => print(desired.instances.get(&id.name).map(Arc::as_ref), suspended),
-        Kind::Disk => print(desired.disks.get(&id.name), suspended),
-        Kind::Network => print(desired.networks.get(&id.name), suspended),
+
+    fn instance(&mut self, desired: &Desired, name: &Name, suspended: bool) -> Option<Fingerprint> {
+        let Some(wanted) = desired.instances.get(name) else {
+            self.known.remove(name);
+            return None;
+        };
+        if let Some((known, was, print)) = self.known.get(name)
+            && Arc::ptr_eq(known, wanted)
+            && *was == suspended
+        {
+            return Some(print.clone());
+        }
+        let print = print(Some(wanted), suspended)?;
+        self.known.insert(name.clone(), (Arc::clone(wanted), suspended, print.clone()));
+        Some(print)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use limekiln_sources::{Snapshot, SourceFile};
@@ -48,13 +49,21 @@ struct Stored {
     revision: Revision,
 }
 
+/// The beginning of a file.
+#[derive(Deserialize)]
+struct Head {
+    version: u64,
+    source: String,
+    revision: String,
+    at: Timestamp,
+}
+
 impl Revision {
     /// The snapshot that it was.
     pub(crate) fn snapshot(self) -> Snapshot {
-        let file = |file: File| SourceFile {
-            path: file.path,
-            origin: file.origin,
-            bytes: file.text.into_bytes(),
+        let file = |file: File| {
+            let (path, origin, bytes) = (file.path, file.origin, file.text.into_bytes());
+            Arc::new(SourceFile { path, origin, bytes })
         };
         let files = self.files.into_iter().map(file).collect();
         Snapshot { source: self.source, revision: self.revision, files, skipped: Vec::new() }
@@ -108,7 +117,7 @@ impl History {
             return Ok(());
         }
         fs::create_dir_all(&self.dir)?;
-        let file = |file: &SourceFile| {
+        let file = |file: &Arc<SourceFile>| {
             let text = String::from_utf8(file.bytes.clone()).ok()?;
             Some(File { path: file.path.clone(), origin: file.origin.clone(), text })
         };
@@ -123,13 +132,25 @@ impl History {
     }
 
     fn forget(&self, source: &str) -> io::Result<()> {
-        let mut of_source = self.read()?;
+        let mut of_source = self.heads()?;
         of_source.retain(|one| one.source == source);
+        of_source.sort_by(|a, b| (a.at, &a.revision).cmp(&(b.at, &b.revision)));
         let surplus = of_source.len().saturating_sub(KEPT);
         for old in &of_source[..surplus] {
             atomic::remove(&self.file(source, &old.revision))?;
         }
         Ok(())
+    }
+
+    /// Whose the files are, without what the revisions held.
+    fn heads(&self) -> io::Result<Vec<Head>> {
+        let mut heads = Vec::new();
+        for entry in fs::read_dir(&self.dir)? {
+            let bytes = fs::read(entry?.path()).unwrap_or_default();
+            heads.extend(serde_json::from_slice::<Head>(&bytes).ok());
+        }
+        heads.retain(|head| head.version <= VERSION);
+        Ok(heads)
     }
 
     /// Of one source a revision may be that of another: two directories may hold the same.

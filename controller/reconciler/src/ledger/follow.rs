@@ -1,7 +1,7 @@
 //! Keeping claims in step with the manifests.
 
 use limekiln_api::DeletionPolicy;
-use limekiln_model::{Desired, Kind, ObjectId, Observed, Owner, fingerprint};
+use limekiln_model::{Desired, Kind, ObjectId, Observed, Origin, Owner, fingerprint};
 
 use super::{Claim, Claims, Ledger, LedgerError};
 use crate::Planned;
@@ -27,8 +27,7 @@ pub(crate) fn follow(
     let planned = |id: &ObjectId| desired.mentions(id) || plan.basis.observed.contains_key(id);
     let concerned = |id: &ObjectId| planned(id) && !busy(id);
     for claim in claims.by_id.values().filter(|claim| concerned(&claim.id)) {
-        let followed = followed(claim, desired, observed);
-        if followed != *claim {
+        if let Some(followed) = followed(claim, desired, observed) {
             ledger.put(&followed)?;
         }
     }
@@ -48,15 +47,23 @@ pub(crate) fn follow(
     Ok(())
 }
 
-/// The claim as it is to be now.
-fn followed(claim: &Claim, desired: &Desired, observed: &Observed) -> Claim {
+/// The claim as it is to be now, if that is another than it is.
+fn followed(claim: &Claim, desired: &Desired, observed: &Observed) -> Option<Claim> {
+    let owner = owner_of(desired, &claim.id);
+    let moved = owner.is_some_and(|(origin, policy)| {
+        claim.owner.origin != *origin || claim.owner.deletion_policy != policy
+    });
+    let instance =
+        observed.instances.get(&claim.id.name).filter(|_| claim.id.kind == Kind::Instance);
+    let runs = claim.restarting && instance.is_some_and(|instance| instance.phase.is_running());
+    if !moved && !runs && claim.applying.is_none() {
+        return None;
+    }
     let mut claim = claim.clone();
     if let Some(owner) = owner_in(desired, &claim.id) {
         claim.owner = owner;
     }
-    let instance =
-        observed.instances.get(&claim.id.name).filter(|_| claim.id.kind == Kind::Instance);
-    claim.restarting &= instance.is_none_or(|instance| !instance.phase.is_running());
+    claim.restarting &= !runs;
     // A run was cut short: whether it got as far as storing is seen by what is stored.
     if let Some(applying) = claim.applying.take() {
         let config = instance.and_then(|instance| instance.config.as_ref());
@@ -64,12 +71,17 @@ fn followed(claim: &Claim, desired: &Desired, observed: &Observed) -> Claim {
             claim.applied = Some(applying);
         }
     }
-    claim
+    Some(claim)
 }
 
 /// Whose the object will be.
 pub(crate) fn owner_in(desired: &Desired, id: &ObjectId) -> Option<Owner> {
-    let (origin, deletion_policy) = match id.kind {
+    let (origin, deletion_policy) = owner_of(desired, id)?;
+    Some(Owner { origin: origin.clone(), deletion_policy })
+}
+
+fn owner_of<'a>(desired: &'a Desired, id: &ObjectId) -> Option<(&'a Origin, DeletionPolicy)> {
+    Some(match id.kind {
         Kind::Instance => {
             let wanted = desired.instances.get(&id.name)?;
             (&wanted.origin, wanted.spec.spec.deletion_policy)
@@ -79,8 +91,7 @@ pub(crate) fn owner_in(desired: &Desired, id: &ObjectId) -> Option<Owner> {
             (&wanted.origin, wanted.spec.deletion_policy)
         }
         Kind::Network => (&desired.networks.get(&id.name)?.origin, DeletionPolicy::Delete),
-    };
-    Some(Owner { origin: origin.clone(), deletion_policy })
+    })
 }
 
 fn wanted(desired: &Desired) -> impl Iterator<Item = ObjectId> + '_ {

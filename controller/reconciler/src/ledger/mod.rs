@@ -3,7 +3,10 @@
 mod claim;
 mod engine;
 mod follow;
+mod seen;
 mod store;
+#[cfg(test)]
+mod tests;
 
 pub use claim::{Claim, Claims};
 pub(crate) use engine::LedgerEngine;

@@ -3,10 +3,13 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use limekiln_model::ObjectId;
 
 use super::claim::{Claim, Claims, Reading};
+use super::seen::Seen;
 use crate::home::{Fence, HomeError};
 use crate::{Home, atomic};
 
@@ -22,6 +25,7 @@ use crate::{Home, atomic};
 pub struct Ledger {
     owners: PathBuf,
     parked: PathBuf,
+    seen: Arc<Mutex<Seen>>,
     /// Stands before what is written, where a lock is held.
     fence: Option<Fence>,
 }
@@ -54,8 +58,8 @@ pub enum LedgerError {
 impl Ledger {
     /// The ledger of a home.
     pub fn new(home: &Home) -> Self {
-        let dir = |name| home.dir().join(name);
-        Self { owners: dir("owners"), parked: dir("parked"), fence: None }
+        let [owners, parked] = ["owners", "parked"].map(|name| home.dir().join(name));
+        Self { owners, parked, seen: Arc::default(), fence: None }
     }
 
     /// The same for the holder of a lock: nothing is written once that is lost.
@@ -74,28 +78,19 @@ impl Ledger {
     /// # Errors
     /// If the directory cannot be read, or a file was written by a later version: to guess what
     /// that one owns could destroy it.
-    pub fn read(&self) -> Result<Claims, LedgerError> {
-        let mut claims = Claims::default();
-        let entries = match fs::read_dir(&self.owners) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(claims),
-            Err(error) => return Err(io_error(&self.owners, error)),
-        };
-        for entry in entries {
-            let path = entry.map_err(|error| io_error(&self.owners, error))?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if name.starts_with('.') || !name.ends_with(".json") {
-                continue;
-            }
-            match read_claim(&path)? {
-                Some(claim) if file_name(&claim.id) == name => {
-                    claims.by_id.insert(claim.id.clone(), claim);
-                }
-                _ => claims.damaged.push(path),
-            }
+    pub fn read(&self) -> Result<Arc<Claims>, LedgerError> {
+        self.read_at(SystemTime::now())
+    }
+
+    /// The same with another clock.
+    pub(super) fn read_at(&self, now: SystemTime) -> Result<Arc<Claims>, LedgerError> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = seen.read(&self.owners, now);
+        if read.is_err() {
+            // It may have got half-way.
+            *seen = Seen::default();
         }
-        claims.damaged.sort();
-        Ok(claims)
+        read
     }
 
     /// Moves damaged files aside, where they hinder nobody and can be looked at.
@@ -169,15 +164,15 @@ impl Ledger {
 }
 
 /// Names have no character that means something in a path.
-fn file_name(id: &ObjectId) -> String {
+pub(super) fn file_name(id: &ObjectId) -> String {
     format!("{}-{}.json", id.kind, id.name)
 }
 
-fn io_error(path: &Path, source: io::Error) -> LedgerError {
+pub(super) fn io_error(path: &Path, source: io::Error) -> LedgerError {
     LedgerError::Io { path: path.to_owned(), source }
 }
 
-fn read_claim(path: &Path) -> Result<Option<Claim>, LedgerError> {
+pub(super) fn read_claim(path: &Path) -> Result<Option<Claim>, LedgerError> {
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

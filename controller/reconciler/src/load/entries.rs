@@ -1,10 +1,11 @@
 //! The documents of all files, by object.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use limekiln_api::{Broken, Diagnostic, Kind, Located, Name, Parsed, Severity, parse_documents};
 use limekiln_model::{ObjectId, Origin};
-use limekiln_sources::{Snapshot, SourceFile};
+use limekiln_sources::SourceFile;
 
 use super::parallel;
 
@@ -14,6 +15,8 @@ pub(super) struct Entry {
     /// Its place as the user would write it.
     pub(super) place: String,
     pub(super) document: Document,
+    /// Its file, if it is alone in it and there is nothing to say about it.
+    pub(super) alone: Option<Arc<SourceFile>>,
 }
 
 pub(super) enum Document {
@@ -50,29 +53,38 @@ pub(super) struct Entries {
 }
 
 impl Entries {
-    pub(super) fn read(snapshots: &[Snapshot]) -> Self {
+    /// Reads files, each with its source.
+    pub(super) fn read(files: &[(&str, &Arc<SourceFile>)]) -> Self {
         let mut entries = Self::default();
-        let files: Vec<_> = snapshots
-            .iter()
-            .flat_map(|snapshot| snapshot.files.iter().map(move |file| (&snapshot.source, file)))
-            .collect();
         // That takes most of the time of a whole `diff`.
-        let parsed = parallel::map(&files, |(_, file)| parse_documents(&file.bytes, &file.path));
+        let parsed = parallel::map(files, |(_, file)| parse_documents(&file.bytes, &file.path));
         for ((source, file), parsed) in files.iter().zip(parsed) {
             entries.file(source, file, parsed);
         }
         entries
     }
 
-    fn file(&mut self, source: &str, file: &SourceFile, parsed: Parsed) {
+    /// Whether an object is described.
+    pub(super) fn describes(&self, id: &ObjectId) -> bool {
+        self.by_name.contains_key(&key(id))
+    }
+
+    fn file(&mut self, source: &str, file: &Arc<SourceFile>, parsed: Parsed) {
         let origin = |line| Origin { source: source.to_owned(), file: file.origin.clone(), line };
         let place = |line| format!("{}:{line}", file.path.display());
         if parsed.objects.is_empty() && parsed.diagnostics.is_empty() && !parsed.unreadable {
             self.diagnostics.push(holds_nothing(file));
         }
+        let nothing_else = parsed.objects.len() == 1
+            && parsed.broken.is_empty()
+            && parsed.diagnostics.is_empty()
+            && parsed.partial.is_empty()
+            && !parsed.unreadable;
         for located in parsed.objects {
             let (origin, place) = (origin(located.line), place(located.line));
-            self.add(Entry { origin, place, document: Document::Valid(Box::new(located)) });
+            let alone = nothing_else.then(|| Arc::clone(file));
+            let document = Document::Valid(Box::new(located));
+            self.add(Entry { origin, place, document, alone });
         }
         if parsed.unreadable || !parsed.broken.is_empty() {
             let first = parsed.diagnostics.first().map_or("", |first| first.message.as_str());
@@ -82,7 +94,7 @@ impl Entries {
         }
         for broken in parsed.broken {
             let (origin, place) = (origin(broken.line), place(broken.line));
-            self.add(Entry { origin, place, document: Document::Broken(broken) });
+            self.add(Entry { origin, place, document: Document::Broken(broken), alone: None });
         }
         self.diagnostics.extend(parsed.diagnostics);
         let partial = parsed.partial.into_iter();
@@ -90,9 +102,13 @@ impl Entries {
     }
 
     fn add(&mut self, entry: Entry) {
-        let ObjectId { kind, name } = entry.id();
-        self.by_name.entry((kind, name.as_str().to_lowercase())).or_default().push(entry);
+        self.by_name.entry(key(&entry.id())).or_default().push(entry);
     }
+}
+
+/// Names that differ only in case are one.
+pub(super) fn key(id: &ObjectId) -> (Kind, String) {
+    (id.kind, id.name.as_str().to_lowercase())
 }
 
 /// What nobody meant to write is worth a word; it is no error, and nothing is deleted for it.

@@ -1,134 +1,39 @@
-//! From documents to desired objects.
+//! From documents to desired objects, on the way.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use limekiln_api::template::Embedding;
 use limekiln_api::{
-    Diagnostic, FieldError, Filled, HostFacts, Lima, Located, Manifest, Severity, unsupported,
+    Diagnostic, FieldError, Filled, HostFacts, Layer, Lima, Located, Manifest, unsupported,
 };
 use limekiln_model::{
-    Desired, DesiredInstance, Elsewhere, Frozen, ObjectId, Origin, Owner, Wanted, fingerprint,
+    Desired, DesiredInstance, Elsewhere, Frozen, ObjectId, Origin, Owner, Wanted,
 };
-use limekiln_sources::Snapshot;
-use limekiln_sources::lock::Lock;
+use limekiln_sources::SourceFile;
 
-use super::entries::{Document, Entries, Entry, Unreadable};
+use super::LoadContext;
+use super::cache::Sound;
+use super::entries::{Document, Entry, Unreadable};
 use super::layers::LayerFiles;
 use super::permits::{self, Judged, Permits};
 use super::{host, parallel, rules};
 use crate::ReconcileError;
-use crate::policy::{Confined, Policies, Share, Verdict};
+use crate::policy::{Confined, Share, Verdict};
 
-/// What is ours already, by object. Read only when a file cannot be: that is rare, and a ledger of
-/// a thousand claims takes its time.
-pub type Owners<'a> = dyn Fn() -> Result<BTreeMap<ObjectId, Owner>, ReconcileError> + 'a;
-
-/// What manifests are read against.
-#[derive(Clone)]
-pub struct LoadContext<'a> {
-    /// The host, on which defaults depend.
-    pub facts: &'a HostFacts,
-    /// Fields that the engine refuses, as it states them.
-    pub unsupported: &'a [(&'static str, &'static str)],
-    /// What is left alone when its file cannot be read.
-    pub owners: &'a Owners<'a>,
-    /// How templates that build on others are put together.
-    pub embedding: Embedding<'a>,
-    /// What images must be; templates are held against it by whoever fetches them.
-    pub lock: Option<&'a Lock>,
-    /// What the sources may do.
-    pub policies: &'a Policies,
-    /// Whether verdicts are wanted, also those that allow; denials are no diagnostics then.
-    pub explain: bool,
-}
-
-/// What sources hold.
-#[derive(Clone, Debug, Default)]
-pub struct Loaded {
-    /// What is desired; objects with errors are frozen in it.
-    pub desired: Desired,
-    /// All that is wrong, by file and line.
-    pub diagnostics: Vec<Diagnostic>,
-    /// What the policies say of each object, if that was asked for.
-    pub verdicts: Vec<Judged>,
-    /// The most objects that one pass may delete, if the policy of a source says so; 0 is none.
-    pub prune_budget: Option<usize>,
-}
-
-impl Loaded {
-    /// Whether any manifest has an error. The others can be applied all the same.
-    pub fn has_errors(&self) -> bool {
-        self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
-    }
-}
-
-/// Reads manifests, puts in what they build on, fills in defaults, checks every rule. Changes
-/// nothing.
-///
-/// An object whose manifest is wrong, or that two manifests describe, is frozen: nothing is done
-/// to it. What cannot even be named freezes what came from its source before and is missing now.
-///
-/// # Errors
-/// If a file cannot be read, and what came from it cannot be known either.
-pub fn load(snapshots: &[Snapshot], context: &LoadContext<'_>) -> Result<Loaded, ReconcileError> {
-    let entries = Entries::read(snapshots);
-    let lasting = snapshots.iter().filter(|snapshot| snapshot.is_lasting());
-    let desired = Desired {
-        revision: revision(snapshots),
-        sources: lasting.map(|snapshot| snapshot.source.clone()).collect(),
-        ..Desired::default()
-    };
-    let layers = LayerFiles::read(context.facts);
-    let mut loading = Loading {
-        context,
-        desired,
-        diagnostics: entries.diagnostics,
-        layers,
-        embedded: Vec::new(),
-        others: Vec::new(),
-        permits: Permits::new(context.policies, context.facts, context.explain),
-        verdicts: Vec::new(),
-    };
-    loading.diagnostics.extend(loading.layers.unknown_keys());
-    loading.diagnostics.extend(loading.layers.ignored(context.facts, context.unsupported));
-    for entries in entries.by_name.into_values() {
-        loading.object(entries);
-    }
-    entries.partial.into_iter().for_each(|(source, located)| loading.rest(&source, located));
-    loading.judge_and_take()?;
-    if !entries.unreadable.is_empty() {
-        loading.freeze_missing(&entries.unreadable, &(context.owners)()?);
-    }
-    let Loading { desired, mut diagnostics, verdicts, .. } = loading;
-    diagnostics.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
-    // What is wrong with a layer is found with every instance.
-    diagnostics.dedup();
-    let sources = snapshots.iter().map(|snapshot| snapshot.source.as_str());
-    let prune_budget = context.policies.prune_budget(sources);
-    Ok(Loaded { desired, diagnostics, verdicts, prune_budget })
-}
-
-fn revision(snapshots: &[Snapshot]) -> String {
-    match snapshots {
-        [one] => one.revision.clone(),
-        many => {
-            let parts: Vec<_> = many.iter().map(|one| (&one.source, &one.revision)).collect();
-            fingerprint(&parts).0
-        }
-    }
-}
-
-struct Loading<'a> {
+pub(super) struct Loading<'a> {
     context: &'a LoadContext<'a>,
-    desired: Desired,
-    diagnostics: Vec<Diagnostic>,
+    pub(super) desired: Desired,
+    pub(super) diagnostics: Vec<Diagnostic>,
     layers: LayerFiles,
     /// Instances with all that they build on, before they are filled and checked.
     embedded: Vec<Embedded>,
     /// Disks and Networks, before they are judged.
     others: Vec<Other>,
     permits: Permits<'a>,
-    verdicts: Vec<Judged>,
+    pub(super) verdicts: Vec<Judged>,
+    /// What the next load need not check again.
+    pub(super) sound: Vec<Sound>,
 }
 
 /// A manifest of a Disk or Network.
@@ -149,6 +54,8 @@ struct Embedded {
     broken: Option<String>,
     /// What it was not to build on.
     refused: Vec<Verdict>,
+    /// Its file, if it depends on nothing else and nothing is wrong so far.
+    alone: Option<Arc<SourceFile>>,
 }
 
 /// What was found of an instance.
@@ -158,17 +65,48 @@ struct Checked {
     verdicts: Vec<Verdict>,
     /// Whether it is wanted on this host; else no policy is asked.
     here: bool,
+    /// What was at the paths that were looked at.
+    looks: Vec<rules::Look>,
 }
 
-impl Loading<'_> {
-    fn object(&mut self, mut entries: Vec<Entry>) {
+impl<'a> Loading<'a> {
+    pub(super) fn new(
+        context: &'a LoadContext<'a>,
+        desired: Desired,
+        diagnostics: Vec<Diagnostic>,
+    ) -> Self {
+        let layers = LayerFiles::read(context.facts);
+        let of_layers = layers.unknown_keys();
+        let ignored = layers.ignored(context.facts, context.unsupported);
+        Self {
+            context,
+            desired,
+            diagnostics: [diagnostics, of_layers, ignored].concat(),
+            layers,
+            embedded: Vec::new(),
+            others: Vec::new(),
+            permits: Permits::new(context.policies, context.facts, context.explain),
+            verdicts: Vec::new(),
+            sound: Vec::new(),
+        }
+    }
+
+    /// Takes in what was found right before.
+    pub(super) fn sound(&mut self, sound: Sound) {
+        self.permits.describes(&sound.wanted.origin.source, &sound.id);
+        self.desired.instances.insert(sound.id.name.clone(), Arc::clone(&sound.wanted));
+        self.diagnostics.extend(sound.warnings.iter().cloned());
+        self.sound.push(sound);
+    }
+
+    pub(super) fn object(&mut self, mut entries: Vec<Entry>) {
         if entries.len() > 1 {
             return self.twice(entries);
         }
         let Some(entry) = entries.pop() else { return };
         let id = entry.id();
         match entry.document {
-            Document::Valid(located) => self.admit(id, *located, entry.origin),
+            Document::Valid(located) => self.admit(id, *located, entry.origin, entry.alone),
             Document::Broken(broken) => self.freeze(id, broken.why, entry.origin),
         }
     }
@@ -196,7 +134,11 @@ impl Loading<'_> {
     }
 
     /// Leaves alone what was described before and may be in what cannot be read now.
-    fn freeze_missing(&mut self, unreadable: &[Unreadable], owners: &BTreeMap<ObjectId, Owner>) {
+    pub(super) fn freeze_missing(
+        &mut self,
+        unreadable: &[Unreadable],
+        owners: &BTreeMap<ObjectId, Owner>,
+    ) {
         for (id, owner) in owners {
             let holder = unreadable.iter().find(|file| file.may_hold(&owner.origin));
             if let Some(file) = holder.filter(|_| !self.desired.mentions(id)) {
@@ -205,12 +147,18 @@ impl Loading<'_> {
         }
     }
 
-    fn admit(&mut self, id: ObjectId, located: Located, origin: Origin) {
+    fn admit(
+        &mut self,
+        id: ObjectId,
+        located: Located,
+        origin: Origin,
+        alone: Option<Arc<SourceFile>>,
+    ) {
         self.permits.describes(&origin.source, &id);
         match &located.manifest {
             Manifest::Instance(_) => {
                 let source = origin.source.clone();
-                self.embed(&source, Some((id, origin)), located);
+                self.embed(&source, Some((id, origin)), located, alone);
             }
             Manifest::Disk(_) | Manifest::Network(_) => {
                 self.others.push(Other { id, origin, located });
@@ -220,11 +168,17 @@ impl Loading<'_> {
 
     /// What is left of a manifest that cannot be used is checked, too, so that all errors are
     /// told at once.
-    fn rest(&mut self, source: &str, located: Located) {
-        self.embed(source, None, located);
+    pub(super) fn rest(&mut self, source: &str, located: Located) {
+        self.embed(source, None, located, None);
     }
 
-    fn embed(&mut self, source: &str, object: Option<(ObjectId, Origin)>, mut located: Located) {
+    fn embed(
+        &mut self,
+        source: &str,
+        object: Option<(ObjectId, Origin)>,
+        mut located: Located,
+        alone: Option<Arc<SourceFile>>,
+    ) {
         let whole = &self.context.embedding;
         let (policy, base) = (self.permits.policy(source), whole.default_base.clone());
         let confined = Confined::new(whole.fetch, source, policy, base);
@@ -233,9 +187,11 @@ impl Loading<'_> {
         let broken = found.first().map(|first| first.message.clone());
         let refused = if self.context.explain { confined.take_refused() } else { Vec::new() };
         found.retain(|one| refused.iter().all(|it| it.why.as_ref() != Some(&one.message)));
+        let alone =
+            alone.filter(|_| broken.is_none() && !confined.was_asked() && policy.allows_all());
         self.diagnostics.extend(found);
         let errors = self.pin(&mut located.manifest);
-        self.embedded.push(Embedded { object, located, errors, broken, refused });
+        self.embedded.push(Embedded { object, located, errors, broken, refused, alone });
     }
 
     /// Holds an instance's images against the lock, if there is one.
@@ -252,7 +208,7 @@ impl Loading<'_> {
     }
 
     /// Fills and checks the instances, on all processors, judges all objects, and takes them in.
-    fn judge_and_take(&mut self) -> Result<(), ReconcileError> {
+    pub(super) fn judge_and_take(&mut self) -> Result<(), ReconcileError> {
         let (embedded, others) =
             (std::mem::take(&mut self.embedded), std::mem::take(&mut self.others));
         let LoadContext { facts, unsupported: table, owners, .. } = *self.context;
@@ -344,14 +300,20 @@ impl Loading<'_> {
     }
 
     fn instance(&mut self, embedded: Embedded, checked: Checked) {
-        let Embedded { object, located, mut errors, broken, refused } = embedded;
-        let Checked { filled, errors: found, mut verdicts, here: _ } = checked;
+        let Embedded { object, located, mut errors, broken, refused, alone } = embedded;
+        let Checked { filled, errors: found, mut verdicts, here: _, looks } = checked;
         let Manifest::Instance(instance) = &located.manifest else { return };
         let facts = self.context.facts;
         errors.extend(found);
+        // A warning about another file depends on that, too.
+        let own = |error: &FieldError| {
+            !error.is_error() && error.layer == Layer::Manifest && error.other.is_none()
+        };
+        let alone = alone.filter(|_| errors.iter().all(own) && verdicts.is_empty());
         errors.retain(|error| !located.excuses(error));
         let diagnose = |error: &FieldError| self.layers.diagnose(error, &located);
-        self.diagnostics.extend(errors.iter().map(diagnose));
+        let told: Vec<_> = errors.iter().map(diagnose).collect();
+        self.diagnostics.extend(told.iter().cloned());
         let Some((id, origin)) = object else { return };
         let denials = permits::instance_errors(&verdicts, instance, &filled, facts);
         verdicts.splice(..0, refused);
@@ -366,7 +328,13 @@ impl Loading<'_> {
             None => {
                 let spec =
                     DesiredInstance { spec: instance.spec.clone(), filled: filled.lima.into() };
-                self.desired.instances.insert(id.name, Wanted { spec, origin }.into());
+                let wanted = Arc::new(Wanted { spec, origin });
+                // Which labels a host has may change.
+                if let Some(file) = alone.filter(|_| selector.is_none()) {
+                    let (id, wanted) = (id.clone(), Arc::clone(&wanted));
+                    self.sound.push(Sound { file, id, wanted, warnings: told, looks });
+                }
+                self.desired.instances.insert(id.name, wanted);
             }
             Some(label) => {
                 let elsewhere = Elsewhere { label: label.to_owned(), origin };
@@ -384,7 +352,7 @@ fn check(
     table: &[(&'static str, &'static str)],
 ) -> Option<Checked> {
     let Manifest::Instance(instance) = &one.located.manifest else { return None };
-    let (filled, mut errors) = rules::check(instance, facts);
+    let (filled, mut errors, looks) = rules::check(instance, facts);
     errors.extend(unsupported(&instance.spec.template, table));
     let origin = one.object.as_ref().map(|(_, origin)| origin);
     let selector = instance.spec.host_selector.as_ref();
@@ -392,5 +360,5 @@ fn check(
     let verdicts = origin.filter(|_| here).map_or_else(Vec::new, |origin| {
         permits.judge(&origin.source, &one.located.manifest, Some(&filled.lima))
     });
-    Some(Checked { filled, errors, verdicts, here })
+    Some(Checked { filled, errors, verdicts, here, looks })
 }

@@ -1,9 +1,13 @@
 //! Snapshots to what is desired.
 
+mod cache;
 mod entries;
 mod foreign;
 mod host;
 mod layers;
+#[expect(clippy::module_inception, reason = "a folder of loading, and its one function")]
+mod load;
+mod loaded;
 mod loading;
 mod look;
 mod parallel;
@@ -11,8 +15,12 @@ mod permits;
 mod real_path;
 mod rules;
 mod templates;
+#[cfg(test)]
+mod tests;
 
-pub use loading::{LoadContext, Loaded, Owners, load};
+pub(crate) use cache::LoadCache;
+pub use load::load;
+pub use loaded::{LoadContext, Loaded, Owners};
 pub use permits::Judged;
 pub use rules::check_template;
 pub use templates::Templates;

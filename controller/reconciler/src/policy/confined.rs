@@ -1,6 +1,6 @@
 //! What a source's templates may build on.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -25,6 +25,7 @@ pub(crate) struct Confined<'a> {
     /// Texts of this host that were handed over.
     own: RefCell<BTreeSet<Locator>>,
     refused: RefCell<Vec<Verdict>>,
+    asked: Cell<bool>,
 }
 
 impl<'a> Confined<'a> {
@@ -42,7 +43,13 @@ impl<'a> Confined<'a> {
             base: base.map(Locator::File),
             own: RefCell::default(),
             refused: RefCell::default(),
+            asked: Cell::default(),
         }
+    }
+
+    /// Whether anything was asked for: what is built depends on it then.
+    pub(crate) fn was_asked(&self) -> bool {
+        self.asked.get()
     }
 
     /// What was refused since the last time; `why` is the message that it had.
@@ -100,6 +107,7 @@ impl Fetch for Confined<'_> {
     }
 
     fn fetch_for(&self, by: &Locator, locator: &Locator) -> Result<Fetched, FetchError> {
+        self.asked.set(true);
         self.check(by, locator)?;
         let fetched = self.inner.fetch_for(by, locator)?;
         let local = matches!(locator, Locator::File(_) | Locator::FileUrl(_));

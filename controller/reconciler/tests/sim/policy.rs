@@ -1,5 +1,7 @@
 //! Policies at work: what a repository and a directory may do.
 
+use std::sync::Arc;
+
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -27,7 +29,7 @@ fn snapshot(source: &str, texts: &[&str]) -> Snapshot {
         bytes: text.as_bytes().to_vec(),
     });
     let (source, revision) = (source.to_owned(), "abc".to_owned());
-    Snapshot { source, revision, files: files.collect(), skipped: Vec::new() }
+    Snapshot { source, revision, files: files.map(Arc::new).collect(), skipped: Vec::new() }
 }
 
 fn load(fixture: &Fixture, snapshots: &[Snapshot], policies: &Policies) -> Loaded {

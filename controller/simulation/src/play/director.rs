@@ -166,7 +166,7 @@ impl<'a> Director<'a> {
 
     pub(super) fn owned(&self) -> BTreeSet<ObjectId> {
         let claims = Ledger::new(&self.machine.home()).read();
-        claims.map(|claims| claims.by_id.into_keys().collect()).unwrap_or_default()
+        claims.map(|claims| claims.by_id.keys().cloned().collect()).unwrap_or_default()
     }
 
     fn start(&mut self) {

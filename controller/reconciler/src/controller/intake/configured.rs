@@ -1,20 +1,21 @@
 //! The sources of a configuration file: directories and git repositories.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use limekiln_api::template::Fetch;
 use limekiln_sources::git::GitError;
-use limekiln_sources::{Input, ReadOptions, Snapshot, SourceConfig, SourceKind};
+use limekiln_sources::{Input, ReadOptions, Reader, Snapshot, SourceConfig, SourceKind};
 use tokio::time::Instant;
 use tracing::warn;
 
 use super::super::Handle;
 use super::repository::{Asked, Fetched, Repository, told};
 use super::trusted::Trusted;
-use super::{Intake, Taken, Tell, blocking, in_force, load};
+use super::{Intake, Taken, Tell, Unkept, blocking, identity_of, in_force, load};
+use crate::load::LoadCache;
 use crate::policy::{HostPolicy, Policies, PolicyError};
 use crate::{Home, ReconcileError, Reconciler, Requests};
 
@@ -30,6 +31,8 @@ pub struct Configured {
     tell: Option<Tell>,
     /// The revisions that were loaded last.
     last: Option<Vec<(String, String)>>,
+    cache: Arc<LoadCache>,
+    unkept: Unkept,
     /// When somebody last asked for something by hand.
     asked: Vec<Option<SystemTime>>,
 }
@@ -38,6 +41,7 @@ pub struct Configured {
 struct Source {
     config: SourceConfig,
     repository: Option<Repository>,
+    reader: Arc<Mutex<Reader>>,
     snapshot: Option<Snapshot>,
     error: Option<String>,
     next: Instant,
@@ -97,7 +101,8 @@ impl Configured {
         }
         let trusted = Trusted::read(home).map_err(ConfiguredError::Trusted)?;
         let (policies, last, asked) = (Arc::new(policies), None, Vec::new());
-        Ok(Self { sources, trusted, fetch, policies, tell: None, last, asked })
+        let (cache, unkept) = (Arc::default(), Unkept::default());
+        Ok(Self { sources, trusted, fetch, policies, tell: None, last, cache, unkept, asked })
     }
 
     /// The same, showing what was read each time that it is new.
@@ -131,15 +136,15 @@ impl Configured {
     async fn load(&mut self, reconciler: &Arc<Reconciler>) -> Result<Taken, ReconcileError> {
         let mut snapshots: Vec<_> =
             self.sources.iter().filter_map(|source| source.snapshot.clone()).collect();
+        self.unkept.read(&snapshots);
         in_force(reconciler.home(), &mut snapshots).map_err(ReconcileError::History)?;
-        let read = snapshots.iter();
-        let now: Vec<_> = read.map(|one| (one.source.clone(), one.revision.clone())).collect();
+        let now: Vec<_> = snapshots.iter().map(identity_of).collect();
         if self.last.as_ref() == Some(&now) {
             return Ok(Taken::default());
         }
         let (reconciler, fetch) = (Arc::clone(reconciler), Arc::clone(&self.fetch));
-        let policies = Arc::clone(&self.policies);
-        let read = move || load(&reconciler, &snapshots, fetch.as_ref(), None, &policies);
+        let (policies, cache) = (Arc::clone(&self.policies), Arc::clone(&self.cache));
+        let read = move || load(&reconciler, &snapshots, fetch.as_ref(), None, &policies, &cache);
         let mut loaded = Box::new(blocking(read).await?);
         // Only what was in these is deleted when it is gone.
         let prunes = self.sources.iter().filter(|source| source.config.prune);
@@ -168,6 +173,10 @@ impl Intake for Configured {
         taken.errors.extend(errors);
         taken
     }
+
+    async fn keep(&mut self, reconciler: &Arc<Reconciler>) {
+        self.unkept.keep(reconciler.home()).await;
+    }
 }
 
 impl Source {
@@ -180,7 +189,8 @@ impl Source {
                 Some(opened.map_err(|source| ConfiguredError::Git { name, source })?)
             }
         };
-        Ok(Self { config, repository, snapshot: None, error: None, next: Instant::now() })
+        let (reader, next) = (Arc::default(), Instant::now());
+        Ok(Self { config, repository, reader, snapshot: None, error: None, next })
     }
 
     /// Reads a directory, and begins to fetch a repository.
@@ -195,7 +205,12 @@ impl Source {
                 let inputs = [Input::Path(directory.path.clone())];
                 let options =
                     ReadOptions { recursive: directory.recursive, ..ReadOptions::default() };
-                let read = blocking(move || limekiln_sources::read(&inputs, &options)).await;
+                let reader = Arc::clone(&self.reader);
+                let read = move || {
+                    let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
+                    reader.read(&inputs, &options)
+                };
+                let read = blocking(read).await;
                 self.take(
                     read.map(|mut all| all.pop()).map_err(|error| told(&error, error.hint())),
                 );

@@ -1,14 +1,15 @@
 //! What `-f` names.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use limekiln_api::template::Fetch;
 use limekiln_sources::lock::Lock;
-use limekiln_sources::{Input, ReadOptions, Snapshot};
+use limekiln_sources::{Input, ReadOptions, Reader};
 
 use super::super::Handle;
-use super::{Intake, Taken, Tell, blocking, in_force, load};
+use super::{Intake, Taken, Tell, Unkept, blocking, identity_of, in_force, load};
+use crate::load::LoadCache;
 use crate::policy::Policies;
 use crate::{Loaded, ReconcileError, Reconciler};
 
@@ -20,6 +21,9 @@ pub struct Files {
     lock: Option<Arc<Lock>>,
     tell: Option<Tell>,
     last: Option<Vec<(String, String)>>,
+    reader: Arc<Mutex<Reader>>,
+    cache: Arc<LoadCache>,
+    unkept: Unkept,
 }
 
 impl Files {
@@ -29,7 +33,17 @@ impl Files {
         options: ReadOptions,
         fetch: Arc<dyn Fetch + Send + Sync>,
     ) -> Self {
-        Self { inputs, options, fetch, lock: None, tell: None, last: None }
+        Self {
+            inputs,
+            options,
+            fetch,
+            lock: None,
+            tell: None,
+            last: None,
+            reader: Arc::default(),
+            cache: Arc::default(),
+            unkept: Unkept::default(),
+        }
     }
 
     /// The same, refusing what differs from a lock.
@@ -53,6 +67,10 @@ impl Intake for Files {
             Err(error) => Taken::failed(&error),
         }
     }
+
+    async fn keep(&mut self, reconciler: &Arc<Reconciler>) {
+        self.unkept.keep(reconciler.home()).await;
+    }
 }
 
 impl Files {
@@ -61,17 +79,23 @@ impl Files {
         reconciler: &Arc<Reconciler>,
     ) -> Result<Option<Box<Loaded>>, ReconcileError> {
         let (inputs, options) = (self.inputs.clone(), self.options.clone());
-        let mut snapshots = blocking(move || limekiln_sources::read(&inputs, &options)).await?;
+        let reader = Arc::clone(&self.reader);
+        let read = move || {
+            let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
+            reader.read(&inputs, &options)
+        };
+        let mut snapshots = blocking(read).await?;
+        self.unkept.read(&snapshots);
         in_force(reconciler.home(), &mut snapshots).map_err(ReconcileError::History)?;
-        let revisions = |one: &Snapshot| (one.source.clone(), one.revision.clone());
-        let now: Vec<_> = snapshots.iter().map(revisions).collect();
+        let now: Vec<_> = snapshots.iter().map(identity_of).collect();
         if self.last.as_ref() == Some(&now) {
             return Ok(None);
         }
         let (reconciler, fetch) = (Arc::clone(reconciler), Arc::clone(&self.fetch));
-        let lock = self.lock.clone();
+        let (lock, cache) = (self.lock.clone(), Arc::clone(&self.cache));
         let read = move || {
-            load(&reconciler, &snapshots, fetch.as_ref(), lock.as_deref(), &Policies::default())
+            let policies = Policies::default();
+            load(&reconciler, &snapshots, fetch.as_ref(), lock.as_deref(), &policies, &cache)
         };
         let loaded = Box::new(blocking(read).await?);
         self.last = Some(now);

@@ -14,6 +14,7 @@ use limekiln_sources::lock::{Checked, Lock};
 
 use super::Handle;
 use crate::history::pinned;
+use crate::load::LoadCache;
 use crate::policy::Policies;
 use crate::{History, Home, Loaded, ReconcileError, Reconciler, Requests, Templates};
 
@@ -26,6 +27,10 @@ pub trait Intake: Send + Sync {
     /// Reads what the sources hold now. What cannot be read is told, and what it held before
     /// stays in force. What takes long goes on beside, and wakes the controller when it is done.
     async fn take(&mut self, reconciler: &Arc<Reconciler>, controller: &Handle) -> Taken;
+
+    /// Keeps what was read for a rollback. Called when what follows from it has begun, because it
+    /// takes longer than everything before.
+    async fn keep(&mut self, _reconciler: &Arc<Reconciler>) {}
 }
 
 /// What the sources hold.
@@ -53,13 +58,52 @@ fn load(
     fetch: &dyn Fetch,
     lock: Option<&Lock>,
     policies: &Policies,
+    cache: &LoadCache,
 ) -> Result<Loaded, ReconcileError> {
     let Some(lock) = lock else {
         let templates = Templates { fetch, lock: None };
-        return reconciler.load_snapshots_under(snapshots, templates, policies);
+        return reconciler.load_again(snapshots, templates, policies, cache);
     };
     let templates = Templates { fetch: &Checked::new(fetch, lock), lock: Some(lock) };
-    reconciler.load_snapshots_under(snapshots, templates, policies)
+    reconciler.load_again(snapshots, templates, policies, cache)
+}
+
+/// What was read and is not kept yet.
+#[derive(Default)]
+struct Unkept {
+    kept: Vec<(String, String)>,
+    now: Vec<Snapshot>,
+}
+
+impl Unkept {
+    /// These were read.
+    fn read(&mut self, snapshots: &[Snapshot]) {
+        let read: Vec<_> = snapshots.iter().map(identity_of).collect();
+        if self.kept != read {
+            self.now = snapshots.to_vec();
+        }
+    }
+
+    async fn keep(&mut self, home: &Home) {
+        if self.now.is_empty() {
+            return;
+        }
+        let (history, now) = (History::new(home), std::mem::take(&mut self.now));
+        self.kept = now.iter().map(identity_of).collect();
+        blocking(move || {
+            for snapshot in &now {
+                if let Err(error) = history.note(snapshot) {
+                    tracing::warn!("the revision cannot be kept for a rollback: {error}");
+                }
+            }
+        })
+        .await;
+    }
+}
+
+/// Which revision of which source.
+fn identity_of(snapshot: &Snapshot) -> (String, String) {
+    (snapshot.source.clone(), snapshot.revision.clone())
 }
 
 /// Away from the runtime's thread.
@@ -70,14 +114,11 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     }
 }
 
-/// Keeps what was read, and puts what is in force in its place.
+/// Puts what is in force in the place of what was read.
 fn in_force(home: &Home, snapshots: &mut [Snapshot]) -> Result<(), String> {
     let requests = Requests::read(home).map_err(|error| error.to_string())?;
     let history = History::new(home);
     for snapshot in snapshots {
-        if let Err(error) = history.note(snapshot) {
-            tracing::warn!("the revision cannot be kept for a rollback: {error}");
-        }
         if let Some(pinned) = pinned(snapshot, &requests, &history)? {
             *snapshot = pinned;
         }

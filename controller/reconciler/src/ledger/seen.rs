@@ -1,0 +1,84 @@
+//! What was read of the ledger, for as long as its files are as they were.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use limekiln_api::Stamp;
+
+use super::store::{LedgerError, file_name, io_error, read_claim};
+use super::{Claim, Claims};
+
+/// The claims, and what each file was when it was read.
+///
+/// Only we write these files while we hold the home's lock, but others may: what cannot be known
+/// to be the same is read again. Without this, reading gives the same and takes longer.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    files: BTreeMap<String, (Stamp, Option<Arc<Claim>>)>,
+    claims: Arc<Claims>,
+}
+
+impl Seen {
+    /// The claims of a directory now.
+    pub(super) fn read(&mut self, dir: &Path, now: SystemTime) -> Result<Arc<Claims>, LedgerError> {
+        let (mut files, mut same) = (BTreeMap::new(), true);
+        for name in names(dir)? {
+            let path = dir.join(&name);
+            let stamp = match fs::metadata(&path) {
+                Ok(metadata) => Stamp::of(&metadata, now),
+                // Given up between the list and the look at it.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(io_error(&path, error)),
+            };
+            let known = self.files.remove(&name).filter(|(before, _)| before.holds(&stamp));
+            let claim = match known {
+                Some((_, claim)) => claim,
+                None => {
+                    same = false;
+                    let read = read_claim(&path)?.filter(|claim| file_name(&claim.id) == name);
+                    read.map(Arc::new)
+                }
+            };
+            files.insert(name, (stamp, claim));
+        }
+        // What is left was not found again.
+        if !same || !self.files.is_empty() {
+            self.claims = Arc::new(claims(dir, &files));
+        }
+        self.files = files;
+        Ok(Arc::clone(&self.claims))
+    }
+}
+
+/// The files of claims. A directory that does not exist has none.
+fn names(dir: &Path) -> Result<Vec<String>, LedgerError> {
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(io_error(dir, error)),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let name = entry.map_err(|error| io_error(dir, error))?.file_name();
+        let name = name.to_string_lossy();
+        if !name.starts_with('.') && name.ends_with(".json") {
+            names.push(name.into_owned());
+        }
+    }
+    Ok(names)
+}
+
+fn claims(dir: &Path, files: &BTreeMap<String, (Stamp, Option<Arc<Claim>>)>) -> Claims {
+    let mut claims = Claims::default();
+    for (name, (_, claim)) in files {
+        match claim {
+            Some(claim) => drop(claims.by_id.insert(claim.id.clone(), Arc::clone(claim))),
+            None => claims.damaged.push(PathBuf::from(dir.join(name))),
+        }
+    }
+    claims
+}

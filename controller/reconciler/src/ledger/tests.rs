@@ -1,0 +1,98 @@
+//! What is remembered of the ledger is never another thing than what is in its files.
+
+use std::fs;
+use std::time::{Duration, SystemTime};
+
+use limekiln_api::DeletionPolicy;
+use limekiln_model::{Origin, Owner};
+use proptest::prelude::*;
+
+use super::{Claim, Ledger};
+use crate::Home;
+
+#[derive(Clone, Debug)]
+enum Edit {
+    /// By us.
+    Put(u8, usize),
+    Forget(u8),
+    /// By somebody else, or a failing disk.
+    Cut(u8, usize),
+    Flip(u8, usize),
+    Swap(u8, u8),
+    Litter,
+    Nothing,
+}
+
+fn edit() -> impl Strategy<Value = Edit> {
+    let id = || 0..4u8;
+    prop_oneof![
+        3 => (id(), 0..3usize).prop_map(|(id, line)| Edit::Put(id, line)),
+        1 => id().prop_map(Edit::Forget),
+        1 => (id(), any::<usize>()).prop_map(|(id, at)| Edit::Cut(id, at)),
+        2 => (id(), any::<usize>()).prop_map(|(id, at)| Edit::Flip(id, at)),
+        1 => (id(), id()).prop_map(|(a, b)| Edit::Swap(a, b)),
+        1 => Just(Edit::Litter),
+        1 => Just(Edit::Nothing),
+    ]
+}
+
+fn make(edit: &Edit, ledger: &Ledger, home: &Home) {
+    let name = |id: &u8| format!("instance/vm{id}");
+    let file = |id: &u8| home.dir().join(format!("owners/instance-vm{id}.json"));
+    match edit {
+        Edit::Put(id, line) => {
+            let origin = Origin { source: "/m".into(), file: "/m/a.yaml".into(), line: *line };
+            let owner = Owner { origin, deletion_policy: DeletionPolicy::Delete };
+            ledger.put(&Claim::new(name(id).parse().expect("an id"), owner)).expect("writable");
+        }
+        Edit::Forget(id) => ledger.forget(&name(id).parse().expect("an id")).expect("writable"),
+        Edit::Cut(id, at) => {
+            if let Ok(bytes) = fs::read(file(id)) {
+                fs::write(file(id), &bytes[..at % bytes.len().max(1)]).expect("writable");
+            }
+        }
+        // In place, of the same length.
+        Edit::Flip(id, at) => {
+            if let Ok(mut bytes) = fs::read(file(id))
+                && !bytes.is_empty()
+            {
+                let at = at % bytes.len();
+                bytes[at] ^= 1;
+                fs::write(file(id), bytes).expect("writable");
+            }
+        }
+        Edit::Swap(a, b) if fs::exists(file(a)).expect("readable") => {
+            fs::rename(file(a), file(b)).expect("writable");
+        }
+        Edit::Litter => fs::write(home.dir().join("owners/.new-x"), "half").expect("writable"),
+        Edit::Swap(..) | Edit::Nothing => {}
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn a_ledger_that_is_remembered_is_the_one_in_the_files(
+        edits in prop::collection::vec(edit(), 1..20)
+    ) {
+        let dir = tempfile::tempdir().expect("a directory");
+        let home = Home::new(dir.path());
+        home.prepare().expect("writable");
+        let ledger = Ledger::new(&home);
+        for edit in edits {
+            // No file system of a test counts in longer steps.
+            std::thread::sleep(Duration::from_millis(8));
+            make(&edit, &ledger, &home);
+            // As if everything had rested for long: only then is anything remembered.
+            let later = SystemTime::now() + Duration::from_secs(60);
+            let (kept, read) = (ledger.read_at(later), Ledger::new(&home).read());
+            match (kept, read) {
+                (Ok(kept), Ok(read)) => prop_assert_eq!(kept, read, "after {:?}", edit),
+                // A flipped bit can make a later version of it.
+                (Err(kept), Err(read)) => prop_assert_eq!(kept.to_string(), read.to_string()),
+                (kept, read) => prop_assert!(false, "{:?} {:?} {:?}", edit, kept, read),
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! What is remembered of files is never another thing than what is in them.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use proptest::prelude::*;
+
+use crate::{Input, ReadOptions, Reader, Snapshot, read};
+
+#[derive(Clone, Copy, Debug)]
+enum Edit {
+    InPlace(u8, u8),
+    RenameIn(u8, u8),
+    /// One that was written long ago takes the place.
+    RenameOld(u8, u8),
+    Swap(u8, u8),
+    Remove(u8),
+    Link(u8, u8),
+    Directory(u8),
+    Nothing,
+}
+
+fn edit() -> impl Strategy<Value = Edit> {
+    let file = || 0..4u8;
+    prop_oneof![
+        (file(), any::<u8>()).prop_map(|(file, text)| Edit::InPlace(file, text)),
+        (file(), any::<u8>()).prop_map(|(file, text)| Edit::RenameIn(file, text)),
+        (file(), any::<u8>()).prop_map(|(file, text)| Edit::RenameOld(file, text)),
+        (file(), file()).prop_map(|(a, b)| Edit::Swap(a, b)),
+        file().prop_map(Edit::Remove),
+        (file(), file()).prop_map(|(a, b)| Edit::Link(a, b)),
+        file().prop_map(Edit::Directory),
+        Just(Edit::Nothing),
+    ]
+}
+
+fn make(edit: Edit, root: &Path) {
+    let path = |file: u8| root.join(format!("{file}.yaml"));
+    let text = |text: u8| format!("# {text:03}\n");
+    // Some of these fail, as when a directory is in the way: then nothing is edited.
+    let _ = match edit {
+        Edit::InPlace(file, of) => fs::write(path(file), text(of)),
+        Edit::RenameIn(file, of) => fs::write(root.join(".new"), text(of))
+            .and_then(|()| fs::rename(root.join(".new"), path(file))),
+        Edit::RenameOld(file, of) => fs::write(root.join(".new"), text(of))
+            .and_then(|()| fs::File::options().write(true).open(root.join(".new")))
+            .and_then(|file| file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(1)))
+            .and_then(|()| fs::rename(root.join(".new"), path(file))),
+        Edit::Swap(a, b) => fs::rename(path(a), path(b)),
+        Edit::Remove(file) => fs::remove_file(path(file)).or_else(|_| fs::remove_dir(path(file))),
+        Edit::Link(a, b) => symlink(path(b), path(a)),
+        Edit::Directory(file) => fs::create_dir(path(file)),
+        Edit::Nothing => Ok(()),
+    };
+}
+
+fn options() -> ReadOptions {
+    let patience = Duration::from_millis(20);
+    ReadOptions { quiet: Duration::ZERO, patience, ..ReadOptions::default() }
+}
+
+/// As if everything had rested for long: only then is anything remembered.
+fn later() -> SystemTime {
+    SystemTime::now() + Duration::from_secs(60)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn what_is_remembered_is_what_is_in_the_files(edits in prop::collection::vec(edit(), 1..20)) {
+        let dir = tempfile::tempdir().expect("a directory");
+        let inputs = [Input::Path(dir.path().to_owned())];
+        let mut reader = Reader::default();
+        for edit in edits {
+            // No file system of a test counts in longer steps.
+            std::thread::sleep(Duration::from_millis(8));
+            make(edit, dir.path());
+            let kept = reader.read_at(&inputs, &options(), later);
+            match (kept, read(&inputs, &options())) {
+                (Ok(kept), Ok(read)) => prop_assert_eq!(kept, read, "after {:?}", edit),
+                (Err(kept), Err(read)) => prop_assert_eq!(kept.to_string(), read.to_string()),
+                (kept, read) => prop_assert!(false, "{:?}: {:?} {:?}", edit, kept, read),
+            }
+        }
+    }
+}
+
+#[test]
+fn only_what_changed_is_read_again() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let inputs = [Input::Path(dir.path().to_owned())];
+    make(Edit::RenameIn(0, 1), dir.path());
+    make(Edit::RenameIn(1, 1), dir.path());
+    let mut reader = Reader::default();
+    let mut take = |clock| -> Snapshot {
+        reader.read_at(&inputs, &options(), clock).expect("readable").remove(0)
+    };
+    let first = take(later);
+    make(Edit::RenameIn(1, 2), dir.path());
+    let second = take(later);
+    assert!(Arc::ptr_eq(&first.files[0], &second.files[0]));
+    assert_eq!(second.files[1].bytes, b"# 002\n");
+    assert_ne!(first.revision, second.revision);
+    let young = take(SystemTime::now);
+    assert!(!Arc::ptr_eq(&second.files[0], &young.files[0]), "it may have been written once more");
+    assert_eq!(second, young);
+}
