@@ -17,6 +17,11 @@ pub fn set(hook: Option<Hook>) {
     HOOK.set(hook);
 }
 
+/// Whether this thread plays a simulation.
+pub(crate) fn is_simulation() -> bool {
+    HOOK.with_borrow(Option::is_some)
+}
+
 pub(crate) fn at(path: &Path) -> io::Result<()> {
     HOOK.with_borrow(|hook| hook.as_ref().map_or(Ok(()), |hook| hook(path)))
 }
