@@ -20,7 +20,7 @@ use crate::policy::Policies;
 use crate::status::tried;
 use crate::{
     Attempt, Claims, End, Home, Journal, Ledger, OnEvent, Outcome, Pass, Planned, ReconcileError,
-    Requests, Run, SavedPlan, SavedPlanError, Settled, StatusStore, conditions, journal, ports,
+    Record, Requests, Run, SavedPlan, SavedPlanError, Settled, StatusStore, conditions, ports,
     status,
 };
 
@@ -308,7 +308,7 @@ impl Reconciler {
     }
 
     /// Whether nothing was suspended since the plan was made. By hand, everything may be done.
-    fn nothing_suspended(&self, planned: &Planned) -> Result<(), ReconcileError> {
+    pub(crate) fn nothing_suspended(&self, planned: &Planned) -> Result<(), ReconcileError> {
         if planned.desired.sources.is_empty() {
             return Ok(());
         }
@@ -363,7 +363,7 @@ impl Reconciler {
         let (plan, journal, on_event) =
             (Arc::new(plan.clone()), self.journal(), Arc::clone(&run.on_event));
         Arc::new(move |event| {
-            if let Some(record) = journal::record(&plan, &event)
+            if let Some(record) = Record::of(&plan, &event)
                 && let Err(error) = journal.append(&record)
             {
                 warn!("cannot write the event log: {error}");
@@ -406,6 +406,35 @@ impl Reconciler {
         }
     }
 
+    /// Phase and conditions of everything that exists, with times where they are known. What is
+    /// compared with manifests is what `planned` was made from; without it, what was noted last.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn statuses(
+        &self,
+        observed: &Observed,
+        planned: Option<(&Planned, &BTreeMap<ObjectId, Attempt>)>,
+    ) -> Result<BTreeMap<ObjectId, Status>, ReconcileError> {
+        let (claims, store) = (self.claims()?, StatusStore::new(&self.home).table());
+        let one = |id: ObjectId| {
+            let claim = claims.by_id.get(&id);
+            // Manifests say nothing about what is not ours.
+            let planned = planned.filter(|_| claim.is_some());
+            let compared = planned.map(|(planned, _)| (&planned.plan, &planned.report));
+            let mut status = status(&id, observed, compared, claim);
+            match planned.map(|(_, attempts)| attempts.get(&id)) {
+                Some(attempt) => {
+                    attempt.into_iter().for_each(|one| tried(&mut status.conditions, one));
+                    store.date(&id, &mut status.conditions);
+                }
+                None => store.complete(&id, &mut status.conditions),
+            }
+            (id, status)
+        };
+        Ok(observed_ids(observed).map(one).collect())
+    }
+
     /// Phase and conditions of an object, with times where they are known.
     ///
     /// # Errors
@@ -419,10 +448,10 @@ impl Reconciler {
         let claim = self.ledger.get(id)?;
         let compared = planned.map(|planned| (&planned.plan, &planned.report));
         let mut status = status(id, observed, compared, claim.as_ref());
-        let store = StatusStore::new(&self.home);
-        store.date(id, &mut status.conditions);
-        if compared.is_none() {
-            status.conditions.extend(store.of_manifests(id));
+        let store = StatusStore::new(&self.home).table();
+        match compared {
+            Some(_) => store.date(id, &mut status.conditions),
+            None => store.complete(id, &mut status.conditions),
         }
         Ok(status)
     }
@@ -434,18 +463,41 @@ impl Reconciler {
     /// As [`Self::execute`], for the first pass; if the home can no longer be read later.
     pub async fn settle(&self, planned: Planned, run: &Run) -> Result<Settled, ReconcileError> {
         let _lock = self.home.lock()?;
+        let pass = async |planned: &Planned| {
+            self.execute_locked(planned, run).await.map(|outcome| outcome.result)
+        };
+        self.settle_by(planned, run, pass).await
+    }
+
+    /// The same where somebody else runs the plans: a controller, which has the lock.
+    ///
+    /// # Errors
+    /// Those of `pass`; if the home can no longer be read.
+    pub async fn settle_by<E: From<ReconcileError>>(
+        &self,
+        planned: Planned,
+        run: &Run,
+        pass: impl AsyncFn(&Planned) -> Result<RunResult, E>,
+    ) -> Result<Settled, E> {
         let mut passes: Vec<Pass> = Vec::new();
         let mut rest = planned;
         loop {
-            let outcome = self.execute_locked(&rest, run).await?;
+            let result = pass(&rest).await?;
             let Planned { plan, desired, policy, .. } = rest;
-            passes.push(Pass { plan, result: outcome.result });
+            passes.push(Pass { plan, result });
             rest = self.plan(desired, policy).await?;
             if let Some(end) = end(&passes, &rest, run) {
                 return Ok(Settled { passes, rest, end });
             }
         }
     }
+}
+
+/// Everything that exists.
+fn observed_ids(observed: &Observed) -> impl Iterator<Item = ObjectId> + '_ {
+    let instances = observed.instances.keys().map(ObjectId::instance);
+    let disks = observed.disks.keys().map(ObjectId::disk);
+    instances.chain(disks).chain(observed.networks.keys().map(ObjectId::network))
 }
 
 /// Fills in again what an older Lima made: some defaults depend on it, and those of a new

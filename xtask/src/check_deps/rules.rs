@@ -9,6 +9,7 @@ type Row = (&'static str, &'static [&'static str], &'static [&'static str]);
 const TABLE: &[Row] = &[
     ("api", &[], &[]),
     ("model", &["api"], &[]),
+    ("proto", &[], &[]),
     // The planner's promises are stated as "converges on the simulated engine".
     ("planner", &["api", "model"], &["engine", "engine-sim", "executor", "testkit"]),
     ("engine", &["api", "model"], &["engine-sim", "testkit"]),
@@ -23,6 +24,11 @@ const TABLE: &[Row] = &[
         &["engine-sim", "testkit"],
     ),
     (
+        "server",
+        &["api", "model", "proto", "reconciler"],
+        &["engine", "engine-sim", "sources", "testkit"],
+    ),
+    (
         "cli",
         &[
             "api",
@@ -35,6 +41,8 @@ const TABLE: &[Row] = &[
             "sources",
             "executor",
             "reconciler",
+            "proto",
+            "server",
         ],
         &["testkit"],
     ),

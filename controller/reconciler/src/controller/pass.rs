@@ -17,6 +17,7 @@ use crate::{Planned, ReconcileError};
 
 impl Controller {
     pub(super) async fn pass(&mut self) {
+        let begun = Instant::now();
         while let Some((task, result)) = self.tasks.try_next() {
             self.ended(&task, &result);
         }
@@ -27,9 +28,11 @@ impl Controller {
             Err(error) => (None, Some(error.chain())),
         };
         let planned = planned.map(Arc::new);
+        self.orders(planned.as_deref()).await;
         if let Some(planned) = &planned {
             self.act(planned);
         }
+        self.looks.add(begun.elapsed());
         self.publish(planned, source_errors, observe_error);
     }
 
@@ -99,6 +102,10 @@ impl Controller {
 
     /// Notes how a part ended.
     pub(super) fn ended(&mut self, task: &Task, result: &RunResult) {
+        // What somebody ordered is not tried again.
+        if task.is_ordered() {
+            return;
+        }
         for (id, want) in &task.wants {
             let of_object = task.plan.iter().filter(|(_, step)| step.action.object() == *id);
             let outcomes: Vec<_> =
@@ -139,7 +146,7 @@ impl Controller {
         if let Some(planned) = &planned {
             self.note(planned, &attempts);
         }
-        let busy = self.tasks.objects().cloned().collect();
+        let (busy, looks) = (self.tasks.objects().cloned().collect(), self.looks);
         self.state.send_modify(|state| {
             state.passes += 1;
             if planned.is_some() {
@@ -149,6 +156,8 @@ impl Controller {
             state.observe_error = observe_error;
             state.busy = busy;
             state.attempts = attempts;
+            state.at = Some(now);
+            state.looks = looks;
         });
     }
 

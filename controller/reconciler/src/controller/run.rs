@@ -12,8 +12,8 @@ use tracing::warn;
 use super::attempts::Attempts;
 use super::handle::{Handle, Mailbox};
 use super::tasks::Tasks;
-use super::{ControllerOptions, ControllerState, Intake};
-use crate::{Loaded, OnEvent, Planned, ReconcileError, Reconciler};
+use super::{ControllerOptions, ControllerState, Intake, Looks};
+use crate::{HomeLock, Loaded, OnEvent, Planned, ReconcileError, Reconciler};
 
 /// A plan, and of each object how often it was tried and whether it is stalled.
 type Noted = (Arc<Planned>, Vec<(ObjectId, u32, bool)>);
@@ -32,6 +32,8 @@ pub struct Controller {
     pub(super) noted: Option<Noted>,
     pub(super) mailbox: Mailbox,
     pub(super) state: watch::Sender<ControllerState>,
+    pub(super) looks: Looks,
+    lock: Option<HomeLock>,
 }
 
 impl Controller {
@@ -54,7 +56,19 @@ impl Controller {
             noted: None,
             mailbox: Mailbox::default(),
             state: watch::Sender::default(),
+            looks: Looks::default(),
+            lock: None,
         }
+    }
+
+    /// Takes the lock of the home before its time, for whoever must have it before others are told
+    /// of this controller.
+    ///
+    /// # Errors
+    /// If another limekiln works on the home, or the home cannot be used.
+    pub fn locked(mut self) -> Result<Self, ReconcileError> {
+        self.lock = Some(self.reconciler.home().lock_for_controller()?);
+        Ok(self)
     }
 
     /// What others hold of it.
@@ -67,7 +81,10 @@ impl Controller {
     /// # Errors
     /// If another limekiln works on the home, or the home cannot be used. Nothing else ends it.
     pub async fn run(mut self, stop: CancellationToken) -> Result<(), ReconcileError> {
-        let lock = self.reconciler.home().lock_for_controller()?;
+        let lock = match self.lock.take() {
+            Some(lock) => lock,
+            None => self.reconciler.home().lock_for_controller()?,
+        };
         while !stop.is_cancelled() {
             let begun = Instant::now();
             self.pass().await;
@@ -86,14 +103,17 @@ impl Controller {
             }
         }
         self.finish().await;
+        // Who still waits is told that nobody will come.
+        drop(self.mailbox.take_orders());
         drop(lock);
         Ok(())
     }
 
     /// Until somebody wakes it, a part ends, something may be tried again, or `next`.
     async fn sleep(&mut self, next: Instant) {
-        let next = self.attempts.next().map_or(next, |retry| retry.min(next));
         let mailbox = self.mailbox.clone();
+        let sooner = self.attempts.next().into_iter().chain(mailbox.patience());
+        let next = sooner.fold(next, Instant::min);
         let ended = tokio::select! {
             biased;
             ended = self.tasks.next() => Some(ended),

@@ -1,0 +1,89 @@
+//! Having the controller run a plan.
+
+use limekiln_proto::v1alpha1 as wire;
+use limekiln_reconciler::{Planned, Run, RunResult};
+use limekiln_server::convert::{run_result, to_event};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Status;
+use wire::apply_request::Request as Wish;
+use wire::apply_response::Response as Told;
+
+use super::{Control, failure};
+
+impl Control<'_> {
+    /// Whether a controller listens.
+    pub fn is_there(&self) -> bool {
+        self.client.borrow().is_some()
+    }
+
+    /// Has the controller run exactly this plan. When `run` is cancelled, it ends at its next safe
+    /// point; and when this future is dropped, too.
+    ///
+    /// # Errors
+    /// If the controller refuses it, does not answer, or ends in the middle.
+    pub async fn order(&self, planned: &Planned, run: &Run) -> anyhow::Result<RunResult> {
+        let client = self.client.borrow().clone();
+        let Some(mut client) = client else { anyhow::bail!("no controller answers") };
+        let plan_json = self.app.reconciler.save(planned).to_json();
+        let (wishes, taken) = mpsc::channel(2);
+        let order = wire::Order { plan_json, patience: None };
+        // It is taken at once: there is room.
+        let _ = wishes.send(wish(Wish::Order(order))).await;
+        let begun = client.apply(ReceiverStream::new(taken));
+        tokio::pin!(begun);
+        let mut cancelled = false;
+        let told = loop {
+            tokio::select! {
+                begun = &mut begun => break begun.map_err(|status| refused(&status))?,
+                () = run.cancel.cancelled(), if !cancelled => {
+                    cancelled = true;
+                    let _ = wishes.send(wish(Wish::Cancel(wire::Cancel {}))).await;
+                }
+            }
+        };
+        let mut told = told.into_inner();
+        loop {
+            tokio::select! {
+                next = told.message() => {
+                    if let Some(result) = take(next, planned, run)? {
+                        return Ok(result);
+                    }
+                }
+                () = run.cancel.cancelled(), if !cancelled => {
+                    cancelled = true;
+                    let _ = wishes.send(wish(Wish::Cancel(wire::Cancel {}))).await;
+                }
+            }
+        }
+    }
+}
+
+fn wish(wish: Wish) -> wire::ApplyRequest {
+    wire::ApplyRequest { request: Some(wish) }
+}
+
+/// Passes on what is told; the result at the end.
+fn take(
+    next: Result<Option<wire::ApplyResponse>, Status>,
+    planned: &Planned,
+    run: &Run,
+) -> anyhow::Result<Option<RunResult>> {
+    let ended =
+        || Status::unavailable("the controller has ended; what was begun is as it was left");
+    let next = next.and_then(|next| next.ok_or_else(ended)).map_err(|status| refused(&status))?;
+    match next.response {
+        Some(Told::Event(event)) => {
+            if let Some(event) = to_event(event) {
+                (run.on_event)(&planned.plan, &event);
+            }
+            Ok(None)
+        }
+        Some(Told::Finished(finished)) => Ok(Some(run_result(finished))),
+        Some(Told::Accepted(_)) | None => Ok(None),
+    }
+}
+
+fn refused(status: &Status) -> anyhow::Error {
+    failure(status)
+}
