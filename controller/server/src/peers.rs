@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use rustix::net::{RecvFlags, recv};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{sleep, timeout};
@@ -84,7 +85,13 @@ async fn accept(
 }
 
 async fn greet(peer: Peer, sender: mpsc::Sender<Result<Peer, io::Error>>) {
-    if let Ok(Ok(())) = timeout(GREETING, peer.stream.readable()).await {
+    let mut first = [0];
+    let peek = || {
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        Ok(recv(&peer.stream, &mut first, flags).map(|(bytes, _)| bytes)?)
+    };
+    let said = timeout(GREETING, peer.stream.async_io(Interest::READABLE, peek)).await;
+    if matches!(said, Ok(Ok(1..))) {
         // It fails when the server has ended.
         let _ = sender.send(Ok(peer)).await;
     }

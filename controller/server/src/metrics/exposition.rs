@@ -81,7 +81,7 @@ fn passes(to: &mut DescriptorEncoder<'_>, state: &ControllerState) -> Result<(),
     let encoder = to.encode_descriptor("reconciles", help, None, MetricType::Counter)?;
     ConstCounter::new(state.passes).encode(encoder)?;
     let Looks { seconds, counts } = state.looks;
-    let bounds = Looks::BOUNDS.into_iter().chain([f64::MAX]);
+    let bounds = Looks::BOUNDS.into_iter().chain([f64::INFINITY]);
     let buckets: Vec<_> = bounds.zip(counts).collect();
     let help = "How long looks took";
     let name = "reconcile_duration_seconds";
