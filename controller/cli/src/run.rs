@@ -121,7 +121,7 @@ async fn ordered(
     held: ReconcileError,
 ) -> anyhow::Result<Settled> {
     let control = Control::reach(app).await;
-    if !control.is_there() {
+    if !control.is_there().await? {
         return Err(told(held));
     }
     let order = async |planned: &Planned| -> anyhow::Result<RunResult> {
