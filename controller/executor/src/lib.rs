@@ -12,5 +12,5 @@ mod result;
 mod run;
 
 pub use executor::{EventSink, Executor};
-pub use limits::{Limits, Retry};
+pub use limits::{Limits, Longest, Retry};
 pub use result::RunResult;

@@ -8,6 +8,8 @@
 mod atomic;
 mod controller;
 mod error;
+#[cfg(feature = "faults")]
+pub mod faults;
 mod history;
 mod home;
 mod journal;

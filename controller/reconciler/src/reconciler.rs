@@ -2,18 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use limekiln_api::{HostFacts, LimaVersion, Status, fill_as};
 use limekiln_engine::Engine;
 use limekiln_executor::{Executor, Limits, RunResult};
 use limekiln_model::{
-    Capabilities, Desired, Host, Name, ObjectId, Observed, Owner, Plan, Policy, Report,
+    Action, Capabilities, Desired, Host, Name, ObjectId, Observed, Owner, Plan, Policy, Report,
+    StepOutcome,
 };
 use limekiln_planner::{RunVerb, basis_holds, checker};
 use limekiln_sources::{Input, ReadOptions, Snapshot};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use crate::home::Fence;
 use crate::ledger::{LedgerEngine, exists, follow, owner_in};
 use crate::load::{LoadContext, Loaded, Templates, load};
 use crate::policy::Policies;
@@ -172,6 +176,15 @@ impl Reconciler {
         Ok(observed)
     }
 
+    /// The same within a bound.
+    ///
+    /// # Errors
+    /// As [`Self::observe`], or if it takes longer.
+    pub(crate) async fn observe_within(&self, limit: Duration) -> Result<Observed, ReconcileError> {
+        let looked = timeout(limit, self.observe()).await;
+        looked.map_err(|_| ReconcileError::Hangs(limit.as_secs()))?
+    }
+
     /// Looks at everything, also at who has the ports that are asked for.
     async fn observe_for(&self, desired: &Desired) -> Result<Observed, ReconcileError> {
         Ok(self.with_ports(self.observe().await?, desired))
@@ -257,12 +270,22 @@ impl Reconciler {
     /// # Errors
     /// If it was made for another home or another state, or breaks a rule of plans.
     pub async fn resume(&self, saved: SavedPlan) -> Result<Planned, ReconcileError> {
+        let observed = self.observe().await?;
+        self.resume_on(saved, observed)
+    }
+
+    /// The same, from what was observed.
+    pub(crate) fn resume_on(
+        &self,
+        saved: SavedPlan,
+        observed: Observed,
+    ) -> Result<Planned, ReconcileError> {
         let here = self.home.lima_home();
         if saved.lima_home != here {
             let (made_for, here) = (saved.lima_home, here.to_owned());
             return Err(SavedPlanError::Elsewhere { made_for, here }.into());
         }
-        let observed = self.observe_for(&saved.desired).await?;
+        let observed = self.with_ports(observed, &saved.desired);
         basis_holds(&saved.plan, &observed).map_err(ReconcileError::Moved)?;
         let broken = checker::check(&saved.plan, &saved.desired, &observed, saved.policy.adopt);
         if let Some(first) = broken.first() {
@@ -278,12 +301,13 @@ impl Reconciler {
     /// If another limekiln is at work, or an object with a step has changed since the plan was
     /// made: then nothing is done.
     pub async fn execute(&self, planned: &Planned, run: &Run) -> Result<Outcome, ReconcileError> {
-        let _lock = self.home.lock()?;
-        self.execute_locked(planned, run).await
+        let lock = self.home.lock()?;
+        self.execute_locked(&lock.fence(), planned, run).await
     }
 
     async fn execute_locked(
         &self,
+        fence: &Fence,
         planned: &Planned,
         run: &Run,
     ) -> Result<Outcome, ReconcileError> {
@@ -291,8 +315,9 @@ impl Reconciler {
         let observed = self.observe_for(&planned.desired).await?;
         basis_holds(&planned.plan, &observed).map_err(ReconcileError::Moved)?;
         self.nothing_suspended(planned)?;
-        self.keep_books(planned, &observed, &|_| false)?;
-        let (inner, ledger) = (Arc::clone(&self.engine), self.ledger.clone());
+        let earlier = Some(&planned.observed);
+        self.keep_books(fence, planned, &observed, earlier, &|_| false)?;
+        let (inner, ledger) = (Arc::clone(&self.engine), self.ledger.fenced(fence));
         let engine = LedgerEngine::new(
             inner,
             ledger,
@@ -326,15 +351,17 @@ impl Reconciler {
     /// Keeps the ledger in step, but for objects that are being worked on.
     pub(crate) fn keep_books(
         &self,
+        fence: &Fence,
         planned: &Planned,
         observed: &Observed,
+        earlier: Option<&Observed>,
         busy: &dyn Fn(&ObjectId) -> bool,
     ) -> Result<(), ReconcileError> {
-        let claims = self.claims()?;
-        for aside in self.ledger.set_aside(&claims)? {
+        let (claims, ledger) = (self.claims()?, self.ledger.fenced(fence));
+        for aside in ledger.set_aside(&claims)? {
             warn!("a damaged ledger file was set aside as {}", aside.display());
         }
-        follow(&self.ledger, &claims, planned, observed, busy)?;
+        follow(&ledger, &claims, planned, observed, earlier, busy)?;
         Ok(())
     }
 
@@ -347,16 +374,29 @@ impl Reconciler {
     /// looked, and has kept the books.
     pub(crate) async fn run_part(
         &self,
+        fence: &Fence,
+        longest_look: Duration,
         executor: &Executor,
         part: &Plan,
         owners: BTreeMap<ObjectId, Owner>,
         cancel: &CancellationToken,
         on_event: OnEvent,
     ) -> RunResult {
-        let (inner, ledger) = (Arc::clone(&self.engine), self.ledger.clone());
+        if disrupts(part)
+            && let Err(error) = self.look_again(part, longest_look).await
+        {
+            return withheld(part, &error);
+        }
+        let (inner, ledger) = (Arc::clone(&self.engine), self.ledger.fenced(fence));
         let engine = LedgerEngine::new(inner, ledger, part, owners);
         let run = Run { cancel: cancel.clone(), on_event };
         executor.with_engine(Arc::new(engine)).run(part, cancel, self.sink(part, &run)).await
+    }
+
+    /// Who takes something away looks again: what the plan was made from may be out of date.
+    async fn look_again(&self, part: &Plan, limit: Duration) -> Result<(), ReconcileError> {
+        let observed = self.observe_within(limit).await?;
+        basis_holds(part, &observed).map_err(ReconcileError::Moved)
     }
 
     fn sink(&self, plan: &Plan, run: &Run) -> limekiln_executor::EventSink {
@@ -462,9 +502,10 @@ impl Reconciler {
     /// # Errors
     /// As [`Self::execute`], for the first pass; if the home can no longer be read later.
     pub async fn settle(&self, planned: Planned, run: &Run) -> Result<Settled, ReconcileError> {
-        let _lock = self.home.lock()?;
+        let lock = self.home.lock()?;
+        let fence = lock.fence();
         let pass = async |planned: &Planned| {
-            self.execute_locked(planned, run).await.map(|outcome| outcome.result)
+            self.execute_locked(&fence, planned, run).await.map(|outcome| outcome.result)
         };
         self.settle_by(planned, run, pass).await
     }
@@ -530,6 +571,21 @@ fn end(passes: &[Pass], rest: &Planned, run: &Run) -> Option<End> {
     } else {
         None
     }
+}
+
+/// Whether something stops that runs, or goes.
+fn disrupts(part: &Plan) -> bool {
+    let stops = |action: &Action| {
+        matches!(action, Action::StopInstance { .. } | Action::StopNetwork { .. })
+    };
+    part.steps.iter().any(|step| step.action.is_destructive() || stops(&step.action))
+}
+
+/// Nothing of the part was begun.
+fn withheld(part: &Plan, error: &ReconcileError) -> RunResult {
+    let failed = StepOutcome::Failed { error: error.chain(), hint: error.hint() };
+    let rest = part.steps.iter().skip(1).map(|_| StepOutcome::Skipped);
+    RunResult { outcomes: std::iter::once(failed).chain(rest).collect(), look_again: true }
 }
 
 /// Whose the objects will be that have steps.

@@ -11,6 +11,8 @@ pub struct ControllerOptions {
     pub policy: Policy,
     /// After this long it looks again, whatever happened.
     pub resync: Duration,
+    /// A look at what exists that takes longer is given up, and made anew.
+    pub longest_look: Duration,
     /// The wait after the first failure of an object; it doubles with each further one.
     pub first_retry: Duration,
     /// The longest wait between tries.
@@ -30,6 +32,7 @@ impl Default for ControllerOptions {
         Self {
             policy: Policy::default(),
             resync: Duration::from_secs(10),
+            longest_look: Duration::from_secs(60),
             first_retry: Duration::from_secs(1),
             longest_retry: Duration::from_secs(300),
             calm: Duration::from_secs(600),

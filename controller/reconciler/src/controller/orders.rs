@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::run::Controller;
 use super::wants::want;
+use crate::home::Fence;
 use crate::{OnEvent, Planned, ReconcileError, SavedPlan};
 
 /// A plan to be run for somebody.
@@ -112,7 +113,7 @@ impl Pending {
 
 impl Controller {
     /// Begins the orders that can begin, and refuses those that cannot. The others wait.
-    pub(super) async fn orders(&mut self, planned: Option<&Planned>) {
+    pub(super) fn orders(&mut self, fence: &Fence, planned: Option<&Planned>) {
         let mut waiting = Vec::new();
         for pending in self.mailbox.take_orders() {
             if pending.is_withdrawn() {
@@ -121,7 +122,7 @@ impl Controller {
             let in_the_way = self.in_the_way(&pending.order.plan.plan, planned);
             match (in_the_way, planned) {
                 (Some(why), _) if pending.until <= Instant::now() => pending.refuse(why),
-                (None, Some(planned)) => self.take_up(pending, planned).await,
+                (None, Some(planned)) => self.take_up(fence, pending, planned),
                 _ => waiting.push(pending),
             }
         }
@@ -137,28 +138,29 @@ impl Controller {
         objects.find(|id| self.tasks.is_busy(id)).map(OrderError::Busy)
     }
 
-    async fn take_up(&mut self, pending: Pending, kept: &Planned) {
-        match self.fits(&pending.order, kept).await {
-            Ok(planned) => self.begin_order(pending, planned, &kept.desired),
+    fn take_up(&mut self, fence: &Fence, pending: Pending, kept: &Planned) {
+        match self.fits(fence, &pending.order, kept) {
+            Ok(planned) => self.begin_order(fence, pending, planned, &kept.desired),
             Err(error) => pending.refuse(error),
         }
     }
 
     /// The plan, if it may be run as things are now.
-    async fn fits(&self, order: &Order, kept: &Planned) -> Result<Planned, OrderError> {
+    fn fits(&self, fence: &Fence, order: &Order, kept: &Planned) -> Result<Planned, OrderError> {
         if let Some(object) = would_be_undone(&order.plan.plan, &kept.desired) {
             let frozen = || kept.desired.frozen.get(&object).map(|frozen| &frozen.origin);
             let origin = kept.desired.origin(&object).or_else(frozen).cloned().unwrap_or_default();
             return Err(OrderError::Kept { object, origin });
         }
-        let planned = self.reconciler.resume(order.plan.clone()).await?;
+        let planned = self.reconciler.resume_on(order.plan.clone(), kept.observed.clone())?;
         self.reconciler.nothing_suspended(&planned)?;
         let ours = |id: &ObjectId| self.tasks.is_busy(id) || keeps(&kept.desired, id);
-        self.reconciler.keep_books(&planned, &planned.observed, &ours)?;
+        let earlier = self.looked.as_ref().map(|looked| &looked.observed);
+        self.reconciler.keep_books(fence, &planned, &planned.observed, earlier, &ours)?;
         Ok(planned)
     }
 
-    fn begin_order(&mut self, pending: Pending, planned: Planned, kept: &Desired) {
+    fn begin_order(&mut self, fence: &Fence, pending: Pending, planned: Planned, kept: &Desired) {
         let Pending { order, begun, ended, .. } = pending;
         // Who has gone since then does not want it any more.
         if begun.send(Ok(())).is_err() {
@@ -170,9 +172,10 @@ impl Controller {
         let wants: BTreeMap<_, _> = objects.map(|id| (id.clone(), want(kept, &id))).collect();
         let (reconciler, executor) = (Arc::clone(&self.reconciler), self.executor.clone());
         let owners = reconciler.owners_of(&plan, &desired);
+        let (fence, look) = (fence.clone(), self.options.longest_look);
         let on_event = both(Arc::clone(&self.on_event), order.on_event);
         self.tasks.begin_order(plan, wants, order.cancel, ended, |plan, cancel| async move {
-            reconciler.run_part(&executor, &plan, owners, &cancel, on_event).await
+            reconciler.run_part(&fence, look, &executor, &plan, owners, &cancel, on_event).await
         });
     }
 }

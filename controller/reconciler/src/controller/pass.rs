@@ -13,10 +13,11 @@ use super::run::Controller;
 use super::tasks::Task;
 use super::wants::want;
 use super::{Attempt, Taken};
+use crate::home::Fence;
 use crate::{Planned, ReconcileError};
 
 impl Controller {
-    pub(super) async fn pass(&mut self) {
+    pub(super) async fn pass(&mut self, fence: &Fence) {
         let begun = Instant::now();
         while let Some((task, result)) = self.tasks.try_next() {
             self.ended(&task, &result);
@@ -28,9 +29,10 @@ impl Controller {
             Err(error) => (None, Some(error.chain())),
         };
         let planned = planned.map(Arc::new);
-        self.orders(planned.as_deref()).await;
+        self.orders(fence, planned.as_deref());
         if let Some(planned) = &planned {
-            self.act(planned);
+            self.act(fence, planned);
+            self.looked = Some(Arc::clone(planned));
         }
         self.looks.add(begun.elapsed());
         self.publish(planned, source_errors, observe_error);
@@ -50,7 +52,11 @@ impl Controller {
     /// `None` before anything was read.
     async fn plan(&self) -> Result<Option<Planned>, ReconcileError> {
         let Some(loaded) = &self.loaded else { return Ok(None) };
-        let observed = self.reconciler.observe().await?;
+        let observed = self.reconciler.observe_within(self.options.longest_look).await?;
+        let last = self.looked.as_ref().map_or(0, |looked| looked.observed.generation);
+        if observed.generation < last {
+            return Err(ReconcileError::OutOfDate { seen: observed.generation, last });
+        }
         let mut policy = self.options.policy.clone();
         policy.prune_budget = loaded.prune_budget.or(policy.prune_budget);
         // A policy that says 0 means never, whatever somebody acknowledges.
@@ -60,7 +66,7 @@ impl Controller {
     }
 
     /// Starts what can be started.
-    fn act(&mut self, planned: &Planned) {
+    fn act(&mut self, fence: &Fence, planned: &Planned) {
         let Planned { plan, desired, .. } = planned;
         self.tasks.supersede(|id| want(desired, id));
         let needs: BTreeSet<_> = plan.steps.iter().map(|step| step.action.object()).collect();
@@ -68,17 +74,19 @@ impl Controller {
         self.attempts.calm_down(|id| needs.contains(id) || tasks.is_busy(id), options);
         self.attempts.helped(|id| needs.contains(id) || tasks.is_busy(id));
         let busy = |id: &ObjectId| tasks.is_busy(id);
-        if let Err(error) = self.reconciler.keep_books(planned, &planned.observed, &busy) {
+        let earlier = self.looked.as_ref().map(|looked| &looked.observed);
+        let books = &self.reconciler;
+        if let Err(error) = books.keep_books(fence, planned, &planned.observed, earlier, &busy) {
             warn!("the ledger cannot be written, so nothing is done: {}", error.chain());
             return;
         }
         for part in plan.clone().into_parts() {
-            self.start(part, planned);
+            self.start(fence, part, planned);
         }
     }
 
     /// Starts a part, unless somebody works on one of its objects, or one of them has to wait.
-    fn start(&mut self, part: Plan, planned: &Planned) {
+    fn start(&mut self, fence: &Fence, part: Plan, planned: &Planned) {
         let ids: BTreeSet<_> = part.steps.iter().map(|step| step.action.object()).collect();
         if ids.iter().any(|id| self.tasks.is_busy(id)) {
             return;
@@ -95,8 +103,9 @@ impl Controller {
         let (reconciler, executor) = (Arc::clone(&self.reconciler), self.executor.clone());
         let on_event = Arc::clone(&self.on_event);
         let owners = reconciler.owners_of(&part, &planned.desired);
+        let (fence, look) = (fence.clone(), self.options.longest_look);
         self.tasks.begin(part, wants, |part, cancel| async move {
-            reconciler.run_part(&executor, &part, owners, &cancel, on_event).await
+            reconciler.run_part(&fence, look, &executor, &part, owners, &cancel, on_event).await
         });
     }
 

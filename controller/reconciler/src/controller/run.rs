@@ -28,6 +28,8 @@ pub struct Controller {
     pub(super) loaded: Option<Loaded>,
     pub(super) tasks: Tasks,
     pub(super) attempts: Attempts,
+    /// The last plan with what it was made from.
+    pub(super) looked: Option<Arc<Planned>>,
     /// What the status file was written from.
     pub(super) noted: Option<Noted>,
     pub(super) mailbox: Mailbox,
@@ -53,6 +55,7 @@ impl Controller {
             loaded: None,
             tasks: Tasks::default(),
             attempts: Attempts::default(),
+            looked: None,
             noted: None,
             mailbox: Mailbox::default(),
             state: watch::Sender::default(),
@@ -79,15 +82,27 @@ impl Controller {
     /// Works until `stop` fires; then what runs comes to its next safe point, and it returns.
     ///
     /// # Errors
-    /// If another limekiln works on the home, or the home cannot be used. Nothing else ends it.
+    /// If another limekiln works on the home, or does so later because the lock was taken away,
+    /// or the home cannot be used. Nothing else ends it.
     pub async fn run(mut self, stop: CancellationToken) -> Result<(), ReconcileError> {
         let lock = match self.lock.take() {
             Some(lock) => lock,
             None => self.reconciler.home().lock_for_controller()?,
         };
+        let fence = lock.fence();
         while !stop.is_cancelled() {
             let begun = Instant::now();
-            self.pass().await;
+            if let Err(lost) = fence.check() {
+                // Somebody else works here now: what runs ends at its next safe point.
+                self.finish().await;
+                return Err(lost.into());
+            }
+            // Whatever it waits for then has had no effect yet.
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                () = self.pass(&fence) => {}
+            }
             // Looking takes at most half of the time, however often it is woken.
             let next = begun + self.options.resync;
             let pause = Instant::now() + begun.elapsed();

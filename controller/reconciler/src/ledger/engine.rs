@@ -167,6 +167,7 @@ impl Engine for LedgerEngine {
     }
 
     async fn perform(&self, action: &Action, context: &ActionContext) -> Result<(), EngineError> {
+        self.ledger.may_write().map_err(failed)?;
         match action {
             Action::CreateInstance { .. }
             | Action::CreateDisk { .. }
@@ -209,6 +210,10 @@ fn stored(action: &Action) -> Option<Fingerprint> {
 
 /// Not retried: without the ledger nothing may be made or removed.
 fn failed(error: LedgerError) -> EngineError {
+    if let LedgerError::Lost(lost) = &error {
+        let hint = lost.hint().unwrap_or_default();
+        return EngineError::needs_human("nothing more is done").because(error).hint(hint);
+    }
     EngineError::needs_human("cannot note who owns the object")
         .because(error)
         .hint("check the space and the permissions of $LIMA_HOME/_limekiln")

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use limekiln_model::ObjectId;
 
 use super::claim::{Claim, Claims, Reading};
+use crate::home::{Fence, HomeError};
 use crate::{Home, atomic};
 
 /// Which objects are ours: one small file each, `owners/instance-web.json`.
@@ -21,6 +22,8 @@ use crate::{Home, atomic};
 pub struct Ledger {
     owners: PathBuf,
     parked: PathBuf,
+    /// Stands before what is written, where a lock is held.
+    fence: Option<Fence>,
 }
 
 /// A ledger that cannot be used at all.
@@ -43,12 +46,27 @@ pub enum LedgerError {
         /// Its version.
         version: u64,
     },
+    /// Somebody else writes it now.
+    #[error(transparent)]
+    Lost(#[from] HomeError),
 }
 
 impl Ledger {
     /// The ledger of a home.
     pub fn new(home: &Home) -> Self {
-        Self { owners: home.dir().join("owners"), parked: home.dir().join("parked") }
+        let dir = |name| home.dir().join(name);
+        Self { owners: dir("owners"), parked: dir("parked"), fence: None }
+    }
+
+    /// The same for the holder of a lock: nothing is written once that is lost.
+    pub(crate) fn fenced(&self, fence: &Fence) -> Self {
+        Self { fence: Some(fence.clone()), ..self.clone() }
+    }
+
+    /// # Errors
+    /// If the lock is lost under which this ledger is written.
+    pub(crate) fn may_write(&self) -> Result<(), LedgerError> {
+        Ok(self.fence.as_ref().map_or(Ok(()), Fence::check)?)
     }
 
     /// Reads all claims. A ledger that does not exist has none.
@@ -85,6 +103,7 @@ impl Ledger {
     /// # Errors
     /// If one cannot be renamed.
     pub fn set_aside(&self, claims: &Claims) -> Result<Vec<PathBuf>, LedgerError> {
+        self.may_write()?;
         let mut moved = Vec::new();
         for path in &claims.damaged {
             let aside = (1..)
@@ -102,7 +121,7 @@ impl Ledger {
     /// # Errors
     /// If it cannot be written.
     pub fn put(&self, claim: &Claim) -> Result<(), LedgerError> {
-        write_claim(&self.owners, claim)
+        self.write(&self.owners, claim)
     }
 
     /// The claim on an object. A damaged one is none.
@@ -118,13 +137,13 @@ impl Ledger {
     /// # Errors
     /// If it cannot be removed.
     pub fn forget(&self, id: &ObjectId) -> Result<(), LedgerError> {
-        remove(&self.owners.join(file_name(id)))
+        self.remove(&self.owners.join(file_name(id)))
     }
 
     /// Notes the claim for when the object, which is about to be parked, is brought back.
     pub(crate) fn note_parked(&self, id: &ObjectId) -> Result<(), LedgerError> {
         let claim = self.get(id)?.map(|claim| Claim { restarting: false, ..claim });
-        claim.map_or(Ok(()), |claim| write_claim(&self.parked, &claim))
+        claim.map_or(Ok(()), |claim| self.write(&self.parked, &claim))
     }
 
     /// The claim that was noted when the object was parked.
@@ -134,7 +153,18 @@ impl Ledger {
 
     /// Drops that note.
     pub(crate) fn forget_parked(&self, id: &ObjectId) -> Result<(), LedgerError> {
-        remove(&self.parked.join(file_name(id)))
+        self.remove(&self.parked.join(file_name(id)))
+    }
+
+    fn write(&self, dir: &Path, claim: &Claim) -> Result<(), LedgerError> {
+        self.may_write()?;
+        let path = dir.join(file_name(&claim.id));
+        atomic::write(&path, &claim.to_bytes()).map_err(|error| io_error(&path, error))
+    }
+
+    fn remove(&self, path: &Path) -> Result<(), LedgerError> {
+        self.may_write()?;
+        atomic::remove(path).map_err(|error| io_error(path, error))
     }
 }
 
@@ -160,11 +190,3 @@ fn read_claim(path: &Path) -> Result<Option<Claim>, LedgerError> {
     }
 }
 
-fn write_claim(dir: &Path, claim: &Claim) -> Result<(), LedgerError> {
-    let path = dir.join(file_name(&claim.id));
-    atomic::write(&path, &claim.to_bytes()).map_err(|error| io_error(&path, error))
-}
-
-fn remove(path: &Path) -> Result<(), LedgerError> {
-    atomic::remove(path).map_err(|error| io_error(path, error))
-}
