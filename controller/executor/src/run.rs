@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use limekiln_engine::{ActionContext, Engine, EngineError, ErrorClass};
+use limekiln_model::mutant::{Mutant, is_on};
 use limekiln_model::{Action, Event, Plan, StepId, StepOutcome};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -84,6 +85,7 @@ impl<'a> Run<'a> {
             *look_again |= ended.look_again;
             let stop = match ended.outcome {
                 StepOutcome::Done => None,
+                StepOutcome::Failed { .. } if is_on(Mutant::GoesOnAfterFailure) => None,
                 StepOutcome::Cancelled => Some(StepOutcome::Cancelled),
                 _ => Some(StepOutcome::Skipped),
             };
@@ -196,7 +198,8 @@ impl Worker<'_> {
         let context = ActionContext::new(cancel.clone(), move |progress| {
             sink(Event::Progressed { step, progress });
         });
-        let limit = self.limits.longest.of(action.work());
+        let longest = self.limits.longest.of(action.work());
+        let limit = if is_on(Mutant::WaitsForever) { Duration::MAX } else { longest };
         let work = self.engine.perform(action, &context);
         tokio::pin!(work);
         if let Ok(ended) = timeout(limit, &mut work).await {

@@ -4,6 +4,9 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
+#[cfg(feature = "faults")]
+use limekiln_api::mutant::{Mutant, is_on};
+
 /// How the name of a file begins that is being written. Hidden, so that what a crash leaves behind
 /// is not taken for a file of ours.
 pub(crate) const HALF: &str = ".new-";
@@ -14,7 +17,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = tempfile::Builder::new().prefix(HALF).tempfile_in(dir)?;
     #[cfg(feature = "faults")]
     if let Err(error) = crate::faults::at(path) {
-        return Err(tear(file, bytes, error));
+        return Err(tear(path, file, bytes, error));
     }
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
@@ -40,8 +43,16 @@ fn sync_dir(dir: &Path) -> io::Result<()> {
 
 /// Whoever dies in the middle leaves half of the new file behind.
 #[cfg(feature = "faults")]
-fn tear(mut file: tempfile::NamedTempFile, bytes: &[u8], error: io::Error) -> io::Error {
+fn tear(
+    path: &Path,
+    mut file: tempfile::NamedTempFile,
+    bytes: &[u8],
+    error: io::Error,
+) -> io::Error {
     if error.kind() == io::ErrorKind::BrokenPipe {
+        if is_on(Mutant::WritesInPlace) {
+            return std::fs::write(path, &bytes[..bytes.len() / 2]).err().unwrap_or(error);
+        }
         let half = file.write_all(&bytes[..bytes.len() / 2]);
         return half.and_then(|()| file.keep().map_err(Into::into)).err().unwrap_or(error);
     }

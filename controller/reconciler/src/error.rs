@@ -63,9 +63,7 @@ impl ReconcileError {
             Self::Source(error) => error.hint(),
             Self::Home(error) => error.hint(),
             Self::Ledger(LedgerError::Newer { .. }) => Some("use the newer limekiln on this home"),
-            Self::Ledger(LedgerError::Io { .. }) | Self::Hangs(_) | Self::OutOfDate { .. } => {
-                None
-            }
+            Self::Ledger(LedgerError::Io { .. }) | Self::Hangs(_) | Self::OutOfDate { .. } => None,
             Self::Ledger(LedgerError::Lost(error)) => error.hint(),
             Self::History(_) => Some("`limekiln rollback --release` ends what was asked for"),
             Self::Saved(error) => error.hint(),

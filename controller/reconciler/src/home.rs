@@ -5,6 +5,8 @@ use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use limekiln_api::mutant::{Mutant, is_on};
+
 use crate::atomic;
 
 /// How a controller is told from a command in the lock file.
@@ -156,6 +158,7 @@ impl Home {
             .map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {}
+            Err(TryLockError::WouldBlock) if is_on(Mutant::IgnoresLock) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut text = String::new();
                 // Without the number the message is still true.
@@ -185,6 +188,9 @@ impl Home {
     /// Removes halves of files whose writer died. Who holds the lock is the only writer of these
     /// directories; what cannot be removed now is next time.
     fn sweep(&self) {
+        if is_on(Mutant::LeavesHalves) {
+            return;
+        }
         let mut dirs = ["owners", "parked", "revisions"].map(|name| self.dir.join(name)).to_vec();
         // Here people's requests are written, too, under a lock of their own.
         let requests = File::options().write(true).open(self.dir.join("requests.lock"));
@@ -246,6 +252,7 @@ impl Fence {
     /// If the lock is gone, or another one is in its place.
     pub(crate) fn check(&self) -> Result<(), HomeError> {
         match fs::metadata(&self.path) {
+            _ if is_on(Mutant::IgnoresFence) => Ok(()),
             Ok(metadata) if number(&metadata) == self.file => Ok(()),
             _ => Err(HomeError::Lost { home: self.home.clone() }),
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_api::{HostFacts, LimaVersion, Status, fill_as};
 use limekiln_engine::Engine;
 use limekiln_executor::{Executor, Limits, RunResult};
@@ -181,7 +182,8 @@ impl Reconciler {
     /// # Errors
     /// As [`Self::observe`], or if it takes longer.
     pub(crate) async fn observe_within(&self, limit: Duration) -> Result<Observed, ReconcileError> {
-        let looked = timeout(limit, self.observe()).await;
+        let patience = if is_on(Mutant::LooksForever) { Duration::MAX } else { limit };
+        let looked = timeout(patience, self.observe()).await;
         looked.map_err(|_| ReconcileError::Hangs(limit.as_secs()))?
     }
 
@@ -383,6 +385,7 @@ impl Reconciler {
         on_event: OnEvent,
     ) -> RunResult {
         if disrupts(part)
+            && !is_on(Mutant::StopsUnseen)
             && let Err(error) = self.look_again(part, longest_look).await
         {
             return withheld(part, &error);

@@ -23,6 +23,7 @@ const TABLE: &[Row] = &[
         &["api", "model", "planner", "sources", "engine", "executor"],
         &["engine-sim", "testkit"],
     ),
+    ("simulation", &["api", "model", "engine", "engine-sim", "sources", "reconciler"], &[]),
     (
         "server",
         &["api", "model", "proto", "reconciler"],

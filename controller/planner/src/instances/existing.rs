@@ -1,5 +1,6 @@
 //! An instance that exists.
 
+use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_api::{Disruption, Lima, RunStrategy};
 use limekiln_model::{
     Action, Change, Cost, DesiredInstance, InstancePhase, Name, ObjectId, ObservedInstance,
@@ -63,10 +64,13 @@ fn recover(
     if wanted.spec.run_strategy == RunStrategy::Halted {
         let stop = Action::StopInstance { instance: name.clone(), mode: StopMode::Graceful };
         stage.draft.push_because(stop, None, why);
-    } else if stage.can_start(name, wanted, has) {
+    } else if stage.can_recover(name, wanted, has) {
         let start = Action::StartDriver { instance: name.clone() };
         stage.draft.push_because(start, None, why);
-        push_ready(stage.scene, name, &wanted.filled, stage.draft);
+        // A VM that lives has what it was booted with, and one that does not boots what is stored:
+        // what else is wanted is the next pass' matter.
+        let boots = instance.booted.as_ref().or(instance.config.as_ref());
+        push_ready(stage.scene, name, boots.unwrap_or(&wanted.filled), stage.draft);
     }
 }
 
@@ -248,7 +252,9 @@ impl Subject<'_, '_> {
             return;
         };
         let live = self.running() && !stops;
-        if to <= from || (live && !self.stage.scene.capabilities.live_disk_resize) {
+        if (to <= from && !(to < from && is_on(Mutant::Shrinks)))
+            || (live && !self.stage.scene.capabilities.live_disk_resize)
+        {
             return;
         }
         let cost = self.running().then_some(if live { Cost::Live } else { Cost::Restart });

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_executor::RunResult;
 use limekiln_model::{Fingerprint, ObjectId, Plan, StepOutcome, fingerprint};
 use tokio::time::Instant;
@@ -54,7 +55,7 @@ impl Controller {
         let Some(loaded) = &self.loaded else { return Ok(None) };
         let observed = self.reconciler.observe_within(self.options.longest_look).await?;
         let last = self.looked.as_ref().map_or(0, |looked| looked.observed.generation);
-        if observed.generation < last {
+        if observed.generation < last && !is_on(Mutant::BelievesOldLooks) {
             return Err(ReconcileError::OutOfDate { seen: observed.generation, last });
         }
         let mut policy = self.options.policy.clone();
@@ -68,7 +69,9 @@ impl Controller {
     /// Starts what can be started.
     fn act(&mut self, fence: &Fence, planned: &Planned) {
         let Planned { plan, desired, .. } = planned;
-        self.tasks.supersede(|id| want(desired, id));
+        if !is_on(Mutant::FinishesOldWork) {
+            self.tasks.supersede(|id| want(desired, id));
+        }
         let needs: BTreeSet<_> = plan.steps.iter().map(|step| step.action.object()).collect();
         let (tasks, options) = (&self.tasks, &self.options);
         self.attempts.calm_down(|id| needs.contains(id) || tasks.is_busy(id), options);
@@ -88,7 +91,7 @@ impl Controller {
     /// Starts a part, unless somebody works on one of its objects, or one of them has to wait.
     fn start(&mut self, fence: &Fence, part: Plan, planned: &Planned) {
         let ids: BTreeSet<_> = part.steps.iter().map(|step| step.action.object()).collect();
-        if ids.iter().any(|id| self.tasks.is_busy(id)) {
+        if ids.iter().any(|id| self.tasks.is_busy(id)) && !is_on(Mutant::IgnoresWork) {
             return;
         }
         let wants: BTreeMap<ObjectId, Option<Fingerprint>> =

@@ -189,4 +189,3 @@ fn read_claim(path: &Path) -> Result<Option<Claim>, LedgerError> {
         Reading::Newer(version) => Err(LedgerError::Newer { path: path.to_owned(), version }),
     }
 }
-

@@ -43,7 +43,11 @@ pub(super) struct LifeEngine {
 
 impl LifeEngine {
     /// Comes back only while the controller lives and is not frozen.
-    async fn live(&self) {
+    ///
+    /// # Errors
+    /// If somebody took over while it was frozen: then nobody knows what became of the call.
+    async fn live(&self) -> Result<(), EngineError> {
+        let mut frozen_here = false;
         loop {
             let thawed = self.shared.thaw.notified();
             let (alive, frozen) = {
@@ -52,10 +56,20 @@ impl LifeEngine {
             };
             match (alive, frozen) {
                 (false, _) => pending().await,
-                (true, true) => thawed.await,
-                (true, false) => return,
+                (true, true) => {
+                    frozen_here = true;
+                    thawed.await;
+                }
+                (true, false) if frozen_here && self.is_replaced() => {
+                    return Err(EngineError::new(ErrorClass::Unknown, "it was frozen meanwhile"));
+                }
+                (true, false) => return Ok(()),
             }
         }
+    }
+
+    fn is_replaced(&self) -> bool {
+        self.shared.lock().replaced.contains(&self.life)
     }
 
     async fn die(&self) -> ! {
@@ -87,10 +101,7 @@ impl LifeEngine {
             () = context.cancel.cancelled() => return Err(EngineError::cancelled()),
             () = sleep(pace(action)) => {}
         }
-        self.live().await;
-        if self.shared.lock().replaced.contains(&self.life) {
-            return Err(EngineError::new(ErrorClass::Unknown, "it was frozen in the middle"));
-        }
+        self.live().await?;
         self.act(action, None)
     }
 
@@ -105,7 +116,7 @@ impl LifeEngine {
             Fault::DieBefore => self.die().await,
             Fault::DieInside | Fault::DieTwice => {
                 sleep(pace(action) / 2).await;
-                self.live().await;
+                self.live().await?;
                 let _ = self.act(action, Some(FaultKind::CrashInside));
                 if armed.fault == Fault::DieTwice {
                     let again = Armed { fault: Fault::DieInside, after: armed.after + 2 };
@@ -115,7 +126,7 @@ impl LifeEngine {
             }
             Fault::DieAfter => {
                 sleep(pace(action)).await;
-                self.live().await;
+                self.live().await?;
                 let _ = self.act(action, None);
                 self.die().await
             }
@@ -128,7 +139,7 @@ impl LifeEngine {
             Fault::FailPrecondition => fail(ErrorClass::Precondition),
             Fault::UnknownDone => {
                 sleep(pace(action)).await;
-                self.live().await;
+                self.live().await?;
                 let _ = self.act(action, None);
                 fail(ErrorClass::Unknown)
             }
@@ -149,7 +160,7 @@ impl LifeEngine {
                     _ => Incident::TakenForDead,
                 };
                 self.shared.lock().freeze(self.life, incident);
-                self.live().await;
+                let _ = self.live().await;
                 // What it was in the middle of is over, and nobody knows how.
                 fail(ErrorClass::Unknown)
             }
@@ -169,7 +180,7 @@ impl Engine for LifeEngine {
     }
 
     async fn observe(&self) -> Result<Observed, EngineError> {
-        self.live().await;
+        self.live().await?;
         let due = self.shared.lock().due(Trigger::Look);
         match due.map(|armed| armed.fault) {
             Some(Fault::DieLooking) => self.die().await,
@@ -185,7 +196,7 @@ impl Engine for LifeEngine {
         // A look takes its time, in which the world goes on.
         let seen = self.shared.look();
         sleep(Duration::from_millis(5)).await;
-        self.live().await;
+        self.live().await?;
         Ok(seen)
     }
 
@@ -193,7 +204,7 @@ impl Engine for LifeEngine {
         if context.cancel.is_cancelled() {
             return Err(EngineError::cancelled());
         }
-        self.live().await;
+        self.live().await?;
         let _flight = Guard::begin(&self.shared, self.life, action);
         let failing = self.shared.lock().failing.clone();
         if let Some((id, fault, until)) = failing

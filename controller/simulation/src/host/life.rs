@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use limekiln_api::HostFacts;
 use limekiln_model::Policy;
-use limekiln_sources::templates::{TemplateSettings, TemplateStore};
 use limekiln_reconciler::{
     Controller, ControllerOptions, Files, Handle, Home, Input, Limits, ReadOptions, ReconcileError,
     Reconciler,
 };
+use limekiln_sources::templates::{TemplateSettings, TemplateStore};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 

@@ -28,6 +28,7 @@ pub(super) fn check(watch: &Watch, action: &Action, world: &Observed) -> Option<
         Action::Park { .. } => park(watch, &id),
         Action::Purge { key: None, .. } => purge(&id, world),
         Action::Purge { key: Some(_), .. } => Some("nothing parked is to be removed".to_owned()),
+        Action::StopInstance { .. } => stop(watch, &id, world),
         Action::StartDriver { .. } => start(watch, &id, world),
         Action::CreateInstance { template, .. } | Action::EditInstance { template, .. } => {
             published(watch, &id, template)
@@ -45,8 +46,7 @@ fn seen(watch: &Watch) -> Option<&Revision> {
 fn park(watch: &Watch, id: &ObjectId) -> Option<String> {
     let anew = |machine: &Machine| machine.disruption == "Recreate";
     let recreated = |revision: &Revision| {
-        id.kind == Kind::Instance
-            && revision.catalogue.machine(id.name.as_str()).is_some_and(anew)
+        id.kind == Kind::Instance && revision.catalogue.machine(id.name.as_str()).is_some_and(anew)
     };
     let deletes = |revision: &&Revision| !revision.catalogue.ids().contains(id);
     if watch.revisions.iter().any(recreated) {
@@ -60,7 +60,8 @@ fn park(watch: &Watch, id: &ObjectId) -> Option<String> {
         return Some("nothing may be deleted".to_owned());
     }
     let within = |revision: &Revision| revision.acknowledged || within_budget(watch, revision);
-    (!watch.rapid && !asking.any(within)).then(|| "more goes than may".to_owned())
+    (!watch.rapid && !watch.claim_lost && !asking.any(within))
+        .then(|| "more goes than may".to_owned())
 }
 
 fn within_budget(watch: &Watch, revision: &Revision) -> bool {
@@ -78,16 +79,30 @@ fn purge(id: &ObjectId, world: &Observed) -> Option<String> {
     (whole || id.kind == Kind::Disk).then(|| "it holds data".to_owned())
 }
 
-/// What an instance depends on is there before it starts.
+/// What an instance depends on is there before it starts, unless somebody has just taken it away.
 fn start(watch: &Watch, id: &ObjectId, world: &Observed) -> Option<String> {
-    let revision = seen(watch).filter(|_| !watch.rapid)?;
-    let (on, ready) = revision.catalogue.machine(id.name.as_str())?.depends_on?;
+    let mut wishes = watch.wishes(id).map(|machine| machine.depends_on);
+    let (on, ready) = wishes.next().flatten().filter(|_| !watch.rapid && !watch.by_hand)?;
+    if !wishes.all(|wish| wish == Some((on, ready))) {
+        return None;
+    }
     let phase = world.instances.get(on).map(|instance| &instance.phase);
-    let met = phase.is_some_and(|phase| match ready {
-        true => *phase == InstancePhase::Ready,
-        false => phase.is_running(),
+    let met = phase.is_some_and(|phase| match phase {
+        InstancePhase::Ready | InstancePhase::Broken { .. } => true,
+        _ => !ready && phase.is_running(),
     });
     (!met).then(|| format!("it depends on {on}, which is {phase:?}"))
+}
+
+/// Nobody stops what never was allowed to be stopped.
+fn stop(watch: &Watch, id: &ObjectId, world: &Observed) -> Option<String> {
+    let works = world.instances.get(&id.name).is_some_and(|instance| {
+        matches!(instance.phase, InstancePhase::Ready | InstancePhase::Booting)
+    });
+    let wanted = watch.revisions.iter().all(|revision| revision.catalogue.ids().contains(id));
+    let mut wishes = watch.wishes(id);
+    let stays = wishes.all(|machine| machine.strategy == "Always" && machine.disruption == "Live");
+    (works && wanted && stays).then(|| "it may only be changed live".to_owned())
 }
 
 /// What is stored was published as a whole at some time.

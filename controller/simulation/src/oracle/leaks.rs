@@ -74,7 +74,10 @@ fn held(observed: &Observed, catalogue: &Catalogue) -> Vec<String> {
     }
     let frozen = catalogue.frozen();
     let daemons = observed.networks.iter().filter(|(name, network)| {
-        network.phase == NetworkPhase::Running && !frozen.contains(&ObjectId::network(name))
+        let id = ObjectId::network(name);
+        // One that is in no manifest is left as it is until it is deleted.
+        let managed = catalogue.ids().contains(&id) && !frozen.contains(&id);
+        network.phase == NetworkPhase::Running && managed
     });
     for (name, _) in daemons {
         let mut running = observed.instances.values().filter(|instance| alive(instance));

@@ -8,7 +8,7 @@ use limekiln_model::{Action, InstancePhase, Kind, ObjectId, Observed};
 use tokio::time::Instant;
 
 use super::allowed;
-use crate::story::{Catalogue, Story};
+use crate::story::{Catalogue, Machine, Story};
 
 /// After this long a controller that lives has seen what was published, and acts on nothing older.
 pub(super) const SEEN: Duration = Duration::from_secs(600);
@@ -40,6 +40,10 @@ pub struct Watch {
     pub prune: bool,
     /// Whether people are faster than the controller.
     pub rapid: bool,
+    /// Whether somebody has stopped or deleted something with other tools.
+    pub by_hand: bool,
+    /// Whether a claim was lost, so that nobody knows any more how much was ours.
+    pub claim_lost: bool,
     /// How often each virtual machine began to run.
     pub boots: BTreeMap<ObjectId, u32>,
     /// How many actions were begun.
@@ -59,6 +63,8 @@ impl Watch {
             strangers: story.strangers.ids(),
             prune: story.prune,
             rapid: story.rapid,
+            by_hand: false,
+            claim_lost: false,
             boots: BTreeMap::new(),
             actions: 0,
             refusals: Vec::new(),
@@ -81,6 +87,13 @@ impl Watch {
     /// What was published last.
     pub fn current(&self) -> Option<&Revision> {
         self.revisions.last()
+    }
+
+    /// What was wanted of an instance so far, by the revisions that speak of it.
+    pub(super) fn wishes(&self, id: &ObjectId) -> impl Iterator<Item = &Machine> {
+        let name = id.name.clone();
+        let revisions = self.revisions.iter();
+        revisions.filter_map(move |revision| revision.catalogue.machine(name.as_str()))
     }
 
     /// An action begins.

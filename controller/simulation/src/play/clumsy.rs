@@ -137,6 +137,7 @@ impl Director<'_> {
         let bytes = fs::read(file)?;
         fs::write(file, &bytes[..bytes.len() / 2])?;
         self.adopt |= adopt;
+        self.machine.lock().watch.claim_lost |= adopt;
         self.restart().await;
         Ok(true)
     }

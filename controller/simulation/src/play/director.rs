@@ -118,12 +118,12 @@ impl<'a> Director<'a> {
         self.until_quiet(Duration::ZERO).await?;
         sleep(Duration::from_secs(120)).await;
         for life in std::mem::take(&mut self.lives) {
-            self.terminate(life).await;
+            self.terminate(life, true).await;
         }
         self.start();
         self.until_quiet(Duration::ZERO).await?;
         for life in std::mem::take(&mut self.lives) {
-            self.terminate(life).await;
+            self.terminate(life, false).await;
         }
         Ok(())
     }
@@ -173,16 +173,20 @@ impl<'a> Director<'a> {
 
     fn start(&mut self) {
         self.born += 1;
-        let policy =
-            Policy { prune: self.story.prune, adopt: self.adopt, ..Policy::default() };
+        let policy = Policy { prune: self.story.prune, adopt: self.adopt, ..Policy::default() };
         self.machine.lock().note(&format!("life {} begins", self.born));
         self.lives.push(Life::start(&self.machine, self.born, policy));
     }
 
-    async fn terminate(&mut self, life: Life) {
+    /// Tells a controller to end. One that was replaced has done so by itself, if it had the time.
+    async fn terminate(&mut self, life: Life, patient: bool) {
         let (number, begun) = (life.number, Instant::now());
-        if self.machine.lock().replaced.contains(&number) {
-            if !life.is_over() {
+        let (frozen, replaced) = {
+            let state = self.machine.lock();
+            (state.frozen.contains(&number), state.replaced.contains(&number))
+        };
+        if frozen || replaced {
+            if replaced && patient && !life.is_over() {
                 self.machine.lock().watch.break_rule("a replaced controller goes on".to_owned());
             }
             return life.kill().await;
@@ -210,7 +214,7 @@ impl<'a> Director<'a> {
 
     pub(super) async fn end_and_start_again(&mut self) {
         for life in std::mem::take(&mut self.lives) {
-            self.terminate(life).await;
+            self.terminate(life, false).await;
         }
         self.restart().await;
     }
@@ -236,15 +240,17 @@ impl<'a> Director<'a> {
     /// Until nothing is left to do, and the controller has looked twice to say so.
     async fn until_quiet(&mut self, after: Duration) -> anyhow::Result<()> {
         self.go_on_for(after).await?;
-        let (mut seen, mut life) = (self.passes(), self.born);
+        let mut before = (self.born, self.machine.lock().fired.len());
+        let mut seen = self.passes();
         for _ in 0..PATIENCE {
             let soon = Instant::now() + Duration::from_secs(61);
             self.a_moment(soon).await?;
             if !self.machine.lock().watch.broken().is_empty() {
                 return Ok(());
             }
-            if life != self.born || self.machine.lock().is_disturbed() {
-                (seen, life) = (self.passes(), self.born);
+            let now = (self.born, self.machine.lock().fired.len());
+            if now != before || self.machine.lock().is_disturbed() {
+                (seen, before) = (self.passes(), now);
             } else if self.passes() >= seen + 2 && self.is_quiet() {
                 return Ok(());
             }
@@ -263,7 +269,8 @@ impl<'a> Director<'a> {
         let planned = state.planned.as_ref();
         // Who has never seen the manifests does nothing.
         let done = planned.map_or(self.hidden, |planned| planned.plan.is_empty());
-        idle && done && (self.hidden || state.source_errors.is_empty())
+        // A directory that cannot be seen is told of, and is no empty one.
+        idle && done && self.hidden != state.source_errors.is_empty()
     }
 
     fn told(&self) -> String {

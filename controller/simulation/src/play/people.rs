@@ -74,6 +74,9 @@ impl Director<'_> {
             Deed::Delete(name) => {
                 self.stop(name);
                 self.machine.outside(|world| world.observed.instances.remove(*name));
+                // Its name is free now, whoever had it.
+                let id = ObjectId::instance(&Name::new(*name)?);
+                self.machine.lock().watch.strangers.remove(&id);
             }
             Deed::Wait => {}
         }
@@ -118,6 +121,7 @@ impl Director<'_> {
     fn stop(&self, name: &str) {
         let Ok(instance) = Name::new(name) else { return };
         let stop = Action::StopInstance { instance, mode: StopMode::Force };
+        self.machine.lock().watch.by_hand = true;
         self.machine.outside(|world| {
             if world.observed.instances.contains_key(name) {
                 // The simulated engine can always stop.

@@ -21,6 +21,14 @@ pub struct Verdict {
     pub log: Vec<String>,
 }
 
+impl Verdict {
+    /// A story that ended in a panic.
+    pub fn panicked(seed: u64) -> Self {
+        let wrong = vec!["a panic".to_owned()];
+        Self { seed, wrong, fired: BTreeSet::new(), actions: 0, log: Vec::new() }
+    }
+}
+
 /// Plays the story of a seed, with its faults and without, and compares.
 ///
 /// # Errors
@@ -28,7 +36,8 @@ pub struct Verdict {
 pub fn check(seed: u64) -> anyhow::Result<Verdict> {
     let story = Story::of(seed);
     let plain = play(&story.undisturbed())?;
-    let mut wrong: Vec<_> = plain.broken.iter().map(|rule| format!("undisturbed: {rule}")).collect();
+    let mut wrong: Vec<_> =
+        plain.broken.iter().map(|rule| format!("undisturbed: {rule}")).collect();
     if !story.rapid {
         let refusals = plain.refusals.iter();
         wrong.extend(refusals.map(|refusal| format!("undisturbed: refused: {refusal}")));

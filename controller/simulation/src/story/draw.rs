@@ -163,9 +163,7 @@ impl Draw {
                 Deed::Publish(catalogue.clone())
             }
             18 => Deed::Acknowledge,
-            19 if !machines.is_empty() => {
-                Deed::Suspend(self.machine_id(&machines))
-            }
+            19 if !machines.is_empty() => Deed::Suspend(self.machine_id(&machines)),
             20 => Deed::Resume,
             21 if !fixed.is_empty() => Deed::Stop(self.among(&fixed)),
             22 if !fixed.is_empty() => Deed::Delete(self.among(&fixed)),

@@ -139,9 +139,11 @@ impl Fault {
     /// What brings it about.
     pub fn trigger(self) -> Trigger {
         match self {
-            Self::StaleLook | Self::HangLook | Self::FailLook | Self::SlowLook | Self::DieLooking => {
-                Trigger::Look
-            }
+            Self::StaleLook
+            | Self::HangLook
+            | Self::FailLook
+            | Self::SlowLook
+            | Self::DieLooking => Trigger::Look,
             Self::DieWriting | Self::DiskFull => Trigger::Write,
             Self::DieAnytime
             | Self::Terminate
