@@ -13,7 +13,11 @@ pub use connect::connect;
 /// Version `v1alpha1`.
 pub mod v1alpha1 {
     #![expect(missing_docs, reason = "the definition's comments document it")]
-    #![expect(unused_qualifications, reason = "it is generated")]
+    #![cfg_attr(
+        any(feature = "client", feature = "server"),
+        expect(unused_qualifications, reason = "it is generated")
+    )]
+    #![cfg_attr(feature = "server", expect(clippy::allow_attributes, reason = "it is generated"))]
     tonic::include_proto!("limekiln.control.v1alpha1");
 
     /// The definition with all that it imports, for reflection: an encoded `FileDescriptorSet`.
