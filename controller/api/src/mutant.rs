@@ -26,7 +26,7 @@ pub enum Mutant {
     IgnoresSuspension,
     /// What would disturb is done without permission.
     DisturbsUnasked,
-    /// A disk that is too large is made smaller.
+    /// What must never be stored, as a smaller disk, is stored.
     Shrinks,
     /// The daemon of a network runs on after its last user.
     DaemonStays,

@@ -1,6 +1,5 @@
 //! An instance that exists.
 
-use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_api::{Disruption, Lima, RunStrategy};
 use limekiln_model::{
     Action, Change, Cost, DesiredInstance, InstancePhase, Name, ObjectId, ObservedInstance,
@@ -252,9 +251,7 @@ impl Subject<'_, '_> {
             return;
         };
         let live = self.running() && !stops;
-        if (to <= from && !(to < from && is_on(Mutant::Shrinks)))
-            || (live && !self.stage.scene.capabilities.live_disk_resize)
-        {
+        if to <= from || (live && !self.stage.scene.capabilities.live_disk_resize) {
             return;
         }
         let cost = self.running().then_some(if live { Cost::Live } else { Cost::Restart });

@@ -23,6 +23,7 @@ pub struct Shared {
     pub(super) sim: Arc<SimEngine>,
     pub(super) state: Arc<Mutex<State>>,
     pub(super) thaw: Arc<Notify>,
+    pub(super) seed: u64,
 }
 
 impl Shared {
@@ -72,6 +73,10 @@ impl LifeEngine {
         self.shared.lock().replaced.contains(&self.life)
     }
 
+    fn pace(&self, action: &Action) -> Duration {
+        pace(self.shared.seed, action)
+    }
+
     async fn die(&self) -> ! {
         self.shared.lock().die(self.life);
         pending().await
@@ -99,7 +104,7 @@ impl LifeEngine {
         tokio::select! {
             biased;
             () = context.cancel.cancelled() => return Err(EngineError::cancelled()),
-            () = sleep(pace(action)) => {}
+            () = sleep(self.pace(action)) => {}
         }
         self.live().await?;
         self.act(action, None)
@@ -115,7 +120,7 @@ impl LifeEngine {
         match armed.fault {
             Fault::DieBefore => self.die().await,
             Fault::DieInside | Fault::DieTwice => {
-                sleep(pace(action) / 2).await;
+                sleep(self.pace(action) / 2).await;
                 self.live().await?;
                 let _ = self.act(action, Some(FaultKind::CrashInside));
                 if armed.fault == Fault::DieTwice {
@@ -125,7 +130,7 @@ impl LifeEngine {
                 self.die().await
             }
             Fault::DieAfter => {
-                sleep(pace(action)).await;
+                sleep(self.pace(action)).await;
                 self.live().await?;
                 let _ = self.act(action, None);
                 self.die().await
@@ -138,7 +143,7 @@ impl LifeEngine {
             }
             Fault::FailPrecondition => fail(ErrorClass::Precondition),
             Fault::UnknownDone => {
-                sleep(pace(action)).await;
+                sleep(self.pace(action)).await;
                 self.live().await?;
                 let _ = self.act(action, None);
                 fail(ErrorClass::Unknown)
@@ -150,7 +155,11 @@ impl LifeEngine {
             }
             Fault::HangDeaf => pending().await,
             Fault::Slow => {
-                sleep(pace(action) * 100).await;
+                tokio::select! {
+                    biased;
+                    () = context.cancel.cancelled() => return Err(EngineError::cancelled()),
+                    () = sleep(self.pace(action) * 100) => {}
+                }
                 self.work(action, context).await
             }
             Fault::Panic => panic!("an injected panic"),
@@ -228,12 +237,15 @@ fn class(fault: Fault) -> ErrorClass {
     }
 }
 
-/// A plausible time for each.
-fn pace(action: &Action) -> Duration {
-    Duration::from_millis(match action {
+/// A plausible time for each, in some stories much shorter or longer.
+fn pace(seed: u64, action: &Action) -> Duration {
+    let mut rng = fastrand::Rng::with_seed(seed ^ action.verb().len() as u64 * 7_919);
+    let factor = [0.01, 1.0, 1.0, 5.0][rng.usize(..4)];
+    let usual = Duration::from_millis(match action {
         Action::FetchImage { .. } => 20_000,
         Action::AwaitReady { .. } => 5_000,
         Action::StopInstance { .. } => 2_000,
         _ => 100,
-    })
+    });
+    usual.mul_f64(factor)
 }

@@ -47,7 +47,8 @@ impl Machine {
         let (send, incidents) = unbounded_channel();
         let watch = Watch::new(story, Instant::now());
         let state = Arc::new(Mutex::new(State::new(watch, send)));
-        let shared = Shared { sim: Arc::new(sim), state, thaw: Arc::new(Notify::new()) };
+        let (sim, thaw) = (Arc::new(sim), Arc::new(Notify::new()));
+        let shared = Shared { sim, state, thaw, seed: story.seed };
         let machine = Self { dir, shared };
         machine.mind_writes();
         Ok((machine, incidents))

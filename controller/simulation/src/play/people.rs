@@ -69,6 +69,7 @@ impl Director<'_> {
                 self.request(|requests| requests.suspended.clear())?;
                 self.machine.lock().watch.suspended.clear();
             }
+            Deed::Start(name) => self.begin(name),
             Deed::Stop(name) => self.stop(name),
             Deed::Edit(name) => self.edit(name),
             Deed::Delete(name) => {
@@ -116,6 +117,19 @@ impl Director<'_> {
     fn request(&self, change: impl FnOnce(&mut Requests)) -> anyhow::Result<()> {
         Requests::change(&self.machine.home(), change)?;
         Ok(())
+    }
+
+    fn begin(&self, name: &str) {
+        let Ok(instance) = Name::new(name) else { return };
+        let steps =
+            [Action::StartDriver { instance: instance.clone() }, Action::AwaitReady { instance }];
+        let can = Capabilities { networks: true, ..Capabilities::default() };
+        self.machine.outside(|world| {
+            let mut started = world.clone();
+            if steps.iter().all(|step| started.apply(step, &can).is_ok()) {
+                *world = started;
+            }
+        });
     }
 
     fn stop(&self, name: &str) {

@@ -21,6 +21,8 @@ pub enum Deed {
     Suspend(ObjectId),
     /// Ends all suspensions.
     Resume,
+    /// Starts a VM with another tool, if it can be.
+    Start(&'static str),
     /// Stops a VM with another tool.
     Stop(&'static str),
     /// Edits a stored configuration with another tool.

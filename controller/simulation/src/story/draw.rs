@@ -68,7 +68,7 @@ impl Draw {
     }
 
     fn chapter(&mut self, deed: Deed) -> Chapter {
-        let count = self.among(&[0, 1, 1, 1, 2, 3]);
+        let count = self.among(&[0, 1, 1, 2, 2, 3]);
         let faults = (0..count).map(|_| self.armed()).collect();
         let hurry = self.rapid.then(|| Duration::from_millis(self.rng.u64(1..20_000)));
         Chapter { deed, faults, hurry }
@@ -77,6 +77,8 @@ impl Draw {
     fn armed(&mut self) -> Armed {
         let fault = self.among(&Fault::ALL);
         let after = match fault.trigger() {
+            // Most changes are few actions.
+            Trigger::Action if self.rng.bool() => self.rng.u32(..4),
             Trigger::Action => self.rng.u32(..12),
             Trigger::Look => self.rng.u32(..5),
             Trigger::Write => self.rng.u32(..16),
@@ -116,7 +118,7 @@ impl Draw {
     fn machine(&mut self, number: usize) -> Machine {
         let mut machine = self.plain_machine(number);
         if !self.rapid {
-            machine.strategy = self.among(&["Always", "Always", "Always", "Manual", "Halted"]);
+            machine.strategy = self.among(&["Always", "Always", "Manual", "Manual", "Halted"]);
             machine.disruption = self.among(&["Live", "Restart", "Restart", "Recreate"]);
         }
         // A disk is for one, so that not all of them wait for each other.
@@ -150,12 +152,15 @@ impl Draw {
 
     fn deed(&mut self, catalogue: &mut Catalogue, prune: bool) -> Deed {
         let machines: Vec<_> = catalogue.machines().map(|machine| machine.name).collect();
+        let manual = catalogue.machines().filter(|machine| machine.strategy == "Manual");
+        let manual: Vec<_> = manual.map(|machine| machine.name).collect();
         let fixed: Vec<_> = catalogue
             .machines()
             .filter(|machine| machine.strategy == "Always" && !machine.suspend)
             .map(|machine| machine.name)
             .collect();
-        match self.rng.u32(..if self.rapid { 12 } else { 24 }) {
+        match self.rng.u32(..if self.rapid { 12 } else { 25 }) {
+            24 if !manual.is_empty() => Deed::Start(self.among(&manual)),
             14 => Deed::HideDirectory,
             15 => Deed::EmptyDirectory,
             16 | 17 if prune => {
