@@ -15,7 +15,6 @@ use limekiln_model::{
 use limekiln_planner::{RunVerb, basis_holds, checker};
 use limekiln_sources::{Input, ReadOptions, Snapshot};
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::home::Fence;
@@ -24,9 +23,8 @@ use crate::load::{LoadContext, Loaded, Templates, load};
 use crate::policy::Policies;
 use crate::status::tried;
 use crate::{
-    Attempt, Claims, End, Home, Journal, Ledger, OnEvent, Outcome, Pass, Planned, ReconcileError,
-    Record, Requests, Run, SavedPlan, SavedPlanError, Settled, StatusStore, conditions, ports,
-    status,
+    Attempt, Claims, End, Home, Journal, Ledger, Outcome, Pass, Planned, ReconcileError, Record,
+    Requests, Run, SavedPlan, SavedPlanError, Settled, StatusStore, conditions, ports, status,
 };
 
 /// The most passes that [`Reconciler::settle`] makes.
@@ -381,8 +379,7 @@ impl Reconciler {
         executor: &Executor,
         part: &Plan,
         owners: BTreeMap<ObjectId, Owner>,
-        cancel: &CancellationToken,
-        on_event: OnEvent,
+        run: &Run,
     ) -> RunResult {
         if disrupts(part)
             && !is_on(Mutant::StopsUnseen)
@@ -392,8 +389,7 @@ impl Reconciler {
         }
         let (inner, ledger) = (Arc::clone(&self.engine), self.ledger.fenced(fence));
         let engine = LedgerEngine::new(inner, ledger, part, owners);
-        let run = Run { cancel: cancel.clone(), on_event };
-        executor.with_engine(Arc::new(engine)).run(part, cancel, self.sink(part, &run)).await
+        executor.with_engine(Arc::new(engine)).run(part, &run.cancel, self.sink(part, run)).await
     }
 
     /// Who takes something away looks again: what the plan was made from may be out of date.

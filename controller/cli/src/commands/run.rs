@@ -103,7 +103,9 @@ async fn until_signal(app: &App, args: &RunArgs, log: Log) -> anyhow::Result<boo
             ended = &mut work => {
                 waking.end();
                 // Who ordered something hears how it ended.
-                server.map(Server::stop);
+                if let Some(server) = server {
+                    server.stop();
+                }
                 ended.map_err(told)?;
                 return Ok(again);
             }

@@ -67,10 +67,8 @@ impl Control<'_> {
         include_spec: bool,
     ) -> anyhow::Result<Objects> {
         let filter = Filter::new(Some(filter))?;
-        Ok(self
-            .app
-            .block_on(self.desk.objects(&filter, include_spec))
-            .map_err(super::requests::told)?)
+        let objects = self.app.block_on(self.desk.objects(&filter, include_spec));
+        objects.map_err(super::requests::told)
     }
 
     /// Calls `look` with the objects that are meant, at first and whenever they have changed, until

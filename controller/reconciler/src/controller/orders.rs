@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::run::Controller;
 use super::wants::want;
 use crate::home::Fence;
-use crate::{OnEvent, Planned, ReconcileError, SavedPlan};
+use crate::{OnEvent, Planned, ReconcileError, Run, SavedPlan};
 
 /// A plan to be run for somebody.
 pub struct Order {
@@ -175,7 +175,8 @@ impl Controller {
         let (fence, look) = (fence.clone(), self.options.longest_look);
         let on_event = both(Arc::clone(&self.on_event), order.on_event);
         self.tasks.begin_order(plan, wants, order.cancel, ended, |plan, cancel| async move {
-            reconciler.run_part(&fence, look, &executor, &plan, owners, &cancel, on_event).await
+            let run = Run { cancel, on_event };
+            reconciler.run_part(&fence, look, &executor, &plan, owners, &run).await
         });
     }
 }

@@ -15,7 +15,7 @@ use super::tasks::Task;
 use super::wants::want;
 use super::{Attempt, Taken};
 use crate::home::Fence;
-use crate::{Planned, ReconcileError};
+use crate::{Planned, ReconcileError, Run};
 
 impl Controller {
     pub(super) async fn pass(&mut self, fence: &Fence) {
@@ -108,7 +108,8 @@ impl Controller {
         let owners = reconciler.owners_of(&part, &planned.desired);
         let (fence, look) = (fence.clone(), self.options.longest_look);
         self.tasks.begin(part, wants, |part, cancel| async move {
-            reconciler.run_part(&fence, look, &executor, &part, owners, &cancel, on_event).await
+            let run = Run { cancel, on_event };
+            reconciler.run_part(&fence, look, &executor, &part, owners, &run).await
         });
     }
 

@@ -152,7 +152,6 @@ async fn wish(
     }
 }
 
-#[expect(clippy::result_large_err, reason = "it is what streams of tonic carry")]
 #[expect(clippy::unnecessary_wraps, reason = "it is what streams of tonic carry")]
 fn response(told: Told) -> Result<wire::ApplyResponse, Status> {
     Ok(wire::ApplyResponse { response: Some(told) })

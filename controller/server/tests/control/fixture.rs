@@ -148,13 +148,17 @@ impl Fixture {
     pub async fn end(mut self) {
         self.stop.cancel();
         (&mut self.task).await.expect("no panic").expect("no error");
-        self.server.take().map(Server::stop);
+        if let Some(server) = self.server.take() {
+            server.stop();
+        }
         assert!(!self.socket().exists(), "the socket goes with its server");
     }
 
     /// Ends the server only.
     pub fn end_server(&mut self) {
-        self.server.take().map(Server::stop);
+        if let Some(server) = self.server.take() {
+            server.stop();
+        }
     }
 
     /// A server anew, as after a restart.
