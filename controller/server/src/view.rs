@@ -116,12 +116,23 @@ impl View {
     /// The reason, with how that is which it waits for.
     fn told(&self, mut wait: wire::Wait) -> wire::Wait {
         let on = wait.on.as_ref().and_then(|on| crate::convert::object_id(Some(on)).ok());
-        let status = on.as_ref().and_then(|on| self.statuses.get(on));
-        let ready = status.and_then(|status| status.conditions.first());
-        if let Some(ready) = ready.filter(|ready| ready.status != ConditionStatus::True) {
-            wait.message += &format!(", which is {}: {}", ready.reason, ready.message);
+        if let Some(how) = on.and_then(|on| self.unready(&on)) {
+            wait.message += &how;
         }
         wait
+    }
+
+    /// How an object is that is not ready.
+    fn unready(&self, id: &ObjectId) -> Option<String> {
+        let Some(status) = self.statuses.get(id) else {
+            let attempt = self.known.as_ref().and_then(|known| known.attempts.get(id));
+            let error = attempt.and_then(|attempt| attempt.error.clone());
+            let why = error.map(|error| format!(": {error}")).unwrap_or_default();
+            return Some(format!(", which does not exist yet{why}"));
+        };
+        let ready = status.conditions.first()?;
+        let unready = ready.status != ConditionStatus::True;
+        unready.then(|| format!(", which is {}: {}", ready.reason, ready.message))
     }
 }
 

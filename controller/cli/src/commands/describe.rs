@@ -63,7 +63,7 @@ fn describe(
         .collect();
     rows.extend(facts(app, id, object).into_iter().map(|(name, value)| (name.to_owned(), value)));
     rows.extend(conditions(&status));
-    rows.extend(why::lines(object).into_iter().map(|line| ("waits".to_owned(), line)));
+    rows.extend(why::lines(object).into_iter().map(|line| ("why".to_owned(), line)));
     let column = rows.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
     let terminal = width();
     for (name, value) in rows {

@@ -1,11 +1,12 @@
 //! Having the controller run a plan.
 
+use limekiln_model::StepOutcome;
 use limekiln_proto::v1alpha1 as wire;
 use limekiln_reconciler::{Planned, Run, RunResult};
 use limekiln_server::convert::{run_result, to_event};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::Status;
+use tonic::{Code, Status};
 use wire::apply_request::Request as Wish;
 use wire::apply_response::Response as Told;
 
@@ -47,16 +48,22 @@ impl Control<'_> {
         let begun = client.apply(ReceiverStream::new(taken));
         tokio::pin!(begun);
         let mut cancelled = false;
-        let told = loop {
+        let begun = loop {
             tokio::select! {
-                begun = &mut begun => break begun.map_err(|status| refused(&status))?,
+                begun = &mut begun => break begun,
                 () = run.cancel.cancelled(), if !cancelled => {
                     cancelled = true;
                     let _ = wishes.send(wish(Wish::Cancel(wire::Cancel {}))).await;
                 }
             }
         };
-        let mut told = told.into_inner();
+        let mut told = match begun {
+            Ok(told) => told.into_inner(),
+            Err(status) if cancelled && status.code() == Code::Cancelled => {
+                return Ok(not_begun(planned));
+            }
+            Err(status) => return Err(failure(&status)),
+        };
         loop {
             tokio::select! {
                 next = told.message() => {
@@ -85,7 +92,7 @@ fn take(
 ) -> anyhow::Result<Option<RunResult>> {
     let ended =
         || Status::unavailable("the controller has ended; what was begun is as it was left");
-    let next = next.and_then(|next| next.ok_or_else(ended)).map_err(|status| refused(&status))?;
+    let next = next.and_then(|next| next.ok_or_else(ended)).map_err(|status| failure(&status))?;
     match next.response {
         Some(Told::Event(event)) => {
             if let Some(event) = to_event(event) {
@@ -98,6 +105,8 @@ fn take(
     }
 }
 
-fn refused(status: &Status) -> anyhow::Error {
-    failure(status)
+/// It was withdrawn before its turn came.
+fn not_begun(planned: &Planned) -> RunResult {
+    let outcomes = vec![StepOutcome::Cancelled; planned.plan.steps.len()];
+    RunResult { outcomes, look_again: false }
 }

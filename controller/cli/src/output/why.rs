@@ -33,7 +33,8 @@ fn tries(known: &wire::Reconciliation) -> Option<String> {
         (false, Some(left)) if to_duration(left) > Duration::ZERO => {
             format!("; again in {}", elapsed(to_duration(left)))
         }
-        _ => "; again soon".to_owned(),
+        (false, Some(_)) => "; again soon".to_owned(),
+        (false, None) => String::new(),
     };
     Some(match (known.stalled, known.last_error.as_str()) {
         (true, _) => format!("done {times} in vain{next}"),
