@@ -1,5 +1,6 @@
 //! The program as a user meets it, without a VM: output, exit codes, names, signals.
 
+mod control;
 mod controller;
 mod exits;
 mod export;

@@ -71,3 +71,44 @@ fn a_controller_starts_a_vm_again_that_was_killed() {
     assert_ne!(boot_id(&home), boot);
     controller.end();
 }
+
+/// What the controller does not keep is started and stopped beside it, and what it keeps is left
+/// to it.
+#[test]
+fn vms_are_started_and_stopped_by_hand_beside_a_controller() {
+    let Some(guest) = skip::tiny_guest() else { return };
+    let home = Home::new();
+    home.write("vm.yaml", &instance("vm", "", &tiny(&guest, "")));
+    let lone = home.manifests().with_file_name("lone.yaml");
+    fs::write(&lone, instance("lone", "", &tiny(&guest, ""))).expect("writable");
+    let mut controller = Controller::start(&home, &[]);
+    controller.until("1 object is as wanted");
+    let boot = boot_id(&home);
+
+    let lone = lone.display().to_string();
+    let applied = home.call(&["apply", "-f", &lone, "--timeout", "0s"]).expect(5);
+    assert!(applied.err.contains("the time is up"), "{}", applied.err);
+    let applied = home.call(&["apply", "-f", &lone]).ok();
+    assert!(applied.out.contains("Done in"), "{}", applied.out);
+    assert!(applied.err.contains("instance/lone  ready"), "{}", applied.err);
+    inside(&home, "lone", "true");
+    let stopped = home.run("stop lone").ok();
+    assert!(stopped.err.contains("✓ instance/lone  stopped"), "{}", stopped.err);
+    sleep(Duration::from_secs(3));
+    home.run("wait lone --for phase=Stopped --timeout 1s").ok();
+    home.run("start lone").ok();
+    home.run("stop lone --force").ok();
+
+    let refused = home.run("stop vm").expect(1);
+    assert!(refused.err.contains("instance/vm is kept by the controller from"), "{}", refused.err);
+    assert_eq!(boot_id(&home), boot, "nothing was done to it");
+    home.run("restart vm").ok();
+    assert_ne!(boot_id(&home), boot);
+    home.run("suspend vm").ok();
+    home.run("stop vm").ok();
+    sleep(Duration::from_secs(3));
+    home.run("wait instance/vm --for phase=Stopped --timeout 1s").ok();
+    home.run("resume vm").ok();
+    home.run("wait instance/vm --timeout 2m").ok();
+    controller.end();
+}

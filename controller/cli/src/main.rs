@@ -9,6 +9,7 @@ mod output;
 mod args;
 mod commands;
 mod compose;
+mod control;
 mod exit;
 mod locked;
 mod quote;

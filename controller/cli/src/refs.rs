@@ -1,6 +1,8 @@
 //! Objects on the command line.
 
 use limekiln_model::{Kind, Name, ObjectId};
+use limekiln_proto::v1alpha1::ObjectFilter;
+use limekiln_server::convert::Filter;
 
 use crate::exit::Failure;
 
@@ -14,6 +16,19 @@ pub struct Selection {
 }
 
 impl Selection {
+    /// The same for the control API.
+    pub fn filter(&self) -> ObjectFilter {
+        match self.objects.as_slice() {
+            [] => Filter::to_wire(&self.kinds, &[]),
+            objects => Filter::to_wire(&[], objects),
+        }
+    }
+
+    /// Exactly these objects.
+    pub fn of(objects: &[ObjectId]) -> Self {
+        Self { kinds: Vec::new(), objects: objects.to_vec() }
+    }
+
     /// Whether the object is meant.
     pub fn includes(&self, id: &ObjectId) -> bool {
         if self.objects.is_empty() {

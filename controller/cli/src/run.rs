@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use limekiln_model::{Action, Plan, Report, StepId, WaitReason};
-use limekiln_reconciler::{End, Pass, Planned, ReconcileError, Run, Settled};
+use limekiln_reconciler::{
+    End, HomeError, Outcome, Pass, Planned, ReconcileError, Run, RunResult, Settled,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::compose::{App, told};
+use crate::control::Control;
 use crate::exit::Exit;
 use crate::output::ask::consent;
 use crate::output::fold::{fold, width};
@@ -81,27 +84,94 @@ async fn execute(app: &App, planned: Planned, options: Options) -> anyhow::Resul
     let work = passes(app, planned, options, &run);
     let (done, timed_out) =
         watch(work, &cancel, options.timeout, |text| progress.say(text)).await?;
-    Ok((done.map_err(told)?, timed_out))
+    Ok((done?, timed_out))
 }
 
-/// One pass where there is nothing to come back to: objects were named by hand, or nobody waits
-/// for what a second pass would look at.
+/// Runs the plan here; where a controller works on the home, that runs it.
 async fn passes(
     app: &App,
     planned: Planned,
     options: Options,
     run: &Run,
-) -> Result<Settled, ReconcileError> {
-    let by_hand = planned.desired.sources.is_empty() && planned.desired.instances.is_empty();
-    match (options.no_wait, by_hand) {
-        (true, _) => one_pass(app, without_waits(planned), run).await,
-        (false, true) => one_pass(app, planned, run).await,
-        (false, false) => app.reconciler.settle(planned, run).await,
+) -> anyhow::Result<Settled> {
+    let shape = Shape::of(&planned, options);
+    let here = match shape {
+        Shape::One => one_pass(app, planned.clone(), options, run).await,
+        Shape::Settle => app.reconciler.settle(planned.clone(), run).await,
+    };
+    match here {
+        Err(error) if is_controller(&error) => {
+            ordered(app, planned, shape, options, run, error).await
+        }
+        done => done.map_err(told),
     }
 }
 
-async fn one_pass(app: &App, planned: Planned, run: &Run) -> Result<Settled, ReconcileError> {
+fn is_controller(error: &ReconcileError) -> bool {
+    matches!(error, ReconcileError::Home(HomeError::Locked { controller: true, .. }))
+}
+
+/// Has the controller run it.
+async fn ordered(
+    app: &App,
+    planned: Planned,
+    shape: Shape,
+    options: Options,
+    run: &Run,
+    held: ReconcileError,
+) -> anyhow::Result<Settled> {
+    let control = Control::reach(app).await;
+    if !control.is_there().await? {
+        return Err(told(held));
+    }
+    let order = async |planned: &Planned| -> anyhow::Result<RunResult> {
+        match planned.plan.is_empty() {
+            true => Ok(RunResult::default()),
+            false => control.order(planned, run).await,
+        }
+    };
+    match shape {
+        Shape::Settle => {
+            let settled = app.reconciler.settle_by(planned, run, order).await;
+            settled.map_err(|error| error.downcast().map_or_else(|error| error, told))
+        }
+        Shape::One => {
+            let planned = if options.no_wait { without_waits(planned) } else { planned };
+            let result = order(&planned).await?;
+            let observed = app.reconciler.observe().await.map_err(told)?;
+            Ok(settled(planned, Outcome { result, observed }, run))
+        }
+    }
+}
+
+/// How often is looked again.
+#[derive(Clone, Copy)]
+enum Shape {
+    /// There is nothing to come back to: objects were named by hand, or nobody waits for what a
+    /// second pass would look at.
+    One,
+    Settle,
+}
+
+impl Shape {
+    fn of(planned: &Planned, options: Options) -> Self {
+        let by_hand = planned.desired.sources.is_empty() && planned.desired.instances.is_empty();
+        if options.no_wait || by_hand { Self::One } else { Self::Settle }
+    }
+}
+
+async fn one_pass(
+    app: &App,
+    planned: Planned,
+    options: Options,
+    run: &Run,
+) -> Result<Settled, ReconcileError> {
+    let planned = if options.no_wait { without_waits(planned) } else { planned };
     let outcome = app.reconciler.execute(&planned, run).await?;
+    Ok(settled(planned, outcome, run))
+}
+
+fn settled(planned: Planned, outcome: Outcome, run: &Run) -> Settled {
     let end = match (outcome.result.is_done(), run.cancel.is_cancelled()) {
         (true, _) => End::Settled,
         (false, true) => End::Cancelled,
@@ -111,7 +181,7 @@ async fn one_pass(app: &App, planned: Planned, run: &Run) -> Result<Settled, Rec
     let passes = vec![Pass { plan, result: outcome.result }];
     let rest =
         Planned { report, observed: outcome.observed, desired, policy, plan: Plan::default() };
-    Ok(Settled { passes, rest, end })
+    Settled { passes, rest, end }
 }
 
 /// The plan without waits that nothing else waits for: a dependent still starts after its

@@ -14,7 +14,7 @@ use crate::Home;
 const LARGEST: u64 = 1 << 20;
 
 /// How a step went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum RecordOutcome {
     /// Done.
@@ -49,8 +49,14 @@ pub struct Record {
     pub revision: String,
 }
 
-/// The record of an event; beginnings and progress are not kept.
-pub(crate) fn record(plan: &Plan, event: &Event) -> Option<Record> {
+impl Record {
+    /// The record of an event; beginnings and progress are not kept.
+    pub fn of(plan: &Plan, event: &Event) -> Option<Self> {
+        record(plan, event)
+    }
+}
+
+fn record(plan: &Plan, event: &Event) -> Option<Record> {
     let (step, outcome, message) = match event {
         Event::Retrying { step, error, .. } => (step, RecordOutcome::Retrying, Some(error.clone())),
         Event::Finished { step, outcome } => {

@@ -16,6 +16,7 @@ mod home;
 mod journal;
 mod ledger;
 mod load;
+mod occurrence;
 mod outcome;
 pub mod policy;
 mod ports;
@@ -26,19 +27,20 @@ mod status;
 
 pub use controller::{
     Attempt, Clock, Configured, ConfiguredError, Controller, ControllerOptions, ControllerState,
-    Files, Handle, Intake, Taken,
+    Files, Handle, Intake, Looks, Order, OrderError, Taken, Ticket,
 };
 pub use error::ReconcileError;
-pub use history::{History, Revision};
+pub use history::{File as RevisionFile, History, Revision};
 pub use home::{Home, HomeError, HomeLock};
 pub use journal::{Journal, Record, RecordOutcome};
 pub use ledger::{Claim, Claims, Ledger, LedgerError};
 pub use load::{Judged, LoadContext, Loaded, Owners, Templates, check_template, load};
+pub use occurrence::{Occurrence, occurrences};
 pub use outcome::{End, OnEvent, Outcome, Pass, Planned, Run, Settled};
 pub use reconciler::Reconciler;
-pub use requests::{Requests, RequestsError};
+pub use requests::{Back, Requests, RequestsError};
 pub use saved_plan::{SavedPlan, SavedPlanError};
-pub use status::{StatusStore, conditions, status};
+pub use status::{StatusStore, conditions, phrase as reason_phrase, status, word as reason_word};
 
 pub use limekiln_executor::{Limits, RunResult};
 pub use limekiln_planner::RunVerb;

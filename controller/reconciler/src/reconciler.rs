@@ -17,7 +17,6 @@ use limekiln_model::{
 use limekiln_planner::{RunVerb, basis_holds, checker};
 use limekiln_sources::{Input, ReadOptions, Snapshot};
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::home::Fence;
@@ -26,9 +25,9 @@ use crate::load::{LoadCache, LoadContext, Loaded, Templates, load};
 use crate::policy::Policies;
 use crate::status::tried;
 use crate::{
-    Attempt, Claim, Claims, End, Home, Journal, Ledger, OnEvent, Outcome, Pass, Planned,
-    ReconcileError, Requests, Run, SavedPlan, SavedPlanError, Settled, StatusStore, conditions,
-    journal, ports, status,
+    Attempt, Claim, Claims, End, Home, Journal, Ledger, Outcome, Pass, Planned, ReconcileError,
+    Record, Requests, Run, SavedPlan, SavedPlanError, Settled, StatusStore, conditions, ports,
+    status,
 };
 
 /// The most passes that [`Reconciler::settle`] makes.
@@ -345,12 +344,22 @@ impl Reconciler {
     /// # Errors
     /// If it was made for another home or another state, or breaks a rule of plans.
     pub async fn resume(&self, saved: SavedPlan) -> Result<Planned, ReconcileError> {
+        let observed = self.observe().await?;
+        self.resume_on(saved, observed)
+    }
+
+    /// The same, from what was observed.
+    pub(crate) fn resume_on(
+        &self,
+        saved: SavedPlan,
+        observed: Observed,
+    ) -> Result<Planned, ReconcileError> {
         let here = self.home.lima_home();
         if saved.lima_home != here {
             let (made_for, here) = (saved.lima_home, here.to_owned());
             return Err(SavedPlanError::Elsewhere { made_for, here }.into());
         }
-        let observed = self.observe_for(&saved.desired).await?;
+        let observed = self.with_ports(observed, &saved.desired);
         basis_holds(&saved.plan, &observed).map_err(ReconcileError::Moved)?;
         let broken = checker::check(&saved.plan, &saved.desired, &observed, saved.policy.adopt);
         if let Some(first) = broken.first() {
@@ -398,7 +407,7 @@ impl Reconciler {
     }
 
     /// Whether nothing was suspended since the plan was made. By hand, everything may be done.
-    fn nothing_suspended(&self, planned: &Planned) -> Result<(), ReconcileError> {
+    pub(crate) fn nothing_suspended(&self, planned: &Planned) -> Result<(), ReconcileError> {
         if planned.desired.sources.is_empty() {
             return Ok(());
         }
@@ -445,8 +454,7 @@ impl Reconciler {
         executor: &Executor,
         part: &Plan,
         owners: BTreeMap<ObjectId, Owner>,
-        cancel: &CancellationToken,
-        on_event: OnEvent,
+        run: &Run,
     ) -> RunResult {
         if disrupts(part)
             && !is_on(Mutant::StopsUnseen)
@@ -456,8 +464,7 @@ impl Reconciler {
         }
         let (inner, ledger) = (Arc::clone(&self.engine), self.ledger.fenced(fence));
         let engine = LedgerEngine::new(inner, ledger, part, owners);
-        let run = Run { cancel: cancel.clone(), on_event };
-        executor.with_engine(Arc::new(engine)).run(part, cancel, self.sink(part, &run)).await
+        executor.with_engine(Arc::new(engine)).run(part, &run.cancel, self.sink(part, run)).await
     }
 
     /// Who takes something away looks again: what the plan was made from may be out of date.
@@ -470,7 +477,7 @@ impl Reconciler {
         let (plan, journal, on_event) =
             (Arc::new(plan.clone()), self.journal(), Arc::clone(&run.on_event));
         Arc::new(move |event| {
-            if let Some(record) = journal::record(&plan, &event)
+            if let Some(record) = Record::of(&plan, &event)
                 && let Err(error) = journal.append(&record)
             {
                 warn!("cannot write the event log: {error}");
@@ -514,6 +521,35 @@ impl Reconciler {
         }
     }
 
+    /// Phase and conditions of everything that exists, with times where they are known. What is
+    /// compared with manifests is what `planned` was made from; without it, what was noted last.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn statuses(
+        &self,
+        observed: &Observed,
+        planned: Option<(&Planned, &BTreeMap<ObjectId, Attempt>)>,
+    ) -> Result<BTreeMap<ObjectId, Status>, ReconcileError> {
+        let (claims, store) = (self.claims()?, StatusStore::new(&self.home).table());
+        let one = |id: ObjectId| {
+            let claim = claims.by_id.get(&id);
+            // Manifests say nothing about what is not ours.
+            let planned = planned.filter(|_| claim.is_some());
+            let compared = planned.map(|(planned, _)| (&planned.plan, &planned.report));
+            let mut status = status(&id, observed, compared, claim.map(|claim| &**claim));
+            match planned.map(|(_, attempts)| attempts.get(&id)) {
+                Some(attempt) => {
+                    attempt.into_iter().for_each(|one| tried(&mut status.conditions, one));
+                    store.date(&id, &mut status.conditions);
+                }
+                None => store.complete(&id, &mut status.conditions),
+            }
+            (id, status)
+        };
+        Ok(observed_ids(observed).map(one).collect())
+    }
+
     /// Phase and conditions of an object, with times where they are known.
     ///
     /// # Errors
@@ -527,10 +563,10 @@ impl Reconciler {
         let claim = self.ledger.get(id)?;
         let compared = planned.map(|planned| (&planned.plan, &planned.report));
         let mut status = status(id, observed, compared, claim.as_ref());
-        let store = StatusStore::new(&self.home);
-        store.date(id, &mut status.conditions);
-        if compared.is_none() {
-            status.conditions.extend(store.of_manifests(id));
+        let store = StatusStore::new(&self.home).table();
+        match compared {
+            Some(_) => store.date(id, &mut status.conditions),
+            None => store.complete(id, &mut status.conditions),
         }
         Ok(status)
     }
@@ -542,18 +578,42 @@ impl Reconciler {
     /// As [`Self::execute`], for the first pass; if the home can no longer be read later.
     pub async fn settle(&self, planned: Planned, run: &Run) -> Result<Settled, ReconcileError> {
         let lock = self.home.lock()?;
+        let fence = lock.fence();
+        let pass = async |planned: &Planned| {
+            self.execute_locked(&fence, planned, run).await.map(|outcome| outcome.result)
+        };
+        self.settle_by(planned, run, pass).await
+    }
+
+    /// The same where somebody else runs the plans: a controller, which has the lock.
+    ///
+    /// # Errors
+    /// Those of `pass`; if the home can no longer be read.
+    pub async fn settle_by<E: From<ReconcileError>>(
+        &self,
+        planned: Planned,
+        run: &Run,
+        pass: impl AsyncFn(&Planned) -> Result<RunResult, E>,
+    ) -> Result<Settled, E> {
         let mut passes: Vec<Pass> = Vec::new();
         let mut rest = planned;
         loop {
-            let outcome = self.execute_locked(&lock.fence(), &rest, run).await?;
+            let result = pass(&rest).await?;
             let Planned { plan, desired, policy, .. } = rest;
-            passes.push(Pass { plan, result: outcome.result });
+            passes.push(Pass { plan, result });
             rest = self.plan(desired, policy).await?;
             if let Some(end) = end(&passes, &rest, run) {
                 return Ok(Settled { passes, rest, end });
             }
         }
     }
+}
+
+/// Everything that exists.
+fn observed_ids(observed: &Observed) -> impl Iterator<Item = ObjectId> + '_ {
+    let instances = observed.instances.keys().map(ObjectId::instance);
+    let disks = observed.disks.keys().map(ObjectId::disk);
+    instances.chain(disks).chain(observed.networks.keys().map(ObjectId::network))
 }
 
 /// Fills in again what an older Lima made: some defaults depend on it, and those of a new

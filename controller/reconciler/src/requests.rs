@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use limekiln_model::{Desired, ObjectId, Policy};
 use serde::{Deserialize, Serialize};
 
-use crate::{Home, atomic};
+use crate::{Home, Revision, atomic};
 
 /// The version of the file that this program writes.
 const VERSION: u64 = 1;
@@ -25,6 +25,17 @@ pub struct Requests {
     pub pinned: BTreeMap<String, String>,
     /// Revisions that are never applied again.
     pub rolled_back: BTreeSet<String>,
+}
+
+/// What a rollback did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Back {
+    /// The source that is pinned now.
+    pub source: String,
+    /// To this revision.
+    pub revision: String,
+    /// The one that was left, and is never applied again.
+    pub left: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -115,6 +126,82 @@ impl Requests {
         let bytes = serde_json::to_vec(&stored).map_err(|error| failed(error.into()))?;
         atomic::write(&path, &bytes).map_err(failed)?;
         Ok(requests)
+    }
+
+    /// Leaves objects alone; of each, whether it was not before.
+    ///
+    /// # Errors
+    /// As [`Self::change`].
+    pub fn suspend(home: &Home, ids: &[ObjectId]) -> Result<Vec<bool>, RequestsError> {
+        let mut changed = Vec::new();
+        Self::change(home, |requests| {
+            changed = ids.iter().map(|id| requests.suspended.insert(id.clone())).collect();
+        })?;
+        Ok(changed)
+    }
+
+    /// Ends that; of each, whether it was suspended.
+    ///
+    /// # Errors
+    /// As [`Self::change`].
+    pub fn resume(home: &Home, ids: &[ObjectId]) -> Result<Vec<bool>, RequestsError> {
+        let mut changed = Vec::new();
+        Self::change(home, |requests| {
+            changed = ids.iter().map(|id| requests.suspended.remove(id)).collect();
+        })?;
+        Ok(changed)
+    }
+
+    /// Allows what a revision or a commit would not by itself. Digits of a commit may be large.
+    ///
+    /// # Errors
+    /// As [`Self::change`].
+    pub fn acknowledge(home: &Home, revision: &str) -> Result<(), RequestsError> {
+        let is_commit = revision.len() == 40 && revision.bytes().all(|b| b.is_ascii_hexdigit());
+        let revision = if is_commit { revision.to_ascii_lowercase() } else { revision.to_owned() };
+        Self::change(home, |requests| {
+            requests.acknowledged.insert(revision);
+        })
+        .map(|_| ())
+    }
+
+    /// Puts a revision in force, and the newest one of its source aside for good.
+    ///
+    /// # Errors
+    /// As [`Self::change`].
+    pub fn roll_back(home: &Home, all: &[Revision], to: &Revision) -> Result<Back, RequestsError> {
+        let newest = all.iter().rev().find(|one| one.source == to.source);
+        let left = newest.filter(|left| left.revision != to.revision);
+        let left = left.map(|left| left.revision.clone());
+        Self::change(home, |requests| {
+            requests.pinned.insert(to.source.clone(), to.revision.clone());
+            requests.rolled_back.remove(&to.revision);
+            requests.rolled_back.extend(left.clone());
+        })?;
+        Ok(Back { source: to.source.clone(), revision: to.revision.clone(), left })
+    }
+
+    /// Lets all sources be followed again; those that were not.
+    ///
+    /// # Errors
+    /// As [`Self::change`].
+    pub fn release(home: &Home) -> Result<Vec<String>, RequestsError> {
+        let mut released = Vec::new();
+        Self::change(home, |requests| {
+            released = std::mem::take(&mut requests.pinned).into_keys().collect();
+        })?;
+        Ok(released)
+    }
+
+    /// Has sources that are asked now and then be asked now.
+    ///
+    /// # Errors
+    /// If the home cannot be written.
+    pub fn notify(home: &Home) -> Result<(), RequestsError> {
+        let file = home.dir().join("notify");
+        let failed = |source| RequestsError::Io { path: file.clone(), source };
+        home.prepare().map_err(|error| failed(io::Error::other(error)))?;
+        fs::write(&file, jiff::Timestamp::now().to_string()).map_err(failed)
     }
 
     /// Puts them into what is wanted and allowed.

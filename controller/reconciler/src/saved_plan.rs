@@ -116,8 +116,25 @@ impl SavedPlan {
     pub fn read(path: &Path) -> Result<Self, SavedPlanError> {
         let bytes = fs::read(path)
             .map_err(|source| SavedPlanError::Io { path: path.to_owned(), source })?;
+        Self::parse(&bytes, path)
+    }
+
+    /// The same as text, for another process.
+    pub fn to_json(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("plans have string keys and no failing impls")
+    }
+
+    /// From such a text.
+    ///
+    /// # Errors
+    /// If it is no plan, or is of a later version.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, SavedPlanError> {
+        Self::parse(bytes, Path::new("what was sent"))
+    }
+
+    fn parse(bytes: &[u8], path: &Path) -> Result<Self, SavedPlanError> {
         let malformed = |source| SavedPlanError::Malformed { path: path.to_owned(), source };
-        let value: Value = serde_json::from_slice(&bytes).map_err(malformed)?;
+        let value: Value = serde_json::from_slice(bytes).map_err(malformed)?;
         match value.get("version").and_then(Value::as_u64) {
             Some(version) if version > VERSION => Err(SavedPlanError::Newer(version)),
             _ => serde_json::from_value(value).map_err(malformed),

@@ -9,6 +9,7 @@ type Row = (&'static str, &'static [&'static str], &'static [&'static str]);
 const TABLE: &[Row] = &[
     ("api", &[], &[]),
     ("model", &["api"], &[]),
+    ("proto", &[], &[]),
     // The planner's promises are stated as "converges on the simulated engine".
     ("planner", &["api", "model"], &["engine", "engine-sim", "executor", "testkit"]),
     ("engine", &["api", "model"], &["engine-sim", "testkit"]),
@@ -24,6 +25,11 @@ const TABLE: &[Row] = &[
     ),
     ("simulation", &["api", "model", "engine", "engine-sim", "sources", "reconciler"], &[]),
     (
+        "server",
+        &["api", "model", "proto", "reconciler"],
+        &["engine", "engine-sim", "sources", "testkit"],
+    ),
+    (
         "cli",
         &[
             "api",
@@ -36,6 +42,8 @@ const TABLE: &[Row] = &[
             "sources",
             "executor",
             "reconciler",
+            "proto",
+            "server",
         ],
         &["testkit"],
     ),

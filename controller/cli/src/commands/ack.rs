@@ -2,9 +2,10 @@
 
 use clap::Args;
 use limekiln_model::{Policy, WaitReason};
-use limekiln_reconciler::{Planned, Requests};
+use limekiln_reconciler::Planned;
 
 use crate::compose::{App, told};
+use crate::control::Control;
 use crate::exit::{Exit, Failure};
 use crate::output::ask;
 use crate::output::plan;
@@ -49,10 +50,7 @@ pub fn run(args: &AckArgs) -> anyhow::Result<Exit> {
     let whole = app.block_on(app.reconciler.plan(planned.desired, policy(true))).map_err(told)?;
     out!("{}", plan::show(&whole.plan, &whole.report));
     ask::consent(args.yes, &format!("Let {} go?", held.join(", ")))?;
-    Requests::change(app.reconciler.home(), |requests| {
-        requests.acknowledged.insert(revision);
-    })
-    .map_err(|error| told(error.into()))?;
+    Control::open(&app).acknowledge(&revision)?;
     outln!("Acknowledged; a controller with --prune does it at its next look.");
     Ok(Exit::Done)
 }
@@ -63,10 +61,7 @@ fn rewound(app: &App, commit: &str) -> anyhow::Result<Exit> {
         let failure = Failure::bad_input(format!("{commit:?} is no commit"));
         return Err(failure.hint("give all of its 40 hex digits").into());
     }
-    Requests::change(app.reconciler.home(), |requests| {
-        requests.acknowledged.insert(commit.to_ascii_lowercase());
-    })
-    .map_err(|error| told(error.into()))?;
+    Control::open(app).acknowledge(commit)?;
     outln!("Acknowledged; a controller follows it at its next look.");
     Ok(Exit::Done)
 }

@@ -31,7 +31,7 @@ pub fn run(args: &ExportArgs) -> anyhow::Result<Exit> {
     let selection = chosen(&args.what)?;
     let app = App::open()?;
     let observed = app.observe()?;
-    let ids: Vec<_> = super::get::objects(&observed).filter(|id| selection.includes(id)).collect();
+    let ids: Vec<_> = objects(&observed).filter(|id| selection.includes(id)).collect();
     if let Some(missing) = selection.objects.iter().find(|id| !ids.contains(id)) {
         return Err(Failure::new(Exit::Failed, format!("{missing} does not exist")).into());
     }
@@ -126,4 +126,12 @@ fn run_strategy(wanted: RunStrategy, running: bool) -> RunStrategy {
         (RunStrategy::Halted, true) => RunStrategy::Always,
         (wanted, _) => wanted,
     }
+}
+
+/// Everything that exists.
+fn objects(observed: &Observed) -> impl Iterator<Item = ObjectId> + '_ {
+    let instances = observed.instances.keys().map(ObjectId::instance);
+    instances
+        .chain(observed.disks.keys().map(ObjectId::disk))
+        .chain(observed.networks.keys().map(ObjectId::network))
 }

@@ -1,12 +1,17 @@
 //! `limekiln get [KIND [NAME…]]`
 
 use clap::Args;
-use limekiln_model::{Kind, Name, ObjectId, Observed, ObservedInstance};
+use limekiln_api::ByteSize;
+use limekiln_model::{Kind, ObjectId, Observed};
+use limekiln_proto::v1alpha1 as wire;
+use wire::object::Details;
 
 use crate::compose::App;
+use crate::control::{Control, Objects};
 use crate::exit::{Exit, Failure};
 use crate::output::format::{Format, print_data};
 use crate::output::table::Table;
+use crate::output::why;
 use crate::refs::{Selection, selection};
 
 /// List objects: instances, disks, networks or all.
@@ -22,26 +27,26 @@ pub struct GetArgs {
     deleted: bool,
 }
 
-/// Prints what exists.
+/// Prints what exists, and what a controller that runs is about to make.
 ///
 /// # Errors
 /// If the home cannot be read, or a named object does not exist.
 pub fn run(args: &GetArgs) -> anyhow::Result<Exit> {
     let selection = selection(&args.what)?;
     let app = App::open()?;
-    let observed = app.observe()?;
     if args.deleted {
-        return deleted(&observed, &selection, args.output);
+        return deleted(&app.observe()?, &selection, args.output);
     }
-    let chosen: Vec<_> = objects(&observed).filter(|id| selection.includes(id)).collect();
-    if let Some(missing) = selection.objects.iter().find(|id| !chosen.contains(id)) {
+    let data = matches!(args.output, Format::Json | Format::Yaml);
+    let objects = Control::open(&app).objects(&selection, data)?;
+    if let Some(missing) = selection.objects.iter().find(|id| !objects.contains_key(id)) {
         return Err(Failure::new(Exit::Failed, format!("{missing} does not exist")).into());
     }
     match args.output {
-        Format::Name => chosen.iter().for_each(|id| outln!("{id}")),
+        Format::Name => objects.keys().for_each(|id| outln!("{id}")),
         Format::Json | Format::Yaml => {
             let items: Vec<_> =
-                chosen.iter().map(|id| super::describe::document(&app, &observed, id)).collect();
+                objects.iter().map(|(id, one)| super::describe::document(id, one)).collect();
             match (items.as_slice(), selection.objects.len()) {
                 ([one], 1) => print_data(args.output, one)?,
                 _ => print_data(
@@ -50,29 +55,20 @@ pub fn run(args: &GetArgs) -> anyhow::Result<Exit> {
                 )?,
             };
         }
-        Format::Table | Format::Wide => {
-            tables(&app, &observed, &chosen, args.output == Format::Wide);
-        }
+        Format::Table => tables(&app, &objects, false),
+        Format::Wide => tables(&app, &objects, true),
     }
     Ok(Exit::Done)
 }
 
-/// Everything that exists.
-pub fn objects(observed: &Observed) -> impl Iterator<Item = ObjectId> + '_ {
-    let instances = observed.instances.keys().map(ObjectId::instance);
-    instances
-        .chain(observed.disks.keys().map(ObjectId::disk))
-        .chain(observed.networks.keys().map(ObjectId::network))
-}
-
-fn tables(app: &App, observed: &Observed, chosen: &[ObjectId], wide: bool) {
+fn tables(app: &App, objects: &Objects, wide: bool) {
     let mut texts = Vec::new();
     for (kind, table) in [
-        (Kind::Instance, instances(app, observed, chosen, wide)),
-        (Kind::Disk, disks(observed, chosen)),
-        (Kind::Network, networks(observed, chosen)),
+        (Kind::Instance, instances(app, objects, wide)),
+        (Kind::Disk, disks(objects, wide)),
+        (Kind::Network, networks(objects, wide)),
     ] {
-        if chosen.iter().any(|id| id.kind == kind) {
+        if objects.keys().any(|id| id.kind == kind) {
             texts.push(table.render());
         }
     }
@@ -82,76 +78,100 @@ fn tables(app: &App, observed: &Observed, chosen: &[ObjectId], wide: bool) {
     out!("{}", texts.join("\n"));
 }
 
-fn of_kind(chosen: &[ObjectId], kind: Kind) -> impl Iterator<Item = &Name> {
-    chosen.iter().filter(move |id| id.kind == kind).map(|id| &id.name)
+fn of_kind(objects: &Objects, kind: Kind) -> impl Iterator<Item = (&ObjectId, &wire::Object)> {
+    objects.iter().filter(move |(id, _)| id.kind == kind)
 }
 
-fn managed(observed: &Observed, id: &ObjectId) -> String {
-    if observed.owners.contains_key(id) { "yes" } else { "no" }.to_owned()
+/// A table whose last column tells why objects are not where they should be, if any is not and
+/// somebody knows.
+fn table(objects: &Objects, kind: Kind, columns: &[&'static str], wide: bool) -> (Table, bool) {
+    let told = wide && of_kind(objects, kind).any(|(_, object)| !why::lines(object).is_empty());
+    let last: &[&'static str] = if told { &["WAITS"] } else { &[] };
+    (Table::new(&[columns, last].concat()), told)
 }
 
-fn instances(app: &App, observed: &Observed, chosen: &[ObjectId], wide: bool) -> Table {
-    let mut table = match wide {
-        true => Table::new(&[
-            "INSTANCE", "PHASE", "SSH", "CPUS", "MEMORY", "DISK", "MANAGED", "ACCEL", "DIR",
-        ]),
-        false => Table::new(&["INSTANCE", "PHASE", "SSH", "CPUS", "MEMORY", "DISK", "MANAGED"]),
-    };
-    for name in of_kind(chosen, Kind::Instance) {
-        let Some(instance) = observed.instances.get(name) else { continue };
-        let mut row = vec![name.to_string(), instance.phase.word().to_owned()];
+fn phase(object: &wire::Object) -> String {
+    object.status.as_ref().map(|status| status.phase.clone()).unwrap_or_default()
+}
+
+/// What is only wanted is managed, too: a manifest has it.
+fn managed(object: &wire::Object) -> String {
+    let managed = object.owner.is_some() || !object.exists;
+    if managed { "yes" } else { "no" }.to_owned()
+}
+
+fn instances(app: &App, objects: &Objects, wide: bool) -> Table {
+    let mut columns = vec!["INSTANCE", "PHASE", "SSH", "CPUS", "MEMORY", "DISK", "MANAGED"];
+    columns.extend(wide.then_some(["ACCEL", "DIR"]).into_iter().flatten());
+    let (mut table, told) = table(objects, Kind::Instance, &columns, wide);
+    for (id, object) in of_kind(objects, Kind::Instance) {
+        let instance = match &object.details {
+            Some(Details::Instance(instance)) => Some(instance),
+            _ => None,
+        };
+        let mut row = vec![id.name.to_string(), phase(object)];
         row.extend(sizes(instance));
-        row.push(managed(observed, &ObjectId::instance(name)));
+        row.push(managed(object));
         if wide {
-            row.push(
-                instance
-                    .accelerator
-                    .as_ref()
-                    .map_or_else(|| "-".to_owned(), |accelerator| accelerator.name.clone()),
-            );
-            row.push(app.short_path(&instance.dir));
+            let accelerator = instance.and_then(|instance| instance.accelerator.as_ref());
+            row.push(or_dash(accelerator.map(|accelerator| accelerator.name.clone())));
+            row.push(or_dash(instance.map(|one| app.short_path(one.directory.as_ref()))));
         }
+        row.extend(told.then(|| why::lines(object).join("; ")));
         table.row(row);
     }
     table
 }
 
-fn sizes(instance: &ObservedInstance) -> [String; 4] {
-    let config = instance.config.as_ref();
-    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+fn or_dash(text: Option<String>) -> String {
+    text.unwrap_or_else(|| "-".to_owned())
+}
+
+fn sizes(instance: Option<&wire::Instance>) -> [String; 4] {
+    let size = |bytes: Option<u64>| or_dash(bytes.map(|bytes| ByteSize(bytes).to_string()));
+    let number = |number: Option<u32>| or_dash(number.map(|number| number.to_string()));
     [
-        or_dash(instance.ssh_port.map(|port| port.to_string())),
-        or_dash(config.and_then(|config| config.cpus).map(|cpus| cpus.to_string())),
-        or_dash(config.and_then(|config| config.memory).map(|size| size.to_string())),
-        or_dash(instance.disk_bytes.map(|bytes| limekiln_api::ByteSize(bytes).to_string())),
+        number(instance.and_then(|instance| instance.ssh_local_port)),
+        number(instance.and_then(|instance| instance.cpus)),
+        size(instance.and_then(|instance| instance.memory)),
+        size(instance.and_then(|instance| instance.disk)),
     ]
 }
 
-fn disks(observed: &Observed, chosen: &[ObjectId]) -> Table {
-    let mut table = Table::new(&["DISK", "SIZE", "FORMAT", "USED BY", "MANAGED"]);
-    for name in of_kind(chosen, Kind::Disk) {
-        let Some(disk) = observed.disks.get(name) else { continue };
-        table.row(vec![
-            name.to_string(),
-            limekiln_api::ByteSize(disk.size).to_string(),
-            disk.format.word().to_owned(),
-            disk.in_use_by.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
-            managed(observed, &ObjectId::disk(name)),
-        ]);
+fn disks(objects: &Objects, wide: bool) -> Table {
+    let columns = ["DISK", "SIZE", "FORMAT", "USED BY", "MANAGED"];
+    let (mut table, told) = table(objects, Kind::Disk, &columns, wide);
+    for (id, object) in of_kind(objects, Kind::Disk) {
+        let disk = match &object.details {
+            Some(Details::Disk(disk)) => Some(disk),
+            _ => None,
+        };
+        let user = disk.map(|disk| disk.in_use_by.clone()).filter(|user| !user.is_empty());
+        let mut row = vec![
+            id.name.to_string(),
+            or_dash(disk.map(|disk| ByteSize(disk.size).to_string())),
+            or_dash(disk.map(|disk| disk.format.clone())),
+            or_dash(user),
+            managed(object),
+        ];
+        row.extend(told.then(|| why::lines(object).join("; ")));
+        table.row(row);
     }
     table
 }
 
-fn networks(observed: &Observed, chosen: &[ObjectId]) -> Table {
-    let mut table = Table::new(&["NETWORK", "PHASE", "GATEWAY", "MANAGED"]);
-    for name in of_kind(chosen, Kind::Network) {
-        let Some(network) = observed.networks.get(name) else { continue };
-        table.row(vec![
-            name.to_string(),
-            format!("{:?}", network.phase),
-            network.spec.gateway.map_or_else(|| "-".to_owned(), |gateway| gateway.to_string()),
-            managed(observed, &ObjectId::network(name)),
-        ]);
+fn networks(objects: &Objects, wide: bool) -> Table {
+    let columns = ["NETWORK", "PHASE", "GATEWAY", "MANAGED"];
+    let (mut table, told) = table(objects, Kind::Network, &columns, wide);
+    for (id, object) in of_kind(objects, Kind::Network) {
+        let gateway = match &object.details {
+            Some(Details::Network(network)) => Some(network.gateway.clone()),
+            _ => None,
+        };
+        let gateway = or_dash(gateway.filter(|gateway| !gateway.is_empty()));
+        let mut row = vec![id.name.to_string(), phase(object), gateway, managed(object)];
+        row.extend(told.then(|| why::lines(object).join("; ")));
+        table.row(row);
     }
     table
 }
@@ -180,13 +200,4 @@ fn deleted(observed: &Observed, selection: &Selection, format: Format) -> anyhow
     out!("{}", table.render());
     outln!("next: limekiln undelete NAME");
     Ok(Exit::Done)
-}
-
-/// Whether the object exists, whoever made it.
-pub fn exists(observed: &Observed, id: &ObjectId) -> bool {
-    match id.kind {
-        Kind::Instance => observed.instances.contains_key(&id.name),
-        Kind::Disk => observed.disks.contains_key(&id.name),
-        Kind::Network => observed.networks.contains_key(&id.name),
-    }
 }

@@ -2,14 +2,17 @@
 
 use clap::Args;
 use jiff::Timestamp;
-use limekiln_reconciler::{History, Requests, Revision};
+use limekiln_proto::v1alpha1::Revision;
+use limekiln_server::convert::to_timestamp;
 
-use crate::compose::{App, told};
+use crate::compose::App;
+use crate::control::Control;
 use crate::exit::{Exit, Failure};
 use crate::output::difference;
 use crate::output::style::{BOLD, DIM, Styled};
 use crate::output::table::Table;
 use crate::output::time::age;
+use crate::refs::selection;
 
 /// Show what the sources of the controller held, the newest last; of one revision, what it changed
 /// and what was done.
@@ -26,14 +29,12 @@ pub struct HistoryArgs {
 /// If the history cannot be read, or there is no such revision.
 pub fn run(args: &HistoryArgs) -> anyhow::Result<Exit> {
     let app = App::open()?;
-    let all = History::new(app.reconciler.home()).read()?;
+    let control = Control::open(&app);
+    let all = control.revisions("", args.revision.is_some())?;
     match &args.revision {
-        Some(word) => one(&app, &all, find(&all, word)?)?,
+        Some(word) => one(&control, &all, find(&all, word)?)?,
         None if all.is_empty() => errln!("no controller has read anything yet: limekiln run"),
-        None => {
-            let requests = Requests::read(app.reconciler.home()).map_err(|e| told(e.into()))?;
-            out!("{}", table(&all, &requests).render());
-        }
+        None => out!("{}", table(&all).render()),
     }
     Ok(Exit::Done)
 }
@@ -42,7 +43,7 @@ pub fn run(args: &HistoryArgs) -> anyhow::Result<Exit> {
 ///
 /// # Errors
 /// If there is none, or several.
-pub fn find<'a>(all: &'a [Revision], word: &str) -> anyhow::Result<&'a Revision> {
+fn find<'a>(all: &'a [Revision], word: &str) -> anyhow::Result<&'a Revision> {
     let mut found = all.iter().filter(|one| !word.is_empty() && one.revision.starts_with(word));
     match (found.next(), found.next()) {
         (Some(one), None) => Ok(one),
@@ -62,41 +63,39 @@ pub fn short(revision: &str) -> &str {
     revision.get(..12).unwrap_or(revision)
 }
 
-fn table(all: &[Revision], requests: &Requests) -> Table {
+fn table(all: &[Revision]) -> Table {
     let now = Timestamp::now();
     let mut table = Table::new(&["AGE", "REVISION", "SOURCE", "FILES", "STATE"]);
-    for (index, one) in all.iter().enumerate() {
-        let newest = !all[index + 1..].iter().any(|later| later.source == one.source);
-        let pin = requests.pinned.get(&one.source);
-        let state = match pin {
-            Some(pin) if *pin == one.revision => "pinned",
-            _ if requests.rolled_back.contains(&one.revision) => "rolled back",
-            None if newest => "newest",
+    for one in all {
+        let state = match one {
+            Revision { pinned: true, .. } => "pinned",
+            Revision { rolled_back: true, .. } => "rolled back",
+            Revision { source_pinned: false, newest: true, .. } => "newest",
             _ => "",
         };
         table.row(vec![
-            age(one.at, now),
+            age(to_timestamp(one.time.as_ref()), now),
             short(&one.revision).to_owned(),
             one.source.clone(),
-            one.files.len().to_string(),
+            one.file_count.to_string(),
             state.to_owned(),
         ]);
     }
     table
 }
 
-fn one(app: &App, all: &[Revision], revision: &Revision) -> anyhow::Result<()> {
-    let before = all.iter().rev().find(|one| one.source == revision.source && one.at < revision.at);
+fn one(control: &Control<'_>, all: &[Revision], revision: &Revision) -> anyhow::Result<()> {
+    let time = |one: &Revision| to_timestamp(one.time.as_ref());
+    let earlier = |one: &&Revision| one.source == revision.source && time(one) < time(revision);
+    let before = all.iter().rev().find(earlier);
     outln!("revision  {}", revision.revision);
     outln!("source    {}", revision.source);
-    outln!("read      {}", revision.at);
+    outln!("read      {}", time(revision));
     match before {
         Some(before) => changes(before, revision),
         None => outln!("\n{}", Styled(DIM, "nothing before it is kept")),
     }
-    let records = app.reconciler.journal().read()?;
-    let done: Vec<_> =
-        records.into_iter().filter(|record| record.revision == revision.revision).collect();
+    let done = control.events(&selection(&[])?, &revision.revision, usize::MAX)?;
     if !done.is_empty() {
         outln!();
         out!("{}", super::events::table(&done).render());
@@ -122,7 +121,7 @@ fn changes(before: &Revision, after: &Revision) {
         if from == to {
             continue;
         }
-        outln!("\n{}", Styled(BOLD, &path.display().to_string()));
+        outln!("\n{}", Styled(BOLD, path));
         difference::lines(&from, &to).iter().for_each(|line| outln!("{line}"));
     }
 }

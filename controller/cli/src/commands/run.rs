@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use limekiln_reconciler::{Configured, Controller, ControllerOptions, Intake};
+use limekiln_reconciler::{Configured, Controller, ControllerOptions, Handle, Intake};
+use limekiln_server::{Desk, Feed, MetricsAddress, MetricsServer, Server};
 use limekiln_sources::WatchRoot;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -44,6 +45,9 @@ pub struct RunArgs {
     /// Remove parked objects for good after this long; `forever` keeps them
     #[arg(long, value_parser = parse_keep, default_value = "30d", value_name = "TIME")]
     keep_parked: Keep,
+    /// Serve figures for Prometheus: unix:PATH or 127.0.0.1:PORT
+    #[arg(long, value_name = "ADDRESS")]
+    metrics: Option<MetricsAddress>,
     /// How to write what happens
     #[arg(long, value_enum, default_value_t)]
     log_format: LogFormat,
@@ -90,10 +94,19 @@ async fn until_signal(app: &App, args: &RunArgs, log: Log) -> anyhow::Result<boo
         keep_parked: args.keep_parked.0,
         ..ControllerOptions::default()
     };
-    let on_event = Arc::new(move |plan: &_, event: &_| log.event(plan, event));
+    let feed = Feed::new(&app.reconciler.journal());
+    let taken = feed.clone();
+    let on_event = Arc::new(move |plan: &_, event: &_| {
+        log.event(plan, event);
+        taken.on_event(plan, event);
+    });
     let Inputs { intake, roots, shown } = inputs(app, args, log)?;
     let controller = Controller::new(Arc::clone(&app.reconciler), intake, options, on_event);
+    // Only who has the lock answers for the home.
+    let controller = controller.locked().map_err(told)?;
     let (handle, stop) = (controller.handle(), CancellationToken::new());
+    let _metrics = metrics(args, &handle, &feed)?;
+    let server = serve(app, handle.clone(), feed, log);
     let work = controller.run(stop.clone());
     tokio::pin!(work);
     log.note(&format!("keeps {shown} as wanted; Ctrl-C ends it, and VMs go on"));
@@ -104,6 +117,10 @@ async fn until_signal(app: &App, args: &RunArgs, log: Log) -> anyhow::Result<boo
         tokio::select! {
             ended = &mut work => {
                 waking.end();
+                // Who ordered something hears how it ended.
+                if let Some(server) = server {
+                    server.stop();
+                }
                 ended.map_err(told)?;
                 return Ok(again);
             }
@@ -127,6 +144,25 @@ async fn until_signal(app: &App, args: &RunArgs, log: Log) -> anyhow::Result<boo
             }
         }
     }
+}
+
+/// Begins to answer; without it everything goes on but what needs it.
+fn serve(app: &App, handle: Handle, feed: Feed, log: Log) -> Option<Server> {
+    let desk = Desk::of(Arc::clone(&app.reconciler), handle);
+    match Server::start(desk, feed) {
+        Ok(server) => Some(server),
+        Err(error) => {
+            let hint = error.hint().map(|hint| format!(" → {hint}")).unwrap_or_default();
+            log.warn(&format!("goes on without control API: {}{hint}", chain(&error)));
+            None
+        }
+    }
+}
+
+fn metrics(args: &RunArgs, handle: &Handle, feed: &Feed) -> anyhow::Result<Option<MetricsServer>> {
+    let Some(address) = &args.metrics else { return Ok(None) };
+    let server = MetricsServer::start(address, handle.clone(), feed.clone());
+    server.map(Some).map_err(|error| Failure::new(Exit::Failed, chain(&error)).into())
 }
 
 /// What a controller reads.

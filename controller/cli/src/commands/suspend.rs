@@ -2,9 +2,9 @@
 
 use clap::Args;
 use limekiln_model::ObjectId;
-use limekiln_reconciler::Requests;
 
-use crate::compose::{App, told};
+use crate::compose::App;
+use crate::control::Control;
 use crate::exit::Exit;
 use crate::refs::objects;
 
@@ -30,7 +30,7 @@ pub struct ResumeArgs {
 /// # Errors
 /// If a word is no object, or the home cannot be written.
 pub fn suspend(args: &SuspendArgs) -> anyhow::Result<Exit> {
-    change(&args.what, |requests, id| requests.suspended.insert(id.clone()), "suspended")
+    change(&args.what, |control, ids| control.suspend(ids), "suspended")
 }
 
 /// Resumes.
@@ -38,23 +38,19 @@ pub fn suspend(args: &SuspendArgs) -> anyhow::Result<Exit> {
 /// # Errors
 /// If a word is no object, or the home cannot be written.
 pub fn resume(args: &ResumeArgs) -> anyhow::Result<Exit> {
-    change(&args.what, |requests, id| requests.suspended.remove(id), "resumed")
+    change(&args.what, |control, ids| control.resume(ids), "resumed")
 }
 
 fn change(
     what: &[String],
-    change: impl Fn(&mut Requests, &ObjectId) -> bool,
+    change: impl Fn(&Control<'_>, &[ObjectId]) -> anyhow::Result<Vec<ObjectId>>,
     done: &str,
 ) -> anyhow::Result<Exit> {
     let ids = objects(what)?;
     let app = App::open()?;
-    let mut changed = Vec::new();
-    Requests::change(app.reconciler.home(), |requests| {
-        changed = ids.iter().map(|id| change(requests, id)).collect();
-    })
-    .map_err(|error| told(error.into()))?;
-    for (id, changed) in ids.iter().zip(changed) {
-        outln!("{id} {}{done}", if changed { "" } else { "was already " });
+    let changed = change(&Control::open(&app), &ids)?;
+    for id in &ids {
+        outln!("{id} {}{done}", if changed.contains(id) { "" } else { "was already " });
     }
     Ok(Exit::Done)
 }

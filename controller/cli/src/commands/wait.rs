@@ -1,17 +1,18 @@
 //! `limekiln wait`
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Args;
-use limekiln_model::{Kind, ObjectId, Observed};
+use limekiln_model::ObjectId;
+use limekiln_proto::v1alpha1 as wire;
+use limekiln_server::convert::to_status;
 
-use crate::compose::{App, told};
+use crate::compose::App;
+use crate::control::{Change, Control, Objects};
 use crate::exit::{Exit, Failure};
 use crate::output::time::parse_duration;
+use crate::output::why;
 use crate::refs::{Selection, selection};
-
-/// Between looks.
-const LOOK: Duration = Duration::from_millis(250);
 
 /// Wait until objects have a condition.
 #[derive(Args)]
@@ -36,46 +37,44 @@ pub fn run(args: &WaitArgs) -> anyhow::Result<Exit> {
     let goal = Goal::parse(&args.condition)?;
     let selection = selection(&args.what)?;
     let app = App::open()?;
-    let start = Instant::now();
-    loop {
-        let observed = app.observe()?;
-        let ids = ids(&selection, &observed);
-        let mut unmet = Vec::new();
-        for id in &ids {
-            if !goal.is_met(&app, &observed, id)? {
-                unmet.push(id);
-            }
-        }
+    Control::open(&app).watch(&selection, args.timeout, |objects, change| {
+        let ids = ids(&selection, objects);
+        let unmet: Vec<_> = ids.iter().filter(|id| !goal.is_met(objects.get(id))).collect();
         if unmet.is_empty() {
             ids.iter().for_each(|id| outln!("{id} {}", args.condition));
-            return Ok(Exit::Done);
+            return Ok(Some(Exit::Done));
         }
-        if start.elapsed() >= args.timeout {
-            let states: Vec<_> = unmet.iter().map(|id| state(&observed, id)).collect();
-            let message = format!("still waiting for {}", states.join(", "));
-            return Err(Failure::new(Exit::TimedOut, message).into());
+        match change {
+            Change::More => Ok(None),
+            Change::TimedOut => {
+                let states: Vec<_> = unmet.iter().map(|id| state(objects, id)).collect();
+                let message = format!("still waiting for {}", states.join(", "));
+                Err(Failure::new(Exit::TimedOut, message).into())
+            }
         }
-        std::thread::sleep(LOOK);
-    }
+    })
 }
 
 /// The named objects, whether they exist or not; or all that exist of a kind.
-fn ids(selection: &Selection, observed: &Observed) -> Vec<ObjectId> {
+fn ids(selection: &Selection, objects: &Objects) -> Vec<ObjectId> {
     match selection.objects.as_slice() {
-        [] => super::get::objects(observed).filter(|id| selection.includes(id)).collect(),
+        [] => objects.iter().filter(|(_, one)| one.exists).map(|(id, _)| id.clone()).collect(),
         objects => objects.to_vec(),
     }
 }
 
 /// The object, and how it is now.
-fn state(observed: &Observed, id: &ObjectId) -> String {
-    if !super::get::exists(observed, id) {
-        return format!("{id}, which does not exist");
-    }
-    let instance = observed.instances.get(&id.name).filter(|_| id.kind == Kind::Instance);
-    let Some(instance) = instance else { return id.to_string() };
-    let waits = instance.waiting_for.iter().map(|what| format!(" and waits for {what}"));
-    format!("{id}, which is {}{}", instance.phase.word(), waits.collect::<String>())
+fn state(objects: &Objects, id: &ObjectId) -> String {
+    let Some(object) = objects.get(id) else { return format!("{id}, which does not exist") };
+    let phase = object.status.as_ref().map(|status| status.phase.as_str()).unwrap_or_default();
+    let boot = match &object.details {
+        Some(wire::object::Details::Instance(instance)) => instance.waiting_for.as_str(),
+        Some(_) => return id.to_string(),
+        None => "",
+    };
+    let waits = if boot.is_empty() { String::new() } else { format!(" and waits for {boot}") };
+    let known = why::lines(object).into_iter().next().map(|line| format!(" ({line})"));
+    format!("{id}, which is {phase}{waits}{}", known.unwrap_or_default())
 }
 
 enum Goal {
@@ -101,13 +100,12 @@ impl Goal {
         }
     }
 
-    fn is_met(&self, app: &App, observed: &Observed, id: &ObjectId) -> anyhow::Result<bool> {
-        let exists = super::get::exists(observed, id);
-        if matches!(self, Self::Deleted) || !exists {
-            return Ok(matches!(self, Self::Deleted) && !exists);
-        }
-        let status = app.reconciler.status(id, observed, None).map_err(told)?;
-        Ok(match self {
+    fn is_met(&self, object: Option<&wire::Object>) -> bool {
+        let Some(object) = object.filter(|object| object.exists) else {
+            return matches!(self, Self::Deleted);
+        };
+        let status = to_status(object);
+        match self {
             Self::Condition(name, wanted) => status.conditions.iter().any(|condition| {
                 condition.type_.eq_ignore_ascii_case(name)
                     && format!("{:?}", condition.status).eq_ignore_ascii_case(wanted)
@@ -116,6 +114,6 @@ impl Goal {
                 status.phase.is_some_and(|phase| phase.eq_ignore_ascii_case(wanted))
             }
             Self::Deleted => false,
-        })
+        }
     }
 }

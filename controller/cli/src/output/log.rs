@@ -52,6 +52,11 @@ impl Log {
         self.line(Level::Info, None, text, &json!({}));
     }
 
+    /// Something about the controller itself that somebody should look at.
+    pub fn warn(self, text: &str) {
+        self.line(Level::Warn, None, text, &json!({}));
+    }
+
     /// What happened to a step. Beginnings and progress are no news.
     pub fn event(self, plan: &Plan, event: &Event) {
         let (step, level, outcome, message) = match event {

@@ -14,4 +14,5 @@ pub mod progress;
 pub mod style;
 pub mod table;
 pub mod time;
+pub mod why;
 pub mod words;

@@ -30,7 +30,7 @@ pub fn of_word(word: &str) -> Style {
     match word {
         "Ready" | "True" | "Running" | "ok" | "allowed" => GOOD,
         "Degraded" | "Broken" | "Failed" | "fail" | "denied" => BAD,
-        "Booting" | "Stopping" | "Creating" | "Unknown" | "warn" => CHANGE,
+        "Booting" | "Stopping" | "Creating" | "Pending" | "Unknown" | "warn" => CHANGE,
         _ => Style::new(),
     }
 }

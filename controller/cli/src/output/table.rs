@@ -62,7 +62,7 @@ impl Table {
 fn below(text: &str, row: &[String], widths: &[usize], terminal: Option<usize>) -> String {
     let (Some(terminal), Some(last)) = (terminal, row.last()) else { return text.to_owned() };
     let start: usize = widths[..widths.len() - 1].iter().map(|width| width + 2).sum();
-    if start + last.chars().count() <= terminal {
+    if last.is_empty() || start + last.chars().count() <= terminal {
         return text.to_owned();
     }
     let rest = text.strip_suffix(last.as_str()).unwrap_or(text).trim_end();

@@ -3,16 +3,23 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::time::Instant;
+
 use limekiln_model::ObjectId;
 use tokio::sync::{Notify, watch};
 
 use super::ControllerState;
+use super::orders::{Order, OrderError, Pending, Ticket};
+
+/// So many orders wait at most; who orders more is asked to come again.
+const ORDERS: usize = 16;
 
 /// What others ask for.
 #[derive(Clone, Default)]
 pub(super) struct Mailbox {
     wake: Arc<Notify>,
     asked: Arc<Mutex<BTreeSet<ObjectId>>>,
+    orders: Arc<Mutex<Vec<Pending>>>,
 }
 
 impl Mailbox {
@@ -24,6 +31,21 @@ impl Mailbox {
     /// The objects that were asked for since the last time.
     pub(super) fn take(&self) -> BTreeSet<ObjectId> {
         std::mem::take(&mut *self.asked.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The orders that wait. Those that must go on waiting are put back.
+    pub(super) fn take_orders(&self) -> Vec<Pending> {
+        std::mem::take(&mut *self.orders.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn put_back(&self, waiting: Vec<Pending>) {
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner).extend(waiting);
+    }
+
+    /// When the first order has waited for long enough.
+    pub(super) fn patience(&self) -> Option<Instant> {
+        let orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        orders.iter().map(|pending| pending.until).min()
     }
 }
 
@@ -44,6 +66,23 @@ impl Handle {
     pub fn reconcile(&self, ids: impl IntoIterator<Item = ObjectId>) {
         self.mailbox.asked.lock().unwrap_or_else(PoisonError::into_inner).extend(ids);
         self.wake();
+    }
+
+    /// Wants a plan run. The controller begins it when it looks the next time and nobody works on
+    /// its objects, or refuses it.
+    ///
+    /// # Errors
+    /// If too many wait already.
+    pub fn order(&self, order: Order) -> Result<Ticket, OrderError> {
+        let (pending, ticket) = Pending::new(order);
+        let mut orders = self.mailbox.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        if orders.len() >= ORDERS {
+            return Err(OrderError::TooMany);
+        }
+        orders.push(pending);
+        drop(orders);
+        self.wake();
+        Ok(ticket)
     }
 
     /// What it is doing, and a way to wait for changes of that.

@@ -15,10 +15,11 @@ use super::tasks::Task;
 use super::wants::Wants;
 use super::{Attempt, Taken};
 use crate::home::Fence;
-use crate::{Claims, Planned, ReconcileError};
+use crate::{Claims, Planned, ReconcileError, Run};
 
 impl Controller {
     pub(super) async fn pass(&mut self, fence: &Fence) {
+        let begun = Instant::now();
         while let Some((task, result)) = self.tasks.try_next() {
             self.ended(&task, &result);
         }
@@ -28,10 +29,12 @@ impl Controller {
             Ok(planned) => (planned, None),
             Err(error) => (None, Some(error.chain())),
         };
+        self.orders(fence, planned.as_ref().map(|(planned, _)| &**planned));
         if let Some((planned, claims)) = &planned {
             self.act(fence, planned, claims);
             self.looked = Some(Arc::clone(planned));
         }
+        self.looks.add(begun.elapsed());
         self.publish(planned.map(|(planned, _)| planned), source_errors, observe_error);
         self.intake.keep(&self.reconciler).await;
     }
@@ -135,12 +138,17 @@ impl Controller {
         let owners = reconciler.owners_of(&part, &planned.desired);
         let (fence, look) = (fence.clone(), self.options.longest_look);
         self.tasks.begin(part, wants, |part, cancel| async move {
-            reconciler.run_part(&fence, look, &executor, &part, owners, &cancel, on_event).await
+            let run = Run { cancel, on_event };
+            reconciler.run_part(&fence, look, &executor, &part, owners, &run).await
         });
     }
 
     /// Notes how a part ended.
     pub(super) fn ended(&mut self, task: &Task, result: &RunResult) {
+        // What somebody ordered is not tried again.
+        if task.is_ordered() {
+            return;
+        }
         for (id, want) in &task.wants {
             let of_object = task.plan.iter().filter(|(_, step)| step.action.object() == *id);
             let outcomes: Vec<_> =
@@ -179,7 +187,7 @@ impl Controller {
         let attempts: BTreeMap<_, _> =
             attempts.map(|(id, tried)| (id.clone(), attempt(tried))).collect();
         let (noted, tried) = (planned.clone(), attempts.clone());
-        let busy = self.tasks.objects().cloned().collect();
+        let (busy, looks) = (self.tasks.objects().cloned().collect(), self.looks);
         self.state.send_modify(|state| {
             state.passes += 1;
             if planned.is_some() {
@@ -189,6 +197,8 @@ impl Controller {
             state.observe_error = observe_error;
             state.busy = busy;
             state.attempts = attempts;
+            state.at = Some(now);
+            state.looks = looks;
         });
         // Written when the plan is known to whoever waits for it.
         if let Some(planned) = &noted {

@@ -15,9 +15,9 @@ use super::attempts::Attempts;
 use super::handle::{Handle, Mailbox};
 use super::tasks::Tasks;
 use super::wants::Wants;
-use super::{ControllerOptions, ControllerState, Intake};
+use super::{ControllerOptions, ControllerState, Intake, Looks};
 use crate::expiry::Expiry;
-use crate::{Claims, Loaded, OnEvent, Planned, ReconcileError, Reconciler};
+use crate::{Claims, HomeLock, Loaded, OnEvent, Planned, ReconcileError, Reconciler};
 
 /// A plan, and of each object how often it was tried and whether it is stalled.
 type Noted = (Arc<Planned>, Vec<(ObjectId, u32, bool)>);
@@ -43,6 +43,8 @@ pub struct Controller {
     pub(super) wants: Wants,
     pub(super) mailbox: Mailbox,
     pub(super) state: watch::Sender<ControllerState>,
+    pub(super) looks: Looks,
+    lock: Option<HomeLock>,
 }
 
 impl Controller {
@@ -70,7 +72,19 @@ impl Controller {
             wants: Wants::default(),
             mailbox: Mailbox::default(),
             state: watch::Sender::default(),
+            looks: Looks::default(),
+            lock: None,
         }
+    }
+
+    /// Takes the lock of the home before its time, for whoever must have it before others are told
+    /// of this controller.
+    ///
+    /// # Errors
+    /// If another limekiln works on the home, or the home cannot be used.
+    pub fn locked(mut self) -> Result<Self, ReconcileError> {
+        self.lock = Some(self.reconciler.home().lock_for_controller()?);
+        Ok(self)
     }
 
     /// What others hold of it.
@@ -84,7 +98,10 @@ impl Controller {
     /// If another limekiln works on the home, or does so later because the lock was taken away,
     /// or the home cannot be used. Nothing else ends it.
     pub async fn run(mut self, stop: CancellationToken) -> Result<(), ReconcileError> {
-        let lock = self.reconciler.home().lock_for_controller()?;
+        let lock = match self.lock.take() {
+            Some(lock) => lock,
+            None => self.reconciler.home().lock_for_controller()?,
+        };
         let fence = lock.fence();
         while !stop.is_cancelled() {
             let begun = Instant::now();
@@ -115,6 +132,8 @@ impl Controller {
             }
         }
         self.finish().await;
+        // Who still waits is told that nobody will come.
+        drop(self.mailbox.take_orders());
         drop(lock);
         Ok(())
     }
@@ -123,8 +142,9 @@ impl Controller {
     async fn sleep(&mut self, next: Instant) {
         let never = Duration::from_secs(400 * 24 * 3_600);
         let next = if is_on(Mutant::LooksOnlyWhenTold) { Instant::now() + never } else { next };
-        let next = self.attempts.next().map_or(next, |retry| retry.min(next));
         let mailbox = self.mailbox.clone();
+        let sooner = self.attempts.next().into_iter().chain(mailbox.patience());
+        let next = sooner.fold(next, Instant::min);
         let ended = tokio::select! {
             biased;
             ended = self.tasks.next() => Some(ended),

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use limekiln_model::ObjectId;
+use tokio::time::Instant;
 
 use crate::Planned;
 
@@ -22,6 +24,33 @@ pub struct ControllerState {
     pub busy: Vec<ObjectId>,
     /// Objects whose last tries failed or did not help.
     pub attempts: BTreeMap<ObjectId, Attempt>,
+    /// When that was; times until a next try are from here.
+    pub at: Option<Instant>,
+    /// How long all its passes took.
+    pub looks: Looks,
+}
+
+/// How long passes took, counted by duration.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Looks {
+    /// Seconds in all.
+    pub seconds: f64,
+    /// By bound, those that took no longer than it and longer than the one before; the last are
+    /// those beyond all bounds.
+    pub counts: [u64; Self::BOUNDS.len() + 1],
+}
+
+impl Looks {
+    /// Upper bounds, in seconds.
+    pub const BOUNDS: [f64; 10] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
+
+    /// Counts one more.
+    pub(super) fn add(&mut self, took: Duration) {
+        let seconds = took.as_secs_f64();
+        self.seconds += seconds;
+        let bound = Self::BOUNDS.iter().position(|bound| seconds <= *bound);
+        self.counts[bound.unwrap_or(Self::BOUNDS.len())] += 1;
+    }
 }
 
 impl ControllerState {

@@ -6,6 +6,7 @@ use std::future::Future;
 use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_executor::RunResult;
 use limekiln_model::{Fingerprint, ObjectId, Plan, StepOutcome};
+use tokio::sync::oneshot;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +16,24 @@ pub(super) struct Task {
     /// What the manifests wanted of its objects when it began.
     pub(super) wants: BTreeMap<ObjectId, Option<Fingerprint>>,
     cancel: CancellationToken,
+    /// Who ordered it waits for its end.
+    orderer: Option<oneshot::Sender<RunResult>>,
+    ordered: bool,
+}
+
+impl Task {
+    /// Whether somebody ordered it, and the controller did not want it by itself.
+    pub(super) fn is_ordered(&self) -> bool {
+        self.ordered
+    }
+
+    /// Tells who ordered it, if he is still there.
+    fn tell(mut self, result: &RunResult) -> Self {
+        if let Some(orderer) = self.orderer.take() {
+            let _ = orderer.send(result.clone());
+        }
+        self
+    }
 }
 
 /// All that run. No two of them share an object.
@@ -54,12 +73,40 @@ impl Tasks {
     ) where
         F: Future<Output = RunResult> + Send + 'static,
     {
-        let (number, cancel) = (self.begun, CancellationToken::new());
+        self.spawn(plan, wants, CancellationToken::new(), None, run);
+    }
+
+    /// Begins a plan that somebody ordered, who is told how it ended, and who may cancel it.
+    pub(super) fn begin_order<F>(
+        &mut self,
+        plan: Plan,
+        wants: BTreeMap<ObjectId, Option<Fingerprint>>,
+        cancel: CancellationToken,
+        orderer: oneshot::Sender<RunResult>,
+        run: impl FnOnce(Plan, CancellationToken) -> F,
+    ) where
+        F: Future<Output = RunResult> + Send + 'static,
+    {
+        self.spawn(plan, wants, cancel, Some(orderer), run);
+    }
+
+    fn spawn<F>(
+        &mut self,
+        plan: Plan,
+        wants: BTreeMap<ObjectId, Option<Fingerprint>>,
+        cancel: CancellationToken,
+        orderer: Option<oneshot::Sender<RunResult>>,
+        run: impl FnOnce(Plan, CancellationToken) -> F,
+    ) where
+        F: Future<Output = RunResult> + Send + 'static,
+    {
+        let number = self.begun;
         self.begun += 1;
         self.busy.extend(wants.keys().map(|id| (id.clone(), number)));
         let work = run(plan.clone(), cancel.clone());
         self.numbers.insert(self.set.spawn(work).id(), number);
-        self.tasks.insert(number, Task { plan, wants, cancel });
+        self.tasks
+            .insert(number, Task { plan, wants, cancel, ordered: orderer.is_some(), orderer });
     }
 
     /// Asks those to end of whose objects something else is wanted now.
@@ -112,6 +159,6 @@ impl Tasks {
             let failed = StepOutcome::Failed { error, hint: None };
             RunResult { outcomes: vec![failed; task.plan.steps.len()], look_again: true }
         });
-        Some((task, result))
+        Some((task.tell(&result), result))
     }
 }

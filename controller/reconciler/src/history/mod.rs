@@ -4,4 +4,4 @@ mod pin;
 mod store;
 
 pub(crate) use pin::pinned;
-pub use store::{History, Revision};
+pub use store::{File, History, Revision};

@@ -6,4 +6,5 @@ mod store;
 
 pub(crate) use conditions::tried;
 pub use conditions::{conditions, status};
+pub use reason::{phrase, word};
 pub use store::StatusStore;

@@ -3,7 +3,7 @@
 use limekiln_model::{Change, ObjectId, WaitReason};
 
 /// The reason as one CamelCase word, as conditions have it.
-pub(super) fn word(reason: &WaitReason) -> &'static str {
+pub fn word(reason: &WaitReason) -> &'static str {
     match reason {
         WaitReason::Frozen { .. } => "InvalidManifest",
         WaitReason::Missing { .. } => "Missing",
@@ -23,7 +23,7 @@ pub(super) fn word(reason: &WaitReason) -> &'static str {
 }
 
 /// The reason as a phrase for people.
-pub(super) fn phrase(reason: &WaitReason) -> String {
+pub fn phrase(reason: &WaitReason) -> String {
     match reason {
         WaitReason::Frozen { why }
         | WaitReason::Host { why }

@@ -36,21 +36,9 @@ impl StatusStore {
         Self { path: home.dir().join("status.json") }
     }
 
-    /// Fills in the times of conditions that still are as they were after the last run.
-    pub fn date(&self, id: &ObjectId, conditions: &mut [Condition]) {
-        date(self.read().get(id).map_or(&[], Vec::as_slice), conditions, None);
-    }
-
-    /// The conditions of an object that only whoever has the manifests can tell, as they were
-    /// after the last run or look of a controller.
-    pub(crate) fn of_manifests(&self, id: &ObjectId) -> Vec<Condition> {
-        let all = self.read().remove(id).unwrap_or_default();
-        let told = |one: &Condition| matches!(one.type_.as_str(), "Reconciling" | "Stalled");
-        all.into_iter().filter(told).collect()
-    }
-
-    fn read(&self) -> Table {
-        self.stored().map(|stored| stored.conditions).unwrap_or_default()
+    /// What was noted of all objects.
+    pub(crate) fn table(&self) -> Noted {
+        Noted(self.stored().map(|stored| stored.conditions).unwrap_or_default())
     }
 
     /// `None` if a later version wrote it.
@@ -84,6 +72,29 @@ impl StatusStore {
             return Ok(());
         }
         atomic::write(&self.path, &serde_json::to_vec(&Stored { version: VERSION, conditions })?)
+    }
+}
+
+/// What was noted of all objects when somebody last worked or looked.
+pub(crate) struct Noted(Table);
+
+impl Noted {
+    fn of(&self, id: &ObjectId) -> &[Condition] {
+        self.0.get(id).map_or(&[], Vec::as_slice)
+    }
+
+    /// Fills in the times of conditions that still are as they were then.
+    pub(crate) fn date(&self, id: &ObjectId, conditions: &mut [Condition]) {
+        date(self.of(id), conditions, None);
+    }
+
+    /// The same, and adds behind the first those that only whoever has the manifests can tell.
+    pub(crate) fn complete(&self, id: &ObjectId, conditions: &mut Vec<Condition>) {
+        self.date(id, conditions);
+        let told = |one: &&Condition| matches!(one.type_.as_str(), "Reconciling" | "Stalled");
+        let told: Vec<_> = self.of(id).iter().filter(told).cloned().collect();
+        let place = conditions.len().min(1);
+        conditions.splice(place..place, told);
     }
 }
 

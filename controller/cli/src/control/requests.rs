@@ -1,0 +1,124 @@
+//! What people ask for beside manifests.
+
+use limekiln_model::ObjectId;
+use limekiln_proto::v1alpha1 as wire;
+use limekiln_server::DeskError;
+use limekiln_server::convert::{object_ids, object_ref};
+use tonic::{Response, Status};
+use wire::rollback_request::To;
+
+use super::{Client, Control};
+use crate::exit::Failure;
+
+/// A desk's error as the program's.
+pub(super) fn told(error: DeskError) -> anyhow::Error {
+    match error {
+        DeskError::Home(error) => crate::compose::told(error),
+        DeskError::Revision(why) => Failure::bad_input(why)
+            .hint("`limekiln history` lists those that are kept; write more of it")
+            .into(),
+        DeskError::Io(_) => error.into(),
+    }
+}
+
+impl Control<'_> {
+    /// Leaves objects alone; those that were not before.
+    ///
+    /// # Errors
+    /// If the home cannot be written.
+    pub fn suspend(&self, ids: &[ObjectId]) -> anyhow::Result<Vec<ObjectId>> {
+        let request = wire::SuspendRequest { objects: ids.iter().map(object_ref).collect() };
+        let changed = self.ask(async |mut client: Client| {
+            object_ids(&client.suspend(request).await?.into_inner().changed)
+        })?;
+        changed.map_or_else(|| Ok(only(ids, &self.desk.suspend(ids).map_err(told)?)), Ok)
+    }
+
+    /// Ends that; those that were suspended.
+    ///
+    /// # Errors
+    /// If the home cannot be written.
+    pub fn resume(&self, ids: &[ObjectId]) -> anyhow::Result<Vec<ObjectId>> {
+        let request = wire::ResumeRequest { objects: ids.iter().map(object_ref).collect() };
+        let changed = self.ask(async |mut client: Client| {
+            object_ids(&client.resume(request).await?.into_inner().changed)
+        })?;
+        changed.map_or_else(|| Ok(only(ids, &self.desk.resume(ids).map_err(told)?)), Ok)
+    }
+
+    /// Allows what a revision or a commit would not by itself.
+    ///
+    /// # Errors
+    /// If the home cannot be written.
+    pub fn acknowledge(&self, revision: &str) -> anyhow::Result<()> {
+        let request = wire::AcknowledgeRequest { revision: revision.to_owned() };
+        let done =
+            self.ask(async |mut client: Client| client.acknowledge(request).await.map(|_| ()))?;
+        done.map_or_else(|| self.desk.acknowledge(revision).map_err(told), Ok)
+    }
+
+    /// Has sources asked at once that are asked now and then.
+    ///
+    /// # Errors
+    /// If the home cannot be written.
+    pub fn notify(&self) -> anyhow::Result<()> {
+        let done = self.ask(async |mut client: Client| {
+            client.notify(wire::NotifyRequest {}).await.map(|_| ())
+        })?;
+        done.map_or_else(|| self.desk.notify().map_err(told), Ok)
+    }
+
+    /// Revisions that begin with `word`, the newest last.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub fn revisions(&self, word: &str, files: bool) -> anyhow::Result<Vec<wire::Revision>> {
+        let request =
+            wire::ListRevisionsRequest { revision: word.to_owned(), include_files: files };
+        let all = self.ask(async |mut client: Client| {
+            let mut stream = client.list_revisions(request).await?.into_inner();
+            let mut all = Vec::new();
+            while let Some(revision) = stream.message().await? {
+                all.push(revision);
+            }
+            Ok::<_, Status>(all)
+        })?;
+        all.map_or_else(|| self.desk.revisions(word, files).map_err(told), Ok)
+    }
+
+    /// Puts the revision in force that `word` begins.
+    ///
+    /// # Errors
+    /// If there is none or several, or the home cannot be written.
+    pub fn roll_back(&self, word: &str) -> anyhow::Result<wire::RollbackResponse> {
+        if let Some(done) = self.rollback(To::Revision(word.to_owned()))? {
+            return Ok(done);
+        }
+        let back = self.desk.roll_back(word).map_err(told)?;
+        let left = back.left.unwrap_or_default();
+        let (source, revision) = (back.source, back.revision);
+        Ok(wire::RollbackResponse { source, revision, left, released: Vec::new() })
+    }
+
+    /// Lets all sources be followed again; those that were not.
+    ///
+    /// # Errors
+    /// If the home cannot be written.
+    pub fn release(&self) -> anyhow::Result<Vec<String>> {
+        match self.rollback(To::Release(wire::Release {}))? {
+            Some(done) => Ok(done.released),
+            None => self.desk.release().map_err(told),
+        }
+    }
+
+    fn rollback(&self, to: To) -> anyhow::Result<Option<wire::RollbackResponse>> {
+        let request = wire::RollbackRequest { to: Some(to) };
+        self.ask(async |mut client: Client| {
+            client.rollback(request).await.map(Response::into_inner)
+        })
+    }
+}
+
+fn only(ids: &[ObjectId], changed: &[bool]) -> Vec<ObjectId> {
+    ids.iter().zip(changed).filter(|(_, changed)| **changed).map(|(id, _)| id.clone()).collect()
+}

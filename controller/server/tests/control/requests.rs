@@ -1,0 +1,99 @@
+//! What people ask for.
+
+use limekiln_proto::v1alpha1 as wire;
+use tonic::Code;
+use wire::rollback_request::To;
+
+use crate::fixture::{Fixture, reference};
+
+#[tokio::test]
+async fn what_is_suspended_is_left_alone_until_it_is_resumed() {
+    let fixture = Fixture::new(&[("web", "")]).await;
+    fixture.settled().await;
+    let mut client = fixture.client().await;
+    let objects = vec![reference("instance/web")];
+    let suspend = wire::SuspendRequest { objects: objects.clone() };
+    let changed = client.suspend(suspend.clone()).await.expect("done").into_inner().changed;
+    assert_eq!(changed, objects);
+    let changed = client.suspend(suspend).await.expect("done").into_inner().changed;
+    assert!(changed.is_empty(), "it was already");
+    fixture.put("web", "  runStrategy: Halted\n");
+    fixture.settled().await;
+    assert_eq!(fixture.phase("web"), "Ready");
+    client.resume(wire::ResumeRequest { objects }).await.expect("done");
+    fixture.settled().await;
+    assert_eq!(fixture.phase("web"), "Stopped");
+    let error = client.suspend(wire::SuspendRequest::default()).await.expect_err("nothing named");
+    assert_eq!(error.code(), Code::InvalidArgument);
+    fixture.end().await;
+}
+
+#[tokio::test]
+async fn much_is_deleted_when_it_is_acknowledged() {
+    let fixture = Fixture::new(&[("a", ""), ("b", ""), ("c", "")]).await;
+    fixture.settled().await;
+    fixture.remove("b");
+    fixture.remove("c");
+    fixture.settled().await;
+    assert_eq!(fixture.phase("b"), "Ready", "that is more than its budget");
+    let mut client = fixture.client().await;
+    let plan = client.get_plan(wire::GetPlanRequest {}).await.expect("told").into_inner();
+    assert_eq!(plan.waiting.len(), 2);
+    let request = wire::AcknowledgeRequest { revision: plan.revision };
+    client.acknowledge(request).await.expect("done");
+    fixture
+        .until("gone", |state| {
+            state.planned.as_ref().is_some_and(|planned| planned.observed.instances.len() == 1)
+        })
+        .await;
+    fixture.end().await;
+}
+
+#[tokio::test]
+async fn revisions_are_listed_and_gone_back_to() {
+    let fixture = Fixture::new(&[("web", "")]).await;
+    fixture.settled().await;
+    fixture.put("web", "  runStrategy: Halted\n");
+    fixture.settled().await;
+    let mut client = fixture.client().await;
+    let list = wire::ListRevisionsRequest { include_files: true, ..Default::default() };
+    let mut told = client.list_revisions(list).await.expect("told").into_inner();
+    let mut all = Vec::new();
+    while let Some(one) = told.message().await.expect("no error") {
+        all.push(one);
+    }
+    assert_eq!(all.iter().map(|one| one.newest).collect::<Vec<_>>(), [false, true]);
+    assert!(all[1].files[0].text.contains("Halted") && all[0].file_count == 1);
+    let to = |to| wire::RollbackRequest { to: Some(to) };
+    let back = to(To::Revision(all[0].revision[..12].to_owned()));
+    let back = client.rollback(back).await.expect("done").into_inner();
+    assert_eq!((back.revision, back.left), (all[0].revision.clone(), all[1].revision.clone()));
+    fixture.settled().await;
+    assert_eq!(fixture.phase("web"), "Ready");
+    let released = client.rollback(to(To::Release(wire::Release {}))).await.expect("done");
+    assert_eq!(released.into_inner().released.len(), 1);
+    let error = client.rollback(to(To::Revision("nonsense".into()))).await.expect_err("none");
+    assert_eq!(error.code(), Code::InvalidArgument);
+    fixture.end().await;
+}
+
+#[tokio::test]
+async fn who_asks_for_a_look_gets_one() {
+    let fixture = Fixture::new(&[("web", "")]).await;
+    fixture.settled().await;
+    let mut client = fixture.client().await;
+    let passes = fixture.handle.state().borrow().passes;
+    let request = wire::ReconcileRequest { objects: vec![reference("instance/web")] };
+    client.reconcile(request).await.expect("done");
+    fixture.until("a look", |state| state.passes > passes).await;
+    client.notify(wire::NotifyRequest {}).await.expect("done");
+    assert!(
+        fixture
+            .reconciler
+            .home()
+            .requests()
+            .iter()
+            .any(|file| file.ends_with("notify") && file.exists())
+    );
+    fixture.end().await;
+}
