@@ -7,7 +7,7 @@ use std::time::Duration;
 use limekiln_tests::{Controller, Home};
 
 /// An instance that never starts.
-fn halted(home: &Home, name: &str, cpus: u32) -> String {
+pub fn halted(home: &Home, name: &str, cpus: u32) -> String {
     format!(
         "apiVersion: lima-vm.io/v1alpha1\nkind: Instance\nmetadata: {{name: {name}}}\nspec:\n  runStrategy: Halted\n  template:\n    cpus: {cpus}\n    disk: 1MiB\n    images: [{{location: {}}}]\n",
         home.blank_image().display()
@@ -117,8 +117,7 @@ fn objects_are_suspended_and_deletions_acknowledged_by_hand() {
     home.run("ack -f {m}").expect(4);
     let shown = home.run("ack -f {m} --yes").ok().out;
     assert!(shown.contains("Plan: 2 to delete.") && shown.contains("Acknowledged"), "{shown}");
-    controller.until("instance/b            park: done");
-    controller.until("instance/c            park: done");
+    controller.until_all(&["instance/b            park: done", "instance/c            park: done"]);
     home.run("ack -f {m} --yes").ok();
     controller.end();
 }

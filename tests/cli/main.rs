@@ -3,12 +3,15 @@
 mod controller;
 mod exits;
 mod export;
+mod frozen;
 mod full_disk;
 mod manifests;
 mod plans;
 mod policy;
 mod program;
+mod reboot;
 mod service;
 mod signals;
 mod templates;
 mod terminal;
+mod unwatched;
