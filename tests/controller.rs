@@ -1,9 +1,10 @@
 //! `limekiln run` as a process.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::Home;
@@ -13,6 +14,7 @@ pub struct Controller {
     child: Child,
     lines: Receiver<String>,
     seen: Vec<String>,
+    errors: Option<JoinHandle<String>>,
 }
 
 impl Controller {
@@ -46,8 +48,22 @@ impl Controller {
         let words = [&["run"], often, words].concat();
         let mut command = home.command(&words);
         command.envs(environment.iter().copied());
+        Self::by(command)
+    }
+
+    /// By a command that becomes one.
+    ///
+    /// # Panics
+    /// If there is no such command.
+    pub fn by(mut command: Command) -> Self {
         let mut child =
-            command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+        let mut err = child.stderr.take().expect("piped");
+        let errors = std::thread::spawn(move || {
+            let mut text = String::new();
+            let _ = err.read_to_string(&mut text);
+            text
+        });
         let out = BufReader::new(child.stdout.take().expect("piped"));
         let (sender, lines) = channel();
         std::thread::spawn(move || {
@@ -55,7 +71,7 @@ impl Controller {
                 let _ = sender.send(line);
             }
         });
-        Self { child, lines, seen: Vec::new() }
+        Self { child, lines, seen: Vec::new(), errors: Some(errors) }
     }
 
     /// Waits for a line that holds the text.
@@ -76,6 +92,23 @@ impl Controller {
         }
     }
 
+    /// Waits for lines that hold these texts, in any order.
+    ///
+    /// # Panics
+    /// If one does not come within a minute.
+    pub fn until_all(&mut self, texts: &[&str]) {
+        let mut left = texts.to_vec();
+        while !left.is_empty() {
+            let line = self.until("");
+            left.retain(|text| !line.contains(text));
+        }
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal, such as `-HUP`.
     ///
     /// # Panics
@@ -88,6 +121,23 @@ impl Controller {
     /// All lines up to the last that was waited for.
     pub fn seen(&self) -> &[String] {
         &self.seen
+    }
+
+    /// Waits until it ends by itself: its exit code, and what it wrote to standard error.
+    ///
+    /// # Panics
+    /// If it does not within a minute.
+    pub fn ended(mut self) -> (Option<i32>, String) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("ours") {
+                break status;
+            }
+            assert!(Instant::now() < deadline, "it goes on: {:?}", self.lines.try_iter().last());
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        let errors = self.errors.take().expect("asked for once");
+        (status.code(), errors.join().expect("no panic"))
     }
 
     /// Kills it, as a crash does.

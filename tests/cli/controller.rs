@@ -113,8 +113,7 @@ fn objects_are_suspended_and_deletions_acknowledged_by_hand() {
     home.run("ack -f {m}").expect(4);
     let shown = home.run("ack -f {m} --yes").ok().out;
     assert!(shown.contains("Plan: 2 to delete.") && shown.contains("Acknowledged"), "{shown}");
-    controller.until("instance/b            park: done");
-    controller.until("instance/c            park: done");
+    controller.until_all(&["instance/b            park: done", "instance/c            park: done"]);
     home.run("ack -f {m} --yes").ok();
     controller.end();
 }

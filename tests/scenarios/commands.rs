@@ -10,20 +10,28 @@
 //! | `delete OBJECT…`, `purge OBJECT…`, `undelete OBJECT…`, `start NAME…`, `stop NAME…` | by hand |
 //! | `get` | what exists |
 //! | `status OBJECT` | its conditions |
-//! | `outside stop NAME`, `outside lose NAME`, `outside make NAME from NAME` | what others do |
+//! | `outside HOW NAME` | what others do: `start`, `stop`, `kill`, `lose`, `edit NAME cpus NUMBER`, `make NAME from NAME`, `stop-daemon NETWORK` |
 //! | `fail HOW TIMES ACTION OBJECT` | `transient`, `permanent`, `needs-human`, or a crash `before`, `inside`, `after` |
+//! | `controller start [FLAG…]` | a controller that follows the directory, or with `--git` the repository; flags as for `apply` |
+//! | `controller settle` | lets minutes pass until nothing is left to do: what was done, what waits, what cannot be read |
+//! | `controller stop` | ends it |
+//! | `commit MESSAGE`, `force-push MESSAGE` | pushes the manifests to the repository, on top of the last commit or in its place |
+//! | `suspend OBJECT`, `resume OBJECT`, `acknowledge COMMIT`, `rollback REVISION`, `rollback --release` | what a controller is asked for |
+//! | `history` | the revisions that are kept |
 
 use limekiln_api::Disruption;
 use limekiln_engine::ErrorClass;
 use limekiln_engine_sim::FaultKind;
-use limekiln_model::{InstancePhase, Name, ObjectId, Policy, StopMode};
+use limekiln_model::{Name, ObjectId, Policy, StopMode};
 use limekiln_reconciler::{
     Input, Planned, ReadOptions, ReconcileError, RunVerb, SavedPlan, Templates,
 };
 use limekiln_sources::templates::{TemplateSettings, TemplateStore};
 use limekiln_testkit::Step;
 
+use crate::controller;
 use crate::faulty::Trap;
+use crate::outside::outside;
 use crate::shown;
 use crate::stage::Stage;
 
@@ -44,7 +52,15 @@ pub fn run(stage: &mut Stage, step: &Step) -> String {
         "delete" | "purge" | "undelete" | "start" | "stop" => by_hand(stage, command, &words),
         "get" => shown::world(&stage.sim.look()),
         "status" => status(stage, rest),
-        "outside" => outside(stage, &words),
+        "outside" => {
+            outside(stage, &words);
+            String::new()
+        }
+        "controller" => controller::controller(stage, &words),
+        "commit" | "force-push" => controller::push(stage, command, rest),
+        "suspend" | "resume" | "acknowledge" => controller::request(stage, command, rest),
+        "rollback" => controller::rollback(stage, rest),
+        "history" => controller::history(stage),
         "fail" => fail(stage, &words),
         _ => panic!("{command:?} is no command, see tests/scenarios/commands.rs"),
     };
@@ -86,7 +102,8 @@ fn load(stage: &Stage) -> Result<(limekiln_model::Desired, String), String> {
     Ok((loaded.desired, text))
 }
 
-fn policy(words: &[&str]) -> Policy {
+/// What flags allow.
+pub fn policy(words: &[&str]) -> Policy {
     let has = |flag: &str| words.contains(&flag);
     let how = words.iter().skip_while(|word| **word != "--max-disruption").nth(1);
     let max_disruption = how.map(|how| match *how {
@@ -163,7 +180,8 @@ fn by_hand(stage: &mut Stage, command: &str, words: &[&str]) -> String {
     shown::plan(&planned.plan) + &shown::report(&planned.report) + &stage.settle(planned)
 }
 
-fn id(word: &str) -> ObjectId {
+/// `instance/web`, or `web`.
+pub fn id(word: &str) -> ObjectId {
     let whole = if word.contains('/') { word.to_owned() } else { format!("instance/{word}") };
     whole.parse().expect("an object")
 }
@@ -175,26 +193,6 @@ fn status(stage: &Stage, object: &str) -> String {
         format!("{} {:?}: {}\n", condition.type_, condition.status, condition.message)
     });
     conditions.collect()
-}
-
-fn outside(stage: &Stage, words: &[&str]) -> String {
-    let name = |index: usize| Name::new(words[index]).expect("a name");
-    stage.sim.outside(|world| {
-        let observed = &mut world.observed;
-        match words[0] {
-            "stop" => {
-                let instance = observed.instance_mut(name(1)).expect("an instance");
-                (instance.phase, instance.booted) = (InstancePhase::Stopped, None);
-            }
-            "lose" => drop(observed.instances.remove(&name(1)).expect("an instance")),
-            "make" => {
-                let like = observed.instances.get(&name(3)).expect("an instance").clone();
-                observed.instances.insert(name(1), like);
-            }
-            other => panic!("outside {other}: stop, lose or make"),
-        }
-    });
-    String::new()
 }
 
 fn fail(stage: &Stage, words: &[&str]) -> String {

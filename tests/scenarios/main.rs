@@ -5,7 +5,11 @@
 //! `LIMEKILN_UPDATE=1` writes the output that they have now into them, to be reviewed with git.
 
 mod commands;
+mod controller;
 mod faulty;
+mod outside;
+mod repository;
+mod resident;
 mod shown;
 mod stage;
 

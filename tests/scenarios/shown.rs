@@ -4,7 +4,7 @@ use std::error::Error;
 
 use limekiln_model::{Observed, Plan, Report, StepId};
 use limekiln_planner::render::{Line, lines, reason};
-use limekiln_reconciler::{End, Settled};
+use limekiln_reconciler::{ControllerState, End, Settled};
 
 /// What a plan does, as the command line shows it without columns.
 pub fn plan(plan: &Plan) -> String {
@@ -64,6 +64,15 @@ pub fn end(settled: &Settled, shown: &Report) -> String {
         End::Stalled => "stalled",
     };
     format!("{}{word}\n", news(shown, &settled.rest.report))
+}
+
+/// What a controller knows while it rests.
+pub fn state(state: &ControllerState) -> String {
+    let planned = state.planned.as_ref();
+    let mut out = planned.map(|planned| report(&planned.report)).unwrap_or_default();
+    let errors = state.source_errors.iter().chain(&state.observe_error);
+    out.extend(errors.map(|error| format!("error: {error}\n")));
+    out + if state.is_settled() { "settled\n" } else { "not settled\n" }
 }
 
 /// An error with its causes.

@@ -8,10 +8,11 @@ use std::time::{Duration, SystemTime};
 use limekiln_api::HostFacts;
 use limekiln_engine_sim::SimEngine;
 use limekiln_model::{Event, Plan, StepOutcome};
-use limekiln_reconciler::{Home, Limits, Planned, Reconciler, Run, Settled};
+use limekiln_reconciler::{Home, Limits, OnEvent, Planned, Reconciler, Run, Settled};
 use tokio_util::sync::CancellationToken;
 
 use crate::faulty::FaultyEngine;
+use crate::resident::Resident;
 use crate::shown;
 
 /// Everything that lasts from command to command.
@@ -21,6 +22,8 @@ pub struct Stage {
     pub sim: Arc<SimEngine>,
     pub engine: Arc<FaultyEngine>,
     pub reconciler: Reconciler,
+    /// A controller that runs.
+    pub resident: Option<Resident>,
 }
 
 impl Stage {
@@ -35,12 +38,19 @@ impl Stage {
         let sim = Arc::new(SimEngine::new(1));
         let engine = Arc::new(FaultyEngine::new(Arc::clone(&sim)));
         let reconciler = reconciler(&dir, &engine);
-        Self { dir, runtime, sim, engine, reconciler }
+        Self { dir, runtime, sim, engine, reconciler, resident: None }
     }
 
     /// As after the end of the process: nothing is kept but files and what exists.
     pub fn reopen(&mut self) {
         self.reconciler = reconciler(&self.dir, &self.engine);
+    }
+
+    /// Starts a controller, as in a process of its own.
+    pub fn reside(&mut self, start: impl FnOnce(Reconciler) -> Resident) {
+        assert!(self.resident.is_none(), "a controller runs");
+        let _runtime = self.runtime.enter();
+        self.resident = Some(start(reconciler(&self.dir, &self.engine)));
     }
 
     /// A file of the scripts' directory; manifests are in `m`.
@@ -94,6 +104,7 @@ impl Stage {
     pub fn redact(&self, text: &str) -> String {
         let dir = self.dir.path().display().to_string();
         let real = self.dir.path().canonicalize().unwrap_or_default().display().to_string();
+        let text = text.replace(&format!("process {}", std::process::id()), "process PID");
         text.replace(&format!("{dir}/"), "").replace(&format!("{real}/"), "")
     }
 }
@@ -113,8 +124,13 @@ fn reconciler(dir: &tempfile::TempDir, engine: &Arc<FaultyEngine>) -> Reconciler
 
 /// A run whose steps are told into a text.
 fn run(told: &Arc<Mutex<String>>) -> Run {
+    Run { cancel: CancellationToken::new(), on_event: teller(told) }
+}
+
+/// Tells each step's end into a text.
+pub fn teller(told: &Arc<Mutex<String>>) -> OnEvent {
     let told = Arc::clone(told);
-    let on_event = move |plan: &Plan, event: &Event| {
+    Arc::new(move |plan: &Plan, event: &Event| {
         let line = match event {
             Event::Retrying { step, error, .. } => shown::step(plan, *step, "again", Some(error)),
             Event::Finished { step, outcome } => match outcome {
@@ -128,6 +144,5 @@ fn run(told: &Arc<Mutex<String>>) -> Run {
             Event::Started { .. } | Event::Progressed { .. } => return,
         };
         told.lock().unwrap_or_else(PoisonError::into_inner).push_str(&line);
-    };
-    Run { cancel: CancellationToken::new(), on_event: Arc::new(on_event) }
+    })
 }

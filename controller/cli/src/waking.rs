@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use limekiln_reconciler::{Handle, Home};
-use limekiln_sources::{DirectoryWatch, WatchRoot};
+use limekiln_sources::{DirectoryWatch, WatchError, WatchRoot};
 
 /// How often it is looked whether somebody asked for something by hand, or a VM ended.
 const LOOK: Duration = Duration::from_secs(1);
@@ -32,13 +32,13 @@ impl Waking {
 
 fn watch(handle: &Handle, roots: Vec<WatchRoot>, home: &Home, end: &AtomicBool) {
     // Without a watch, the periodic look finds what changed.
-    let mut watch = match DirectoryWatch::new(roots) {
-        Ok(watch) => Some(watch),
-        Err(error) => {
-            errln!("warning: {error}: {}", error.hint().unwrap_or_default());
-            None
-        }
+    let warn = |error: &WatchError| {
+        errln!("warning: {error}: {}", error.hint().unwrap_or_default());
     };
+    let mut watch = DirectoryWatch::new(roots).inspect_err(warn).ok();
+    if let Some(error) = watch.as_ref().and_then(DirectoryWatch::trouble) {
+        warn(error);
+    }
     let mut seen = traces(home);
     while !end.load(Ordering::Relaxed) {
         let changed = match &mut watch {

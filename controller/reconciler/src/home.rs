@@ -50,16 +50,36 @@ pub enum HomeError {
         controller: bool,
     },
     /// We were at work, and are not any more.
-    #[error("the lock on {} was taken away while this process held it", .home.display())]
+    #[error(
+        "the lock on {} was taken away while this process held it{}",
+        .home.display(),
+        successor(.by.as_ref())
+    )]
     Lost {
         /// The directory.
         home: PathBuf,
+        /// Who holds the lock that is in its place: its process id, and whether it is a
+        /// controller. `None` if there is no other lock.
+        by: Option<(Option<u32>, bool)>,
     },
 }
 
 fn holder(pid: Option<u32>, controller: bool) -> String {
     let who = if controller { "the controller" } else { "another limekiln" };
     pid.map_or_else(|| who.to_owned(), |pid| format!("{who} (process {pid})"))
+}
+
+fn successor(by: Option<&(Option<u32>, bool)>) -> String {
+    by.map(|(pid, controller)| format!("; {} works there now", holder(*pid, *controller)))
+        .unwrap_or_default()
+}
+
+/// What is written in a lock file: the process id of who took it last, and whether that is a
+/// controller.
+fn taken_by(text: &str) -> (Option<u32>, bool) {
+    let mut words = text.split_whitespace();
+    let pid = words.next().and_then(|pid| pid.parse().ok());
+    (pid, words.next() == Some(CONTROLLER))
 }
 
 impl HomeError {
@@ -76,7 +96,12 @@ impl HomeError {
                 "change its manifests, or `limekiln suspend` what it is to leave alone; or stop it first",
             ),
             Self::Locked { .. } => Some("wait until it has finished"),
-            Self::Lost { .. } => Some("see who else works on it, and start again"),
+            Self::Lost { by: Some(_), .. } => {
+                Some("one is enough: let the other work, or stop it and start this one again")
+            }
+            Self::Lost { by: None, .. } => {
+                Some("start again; nobody but limekiln removes its lock")
+            }
         }
     }
 }
@@ -163,9 +188,7 @@ impl Home {
                 let mut text = String::new();
                 // Without the number the message is still true.
                 let _ = file.read_to_string(&mut text);
-                let mut words = text.split_whitespace();
-                let pid = words.next().and_then(|pid| pid.parse().ok());
-                let controller = words.next() == Some(CONTROLLER);
+                let (pid, controller) = taken_by(&text);
                 return Err(HomeError::Locked { home: self.lima_home.clone(), pid, controller });
             }
             Err(TryLockError::Error(error)) => return Err(failed(error)),
@@ -254,7 +277,10 @@ impl Fence {
         match fs::metadata(&self.path) {
             _ if is_on(Mutant::IgnoresFence) => Ok(()),
             Ok(metadata) if number(&metadata) == self.file => Ok(()),
-            _ => Err(HomeError::Lost { home: self.home.clone() }),
+            _ => {
+                let by = fs::read_to_string(&self.path).ok().map(|text| taken_by(&text));
+                Err(HomeError::Lost { home: self.home.clone(), by })
+            }
         }
     }
 }
@@ -283,9 +309,12 @@ mod tests {
         let first = home.lock().expect("free");
         first.fence().check().expect("ours");
         fs::remove_file(home.dir().join("lock")).expect("removed");
-        first.fence().check().expect_err("gone");
+        let error = first.fence().check().expect_err("gone").to_string();
+        assert!(error.ends_with("while this process held it"), "{error}");
         let second = home.lock().expect("free");
-        first.fence().check().expect_err("another's");
+        let error = first.fence().check().expect_err("another's").to_string();
+        let other = format!("another limekiln (process {}) works there now", std::process::id());
+        assert!(error.ends_with(&other), "{error}");
         second.fence().check().expect("ours");
     }
 

@@ -93,7 +93,13 @@ fn fetch(mut git: GitSource, asked: &Asked, known: bool) -> (GitSource, Fetched)
         (Err(_), Some(commit)) if !known => git.last_good(commit).ok(),
         _ => None,
     };
-    let read = fetched.map_err(|error| told(&error, error.hint()));
+    let read = fetched.map_err(|error| match &error {
+        GitError::Rewound { to, .. } => {
+            let way = format!("nothing is done; if it was meant: `limekiln ack {to}`");
+            told(&error, Some(&way))
+        }
+        _ => told(&error, error.hint()),
+    });
     (git, Fetched { read, kept })
 }
 
