@@ -121,7 +121,7 @@ async fn ordered(
     held: ReconcileError,
 ) -> anyhow::Result<Settled> {
     let control = Control::reach(app).await;
-    if !control.is_there().await? {
+    if !control.is_there()? {
         return Err(told(held));
     }
     let order = async |planned: &Planned| -> anyhow::Result<RunResult> {
