@@ -56,6 +56,20 @@ fn what_the_controller_does_not_keep_is_worked_on_beside_it() {
 }
 
 #[test]
+fn what_somebody_else_made_is_taken_over_beside_the_controller() {
+    let home = Home::new();
+    let lone = other(&home, "lone");
+    home.run(&format!("apply -f {lone}")).ok();
+    std::fs::remove_dir_all(home.lima().join("_limekiln/owners")).expect("there");
+    let mut controller = Controller::start(&home, &[]);
+    controller.until("0 objects are as wanted");
+    assert!(home.run("get lone").ok().out.contains(" no"));
+    home.run(&format!("apply -f {lone} --adopt")).ok();
+    assert!(home.run("get lone").ok().out.contains(" yes"));
+    controller.end();
+}
+
+#[test]
 fn what_is_told_is_the_same_with_a_controller_and_without() {
     let home = Home::new();
     home.write("web.yaml", &halted(&home, "web", 1));
@@ -121,10 +135,18 @@ fn who_waits_is_told_why() {
         shown.contains("again in") || shown.contains("again soon") || shown.contains("again now"),
         "{shown}"
     );
+    // Who has mended it does not wait for the next try.
+    let begun = Instant::now();
+    for _ in 0..5 {
+        home.run("notify bad").ok();
+        controller.until("instance/bad          fetch image: failed");
+    }
+    assert!(begun.elapsed() < Duration::from_secs(7), "{:?}", begun.elapsed());
     let late = home.run("wait bad --timeout 1s").expect(5);
     assert!(late.err.contains("instance/bad, which is Pending (failed"), "{}", late.err);
     controller.end();
     home.run("describe bad").expect(1);
+    home.run("notify bad").expect(1);
 }
 
 /// A command that goes on.

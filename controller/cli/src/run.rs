@@ -121,13 +121,18 @@ async fn ordered(
     held: ReconcileError,
 ) -> anyhow::Result<Settled> {
     let control = Control::reach(app).await;
-    if !control.is_there().await? {
+    // Where there is nothing to do, nobody is needed for it.
+    let nothing = planned.plan.is_empty();
+    let is_there = control.is_there().or_else(|error| if nothing { Ok(false) } else { Err(error) });
+    let is_there = is_there?;
+    if !is_there && !nothing {
         return Err(told(held));
     }
+    // Without steps it still takes over what it adopts.
     let order = async |planned: &Planned| -> anyhow::Result<RunResult> {
-        match planned.plan.is_empty() {
-            true => Ok(RunResult::default()),
-            false => control.order(planned, run).await,
+        match is_there {
+            true => control.order(planned, run).await,
+            false => Ok(RunResult::default()),
         }
     };
     match shape {

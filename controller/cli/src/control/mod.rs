@@ -1,8 +1,8 @@
 //! Asking the controller of the home, and doing without one.
 //!
 //! A [`Desk`] answers in both cases, the controller's or one in this process, with the same types:
-//! what is printed from them is the same. A controller that does not answer within a second is
-//! done without, where that is possible, and said so once.
+//! what is printed from them is the same. A controller that does not say within a second that
+//! it is there is done without, where that is possible, and said so once.
 
 mod events;
 mod objects;
@@ -10,8 +10,10 @@ mod order;
 mod requests;
 
 use std::cell::{Cell, RefCell};
+use std::path::Path;
 use std::time::Duration;
 
+use limekiln_proto::v1alpha1 as wire;
 use limekiln_proto::v1alpha1::control_client::ControlClient;
 use limekiln_server::{Desk, socket_path};
 use tokio::time::timeout;
@@ -25,8 +27,10 @@ use crate::output::style::{CHANGE, Styled};
 pub use events::Followed;
 pub use objects::{Change, Objects};
 
-/// Who answers later is not waited for.
-const ANSWER: Duration = Duration::from_secs(1);
+/// Who does not say within this time that he is there is done without.
+const GREETING: Duration = Duration::from_secs(1);
+/// Who is there may take so long: a home can be large, and its host busy.
+const ANSWER: Duration = Duration::from_secs(10);
 /// The largest message that is taken: a revision with its files.
 const LARGEST: usize = 64 << 20;
 
@@ -37,28 +41,34 @@ pub struct Control<'a> {
     app: &'a App,
     desk: Desk,
     client: RefCell<Option<Client>>,
+    /// It listens, and did not say that it is there.
+    hangs: bool,
     warned: Cell<bool>,
 }
 
 impl<'a> Control<'a> {
     /// Looks whether a controller listens.
     pub fn open(app: &'a App) -> Self {
-        app.block_on(Self::reach(app))
+        let control = app.block_on(Self::reach(app));
+        if control.hangs {
+            control.warn("does not answer");
+        }
+        control
     }
 
-    /// The same from asynchronous work.
+    /// The same from asynchronous work, without a word.
     pub async fn reach(app: &'a App) -> Self {
         let socket = socket_path(app.reconciler.home());
         // A socket that a killed controller left is refused at once, and means none.
-        let channel = match socket.exists() {
-            true => within(limekiln_proto::connect(&socket)).await.ok().and_then(Result::ok),
-            false => None,
+        let greeted = match socket.exists() {
+            true => timeout(GREETING, greet(&socket)).await,
+            false => Ok(None),
         };
-        let client = channel.map(|channel| Client::new(channel).max_decoding_message_size(LARGEST));
         Self {
             app,
             desk: Desk::alone(app.reconciler.clone()),
-            client: RefCell::new(client),
+            hangs: greeted.is_err(),
+            client: RefCell::new(greeted.unwrap_or_default()),
             warned: Cell::new(false),
         }
     }
@@ -87,15 +97,27 @@ impl<'a> Control<'a> {
     fn do_without(&self, status: &Status) {
         self.client.replace(None);
         // One that has just ended is none, and no news.
-        if status.code() != Code::Unavailable && !self.warned.replace(true) {
+        match status.code() {
+            Code::Unavailable => {}
+            Code::DeadlineExceeded => self.warn("does not answer"),
+            _ => self.warn("is of another version"),
+        }
+    }
+
+    fn warn(&self, why: &str) {
+        if !self.warned.replace(true) {
             let warning = Styled(CHANGE, "warning:");
-            let why = match status.code() {
-                Code::DeadlineExceeded => "does not answer",
-                _ => "is of another version",
-            };
             errln!("{warning} the controller of this home {why}; what follows is from its files");
         }
     }
+}
+
+/// The controller that listens there and says that it is there; `None` if nobody listens.
+async fn greet(socket: &Path) -> Option<Client> {
+    let channel = limekiln_proto::connect(socket).await.ok()?;
+    let mut client = Client::new(channel).max_decoding_message_size(LARGEST);
+    client.get_controller(wire::GetControllerRequest {}).await.ok()?;
+    Some(client)
 }
 
 /// It did not answer in time.

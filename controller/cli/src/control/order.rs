@@ -10,26 +10,24 @@ use tonic::{Code, Status};
 use wire::apply_request::Request as Wish;
 use wire::apply_response::Response as Told;
 
-use super::{Control, Late, failure, within};
+use super::{Control, failure};
 use crate::exit::{Exit, Failure};
 
 impl Control<'_> {
-    /// Whether a controller answers; orders have no deadline of their own.
+    /// Whether a controller answers.
     ///
     /// # Errors
     /// If one listens and does not answer.
-    pub async fn is_there(&self) -> anyhow::Result<bool> {
-        let client = self.client.borrow().clone();
-        let Some(mut client) = client else { return Ok(false) };
-        match within(client.get_controller(wire::GetControllerRequest {})).await {
-            Ok(answer) => Ok(answer.is_ok()),
-            Err(Late) => {
-                let home = self.app.lima_home().display();
-                let why = format!("the controller of {home} holds it, and does not answer");
-                let failure = Failure::new(Exit::Failed, why);
-                Err(failure.hint("look at its log; stop it or let it go on, and try again").into())
-            }
+    pub fn is_there(&self) -> anyhow::Result<bool> {
+        if self.hangs {
+            let home = self.app.lima_home().display();
+            let why = format!("the controller of {home} holds it, and does not answer");
+            let failure = Failure::new(Exit::Failed, why);
+            return Err(failure
+                .hint("look at its log; stop it or let it go on, and try again")
+                .into());
         }
+        Ok(self.client.borrow().is_some())
     }
 
     /// Has the controller run exactly this plan. When `run` is cancelled, it ends at its next safe

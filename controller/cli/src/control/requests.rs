@@ -8,7 +8,7 @@ use tonic::{Response, Status};
 use wire::rollback_request::To;
 
 use super::{Client, Control};
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 
 /// A desk's error as the program's.
 pub(super) fn told(error: DeskError) -> anyhow::Error {
@@ -66,6 +66,18 @@ impl Control<'_> {
             client.notify(wire::NotifyRequest {}).await.map(|_| ())
         })?;
         done.map_or_else(|| self.desk.notify().map_err(told), Ok)
+    }
+
+    /// Has objects tried again at once.
+    ///
+    /// # Errors
+    /// If no controller answers: nobody else tries.
+    pub fn reconcile(&self, ids: &[ObjectId]) -> anyhow::Result<()> {
+        let request = wire::ReconcileRequest { objects: ids.iter().map(object_ref).collect() };
+        let done =
+            self.ask(async |mut client: Client| client.reconcile(request).await.map(|_| ()))?;
+        let nobody = || Failure::new(Exit::Failed, "no controller answers that could try again");
+        Ok(done.ok_or_else(|| nobody().hint("limekiln apply, or start one: limekiln run"))?)
     }
 
     /// Revisions that begin with `word`, the newest last.
