@@ -9,6 +9,7 @@ mod images;
 mod quickstart;
 mod setup;
 mod sh;
+mod simulate;
 mod test;
 mod workspace;
 
@@ -39,6 +40,8 @@ enum Task {
     Quickstart,
     /// Install the system packages that are missing.
     Setup,
+    /// Play schedules of the whole controller on virtual time, with faults.
+    Simulate(simulate::Args),
     /// Run all tests, those on real VMs included, from a clean machine.
     Test(test::Args),
 }
@@ -62,6 +65,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Images(args) => images::run(&args),
         Task::Quickstart => quickstart::run(),
         Task::Setup => setup::run(true),
+        Task::Simulate(args) => simulate::run(&args),
         Task::Test(args) => test::run(&args),
     }
 }

@@ -17,6 +17,8 @@ pub mod lima;
 mod mac;
 mod manifest;
 mod metadata;
+#[doc(hidden)]
+pub mod mutant;
 mod name;
 mod nearest;
 mod network;

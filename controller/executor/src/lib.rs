@@ -13,5 +13,5 @@ mod room;
 mod run;
 
 pub use executor::{EventSink, Executor};
-pub use limits::{Limits, Retry};
+pub use limits::{Limits, Longest, Retry};
 pub use result::RunResult;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use limekiln_model::Work;
 
 /// How many steps of each kind run at once, and how failures that may pass are retried.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +16,41 @@ pub struct Limits {
     pub light: usize,
     /// How failures that may pass are retried.
     pub retry: Retry,
+    /// How long one action may take. Engines have closer bounds of their own; this one is for an
+    /// engine that hangs.
+    pub longest: Longest,
+    /// Spreads the retries of controllers that failed together.
+    pub seed: u64,
+}
+
+/// The longest that an action may take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Longest {
+    /// A download.
+    pub download: Duration,
+    /// Anything else.
+    pub other: Duration,
+    /// How long an action that was told to end may take to do so, before it is left to itself.
+    pub grace: Duration,
+}
+
+impl Default for Longest {
+    fn default() -> Self {
+        Self {
+            download: Duration::from_secs(12 * 3_600),
+            other: Duration::from_secs(3_600),
+            grace: Duration::from_secs(60),
+        }
+    }
+}
+
+impl Longest {
+    pub(crate) fn of(&self, work: Work) -> Duration {
+        match work {
+            Work::Download => self.download,
+            Work::Boot | Work::Light => self.other,
+        }
+    }
 }
 
 /// Exponential backoff with jitter.
@@ -35,7 +71,8 @@ impl Default for Limits {
             first: Duration::from_millis(500),
             longest: Duration::from_secs(15),
         };
-        Self { downloads: 3, boots: 2, light: 8, retry }
+        let (longest, seed) = (Longest::default(), u64::from(std::process::id()));
+        Self { downloads: 3, boots: 2, light: 8, retry, longest, seed }
     }
 }
 

@@ -7,7 +7,9 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use limekiln_engine::{ActionContext, Engine, EngineError, ErrorClass};
+use limekiln_model::mutant::{Mutant, is_on};
 use limekiln_model::{Action, Event, Plan, StepId, StepOutcome};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
@@ -91,6 +93,7 @@ impl<'a> Run<'a> {
             *look_again |= ended.look_again;
             let stop = match ended.outcome {
                 StepOutcome::Done => None,
+                StepOutcome::Failed { .. } if is_on(Mutant::GoesOnAfterFailure) => None,
                 StepOutcome::Cancelled => Some(StepOutcome::Cancelled),
                 _ => Some(StepOutcome::Skipped),
             };
@@ -181,12 +184,12 @@ impl Worker<'_> {
 
     /// Tries until it is done, or will not be.
     async fn attempts(&self, id: StepId, action: &Action) -> Ended {
-        let seed = u64::from(std::process::id()) << 32 | id.0 as u64;
+        let seed = self.limits.seed << 32 | id.0 as u64;
         let mut delays = self.limits.retry.delays(seed);
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let error = match self.engine.perform(action, &self.context(id)).await {
+            let error = match self.perform(id, action).await {
                 Ok(()) => {
                     return Ended { outcome: StepOutcome::Done, look_again: false, place: None };
                 }
@@ -204,11 +207,30 @@ impl Worker<'_> {
         }
     }
 
-    fn context(&self, step: StepId) -> ActionContext {
+    /// One try. An engine that does not come back is told to end, and in the end left alone: what
+    /// it did is read from the world.
+    async fn perform(&self, step: StepId, action: &Action) -> Result<(), EngineError> {
         let sink = self.on_event.clone();
-        ActionContext::new(self.cancel.child_token(), move |progress| {
+        let cancel = self.cancel.child_token();
+        let context = ActionContext::new(cancel.clone(), move |progress| {
             sink(Event::Progressed { step, progress });
-        })
+        });
+        let longest = self.limits.longest.of(action.work());
+        let limit = if is_on(Mutant::WaitsForever) { Duration::MAX } else { longest };
+        let work = self.engine.perform(action, &context);
+        tokio::pin!(work);
+        if let Ok(ended) = timeout(limit, &mut work).await {
+            return ended;
+        }
+        cancel.cancel();
+        let late = || format!("it did not end within {} minutes", limit.as_secs() / 60);
+        match timeout(self.limits.longest.grace, work).await {
+            Ok(Err(error)) if error.class == ErrorClass::Cancelled => {
+                Err(EngineError::permanent(late()))
+            }
+            Ok(ended) => ended,
+            Err(_) => Err(EngineError::new(ErrorClass::Unknown, late())),
+        }
     }
 
     /// Waits before the next attempt; false when the run was cancelled meanwhile.

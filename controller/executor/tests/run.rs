@@ -5,9 +5,9 @@ mod script;
 use std::time::Duration;
 
 use limekiln_engine::{EngineError, ErrorClass};
-use limekiln_executor::{Limits, Retry};
+use limekiln_executor::{Limits, Longest, Retry};
 use limekiln_model::{Event, StepId, StepOutcome};
-use script::{Script, await_ready, light, plan, start};
+use script::{Hang, Script, await_ready, light, plan, start};
 use tokio_util::sync::CancellationToken;
 
 fn limits() -> Limits {
@@ -17,6 +17,8 @@ fn limits() -> Limits {
         boots: 2,
         light: 4,
         retry: Retry { attempts: 3, first: second, longest: 60 * second },
+        longest: Longest { download: 900 * second, other: 300 * second, grace: 30 * second },
+        seed: 1,
     }
 }
 
@@ -174,4 +176,20 @@ async fn a_malformed_plan_ends() {
         .await;
     assert!(result.outcomes.iter().all(failed("malformed")));
     assert_eq!(script.log(), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_action_that_hangs_is_told_to_end_and_in_the_end_left_alone() {
+    for (how, text, seconds, look_again) in [
+        (Hang::Ends, "did not end within 5 minutes", 300, false),
+        (Hang::DoesNot, "not known whether", 330, true),
+    ] {
+        let script = Script::new().hang("a", how);
+        let plan = plan(&[(light("a"), &[]), (light("b"), &[0]), (light("c"), &[])]);
+        let begun = tokio::time::Instant::now();
+        let result = script.run(&plan, limits()).await;
+        assert!(failed(text)(&result.outcomes[0]), "{result:?}");
+        assert_eq!(result.outcomes[1..], [StepOutcome::Skipped, StepOutcome::Done]);
+        assert_eq!((begun.elapsed().as_secs(), result.look_again), (seconds, look_again));
+    }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_api::{DiskSpec, InstanceSpec, Lima, NetworkSpec};
 use serde::{Deserialize, Serialize};
 
@@ -82,7 +83,7 @@ pub struct Desired {
 impl Desired {
     /// Whether the object is wanted, here or on another host, or is not to be touched.
     pub fn mentions(&self, id: &ObjectId) -> bool {
-        self.frozen.contains_key(id)
+        (self.frozen.contains_key(id) && !is_on(Mutant::FaultyIsGone))
             || self.suspended.contains(id)
             || self.origin(id).is_some()
             || self.is_elsewhere(id)
@@ -90,6 +91,9 @@ impl Desired {
 
     /// Whether nothing is done to the object because its manifest, or somebody by hand, says so.
     pub fn is_suspended(&self, id: &ObjectId) -> bool {
+        if is_on(Mutant::IgnoresSuspension) {
+            return false;
+        }
         let wanted = self.instances.get(&id.name).filter(|_| id.kind == crate::Kind::Instance);
         self.suspended.contains(id) || wanted.is_some_and(|wanted| wanted.spec.spec.suspend)
     }

@@ -17,6 +17,9 @@ mod plan;
 mod policy;
 mod report;
 
+#[doc(hidden)]
+pub use limekiln_api::mutant;
+
 pub use action::{Action, StopMode, Work};
 pub use capabilities::Capabilities;
 pub use change::{Change, Cost};

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_model::{Action, Cost, Name, NetworkPhase, ObjectId, WaitReason};
 
 use crate::diff;
@@ -110,6 +111,7 @@ pub(crate) fn daemons(scene: &Scene<'_>, held: &Held, draft: &mut Draft) {
             (true, false) => {
                 draft.push(Action::StartNetwork { network: name }, None);
             }
+            (false, true) if is_on(Mutant::DaemonStays) => {}
             (false, true) if scene.desired.networks.contains_key(&name) => {
                 draft.push(Action::StopNetwork { network: name }, None);
             }

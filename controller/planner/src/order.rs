@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_api::{DependencyCondition, Lima};
 use limekiln_model::{Action, Kind, Name, ObjectId};
 
@@ -77,7 +78,7 @@ fn template<'a>(scene: &Scene<'a>, name: &Name) -> Option<&'a Lima> {
 fn after_disks_exist(scene: &Scene<'_>, draft: &mut Draft, node: Node) {
     let name = draft.action(node).object().name;
     let Some(lima) = template(scene, &name) else { return };
-    for disk in uses::disks(lima) {
+    for disk in uses::disks(lima).filter(|_| !is_on(Mutant::MadeBeforeItsDisks)) {
         if let Some(last) = draft.last(&ObjectId::disk(&disk)) {
             draft.edge(last, node);
         }
@@ -88,7 +89,7 @@ fn before_start(scene: &Scene<'_>, holders: &Holders, draft: &mut Draft, node: N
     let name = draft.action(node).object().name;
     let Some(lima) = template(scene, &name) else { return };
     for used in uses::objects(lima) {
-        if let Some(last) = draft.last(&used) {
+        if let Some(last) = draft.last(&used).filter(|_| !is_on(Mutant::StartsBeforeWhatItUses)) {
             draft.edge(last, node);
         }
         // What another instance holds is free when that one has stopped.
@@ -111,6 +112,9 @@ fn before_start(scene: &Scene<'_>, holders: &Holders, draft: &mut Draft, node: N
 
 fn after_dependencies(scene: &Scene<'_>, draft: &mut Draft, name: &Name, node: Node) {
     let Some(wanted) = scene.desired.instances.get(name) else { return };
+    if is_on(Mutant::StartsBeforeDependencies) {
+        return;
+    }
     for dependency in &wanted.spec.spec.depends_on {
         let id = ObjectId { kind: dependency.kind, name: dependency.name.clone() };
         let before = match (dependency.kind, dependency.condition) {
@@ -132,7 +136,7 @@ fn after_dependencies(scene: &Scene<'_>, draft: &mut Draft, name: &Name, node: N
 fn after_users_stop(holders: &Holders, draft: &mut Draft, node: Node) {
     let id = draft.action(node).object();
     for user in holders.objects.get(&id).into_iter().flatten() {
-        if let Some(stopped) = let_go(draft, user) {
+        if let Some(stopped) = let_go(draft, user).filter(|_| !is_on(Mutant::ChangesUnderUsers)) {
             draft.edge(stopped, node);
         }
     }

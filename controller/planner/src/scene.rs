@@ -1,6 +1,7 @@
 //! What all stages look at.
 
 use limekiln_api::Lima;
+use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_model::{Capabilities, Desired, InstancePhase, Name, ObjectId, Observed, Policy};
 
 /// The inputs of planning.
@@ -24,7 +25,8 @@ impl<'a> Scene<'a> {
 
     /// Whether the object may be changed: it is ours, or is taken over, or does not exist yet.
     pub(crate) fn is_ours(&self, id: &ObjectId) -> bool {
-        self.observed.owners.contains_key(id) || self.policy.adopt || !self.exists(id)
+        let ours = self.observed.owners.contains_key(id) || is_on(Mutant::TakesStrangers);
+        ours || self.policy.adopt || !self.exists(id)
     }
 
     /// What each VM that may be alive was started with. Half of a broken one may live.

@@ -100,6 +100,16 @@ fn delete(
     }
 }
 
+/// Plans the removal of these parked objects, each by its key.
+pub fn plan_expire(observed: &Observed, over: &[(ObjectId, String)]) -> Plan {
+    let mut draft = Draft::default();
+    for (id, key) in over {
+        let purge = Action::Purge { object: id.clone(), key: Some(key.clone()) };
+        draft.push_because(purge, None, Some("it has been parked for long".to_owned()));
+    }
+    draft.finish(observed, "").0
+}
+
 /// Plans bringing parked objects back, each from its latest parking.
 pub fn plan_restore(
     observed: &Observed,

@@ -30,6 +30,17 @@ pub enum ReconcileError {
     /// The engine cannot look.
     #[error("cannot see what exists")]
     Observe(#[source] EngineError),
+    /// The engine does not come back from looking.
+    #[error("looking at what exists took longer than {0} s and was given up")]
+    Hangs(u64),
+    /// The engine shows something older than before.
+    #[error("what was seen is out of date: generation {seen}, after {last}")]
+    OutOfDate {
+        /// The generation that was seen.
+        seen: u64,
+        /// The one before.
+        last: u64,
+    },
     /// The plan was made for another state than there is now.
     #[error("the plan is out of date: changed since it was made: {}", list(.0))]
     Moved(Vec<ObjectId>),
@@ -52,7 +63,8 @@ impl ReconcileError {
             Self::Source(error) => error.hint(),
             Self::Home(error) => error.hint(),
             Self::Ledger(LedgerError::Newer { .. }) => Some("use the newer limekiln on this home"),
-            Self::Ledger(LedgerError::Io { .. }) => None,
+            Self::Ledger(LedgerError::Io { .. }) | Self::Hangs(_) | Self::OutOfDate { .. } => None,
+            Self::Ledger(LedgerError::Lost(error)) => error.hint(),
             Self::History(_) => Some("`limekiln rollback --release` ends what was asked for"),
             Self::Saved(error) => error.hint(),
             Self::Observe(error) => error.hint.as_deref(),

@@ -5,6 +5,10 @@ use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use limekiln_api::mutant::{Mutant, is_on};
+
+use crate::atomic;
+
 /// How a controller is told from a command in the lock file.
 const CONTROLLER: &str = "controller";
 
@@ -45,6 +49,12 @@ pub enum HomeError {
         /// Whether it is a controller, which goes on until it is stopped.
         controller: bool,
     },
+    /// We were at work, and are not any more.
+    #[error("the lock on {} was taken away while this process held it", .home.display())]
+    Lost {
+        /// The directory.
+        home: PathBuf,
+    },
 }
 
 fn holder(pid: Option<u32>, controller: bool) -> String {
@@ -66,6 +76,7 @@ impl HomeError {
                 "change its manifests, or `limekiln suspend` what it is to leave alone; or stop it first",
             ),
             Self::Locked { .. } => Some("wait until it has finished"),
+            Self::Lost { .. } => Some("see who else works on it, and start again"),
         }
     }
 }
@@ -147,6 +158,7 @@ impl Home {
             .map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {}
+            Err(TryLockError::WouldBlock) if is_on(Mutant::IgnoresLock) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut text = String::new();
                 // Without the number the message is still true.
@@ -160,7 +172,39 @@ impl Home {
         }
         file.set_len(0).and_then(|()| file.rewind()).map_err(failed)?;
         writeln!(file, "{} {role}", std::process::id()).map_err(failed)?;
-        Ok(HomeLock { _file: file })
+        self.sweep();
+        let metadata = file.metadata().map_err(failed)?;
+        let fence = Fence { path, home: self.lima_home.clone(), file: number(&metadata) };
+        Ok(HomeLock { _file: file, fence })
+    }
+}
+
+/// What tells one file from another while either is open.
+fn number(metadata: &Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
+}
+
+impl Home {
+    /// Removes halves of files whose writer died. Who holds the lock is the only writer of these
+    /// directories; what cannot be removed now is next time.
+    fn sweep(&self) {
+        if is_on(Mutant::LeavesHalves) {
+            return;
+        }
+        let mut dirs = ["owners", "parked", "revisions"].map(|name| self.dir.join(name)).to_vec();
+        // Here people's requests are written, too, under a lock of their own.
+        let requests = File::options().write(true).open(self.dir.join("requests.lock"));
+        let guard = requests.as_ref().map(File::try_lock);
+        if !matches!(guard, Ok(Err(_))) {
+            dirs.push(self.dir.clone());
+        }
+        for dir in dirs {
+            for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+                if entry.file_name().to_string_lossy().starts_with(atomic::HALF) {
+                    let _ = fs::remove_file(entry.path());
+                }
+            }
+        }
     }
 }
 
@@ -180,6 +224,39 @@ fn distrust(metadata: &Metadata) -> Option<&'static str> {
 #[derive(Debug)]
 pub struct HomeLock {
     _file: File,
+    fence: Fence,
+}
+
+impl HomeLock {
+    /// Tells whether this still is the lock.
+    pub(crate) fn fence(&self) -> Fence {
+        self.fence.clone()
+    }
+}
+
+/// Stands before everything that the holder of a lock does.
+///
+/// A lock is held as long as its process lives, also while that is frozen. Whoever takes a frozen
+/// process for a dead one and removes its lock file makes room for another; what the first one
+/// would still do when it thaws is refused here, because its lock is no longer the file of that
+/// name.
+#[derive(Clone, Debug)]
+pub(crate) struct Fence {
+    path: PathBuf,
+    home: PathBuf,
+    file: (u64, u64),
+}
+
+impl Fence {
+    /// # Errors
+    /// If the lock is gone, or another one is in its place.
+    pub(crate) fn check(&self) -> Result<(), HomeError> {
+        match fs::metadata(&self.path) {
+            _ if is_on(Mutant::IgnoresFence) => Ok(()),
+            Ok(metadata) if number(&metadata) == self.file => Ok(()),
+            _ => Err(HomeError::Lost { home: self.home.clone() }),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -197,6 +274,19 @@ mod tests {
         assert!(error.to_string().contains(&format!("process {}", std::process::id())), "{error}");
         drop(lock);
         home.lock().expect("free again");
+    }
+
+    #[test]
+    fn a_lock_that_was_taken_away_is_no_permission() {
+        let dir = tempfile::tempdir().expect("dir");
+        let home = Home::new(dir.path());
+        let first = home.lock().expect("free");
+        first.fence().check().expect("ours");
+        fs::remove_file(home.dir().join("lock")).expect("removed");
+        first.fence().check().expect_err("gone");
+        let second = home.lock().expect("free");
+        first.fence().check().expect_err("another's");
+        second.fence().check().expect("ours");
     }
 
     #[test]

@@ -108,6 +108,8 @@ impl Journal {
 
     /// Adds a record. Only the holder of the home's lock writes.
     pub(crate) fn append(&self, record: &Record) -> io::Result<()> {
+        #[cfg(feature = "faults")]
+        crate::faults::at(&self.path)?;
         let mut file = open(&self.path)?;
         if file.metadata()?.len() >= LARGEST {
             fs::rename(&self.path, &self.old)?;

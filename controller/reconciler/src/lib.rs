@@ -8,6 +8,9 @@
 mod atomic;
 mod controller;
 mod error;
+mod expiry;
+#[cfg(feature = "faults")]
+pub mod faults;
 mod history;
 mod home;
 mod journal;
@@ -22,8 +25,8 @@ mod saved_plan;
 mod status;
 
 pub use controller::{
-    Attempt, Configured, ConfiguredError, Controller, ControllerOptions, ControllerState, Files,
-    Handle, Intake, Taken,
+    Attempt, Clock, Configured, ConfiguredError, Controller, ControllerOptions, ControllerState,
+    Files, Handle, Intake, Taken,
 };
 pub use error::ReconcileError;
 pub use history::{History, Revision};

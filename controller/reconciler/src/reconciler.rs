@@ -4,18 +4,23 @@ use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
+use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_api::{HostFacts, LimaVersion, Status, fill_as};
 use limekiln_engine::Engine;
 use limekiln_executor::{Executor, Limits, RunResult};
 use limekiln_model::{
-    Capabilities, Desired, Host, Name, ObjectId, Observed, Owner, Plan, Policy, Report,
+    Action, Capabilities, Desired, Host, Name, ObjectId, Observed, Owner, Plan, Policy, Report,
+    StepOutcome,
 };
 use limekiln_planner::{RunVerb, basis_holds, checker};
 use limekiln_sources::{Input, ReadOptions, Snapshot};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use crate::home::Fence;
 use crate::ledger::{LedgerEngine, exists, follow, owner_in};
 use crate::load::{LoadCache, LoadContext, Loaded, Templates, load};
 use crate::policy::Policies;
@@ -206,6 +211,19 @@ impl Reconciler {
         Ok((observed, claims))
     }
 
+    /// The same within a bound.
+    ///
+    /// # Errors
+    /// As [`Self::observe`], or if it takes longer.
+    pub(crate) async fn look_within(
+        &self,
+        limit: Duration,
+    ) -> Result<(Observed, Arc<Claims>), ReconcileError> {
+        let patience = if is_on(Mutant::LooksForever) { Duration::MAX } else { limit };
+        let looked = timeout(patience, self.look()).await;
+        looked.map_err(|_| ReconcileError::Hangs(limit.as_secs()))?
+    }
+
     /// Looks at everything, also at who has the ports that are asked for.
     async fn observe_for(&self, desired: &Desired) -> Result<Observed, ReconcileError> {
         Ok(self.with_ports(self.observe().await?, desired))
@@ -348,12 +366,13 @@ impl Reconciler {
     /// If another limekiln is at work, or an object with a step has changed since the plan was
     /// made: then nothing is done.
     pub async fn execute(&self, planned: &Planned, run: &Run) -> Result<Outcome, ReconcileError> {
-        let _lock = self.home.lock()?;
-        self.execute_locked(planned, run).await
+        let lock = self.home.lock()?;
+        self.execute_locked(&lock.fence(), planned, run).await
     }
 
     async fn execute_locked(
         &self,
+        fence: &Fence,
         planned: &Planned,
         run: &Run,
     ) -> Result<Outcome, ReconcileError> {
@@ -361,8 +380,9 @@ impl Reconciler {
         let observed = self.observe_for(&planned.desired).await?;
         basis_holds(&planned.plan, &observed).map_err(ReconcileError::Moved)?;
         self.nothing_suspended(planned)?;
-        self.keep_books(&*self.claims()?, planned, &observed, &|_| false)?;
-        let (inner, ledger) = (Arc::clone(&self.engine), self.ledger.clone());
+        let earlier = Some(&planned.observed);
+        self.keep_books(fence, &*self.claims()?, planned, &observed, earlier, &|_| false)?;
+        let (inner, ledger) = (Arc::clone(&self.engine), self.ledger.fenced(fence));
         let engine = LedgerEngine::new(
             inner,
             ledger,
@@ -396,15 +416,18 @@ impl Reconciler {
     /// Keeps the ledger in step, but for objects that are being worked on.
     pub(crate) fn keep_books(
         &self,
+        fence: &Fence,
         claims: &Claims,
         planned: &Planned,
         observed: &Observed,
+        earlier: Option<&Observed>,
         busy: &dyn Fn(&ObjectId) -> bool,
     ) -> Result<(), ReconcileError> {
-        for aside in self.ledger.set_aside(claims)? {
+        let ledger = self.ledger.fenced(fence);
+        for aside in ledger.set_aside(claims)? {
             warn!("a damaged ledger file was set aside as {}", aside.display());
         }
-        follow(&self.ledger, claims, planned, observed, busy)?;
+        follow(&ledger, claims, planned, observed, earlier, busy)?;
         Ok(())
     }
 
@@ -417,16 +440,30 @@ impl Reconciler {
     /// looked, and has kept the books.
     pub(crate) async fn run_part(
         &self,
+        fence: &Fence,
+        longest_look: Duration,
         executor: &Executor,
         part: &Plan,
         owners: BTreeMap<ObjectId, Owner>,
         cancel: &CancellationToken,
         on_event: OnEvent,
     ) -> RunResult {
-        let (inner, ledger) = (Arc::clone(&self.engine), self.ledger.clone());
+        if disrupts(part)
+            && !is_on(Mutant::StopsUnseen)
+            && let Err(error) = self.look_again(part, longest_look).await
+        {
+            return withheld(part, &error);
+        }
+        let (inner, ledger) = (Arc::clone(&self.engine), self.ledger.fenced(fence));
         let engine = LedgerEngine::new(inner, ledger, part, owners);
         let run = Run { cancel: cancel.clone(), on_event };
         executor.with_engine(Arc::new(engine)).run(part, cancel, self.sink(part, &run)).await
+    }
+
+    /// Who takes something away looks again: what the plan was made from may be out of date.
+    async fn look_again(&self, part: &Plan, limit: Duration) -> Result<(), ReconcileError> {
+        let observed = self.look_within(limit).await?.0;
+        basis_holds(part, &observed).map_err(ReconcileError::Moved)
     }
 
     fn sink(&self, plan: &Plan, run: &Run) -> limekiln_executor::EventSink {
@@ -504,11 +541,11 @@ impl Reconciler {
     /// # Errors
     /// As [`Self::execute`], for the first pass; if the home can no longer be read later.
     pub async fn settle(&self, planned: Planned, run: &Run) -> Result<Settled, ReconcileError> {
-        let _lock = self.home.lock()?;
+        let lock = self.home.lock()?;
         let mut passes: Vec<Pass> = Vec::new();
         let mut rest = planned;
         loop {
-            let outcome = self.execute_locked(&rest, run).await?;
+            let outcome = self.execute_locked(&lock.fence(), &rest, run).await?;
             let Planned { plan, desired, policy, .. } = rest;
             passes.push(Pass { plan, result: outcome.result });
             rest = self.plan(desired, policy).await?;
@@ -550,6 +587,21 @@ fn end(passes: &[Pass], rest: &Planned, run: &Run) -> Option<End> {
     } else {
         None
     }
+}
+
+/// Whether something stops that runs, or goes.
+fn disrupts(part: &Plan) -> bool {
+    let stops = |action: &Action| {
+        matches!(action, Action::StopInstance { .. } | Action::StopNetwork { .. })
+    };
+    part.steps.iter().any(|step| step.action.is_destructive() || stops(&step.action))
+}
+
+/// Nothing of the part was begun.
+fn withheld(part: &Plan, error: &ReconcileError) -> RunResult {
+    let failed = StepOutcome::Failed { error: error.chain(), hint: error.hint() };
+    let rest = part.steps.iter().skip(1).map(|_| StepOutcome::Skipped);
+    RunResult { outcomes: std::iter::once(failed).chain(rest).collect(), look_again: true }
 }
 
 /// Whose the objects will be that have steps.

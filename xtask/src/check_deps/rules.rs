@@ -22,6 +22,7 @@ const TABLE: &[Row] = &[
         &["api", "model", "planner", "sources", "engine", "executor"],
         &["engine-sim", "testkit"],
     ),
+    ("simulation", &["api", "model", "engine", "engine-sim", "sources", "reconciler"], &[]),
     (
         "cli",
         &[

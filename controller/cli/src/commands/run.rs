@@ -41,9 +41,23 @@ pub struct RunArgs {
     /// Look again after this long at the latest
     #[arg(long, value_parser = parse_duration, default_value = "10s", value_name = "TIME")]
     resync: Duration,
+    /// Remove parked objects for good after this long; `forever` keeps them
+    #[arg(long, value_parser = parse_keep, default_value = "30d", value_name = "TIME")]
+    keep_parked: Keep,
     /// How to write what happens
     #[arg(long, value_enum, default_value_t)]
     log_format: LogFormat,
+}
+
+/// How long something is kept; for ever if nothing is said.
+#[derive(Clone, Copy)]
+struct Keep(Option<Duration>);
+
+fn parse_keep(text: &str) -> Result<Keep, String> {
+    match text {
+        "forever" => Ok(Keep(None)),
+        _ => parse_duration(text).map(|time| Keep(Some(time))),
+    }
 }
 
 /// Works until SIGINT or SIGTERM.
@@ -73,6 +87,7 @@ async fn until_signal(app: &App, args: &RunArgs, log: Log) -> anyhow::Result<boo
     let options = ControllerOptions {
         policy,
         resync: supervisor::at_least(args.resync),
+        keep_parked: args.keep_parked.0,
         ..ControllerOptions::default()
     };
     let on_event = Arc::new(move |plan: &_, event: &_| log.event(plan, event));

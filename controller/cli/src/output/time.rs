@@ -31,6 +31,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
             's' => 1,
             'm' => 60,
             'h' => 3_600,
+            'd' => 24 * 3_600,
             _ => return Err(bad()),
         };
         let value: u64 = number.parse().map_err(|_| bad())?;

@@ -14,12 +14,20 @@ use tokio_util::sync::CancellationToken;
 
 type Failure = Box<dyn Fn() -> EngineError + Send + Sync>;
 
+/// How an action that does not end takes it when it is told to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Hang {
+    Ends,
+    DoesNot,
+}
+
 #[derive(Default)]
 struct State {
     log: Vec<String>,
     now: usize,
     most: usize,
     failures: BTreeMap<String, (usize, Failure)>,
+    hangs: BTreeMap<String, Hang>,
 }
 
 #[derive(Clone, Default)]
@@ -81,6 +89,14 @@ impl Script {
         self
     }
 
+    /// Actions on the instance do not end by themselves.
+    pub fn hang(self, instance: &str, how: Hang) -> Self {
+        let mut state = self.state.lock().expect("no test panics while it holds this");
+        state.hangs.insert(instance.to_owned(), how);
+        drop(state);
+        self
+    }
+
     pub async fn run(&self, plan: &Plan, limits: Limits) -> RunResult {
         self.run_until(plan, limits, &CancellationToken::new()).await
     }
@@ -134,13 +150,22 @@ impl Engine for Script {
         Ok(Observed::default())
     }
 
-    async fn perform(&self, action: &Action, _: &ActionContext) -> Result<(), EngineError> {
+    async fn perform(&self, action: &Action, context: &ActionContext) -> Result<(), EngineError> {
         let word = word(action);
-        {
+        let hangs = {
             let mut state = self.state.lock().expect("no test panics while it holds this");
             state.log.push(format!("+{word}"));
             state.now += 1;
             state.most = state.most.max(state.now);
+            state.hangs.get(action.object().name.as_str()).copied()
+        };
+        match hangs {
+            Some(Hang::Ends) => {
+                context.cancel.cancelled().await;
+                return Err(EngineError::cancelled());
+            }
+            Some(Hang::DoesNot) => std::future::pending().await,
+            None => {}
         }
         tokio::time::sleep(Self::WORK).await;
         let mut state = self.state.lock().expect("no test panics while it holds this");

@@ -35,6 +35,8 @@ pub(super) fn check(
                     Some(comes) if before[start.0].contains(&comes) => {}
                     Some(comes) => found.push(late(comes, start)),
                     None if on.stop.is_none() && is_met(dependency, observed) => {}
+                    // What half lives was started before, and gets the other half again.
+                    None if half_lives(name, observed) => {}
                     None => {
                         let why = "what it depends on does not run";
                         found.push(Violation::Precondition(start, why));
@@ -61,6 +63,11 @@ fn comes(dependency: &Dependency, on: Run) -> Option<StepId> {
         DependencyCondition::Ready => on.ready,
         DependencyCondition::Running => on.start,
     }
+}
+
+fn half_lives(name: &Name, observed: &Observed) -> bool {
+    let phase = observed.instances.get(name).map(|instance| &instance.phase);
+    matches!(phase, Some(InstancePhase::Broken { .. }))
 }
 
 fn is_met(dependency: &Dependency, observed: &Observed) -> bool {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use limekiln_api::Lima;
+use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_model::{Change, Cost, ObservedInstance};
 
 use crate::diff;
@@ -67,6 +68,9 @@ impl Changes {
     /// The fields that must not be stored in an instance that is not made anew, whatever the
     /// reason: its configuration would claim what is not so, and nobody would see it again.
     pub(super) fn withheld(&self) -> BTreeSet<String> {
+        if is_on(Mutant::Shrinks) {
+            return BTreeSet::new();
+        }
         let never = self.recreate.iter().chain(&self.refused);
         never.filter_map(|change| top_field(&change.path)).collect()
     }

@@ -65,10 +65,13 @@ fn recover(
     if wanted.spec.run_strategy == RunStrategy::Halted {
         let stop = Action::StopInstance { instance: name.clone(), mode: StopMode::Graceful };
         stage.draft.push_because(stop, None, why);
-    } else if stage.can_start(name, wanted, has) {
+    } else if stage.can_recover(name, wanted, has) {
         let start = Action::StartDriver { instance: name.clone() };
         stage.draft.push_because(start, None, why);
-        push_ready(stage.scene, name, &wanted.filled, stage.draft);
+        // A VM that lives has what it was booted with, and one that does not boots what is stored:
+        // what else is wanted is the next pass' matter.
+        let boots = instance.booted.as_ref().or(instance.config.as_ref());
+        push_ready(stage.scene, name, boots.unwrap_or(&wanted.filled), stage.draft);
     }
 }
 

@@ -7,6 +7,7 @@ mod withhold;
 
 use std::sync::Arc;
 
+use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_api::{Disruption, RunStrategy};
 use limekiln_model::{Action, DesiredInstance, InstancePhase, Name, ObjectId, WaitReason};
 
@@ -47,6 +48,9 @@ pub(crate) fn plan(
 
 /// What may be done to the instance without asking.
 pub(crate) fn allowed(scene: &Scene<'_>, wanted: &DesiredInstance) -> Disruption {
+    if is_on(Mutant::DisturbsUnasked) {
+        return Disruption::Recreate;
+    }
     scene.policy.max_disruption.unwrap_or(wanted.spec.max_disruption)
 }
 
@@ -60,7 +64,8 @@ fn wants_to_run(scene: &Scene<'_>, name: &Name, wanted: &DesiredInstance) -> boo
             let phase = scene.observed.instances.get(name).map(|instance| &instance.phase);
             let runs =
                 phase.is_some_and(|phase| phase.is_running() && *phase != InstancePhase::Stopping);
-            runs || scene.observed.restarting.contains(name)
+            let owed = scene.observed.restarting.contains(name);
+            runs || (owed && !is_on(Mutant::ForgetsRestarts))
         }
     }
 }

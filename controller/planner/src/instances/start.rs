@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_api::{ByteSize, Dependency, DependencyCondition, Lima};
 use limekiln_model::{
     Action, DesiredInstance, InstancePhase, Kind, Mounted, Name, NetworkPhase, ObjectId, WaitReason,
@@ -66,14 +67,24 @@ impl Stage<'_> {
     /// Whether nothing stands in the way of a start; reports what does. `freed` is the memory
     /// that the instance itself gives back when it is stopped first.
     pub(super) fn can_start(&mut self, name: &Name, wanted: &DesiredInstance, freed: u64) -> bool {
-        let id = ObjectId::instance(name);
-        let mut possible = !self.held.holds_start(name);
+        let mut met = true;
         for dependency in &wanted.spec.depends_on {
             if let Some(reason) = unmet(self.scene, dependency, self.draft) {
-                possible = false;
-                self.draft.report.add(id.clone(), reason, None);
+                met = false;
+                self.draft.report.add(ObjectId::instance(name), reason, None);
             }
         }
+        self.can_go_on(name, wanted, freed, met)
+    }
+
+    /// The same for one that half lives: what it depends on mattered when it was started.
+    pub(super) fn can_recover(&mut self, name: &Name, wanted: &DesiredInstance, has: u64) -> bool {
+        self.can_go_on(name, wanted, has, true)
+    }
+
+    fn can_go_on(&mut self, name: &Name, wanted: &DesiredInstance, freed: u64, met: bool) -> bool {
+        let id = ObjectId::instance(name);
+        let mut possible = met && !self.held.holds_start(name);
         if let Some(network) = self.silent_network(&wanted.filled) {
             possible = false;
             let hint = format!("{network} is not managed here: start its daemon, or adopt it");
@@ -171,7 +182,7 @@ fn unmet(scene: &Scene<'_>, dependency: &Dependency, draft: &Draft) -> Option<Wa
         Kind::Disk | Kind::Network => scene.exists(&id) || draft.last(&id).is_some(),
         Kind::Instance => instance_comes(scene, &id, dependency.condition, draft),
     };
-    (!met).then_some(WaitReason::Dependency { on: id })
+    (!met && !is_on(Mutant::DependenciesForgotten)).then_some(WaitReason::Dependency { on: id })
 }
 
 /// Whether an instance is, or will be, as far as it has to be.

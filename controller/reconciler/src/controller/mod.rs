@@ -6,6 +6,7 @@
 //! their mind about one of their objects: then they end at the next safe point.
 
 mod attempts;
+mod clock;
 mod handle;
 mod intake;
 mod options;
@@ -15,6 +16,7 @@ mod snapshot;
 mod tasks;
 mod wants;
 
+pub use clock::Clock;
 pub use handle::Handle;
 pub use intake::{Configured, ConfiguredError, Files, Intake, Taken};
 pub use options::ControllerOptions;

@@ -4,13 +4,17 @@ use std::time::Duration;
 
 use limekiln_model::Policy;
 
+use super::Clock;
+
 /// Waits and permissions.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct ControllerOptions {
     /// What may be planned.
     pub policy: Policy,
     /// After this long it looks again, whatever happened.
     pub resync: Duration,
+    /// A look at what exists that takes longer is given up, and made anew.
+    pub longest_look: Duration,
     /// The wait after the first failure of an object; it doubles with each further one.
     pub first_retry: Duration,
     /// The longest wait between tries.
@@ -21,6 +25,10 @@ pub struct ControllerOptions {
     pub stalled_after: u32,
     /// How long work that runs may take to come to a safe point when the controller is stopped.
     pub grace: Duration,
+    /// How long parked objects are kept; for ever if nothing is said.
+    pub keep_parked: Option<Duration>,
+    /// The time of day.
+    pub clock: Clock,
     /// Spreads the waits of objects that failed together.
     pub seed: u64,
 }
@@ -30,11 +38,14 @@ impl Default for ControllerOptions {
         Self {
             policy: Policy::default(),
             resync: Duration::from_secs(10),
+            longest_look: Duration::from_secs(60),
             first_retry: Duration::from_secs(1),
             longest_retry: Duration::from_secs(300),
             calm: Duration::from_secs(600),
             stalled_after: 3,
             grace: Duration::from_secs(2),
+            keep_parked: Some(Duration::from_secs(30 * 24 * 3_600)),
+            clock: Clock::default(),
             seed: u64::from(std::process::id()),
         }
     }

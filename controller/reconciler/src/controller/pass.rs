@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_executor::RunResult;
 use limekiln_model::{Fingerprint, ObjectId, Plan, StepOutcome, fingerprint};
 use tokio::time::Instant;
@@ -13,10 +14,11 @@ use super::run::Controller;
 use super::tasks::Task;
 use super::wants::Wants;
 use super::{Attempt, Taken};
+use crate::home::Fence;
 use crate::{Claims, Planned, ReconcileError};
 
 impl Controller {
-    pub(super) async fn pass(&mut self) {
+    pub(super) async fn pass(&mut self, fence: &Fence) {
         while let Some((task, result)) = self.tasks.try_next() {
             self.ended(&task, &result);
         }
@@ -27,7 +29,8 @@ impl Controller {
             Err(error) => (None, Some(error.chain())),
         };
         if let Some((planned, claims)) = &planned {
-            self.act(planned, claims);
+            self.act(fence, planned, claims);
+            self.looked = Some(Arc::clone(planned));
         }
         self.publish(planned.map(|(planned, _)| planned), source_errors, observe_error);
         self.intake.keep(&self.reconciler).await;
@@ -48,7 +51,11 @@ impl Controller {
     /// `None` before anything was read.
     async fn plan(&self) -> Result<Option<(Arc<Planned>, Arc<Claims>)>, ReconcileError> {
         let Some(loaded) = &self.loaded else { return Ok(None) };
-        let (observed, claims) = self.reconciler.look().await?;
+        let (observed, claims) = self.reconciler.look_within(self.options.longest_look).await?;
+        let last = self.looked.as_ref().map_or(0, |looked| looked.observed.generation);
+        if observed.generation < last && !is_on(Mutant::BelievesOldLooks) {
+            return Err(ReconcileError::OutOfDate { seen: observed.generation, last });
+        }
         let mut policy = self.options.policy.clone();
         policy.prune_budget = loaded.prune_budget.or(policy.prune_budget);
         // A policy that says 0 means never, whatever somebody acknowledges.
@@ -60,10 +67,12 @@ impl Controller {
     }
 
     /// Starts what can be started.
-    fn act(&mut self, planned: &Arc<Planned>, claims: &Arc<Claims>) {
+    fn act(&mut self, fence: &Fence, planned: &Arc<Planned>, claims: &Arc<Claims>) {
         let Planned { plan, desired, .. } = &**planned;
-        let wants = &mut self.wants;
-        self.tasks.supersede(|id| wants.of(desired, id));
+        if !is_on(Mutant::FinishesOldWork) {
+            let wants = &mut self.wants;
+            self.tasks.supersede(|id| wants.of(desired, id));
+        }
         let needs: BTreeSet<_> = plan.steps.iter().map(|step| step.action.object()).collect();
         let (tasks, options) = (&self.tasks, &self.options);
         self.attempts.calm_down(|id| needs.contains(id) || tasks.is_busy(id), options);
@@ -74,25 +83,43 @@ impl Controller {
         };
         if !self.kept.as_ref().is_some_and(done) {
             self.kept = None;
-            if let Err(error) =
-                self.reconciler.keep_books(claims, planned, &planned.observed, &busy)
-            {
+            let earlier = self.looked.as_ref().map(|looked| &looked.observed);
+            let (books, observed) = (&self.reconciler, &planned.observed);
+            if let Err(error) = books.keep_books(fence, claims, planned, observed, earlier, &busy) {
                 warn!("the ledger cannot be written, so nothing is done: {}", error.chain());
                 return;
             }
-            // What is worked on was left out.
-            let all = tasks.is_empty();
+            // What is worked on was left out, and what is new counts when it is seen again.
+            let again = self.looked.as_ref().is_some_and(|looked| Arc::ptr_eq(looked, planned));
+            let all = again && tasks.is_empty();
             self.kept = all.then(|| (Arc::clone(planned), Arc::clone(claims)));
         }
         for part in plan.clone().into_parts() {
-            self.start(part, planned);
+            self.start(fence, part, planned);
+        }
+        self.expire(fence, planned);
+    }
+
+    /// Removes what has been parked for long enough.
+    fn expire(&mut self, fence: &Fence, planned: &Planned) {
+        let Some(keep) = self.options.keep_parked else { return };
+        let observed = &planned.observed;
+        let over = self.expiry.look(&observed.parked, keep, self.options.clock.now());
+        if let Err(error) = self.expiry.save() {
+            warn!("it cannot be noted how long what is parked has been so: {error}");
+        }
+        let over: Vec<_> = over.into_iter().filter(|(id, _)| !self.tasks.is_busy(id)).collect();
+        if !over.is_empty() {
+            for part in limekiln_planner::plan_expire(observed, &over).into_parts() {
+                self.start(fence, part, planned);
+            }
         }
     }
 
     /// Starts a part, unless somebody works on one of its objects, or one of them has to wait.
-    fn start(&mut self, part: Plan, planned: &Planned) {
+    fn start(&mut self, fence: &Fence, part: Plan, planned: &Planned) {
         let ids: BTreeSet<_> = part.steps.iter().map(|step| step.action.object()).collect();
-        if ids.iter().any(|id| self.tasks.is_busy(id)) {
+        if ids.iter().any(|id| self.tasks.is_busy(id)) && !is_on(Mutant::IgnoresWork) {
             return;
         }
         let wants: BTreeMap<ObjectId, Option<Fingerprint>> =
@@ -107,8 +134,9 @@ impl Controller {
         let (reconciler, executor) = (Arc::clone(&self.reconciler), self.executor.clone());
         let on_event = Arc::clone(&self.on_event);
         let owners = reconciler.owners_of(&part, &planned.desired);
+        let (fence, look) = (fence.clone(), self.options.longest_look);
         self.tasks.begin(part, wants, |part, cancel| async move {
-            reconciler.run_part(&executor, &part, owners, &cancel, on_event).await
+            reconciler.run_part(&fence, look, &executor, &part, owners, &cancel, on_event).await
         });
     }
 

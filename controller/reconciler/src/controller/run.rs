@@ -1,7 +1,9 @@
 //! The loop.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_executor::Executor;
 use limekiln_model::ObjectId;
 use tokio::sync::watch;
@@ -14,6 +16,7 @@ use super::handle::{Handle, Mailbox};
 use super::tasks::Tasks;
 use super::wants::Wants;
 use super::{ControllerOptions, ControllerState, Intake};
+use crate::expiry::Expiry;
 use crate::{Claims, Loaded, OnEvent, Planned, ReconcileError, Reconciler};
 
 /// A plan, and of each object how often it was tried and whether it is stalled.
@@ -29,6 +32,10 @@ pub struct Controller {
     pub(super) loaded: Option<Loaded>,
     pub(super) tasks: Tasks,
     pub(super) attempts: Attempts,
+    /// The last plan with what it was made from.
+    pub(super) looked: Option<Arc<Planned>>,
+    /// How long what is parked has been so.
+    pub(super) expiry: Expiry,
     /// What the status file was written from.
     pub(super) noted: Option<Noted>,
     /// A plan and a ledger that need nothing more to be in step.
@@ -46,6 +53,7 @@ impl Controller {
         options: ControllerOptions,
         on_event: OnEvent,
     ) -> Self {
+        let expiry = Expiry::open(reconciler.home());
         Self {
             executor: reconciler.executor(),
             reconciler,
@@ -55,6 +63,8 @@ impl Controller {
             loaded: None,
             tasks: Tasks::default(),
             attempts: Attempts::default(),
+            looked: None,
+            expiry,
             noted: None,
             kept: None,
             wants: Wants::default(),
@@ -71,15 +81,28 @@ impl Controller {
     /// Works until `stop` fires; then what runs comes to its next safe point, and it returns.
     ///
     /// # Errors
-    /// If another limekiln works on the home, or the home cannot be used. Nothing else ends it.
+    /// If another limekiln works on the home, or does so later because the lock was taken away,
+    /// or the home cannot be used. Nothing else ends it.
     pub async fn run(mut self, stop: CancellationToken) -> Result<(), ReconcileError> {
         let lock = self.reconciler.home().lock_for_controller()?;
+        let fence = lock.fence();
         while !stop.is_cancelled() {
             let begun = Instant::now();
-            self.pass().await;
+            if let Err(lost) = fence.check() {
+                // Somebody else works here now: what runs ends at its next safe point.
+                self.finish().await;
+                return Err(lost.into());
+            }
+            // Whatever it waits for then has had no effect yet.
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                () = self.pass(&fence) => {}
+            }
             // Looking takes at most half of the time, however often it is woken.
             let next = begun + self.options.resync;
-            let pause = Instant::now() + begun.elapsed();
+            // But who was frozen in the middle does not rest as long.
+            let pause = Instant::now() + begun.elapsed().min(self.options.resync);
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
@@ -98,6 +121,8 @@ impl Controller {
 
     /// Until somebody wakes it, a part ends, something may be tried again, or `next`.
     async fn sleep(&mut self, next: Instant) {
+        let never = Duration::from_secs(400 * 24 * 3_600);
+        let next = if is_on(Mutant::LooksOnlyWhenTold) { Instant::now() + never } else { next };
         let next = self.attempts.next().map_or(next, |retry| retry.min(next));
         let mailbox = self.mailbox.clone();
         let ended = tokio::select! {
@@ -121,6 +146,7 @@ impl Controller {
                 self.ended(&task, &result);
             }
         };
+        let grace = if is_on(Mutant::EndsLate) { Duration::MAX } else { grace };
         if timeout(grace, all).await.is_err() {
             warn!("{} objects were left in mid-work; the next run goes on", self.tasks.len());
         }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 
+use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_executor::RunResult;
 use limekiln_model::{Fingerprint, ObjectId, Plan, StepOutcome};
 use tokio::task::{Id, JoinError, JoinSet};
@@ -102,6 +103,9 @@ impl Tasks {
             self.busy.remove(id);
         }
         let result = ended.map(|(_, result)| result).unwrap_or_else(|error| {
+            if is_on(Mutant::DiesOfPanics) {
+                panic!("an injected panic, handed on");
+            }
             // An engine that panics must not end the controller, nor keep its objects.
             tracing::error!("a part of a plan ended in a panic: {error}");
             let error = "internal error: the engine panicked".to_owned();

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_engine::{ActionContext, Engine, EngineError, ErrorClass};
 use limekiln_model::{
     Action, Capabilities, Fingerprint, ObjectId, Observed, Owner, Plan, fingerprint,
@@ -53,6 +54,9 @@ impl LedgerEngine {
         let before = self.ledger.get(&id).map_err(failed)?;
         let owner = self.owners.get(&id);
         let claim = before.clone().or_else(|| Some(Claim::new(id.clone(), owner?.clone())));
+        if is_on(Mutant::ClaimsTooLate) {
+            self.inner.perform(action, context).await?;
+        }
         self.intend(action, claim, before.is_none())?;
         let made = self.inner.perform(action, context).await;
         self.withdraw(&id, before.is_none() || self.remade.contains(&id), &made)?;
@@ -117,6 +121,9 @@ impl LedgerEngine {
         context: &ActionContext,
     ) -> Result<(), EngineError> {
         self.ledger.note_parked(id).map_err(failed)?;
+        if is_on(Mutant::ForgetsTooEarly) {
+            self.ledger.forget(id).map_err(failed)?;
+        }
         self.inner.perform(action, context).await?;
         if self.remade.contains(id) {
             // The claim waits for the next of the name, with the note that this one ran.
@@ -167,12 +174,15 @@ impl Engine for LedgerEngine {
     }
 
     async fn perform(&self, action: &Action, context: &ActionContext) -> Result<(), EngineError> {
+        self.ledger.may_write().map_err(failed)?;
         match action {
             Action::CreateInstance { .. }
             | Action::CreateDisk { .. }
             | Action::DefineNetwork { .. } => self.create(action, context).await,
             Action::EditInstance { .. } => self.edit(action, context).await,
-            Action::StopInstance { .. } if self.restarts.contains(&action.object()) => {
+            Action::StopInstance { .. }
+                if self.restarts.contains(&action.object()) && !is_on(Mutant::NotesNoRestart) =>
+            {
                 self.owe_start(&action.object(), true)?;
                 self.inner.perform(action, context).await
             }
@@ -209,6 +219,10 @@ fn stored(action: &Action) -> Option<Fingerprint> {
 
 /// Not retried: without the ledger nothing may be made or removed.
 fn failed(error: LedgerError) -> EngineError {
+    if let LedgerError::Lost(lost) = &error {
+        let hint = lost.hint().unwrap_or_default();
+        return EngineError::needs_human("nothing more is done").because(error).hint(hint);
+    }
     EngineError::needs_human("cannot note who owns the object")
         .because(error)
         .hint("check the space and the permissions of $LIMA_HOME/_limekiln")

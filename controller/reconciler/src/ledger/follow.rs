@@ -11,7 +11,7 @@ use crate::Planned;
 /// wanted.
 ///
 /// The last of these matters: an object that somebody else makes later under that name is not
-/// ours. Claims that neither the plan nor a manifest speaks of are left: on a full disk, what is
+/// ours. An object is gone when it was missing `earlier`, too: one look may be out of date. Claims that neither the plan nor a manifest speaks of are left: on a full disk, what is
 /// removed must not wait for a note about something else. So are those of objects that are being
 /// worked on.
 pub(crate) fn follow(
@@ -19,6 +19,7 @@ pub(crate) fn follow(
     claims: &Claims,
     planned: &Planned,
     observed: &Observed,
+    earlier: Option<&Observed>,
     busy: &dyn Fn(&ObjectId) -> bool,
 ) -> Result<(), LedgerError> {
     let Planned { plan, desired, policy, .. } = planned;
@@ -37,7 +38,8 @@ pub(crate) fn follow(
     }
     for (id, claim) in &claims.by_id {
         let unwanted = !desired.mentions(id) || desired.is_elsewhere(id);
-        let gone = unwanted && !exists(observed, id) && !busy(id);
+        let missing = !exists(observed, id) && earlier.is_some_and(|then| !exists(then, id));
+        let gone = unwanted && missing && !busy(id);
         if gone && desired.sources.contains(&claim.owner.origin.source) {
             ledger.forget(id)?;
         }

@@ -10,6 +10,7 @@ use limekiln_model::ObjectId;
 
 use super::claim::{Claim, Claims, Reading};
 use super::seen::Seen;
+use crate::home::{Fence, HomeError};
 use crate::{Home, atomic};
 
 /// Which objects are ours: one small file each, `owners/instance-web.json`.
@@ -25,6 +26,8 @@ pub struct Ledger {
     owners: PathBuf,
     parked: PathBuf,
     seen: Arc<Mutex<Seen>>,
+    /// Stands before what is written, where a lock is held.
+    fence: Option<Fence>,
 }
 
 /// A ledger that cannot be used at all.
@@ -47,13 +50,27 @@ pub enum LedgerError {
         /// Its version.
         version: u64,
     },
+    /// Somebody else writes it now.
+    #[error(transparent)]
+    Lost(#[from] HomeError),
 }
 
 impl Ledger {
     /// The ledger of a home.
     pub fn new(home: &Home) -> Self {
         let [owners, parked] = ["owners", "parked"].map(|name| home.dir().join(name));
-        Self { owners, parked, seen: Arc::default() }
+        Self { owners, parked, seen: Arc::default(), fence: None }
+    }
+
+    /// The same for the holder of a lock: nothing is written once that is lost.
+    pub(crate) fn fenced(&self, fence: &Fence) -> Self {
+        Self { fence: Some(fence.clone()), ..self.clone() }
+    }
+
+    /// # Errors
+    /// If the lock is lost under which this ledger is written.
+    pub(crate) fn may_write(&self) -> Result<(), LedgerError> {
+        Ok(self.fence.as_ref().map_or(Ok(()), Fence::check)?)
     }
 
     /// Reads all claims. A ledger that does not exist has none.
@@ -81,6 +98,7 @@ impl Ledger {
     /// # Errors
     /// If one cannot be renamed.
     pub fn set_aside(&self, claims: &Claims) -> Result<Vec<PathBuf>, LedgerError> {
+        self.may_write()?;
         let mut moved = Vec::new();
         for path in &claims.damaged {
             let aside = (1..)
@@ -98,7 +116,7 @@ impl Ledger {
     /// # Errors
     /// If it cannot be written.
     pub fn put(&self, claim: &Claim) -> Result<(), LedgerError> {
-        write_claim(&self.owners, claim)
+        self.write(&self.owners, claim)
     }
 
     /// The claim on an object. A damaged one is none.
@@ -114,13 +132,13 @@ impl Ledger {
     /// # Errors
     /// If it cannot be removed.
     pub fn forget(&self, id: &ObjectId) -> Result<(), LedgerError> {
-        remove(&self.owners.join(file_name(id)))
+        self.remove(&self.owners.join(file_name(id)))
     }
 
     /// Notes the claim for when the object, which is about to be parked, is brought back.
     pub(crate) fn note_parked(&self, id: &ObjectId) -> Result<(), LedgerError> {
         let claim = self.get(id)?.map(|claim| Claim { restarting: false, ..claim });
-        claim.map_or(Ok(()), |claim| write_claim(&self.parked, &claim))
+        claim.map_or(Ok(()), |claim| self.write(&self.parked, &claim))
     }
 
     /// The claim that was noted when the object was parked.
@@ -130,7 +148,18 @@ impl Ledger {
 
     /// Drops that note.
     pub(crate) fn forget_parked(&self, id: &ObjectId) -> Result<(), LedgerError> {
-        remove(&self.parked.join(file_name(id)))
+        self.remove(&self.parked.join(file_name(id)))
+    }
+
+    fn write(&self, dir: &Path, claim: &Claim) -> Result<(), LedgerError> {
+        self.may_write()?;
+        let path = dir.join(file_name(&claim.id));
+        atomic::write(&path, &claim.to_bytes()).map_err(|error| io_error(&path, error))
+    }
+
+    fn remove(&self, path: &Path) -> Result<(), LedgerError> {
+        self.may_write()?;
+        atomic::remove(path).map_err(|error| io_error(path, error))
     }
 }
 
@@ -154,13 +183,4 @@ pub(super) fn read_claim(path: &Path) -> Result<Option<Claim>, LedgerError> {
         Reading::Damaged => Ok(None),
         Reading::Newer(version) => Err(LedgerError::Newer { path: path.to_owned(), version }),
     }
-}
-
-fn write_claim(dir: &Path, claim: &Claim) -> Result<(), LedgerError> {
-    let path = dir.join(file_name(&claim.id));
-    atomic::write(&path, &claim.to_bytes()).map_err(|error| io_error(&path, error))
-}
-
-fn remove(path: &Path) -> Result<(), LedgerError> {
-    atomic::remove(path).map_err(|error| io_error(path, error))
 }

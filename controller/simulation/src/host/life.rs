@@ -1,0 +1,97 @@
+//! One life of a controller.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use limekiln_api::HostFacts;
+use limekiln_model::Policy;
+use limekiln_reconciler::{
+    Controller, ControllerOptions, Files, Handle, Home, Input, Limits, ReadOptions, ReconcileError,
+    Reconciler,
+};
+use limekiln_sources::templates::{TemplateSettings, TemplateStore};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::Machine;
+use super::engine::LifeEngine;
+
+/// How long parked objects are kept.
+pub const KEPT: Duration = Duration::from_secs(30 * 24 * 3_600);
+/// Guests that may boot at once.
+pub(super) const BOOTS: usize = 2;
+
+/// A controller from its start to its end.
+pub struct Life {
+    /// Which, from 1.
+    pub number: u64,
+    /// What it does.
+    pub handle: Handle,
+    stop: CancellationToken,
+    task: JoinHandle<Result<(), ReconcileError>>,
+}
+
+impl Life {
+    /// Starts a controller.
+    pub fn start(machine: &Machine, number: u64, policy: Policy) -> Self {
+        machine.lock().alive.insert(number);
+        let engine = LifeEngine { shared: machine.shared.clone(), life: number };
+        let facts = facts(machine.lima_home());
+        // Manifests of stories build on nothing that is elsewhere.
+        let templates = TemplateStore::new(TemplateSettings::new(&facts));
+        let longest = Default::default();
+        let limits = Limits { boots: BOOTS, seed: 1, longest, ..Limits::default() };
+        let home = Home::new(&facts.lima_home);
+        let reconciler = Reconciler::new(Arc::new(engine), home, facts).with_limits(limits);
+        // Files that were touched in the last hour count as being written.
+        let read = ReadOptions {
+            quiet: Duration::from_secs(3_600),
+            patience: Duration::ZERO,
+            ..ReadOptions::default()
+        };
+        let inputs = vec![Input::Path(machine.manifests())];
+        let intake = Files::new(inputs, read, Arc::new(templates));
+        let options = ControllerOptions {
+            policy,
+            resync: Duration::from_secs(60),
+            keep_parked: Some(KEPT),
+            clock: machine.clock(),
+            seed: 1,
+            ..ControllerOptions::default()
+        };
+        let silent = Arc::new(|_: &_, _: &_| {});
+        let controller = Controller::new(Arc::new(reconciler), Box::new(intake), options, silent);
+        let (handle, stop) = (controller.handle(), CancellationToken::new());
+        let task = tokio::spawn(controller.run(stop.clone()));
+        Self { number, handle, stop, task }
+    }
+
+    /// Whether it has ended.
+    pub fn is_over(&self) -> bool {
+        self.task.is_finished()
+    }
+
+    /// It is killed: nothing of it goes on.
+    pub async fn kill(self) {
+        self.task.abort();
+        // Its files are closed, and its lock free, when it is dropped.
+        let _ = self.task.await;
+    }
+
+    /// It is told to end, and waited for.
+    ///
+    /// # Errors
+    /// What it ended with.
+    pub async fn terminate(self) -> Result<(), String> {
+        self.stop.cancel();
+        match self.task.await {
+            Ok(ended) => ended.map_err(|error| error.chain()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+/// The machine that manifests are filled in for.
+pub(super) fn facts(lima_home: std::path::PathBuf) -> HostFacts {
+    HostFacts { lima_home, memory: 64 << 30, ..HostFacts::example() }
+}

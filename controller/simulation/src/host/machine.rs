@@ -1,0 +1,230 @@
+//! The machine: a directory of manifests, a home, an engine.
+
+use std::env::temp_dir;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, SystemTime};
+
+use jiff::Timestamp;
+use limekiln_api::fill;
+use limekiln_engine_sim::{SimEngine, World};
+use limekiln_model::{InstancePhase, Observed, ObservedInstance};
+use limekiln_reconciler::{Clock, Home, faults};
+use tokio::sync::Notify;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::time::Instant;
+
+use super::engine::Shared;
+use super::{Incident, State, life};
+use crate::oracle::Watch;
+use crate::story::{Catalogue, Fault, Machine as Described, Story, Trigger};
+
+/// Files are kept in memory where that is possible: each schedule writes hundreds of times.
+const MEMORY: &str = "/dev/shm";
+
+/// A machine on which stories are played.
+pub struct Machine {
+    /// Removed at the end.
+    dir: PathBuf,
+    pub(super) shared: Shared,
+}
+
+impl Machine {
+    /// A machine on which only the strangers of the story exist, and what happens on it.
+    ///
+    /// # Errors
+    /// If its directory cannot be made.
+    pub fn new(story: &Story) -> io::Result<(Self, UnboundedReceiver<Incident>)> {
+        let memory = Path::new(MEMORY).to_owned();
+        let place = Some(memory).filter(|memory| memory.is_dir()).unwrap_or_else(temp_dir);
+        // Twice the same for a story: addresses of network cards depend on where instances are.
+        let dir = place.join(format!("limekiln-simulation-{}-{}", process::id(), story.seed));
+        fs::create_dir_all(dir.join("manifests"))?;
+        let world = strangers(&story.strangers, &dir.join("lima"));
+        let sim = SimEngine::new(story.seed).with_world(world);
+        let (send, incidents) = unbounded_channel();
+        let watch = Watch::new(story, Instant::now());
+        let state = Arc::new(Mutex::new(State::new(watch, send)));
+        let (sim, thaw) = (Arc::new(sim), Arc::new(Notify::new()));
+        let shared = Shared { sim, state, thaw, seed: story.seed, wrong: Arc::default() };
+        let machine = Self { dir, shared };
+        machine.mind_writes();
+        Ok((machine, incidents))
+    }
+
+    /// What is shared with the engine.
+    pub fn lock(&self) -> MutexGuard<'_, State> {
+        self.shared.lock()
+    }
+
+    /// What exists.
+    pub fn look(&self) -> Observed {
+        self.shared.look()
+    }
+
+    /// Where the manifests are.
+    pub fn manifests(&self) -> PathBuf {
+        self.dir.join("manifests")
+    }
+
+    /// `$LIMA_HOME`.
+    pub fn lima_home(&self) -> PathBuf {
+        self.dir.join("lima")
+    }
+
+    /// Our own directory.
+    pub fn home(&self) -> Home {
+        Home::new(&self.lima_home())
+    }
+
+    /// Changes the world as somebody with other tools does.
+    pub fn outside<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
+        self.shared.sim.outside(change)
+    }
+
+    /// Sets the clock: so many years ahead or back.
+    pub fn set_clock(&self, years: i64) {
+        self.shared.wrong.fetch_add(years * 365 * 24 * 3_600, Ordering::Relaxed);
+    }
+
+    /// The clock of the machine.
+    pub(super) fn clock(&self) -> Clock {
+        let (begun, wrong) = (self.lock().watch.begun, Arc::clone(&self.shared.wrong));
+        Clock::new(move || {
+            let elapsed = i64::try_from(begun.elapsed().as_secs()).unwrap_or_default();
+            let now = 1_700_000_000 + elapsed + wrong.load(Ordering::Relaxed);
+            Timestamp::from_second(now).unwrap_or_default()
+        })
+    }
+
+    /// Thaws whatever is frozen.
+    pub fn thaw(&self) {
+        self.lock().thaw();
+        self.shared.thaw.notify_waiters();
+    }
+
+    /// Puts the manifests in place, a file by a rename each, as if they were old.
+    pub fn publish(&self, catalogue: &Catalogue) -> io::Result<()> {
+        self.show()?;
+        for entry in fs::read_dir(self.manifests())? {
+            let entry = entry?;
+            if !catalogue.files.contains_key(&*entry.file_name().to_string_lossy()) {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        for file in catalogue.files.keys() {
+            self.put(file, &catalogue.text(file), Duration::from_secs(7_200))?;
+        }
+        Ok(())
+    }
+
+    /// Writes the files that differ, the first so many bytes of each and just now.
+    pub fn publish_half(&self, catalogue: &Catalogue, cut: usize) -> io::Result<()> {
+        for file in catalogue.files.keys() {
+            let text = catalogue.text(file);
+            let same = fs::read_to_string(self.manifests().join(file)).is_ok_and(|now| now == text);
+            if !same && self.manifests().is_dir() {
+                let half = &text[..text.len() * (1 + cut % 7) / 8];
+                self.put(file, half, Duration::ZERO)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn put(&self, file: &str, text: &str, age: Duration) -> io::Result<()> {
+        let path = self.manifests().join(file);
+        fs::write(&path, text)?;
+        let file = File::options().write(true).open(&path)?;
+        file.set_modified(SystemTime::now() - age)
+    }
+
+    /// Brings the directory back.
+    ///
+    /// # Errors
+    /// If it cannot be renamed.
+    pub fn show(&self) -> io::Result<()> {
+        match fs::rename(self.dir.join("hidden"), self.manifests()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            done => done,
+        }
+    }
+
+    /// Moves the directory away.
+    pub fn hide(&self) -> io::Result<()> {
+        match fs::rename(self.manifests(), self.dir.join("hidden")) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            done => done,
+        }
+    }
+
+    /// Writes of our own files end as the story says.
+    fn mind_writes(&self) {
+        let (shared, home) = (self.shared.clone(), self.home().dir().to_owned());
+        faults::set(Some(Box::new(move |path| {
+            // What people ask for is written by other processes.
+            if !path.starts_with(&home) || path.ends_with("requests.json") {
+                return Ok(());
+            }
+            let mut state = shared.lock();
+            if state.alive.is_empty() {
+                return Err(io::Error::other("the process is dead"));
+            }
+            if state.full_until.is_some_and(|until| until > Instant::now()) {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            match state.due(Trigger::Write).map(|armed| armed.fault) {
+                Some(Fault::DieWriting) => {
+                    state.die_writing();
+                    Err(io::ErrorKind::BrokenPipe.into())
+                }
+                Some(Fault::DiskFull) => {
+                    state.full_until = Some(Instant::now() + Duration::from_secs(3_600));
+                    Err(io::ErrorKind::StorageFull.into())
+                }
+                _ => Ok(()),
+            }
+        })));
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        faults::set(None);
+        // What stays is small, and in the way of nothing.
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+}
+
+fn strangers(strangers: &Catalogue, lima_home: &Path) -> World {
+    let mut world = World::default();
+    for machine in strangers.machines() {
+        world.observed.instances.insert(
+            limekiln_model::Name::new(machine.name).expect("a name"),
+            Arc::new(stopped(machine, lima_home)),
+        );
+    }
+    world
+}
+
+fn stopped(machine: &Described, lima_home: &Path) -> ObservedInstance {
+    let name = limekiln_model::Name::new(machine.name).expect("a name");
+    let template = limekiln_api::read_lima(&machine.template()).expect("a template");
+    let config = fill(&template, &name, &life::facts(lima_home.to_owned()));
+    ObservedInstance {
+        phase: InstancePhase::Stopped,
+        creator: Default::default(),
+        disk_bytes: config.disk.map(|disk| disk.0),
+        booted: None,
+        config: Some(Arc::new(config)),
+        dir: format!("/sim/{name}").into(),
+        ssh_port: None,
+        accelerator: None,
+        waiting_for: None,
+        protected: false,
+        mounts: Vec::new(),
+    }
+}

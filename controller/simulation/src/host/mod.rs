@@ -1,0 +1,13 @@
+//! The simulated machine: its files, its engine, and the lives of controllers on it.
+
+mod engine;
+mod flight;
+mod incident;
+mod life;
+mod machine;
+mod state;
+
+pub use incident::Incident;
+pub use life::{KEPT, Life};
+pub use machine::Machine;
+pub use state::State;

@@ -1,0 +1,34 @@
+//! Whether deliberate bugs are noticed.
+
+use std::ops::Range;
+use std::process::ExitCode;
+
+use limekiln_api::mutant::{Mutant, switch_on};
+
+use crate::schedules;
+
+/// Of 100 bugs so many must be noticed.
+const ENOUGH: usize = 95;
+
+/// Switches on one after the other, and plays until it is noticed.
+pub fn hunt(seeds: Range<u64>) -> anyhow::Result<ExitCode> {
+    let (mut noticed, first) = (0, seeds.start);
+    for mutant in Mutant::ALL {
+        switch_on(Some(mutant));
+        let verdicts = schedules::all(seeds.clone(), |verdict| verdict.wrong.is_empty())?;
+        let found = verdicts.iter().find(|verdict| !verdict.wrong.is_empty());
+        match found {
+            Some(verdict) => {
+                noticed += 1;
+                let wrong: String = verdict.wrong[0].chars().take(80).collect();
+                println!("{:<26} {:>5}  {wrong}", format!("{mutant:?}"), verdict.seed - first);
+            }
+            None => println!("{:<26} not noticed", format!("{mutant:?}")),
+        }
+    }
+    switch_on(None);
+    let all = Mutant::ALL.len();
+    println!("{noticed} of {all} deliberate bugs were noticed, each by the schedule named");
+    let enough = noticed * 100 >= all * ENOUGH;
+    Ok(if enough { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,137 @@
+//! Whether an action may begin.
+
+use limekiln_model::{Action, InstancePhase, Kind, ObjectId, Observed};
+
+use super::watch::{Revision, SEEN, Watch};
+use crate::host::KEPT;
+use crate::story::Machine;
+
+/// Why the action may not begin.
+pub(super) fn check(watch: &Watch, action: &Action, world: &Observed) -> Option<String> {
+    let id = action.object();
+    if watch.strangers.contains(&id) {
+        return Some("it is somebody else's".to_owned());
+    }
+    if let Some(since) = watch.suspended.get(&id).filter(|since| since.elapsed() > SEEN) {
+        return Some(format!("it is suspended for {} s", since.elapsed().as_secs()));
+    }
+    if let Some(revision) = seen(watch) {
+        if revision.catalogue.frozen().contains(&id) {
+            return Some("its manifest is faulty".to_owned());
+        }
+        if revision.catalogue.machine(id.name.as_str()).is_some_and(|machine| machine.suspend)
+            && id.kind == Kind::Instance
+        {
+            return Some("its manifest suspends it".to_owned());
+        }
+    }
+    match action {
+        Action::Park { .. } => park(watch, &id),
+        Action::Purge { key: None, .. } => purge(&id, world),
+        Action::Purge { object, key: Some(key) } => expire(watch, object, key),
+        Action::StopInstance { .. } => stop(watch, &id, world),
+        Action::StartDriver { .. } => start(watch, &id, world),
+        Action::CreateInstance { template, .. } | Action::EditInstance { template, .. } => {
+            published(watch, &id, template)
+        }
+        _ => None,
+    }
+}
+
+/// What was published last, once it must have been seen.
+fn seen(watch: &Watch) -> Option<&Revision> {
+    watch.current().filter(|revision| revision.at.elapsed() > SEEN)
+}
+
+/// Moved aside is what a revision asked to delete, within the budget, or to make anew.
+fn park(watch: &Watch, id: &ObjectId) -> Option<String> {
+    let anew = |machine: &Machine| machine.disruption == "Recreate";
+    let recreated = |revision: &Revision| {
+        id.kind == Kind::Instance && revision.catalogue.machine(id.name.as_str()).is_some_and(anew)
+    };
+    let deletes = |revision: &&Revision| !revision.catalogue.ids().contains(id);
+    if watch.revisions.iter().any(recreated) {
+        return None;
+    }
+    let mut asking = watch.revisions.iter().filter(deletes).peekable();
+    if asking.peek().is_none() {
+        return Some("no revision asked to delete it".to_owned());
+    }
+    if !watch.prune {
+        return Some("nothing may be deleted".to_owned());
+    }
+    let within = |revision: &Revision| revision.acknowledged || within_budget(watch, revision);
+    (!watch.rapid && !watch.claim_lost && !asking.any(within))
+        .then(|| "more goes than may".to_owned())
+}
+
+fn within_budget(watch: &Watch, revision: &Revision) -> bool {
+    let owned = revision.existed.difference(&watch.strangers);
+    let owned: Vec<_> = owned.collect();
+    let mentioned = revision.catalogue.ids();
+    let kept = |id: &ObjectId| mentioned.contains(id) || watch.suspended.contains_key(id);
+    let gone = owned.iter().filter(|id| !kept(id)).count();
+    gone < owned.len() && gone <= (owned.len() / 5).max(1)
+}
+
+/// Removed for good is only what was never whole.
+fn purge(id: &ObjectId, world: &Observed) -> Option<String> {
+    let instance = world.instances.get(&id.name).filter(|_| id.kind == Kind::Instance);
+    let whole = instance.is_some_and(|instance| instance.phase != InstancePhase::Creating);
+    (whole || id.kind == Kind::Disk).then(|| "it holds data".to_owned())
+}
+
+/// What is parked goes when its time is over.
+fn expire(watch: &Watch, object: &ObjectId, key: &str) -> Option<String> {
+    let since = watch.parked.get(&(object.clone(), key.to_owned()))?;
+    let days = since.elapsed().as_secs() / (24 * 3_600);
+    (since.elapsed() < KEPT).then(|| format!("it has been parked for {days} days"))
+}
+
+/// What an instance depends on is there before it starts, unless somebody has just taken it away.
+fn start(watch: &Watch, id: &ObjectId, world: &Observed) -> Option<String> {
+    let own = world.instances.get(&id.name).map(|instance| &instance.phase);
+    if matches!(own, Some(InstancePhase::Broken { .. })) {
+        // Half of it lives, and gets the other half again.
+        return None;
+    }
+    let mut wishes = watch.wishes(id).map(|machine| machine.depends_on);
+    let (on, ready) = wishes.next().flatten().filter(|_| !watch.rapid && !watch.by_hand)?;
+    if !wishes.all(|wish| wish == Some((on, ready))) {
+        return None;
+    }
+    let phase = world.instances.get(on).map(|instance| &instance.phase);
+    let met = phase.is_some_and(|phase| match phase {
+        InstancePhase::Ready | InstancePhase::Broken { .. } => true,
+        _ => !ready && phase.is_running(),
+    });
+    (!met).then(|| format!("it depends on {on}, which is {phase:?}"))
+}
+
+/// Nobody stops what never was allowed to be stopped.
+fn stop(watch: &Watch, id: &ObjectId, world: &Observed) -> Option<String> {
+    let works = world.instances.get(&id.name).is_some_and(|instance| {
+        matches!(instance.phase, InstancePhase::Ready | InstancePhase::Booting)
+    });
+    let wanted = watch.revisions.iter().all(|revision| revision.catalogue.ids().contains(id));
+    let mut wishes = watch.wishes(id);
+    let stays = wishes.all(|machine| machine.strategy == "Always" && machine.disruption == "Live");
+    (works && wanted && stays).then(|| "it may only be changed live".to_owned())
+}
+
+/// What is stored was published as a whole at some time.
+fn published(watch: &Watch, id: &ObjectId, template: &limekiln_api::Lima) -> Option<String> {
+    let cpus = template.cpus.as_ref().map(|cpus| cpus.0);
+    let message = template.message.as_deref().map(str::trim);
+    let like = |machine: &Machine| {
+        cpus == Some(i64::from(machine.cpus))
+            && message == Some(format!("m{}", machine.message).as_str())
+    };
+    // Of old wishes nothing is carried out any more.
+    let newest = seen(watch).filter(|revision| revision.catalogue.ids().contains(id));
+    let oldest = if newest.is_some() { watch.revisions.len() - 1 } else { 0 };
+    let revisions = watch.revisions[oldest..].iter();
+    let mut machines = revisions.flat_map(|revision| revision.catalogue.machines());
+    let found = machines.any(|machine| machine.name == id.name.as_str() && like(machine));
+    (!found).then(|| format!("cpus {cpus:?}, message {message:?} are not what was published"))
+}

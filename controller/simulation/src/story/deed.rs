@@ -1,0 +1,48 @@
+//! What people do.
+
+use std::fmt;
+
+use limekiln_model::ObjectId;
+
+use super::Catalogue;
+
+/// What somebody does, with the manifests or beside them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// Publishes manifests.
+    Publish(Catalogue),
+    /// Moves the directory of manifests away.
+    HideDirectory,
+    /// Takes everything out of the directory.
+    EmptyDirectory,
+    /// Acknowledges that much is deleted.
+    Acknowledge,
+    /// Suspends an object by hand.
+    Suspend(ObjectId),
+    /// Ends all suspensions.
+    Resume,
+    /// Starts a VM with another tool, if it can be.
+    Start(&'static str),
+    /// Stops a VM with another tool.
+    Stop(&'static str),
+    /// Edits a stored configuration with another tool.
+    Edit(&'static str),
+    /// Deletes an instance with another tool, and all that it had.
+    Delete(&'static str),
+    /// Nothing, for a day.
+    Wait,
+}
+
+/// In few words; of manifests each object.
+impl fmt::Display for Deed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Publish(catalogue) = self else { return write!(f, "{self:?}") };
+        writeln!(f, "publish, broken {:?}", catalogue.broken)?;
+        for (file, documents) in &catalogue.files {
+            for described in documents {
+                writeln!(f, "    {file}: {described:?}")?;
+            }
+        }
+        write!(f, "   ")
+    }
+}

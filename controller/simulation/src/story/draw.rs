@@ -1,0 +1,270 @@
+//! Stories from seeds.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use super::{Armed, Catalogue, Chapter, Deed, Described, Fault, Machine, Story, Trigger};
+
+const MACHINES: [&str; 4] = ["a", "b", "c", "d"];
+const DISKS: [&str; 2] = ["data", "logs"];
+const NETWORKS: [&str; 2] = ["dmz", "lan"];
+
+impl Story {
+    /// The story of a seed.
+    pub fn of(seed: u64) -> Self {
+        let mut draw = Draw { rng: Rng::with_seed(seed), rapid: false };
+        draw.rapid = draw.one_in(4);
+        draw.story(seed)
+    }
+
+    /// The same without anything that goes wrong, and with all the time that it takes.
+    #[must_use]
+    pub fn undisturbed(&self) -> Self {
+        let mut story = self.clone();
+        for chapter in &mut story.chapters {
+            chapter.faults.clear();
+            chapter.hurry = None;
+        }
+        story
+    }
+
+    /// The kinds of faults in it.
+    pub fn faults(&self) -> impl Iterator<Item = Fault> {
+        self.chapters.iter().flat_map(|chapter| &chapter.faults).map(|armed| armed.fault)
+    }
+}
+
+struct Draw {
+    rng: Rng,
+    rapid: bool,
+}
+
+impl Draw {
+    fn one_in(&mut self, n: u32) -> bool {
+        self.rng.u32(..n) == 0
+    }
+
+    fn among<T: Copy>(&mut self, all: &[T]) -> T {
+        all[self.rng.usize(..all.len())]
+    }
+
+    fn story(&mut self, seed: u64) -> Story {
+        let strangers = self.strangers();
+        let prune = !self.rapid && !self.one_in(5);
+        let mut catalogue = self.catalogue();
+        let mut chapters = vec![self.chapter(Deed::Publish(catalogue.clone()))];
+        for _ in 0..self.rng.usize(1..5) {
+            let deed = self.deed(&mut catalogue, prune);
+            chapters.push(self.chapter(deed));
+        }
+        if !strangers.files.is_empty() {
+            // What lost its claim would have to be adopted, and strangers with it.
+            for chapter in &mut chapters {
+                chapter.faults.retain(|armed| armed.fault != Fault::TornClaim);
+            }
+        }
+        Story { seed, strangers, prune, rapid: self.rapid, chapters }
+    }
+
+    fn chapter(&mut self, deed: Deed) -> Chapter {
+        let count = self.among(&[0, 1, 1, 2, 2, 3]);
+        let faults = (0..count).map(|_| self.armed()).collect();
+        let hurry = self.rapid.then(|| Duration::from_millis(self.rng.u64(1..20_000)));
+        Chapter { deed, faults, hurry }
+    }
+
+    fn armed(&mut self) -> Armed {
+        let fault = self.among(&Fault::ALL);
+        let after = match fault.trigger() {
+            // Most changes are few actions.
+            Trigger::Action if self.rng.bool() => self.rng.u32(..4),
+            Trigger::Action => self.rng.u32(..12),
+            Trigger::Look => self.rng.u32(..5),
+            Trigger::Write => self.rng.u32(..16),
+            Trigger::Time => self.rng.u32(..400),
+            Trigger::Beginning => 0,
+        };
+        Armed { fault, after }
+    }
+
+    fn strangers(&mut self) -> Catalogue {
+        let mut strangers = Catalogue::default();
+        if self.one_in(4) {
+            let machine = self.plain_machine(self.rng.clone().usize(..MACHINES.len()));
+            strangers.files.insert("strangers".to_owned(), vec![Described::Instance(machine)]);
+        }
+        strangers
+    }
+
+    fn plain_machine(&mut self, number: usize) -> Machine {
+        Machine {
+            name: MACHINES[number],
+            cpus: self.rng.u32(1..4),
+            disk: 10 * self.rng.u32(1..4),
+            foreign: false,
+            strategy: "Always",
+            disruption: "Restart",
+            suspend: false,
+            uses_disk: None,
+            uses_network: None,
+            depends_on: None,
+            mount: false,
+            forward: None,
+            message: 0,
+        }
+    }
+
+    fn machine(&mut self, number: usize) -> Machine {
+        let mut machine = self.plain_machine(number);
+        if !self.rapid {
+            machine.strategy = self.among(&["Always", "Always", "Manual", "Manual", "Halted"]);
+            machine.disruption = self.among(&["Live", "Restart", "Restart", "Recreate"]);
+        }
+        // A disk is for one, so that not all of them wait for each other.
+        machine.uses_disk = DISKS.get(number).copied().filter(|_| self.rng.bool());
+        machine.uses_network = self.rng.bool().then(|| self.among(&NETWORKS));
+        if number > 0 && self.rng.bool() {
+            machine.depends_on = Some((MACHINES[self.rng.usize(..number)], self.rng.bool()));
+        }
+        machine.mount = self.one_in(3);
+        machine.forward = self.one_in(3).then_some(80);
+        machine
+    }
+
+    fn catalogue(&mut self) -> Catalogue {
+        let mut catalogue = Catalogue::default();
+        let mut put = |described: Described| {
+            let file = format!("{}.yaml", described.id().to_string().replace('/', "-"));
+            catalogue.files.insert(file, vec![described]);
+        };
+        for name in DISKS {
+            put(Described::Disk { name, size: self.rng.u32(1..4) });
+        }
+        for name in NETWORKS {
+            put(Described::Network { name, subnet: self.rng.u8(104..106) });
+        }
+        for number in 0..self.rng.usize(1..=MACHINES.len()) {
+            put(Described::Instance(self.machine(number)));
+        }
+        catalogue
+    }
+
+    fn deed(&mut self, catalogue: &mut Catalogue, prune: bool) -> Deed {
+        let machines: Vec<_> = catalogue.machines().map(|machine| machine.name).collect();
+        let manual = catalogue.machines().filter(|machine| machine.strategy == "Manual");
+        let manual: Vec<_> = manual.map(|machine| machine.name).collect();
+        let fixed: Vec<_> = catalogue
+            .machines()
+            .filter(|machine| machine.strategy == "Always" && !machine.suspend)
+            .map(|machine| machine.name)
+            .collect();
+        match self.rng.u32(..if self.rapid { 12 } else { 25 }) {
+            24 if !manual.is_empty() => Deed::Start(self.among(&manual)),
+            14 => Deed::HideDirectory,
+            15 => Deed::EmptyDirectory,
+            16 | 17 if prune => {
+                self.remove(catalogue, 2);
+                Deed::Publish(catalogue.clone())
+            }
+            18 => Deed::Acknowledge,
+            19 if !machines.is_empty() => Deed::Suspend(self.machine_id(&machines)),
+            20 => Deed::Resume,
+            21 if !fixed.is_empty() => Deed::Stop(self.among(&fixed)),
+            22 if !fixed.is_empty() => Deed::Delete(self.among(&fixed)),
+            23 if !fixed.is_empty() => Deed::Edit(self.among(&fixed)),
+            13 => Deed::Wait,
+            _ => {
+                let before = catalogue.clone();
+                while *catalogue == before {
+                    for _ in 0..self.rng.usize(1..4) {
+                        self.change(catalogue);
+                    }
+                }
+                Deed::Publish(catalogue.clone())
+            }
+        }
+    }
+
+    fn machine_id(&mut self, names: &[&'static str]) -> limekiln_model::ObjectId {
+        Described::Instance(Machine { name: self.among(names), ..self.plain_machine(0) }).id()
+    }
+
+    fn remove(&mut self, catalogue: &mut Catalogue, most: usize) {
+        for _ in 0..self.rng.usize(1..=most) {
+            let files: Vec<_> = catalogue.files.keys().cloned().collect();
+            if files.len() > 2 {
+                let file = &files[self.rng.usize(..files.len())];
+                catalogue.files.remove(file);
+                catalogue.broken.remove(file);
+            }
+        }
+    }
+
+    /// Changes one file.
+    fn change(&mut self, catalogue: &mut Catalogue) {
+        let files: Vec<_> = catalogue.files.keys().cloned().collect();
+        let Some(file) = files.get(self.rng.usize(..files.len().max(1))).cloned() else { return };
+        match self.rng.u32(..if self.rapid { 8 } else { 12 }) {
+            0 => {
+                let number = self.rng.usize(..MACHINES.len());
+                let machine = self.machine(number);
+                let file = format!("instance-{}.yaml", machine.name);
+                let there = catalogue.machine(machine.name).is_some();
+                if !there {
+                    catalogue.files.insert(file, vec![Described::Instance(machine)]);
+                }
+            }
+            1 => {
+                // Moved to another file.
+                let Some(documents) = catalogue.files.remove(&file) else { return };
+                let broken = catalogue.broken.remove(&file);
+                let moved = format!("moved-{file}");
+                broken.then(|| catalogue.broken.insert(moved.clone()));
+                catalogue.files.insert(moved, documents);
+            }
+            8 => {
+                catalogue.broken.insert(file);
+            }
+            9 => catalogue.broken.clear(),
+            10 => {
+                // Described twice, or no longer.
+                let twice = format!("again-{file}");
+                if catalogue.files.remove(&twice).is_none() && !file.starts_with("again") {
+                    let documents = catalogue.files[&file].clone();
+                    catalogue.files.insert(twice, documents);
+                }
+            }
+            _ => {
+                for described in catalogue.files.get_mut(&file).into_iter().flatten() {
+                    self.tweak(described);
+                }
+            }
+        }
+    }
+
+    fn tweak(&mut self, described: &mut Described) {
+        match described {
+            Described::Disk { size, .. } => {
+                *size = if self.rapid { *size + 1 } else { self.rng.u32(1..5) };
+            }
+            Described::Network { subnet, .. } => *subnet = self.rng.u8(104..107),
+            Described::Instance(machine) => self.tweak_machine(machine),
+        }
+    }
+
+    fn tweak_machine(&mut self, machine: &mut Machine) {
+        match self.rng.u32(..if self.rapid { 7 } else { 11 }) {
+            0 | 1 => machine.cpus = self.rng.u32(1..5),
+            2 => machine.disk += 10,
+            3 => machine.message += 1,
+            4 => machine.forward = self.among(&[None, Some(80), Some(81)]),
+            5 => machine.uses_network = self.rng.bool().then(|| self.among(&NETWORKS)),
+            6 => machine.mount = !machine.mount,
+            7 => machine.disk = 10 * self.rng.u32(1..4),
+            8 => machine.foreign = !machine.foreign,
+            9 => machine.suspend = !machine.suspend,
+            _ => machine.strategy = self.among(&["Always", "Manual", "Halted"]),
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! A few schedules with every run of the tests; `cargo xtask simulate` plays thousands.
+
+use limekiln_simulation::story::{Fault, Story};
+use limekiln_simulation::{check, play};
+
+#[test]
+fn a_seed_gives_the_same_run_every_time() {
+    for seed in [3, 51] {
+        let story = Story::of(seed);
+        let (once, twice) = (play(&story).expect("played"), play(&story).expect("played"));
+        assert!(once.actions > 0, "nothing happened");
+        assert_eq!(once.log, twice.log);
+        assert_eq!(once.whole, twice.whole);
+    }
+}
+
+#[test]
+fn some_schedules_end_well() {
+    for seed in 100_000..100_016 {
+        let verdict = check(seed).expect("played");
+        assert!(verdict.wrong.is_empty(), "seed {seed}: {:#?}\n{:#?}", verdict.wrong, verdict.log);
+    }
+}
+
+#[test]
+fn stories_have_faults_of_every_kind() {
+    let drawn: std::collections::BTreeSet<_> =
+        (0..2_000).flat_map(|seed| Story::of(seed).faults().collect::<Vec<_>>()).collect();
+    assert_eq!(drawn.len(), Fault::ALL.len());
+}
