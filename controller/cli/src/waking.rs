@@ -48,8 +48,12 @@ fn watch(handle: &Handle, roots: Vec<WatchRoot>, home: &Home, end: &AtomicBool) 
                 false
             }
         };
+        // At once: what follows takes its time where there are many instances.
+        if changed {
+            handle.wake();
+        }
         let now = traces(home);
-        if changed || now != seen {
+        if now != seen {
             seen = now;
             handle.wake();
         }

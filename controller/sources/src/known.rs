@@ -37,12 +37,11 @@ impl Known {
     pub(crate) fn get(
         &self,
         origin: &Path,
-        shown: &Path,
         metadata: &Metadata,
         now: SystemTime,
         options: &ReadOptions,
     ) -> Option<&KnownFile> {
-        let known = self.0.get(origin).filter(|known| known.file.path == shown)?;
+        let known = self.0.get(origin)?;
         let age = now.duration_since(metadata.modified().ok()?).ok()?;
         let same = known.stamp.holds(&Stamp::of(metadata, now)) && age >= options.quiet;
         (same && metadata.is_file()).then_some(known)

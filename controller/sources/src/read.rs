@@ -30,6 +30,7 @@ pub fn read(inputs: &[Input], options: &ReadOptions) -> Result<Vec<Snapshot>, So
 /// What it returns is what [`read`] does.
 #[derive(Debug, Default)]
 pub struct Reader {
+    inputs: Vec<Input>,
     known: Known,
     last: BTreeMap<String, Snapshot>,
 }
@@ -55,7 +56,11 @@ impl Reader {
         clock: fn() -> SystemTime,
     ) -> Result<Vec<Snapshot>, SourceError> {
         let mut seen = BTreeSet::new();
-        let mut now = Self::default();
+        // The paths that are shown depend on them.
+        if self.inputs != inputs {
+            *self = Self::default();
+        }
+        let mut now = Self { inputs: inputs.to_vec(), ..Self::default() };
         let mut snapshots = Vec::new();
         for input in inputs {
             let mut snapshot = match input {
@@ -135,7 +140,7 @@ impl Reading<'_> {
     fn single(&mut self) -> Result<KnownFile, SourceError> {
         let (root, shown) = (self.root.clone(), self.shown.to_owned());
         loop {
-            match self.file(&root, &shown)? {
+            match self.file(&root, Some(&shown))? {
                 Ok(file) => return Ok(file),
                 Err(missing) => self.watch.pause(self.shown, missing)?,
             }
@@ -169,8 +174,7 @@ impl Reading<'_> {
         let mut files = Vec::with_capacity(list.len());
         let mut total = 0;
         for origin in list {
-            let below = origin.strip_prefix(&self.root).unwrap_or(origin);
-            match self.file(origin, &self.shown.join(below))? {
+            match self.file(origin, None)? {
                 Ok(file) => {
                     total += file.file.bytes.len() as u64;
                     files.push(file);
@@ -195,16 +199,18 @@ impl Reading<'_> {
     fn file(
         &mut self,
         origin: &Path,
-        shown: &Path,
+        shown: Option<&Path>,
     ) -> Result<Result<KnownFile, Duration>, SourceError> {
         let now = (self.clock)();
         if let Ok(metadata) = fs::metadata(origin)
-            && let Some(known) = self.known.get(origin, shown, &metadata, now, self.options)
+            && let Some(known) = self.known.get(origin, &metadata, now, self.options)
         {
             return Ok(Ok(known.clone()));
         }
+        let below = || self.shown.join(origin.strip_prefix(&self.root).unwrap_or(origin));
+        let shown = shown.map_or_else(below, Path::to_owned);
         Ok(read_if_quiet(origin, &mut self.watch, self.options)?.map(|(bytes, metadata)| {
-            let file = SourceFile { path: shown.into(), origin: origin.into(), bytes };
+            let file = SourceFile { path: shown, origin: origin.into(), bytes };
             KnownFile::new(FileStamp::of(&metadata, now), file)
         }))
     }

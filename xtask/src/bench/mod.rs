@@ -4,14 +4,17 @@
 //! QEMU) are made side by side in one run.
 
 mod agent;
+mod agents;
 mod boot;
 mod controller;
 mod diff;
 mod example;
+mod fleet;
 mod home;
 mod makespan;
 mod manifests;
 mod planner;
+mod resident;
 mod row;
 
 use anyhow::bail;
@@ -33,11 +36,14 @@ pub struct Args {
 /// A figure's group: the start of its rows' names, and how they are measured.
 type Group = (&'static str, fn() -> anyhow::Result<Vec<Row>>);
 
-const GROUPS: [Group; 7] = [
+const GROUPS: [Group; 10] = [
     ("manifests", manifests::rows),
     ("planner", planner::rows),
     ("makespan", makespan::rows),
     ("diff", diff::rows),
+    ("agents", agents::rows),
+    ("resident", resident::rows),
+    ("fleet", fleet::rows),
     ("boot", boot::rows),
     ("hostagent", agent::rows),
     ("controller", controller::rows),

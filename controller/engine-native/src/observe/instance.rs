@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use limekiln_api::{HostFacts, Lima, LimaVersion, fill_as, read_lima};
 use limekiln_hostagent::InstanceFiles;
@@ -15,9 +15,12 @@ use crate::instance::disk_bytes;
 use crate::paths::Paths;
 
 /// What the configuration was read from; the directory tells which other files there are.
-const FILES: [&str; 3] = ["", "lima.yaml", "lima-version"];
-/// What the size of the disk was read from. A guest writes to it all the time.
-const DISK: [&str; 2] = ["disk", "disk.format"];
+const FILES: [&str; 2] = ["", "lima.yaml"];
+/// What else it was read from, and the size of the disk. Whoever makes these does so once; that
+/// somebody wrote into them is looked for seldom. A guest writes to its disk all the time.
+const REST: [&str; 3] = ["lima-version", "disk", "disk.format"];
+/// How often at most it is.
+const SELDOM: Duration = Duration::from_secs(5);
 /// What the configuration that it was booted with was read from.
 const BOOTED: [&str; 2] = ["booted.json", "booted.yaml"];
 /// Which processes it may have.
@@ -28,8 +31,9 @@ const PIDS: [&str; 2] = ["ha.pid", "qemu.pid"];
 /// It is good for as long as they are as they were; what cannot be sure is read again.
 #[derive(Debug)]
 pub(super) struct Known {
-    files: Stamps<3>,
-    disk: Stamps<2>,
+    files: Stamps<2>,
+    rest: Stamps<3>,
+    thorough: SystemTime,
     booted: Option<(Stamps<2>, Option<Arc<Lima>>)>,
     has_pids: bool,
     /// One that runs counts as booting until its host agent has been asked.
@@ -48,18 +52,10 @@ impl Known {
     ) -> Self {
         let dir = paths.instance(name);
         let files = Stamps::of(&dir, FILES, now);
-        let mut known = match before.filter(|before| before.files.hold(&files)) {
-            Some(before) => before,
-            None => return Self::read(&dir, files, facts, name, now),
+        let same = before.filter(|before| before.files.hold(&files));
+        let Some(mut known) = same.and_then(|same| same.with_the_rest(&dir, now)) else {
+            return Self::read(&dir, files, facts, name, now);
         };
-        let disk = Stamps::of(&dir, DISK, now);
-        if !known.disk.hold(&disk) {
-            let bytes = disk_bytes(&dir);
-            if known.instance.disk_bytes != bytes {
-                Arc::make_mut(&mut known.instance).disk_bytes = bytes;
-            }
-        }
-        known.disk = disk;
         if known.has_pids && known.instance.config.is_some() {
             let (phase, agent) = phase(&dir);
             if known.instance.phase != phase {
@@ -70,8 +66,28 @@ impl Known {
         known
     }
 
-    fn read(dir: &Path, files: Stamps<3>, facts: &HostFacts, name: &Name, now: SystemTime) -> Self {
-        let disk = Stamps::of(dir, DISK, now);
+    /// Looks at what seldom changes, if that was long ago. `None` if all is to be read again,
+    /// because defaults depend on who made the instance.
+    fn with_the_rest(mut self, dir: &Path, now: SystemTime) -> Option<Self> {
+        if now.duration_since(self.thorough).is_ok_and(|since| since <= SELDOM) {
+            return Some(self);
+        }
+        let rest = Stamps::of(dir, REST, now);
+        if !self.rest.hold(&rest) {
+            if self.instance.creator != InstanceFiles::new(dir).creator() {
+                return None;
+            }
+            let bytes = disk_bytes(dir);
+            if self.instance.disk_bytes != bytes {
+                Arc::make_mut(&mut self.instance).disk_bytes = bytes;
+            }
+        }
+        (self.rest, self.thorough) = (rest, now);
+        Some(self)
+    }
+
+    fn read(dir: &Path, files: Stamps<2>, facts: &HostFacts, name: &Name, now: SystemTime) -> Self {
+        let rest = Stamps::of(dir, REST, now);
         let has_pids = PIDS.iter().any(|file| dir.join(file).symlink_metadata().is_ok());
         let creator = InstanceFiles::new(dir).creator();
         let (config, (phase, agent)) = match config(dir, name, facts, &creator) {
@@ -91,7 +107,8 @@ impl Known {
             mounts: Vec::new(),
             dir: dir.to_owned(),
         };
-        Self { files, disk, booted: None, has_pids, instance: instance.into(), agent }
+        let instance = instance.into();
+        Self { files, rest, thorough: now, booted: None, has_pids, instance, agent }
     }
 
     /// The configuration that it was booted with, if it runs and that is known.

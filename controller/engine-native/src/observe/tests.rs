@@ -83,13 +83,14 @@ proptest! {
         let home = tempfile::tempdir().expect("a directory");
         let (paths, name) = (Paths::new(home.path()), Name::new("vm").expect("a name"));
         let facts = HostFacts::example();
-        // As if everything had rested for long: only then is anything remembered.
-        let look = |before| {
-            let now = SystemTime::now() + Duration::from_secs(60);
-            Known::look(before, &paths, &facts, &name, now)
-        };
         let mut known = None;
-        for edit in edits {
+        for (number, edit) in (1..).zip(edits) {
+            // As if everything had rested for long, and looks were far apart: only what rested is
+            // remembered, and what seldom changes is looked at seldom.
+            let look = |before| {
+                let now = SystemTime::now() + Duration::from_secs(60 * number);
+                Known::look(before, &paths, &facts, &name, now)
+            };
             // No file system of a test counts in longer steps.
             std::thread::sleep(Duration::from_millis(8));
             make(edit, &paths.instance(&name)).expect("writable");

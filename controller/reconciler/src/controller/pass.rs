@@ -72,8 +72,8 @@ impl Controller {
     /// Starts what can be started.
     fn act(&mut self, fence: &Fence, planned: &Arc<Planned>, claims: &Arc<Claims>) {
         let Planned { plan, desired, .. } = &**planned;
-        let wants = &mut self.wants;
         if !is_on(Mutant::FinishesOldWork) {
+            let wants = &mut self.wants;
             self.tasks.supersede(|id| wants.of(desired, id));
         }
         let needs: BTreeSet<_> = plan.steps.iter().map(|step| step.action.object()).collect();
@@ -87,13 +87,14 @@ impl Controller {
         if !self.kept.as_ref().is_some_and(done) {
             self.kept = None;
             let earlier = self.looked.as_ref().map(|looked| &looked.observed);
-            let (books, seen) = (&self.reconciler, &planned.observed);
-            if let Err(error) = books.keep_books(fence, claims, planned, seen, earlier, &busy) {
+            let (books, observed) = (&self.reconciler, &planned.observed);
+            if let Err(error) = books.keep_books(fence, claims, planned, observed, earlier, &busy) {
                 warn!("the ledger cannot be written, so nothing is done: {}", error.chain());
                 return;
             }
-            // What is worked on was left out, and what has just gone waits for another look.
-            let all = tasks.is_empty() && earlier.is_some_and(|then| then == seen);
+            // What is worked on was left out, and what is new counts when it is seen again.
+            let again = self.looked.as_ref().is_some_and(|looked| Arc::ptr_eq(looked, planned));
+            let all = again && tasks.is_empty();
             self.kept = all.then(|| (Arc::clone(planned), Arc::clone(claims)));
         }
         for part in plan.clone().into_parts() {

@@ -5,12 +5,16 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use limekiln_api::Stamp;
 
 use super::store::{LedgerError, file_name, io_error, read_claim};
 use super::{Claim, Claims};
+
+/// We replace files and never write into them, which shows in their directory. Whether somebody
+/// else did is looked at so often at most.
+const SELDOM: Duration = Duration::from_secs(5);
 
 /// The claims, and what each file was when it was read.
 ///
@@ -18,6 +22,8 @@ use super::{Claim, Claims};
 /// to be the same is read again. Without this, reading gives the same and takes longer.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
+    /// The directory when all files were looked at, and when that was.
+    thorough: Option<(Stamp, SystemTime)>,
     files: BTreeMap<String, (Stamp, Option<Arc<Claim>>)>,
     claims: Arc<Claims>,
 }
@@ -25,6 +31,13 @@ pub(super) struct Seen {
 impl Seen {
     /// The claims of a directory now.
     pub(super) fn read(&mut self, dir: &Path, now: SystemTime) -> Result<Arc<Claims>, LedgerError> {
+        let before = fs::metadata(dir).ok().map(|metadata| Stamp::of(&metadata, now));
+        if let (Some((then, when)), Some(before)) = (&self.thorough, &before)
+            && then.holds(before)
+            && now.duration_since(*when).is_ok_and(|since| since <= SELDOM)
+        {
+            return Ok(Arc::clone(&self.claims));
+        }
         let (mut files, mut same) = (BTreeMap::new(), true);
         for name in names(dir)? {
             let path = dir.join(&name);
@@ -49,7 +62,7 @@ impl Seen {
         if !same || !self.files.is_empty() {
             self.claims = Arc::new(claims(dir, &files));
         }
-        self.files = files;
+        (self.files, self.thorough) = (files, before.map(|before| (before, now)));
         Ok(Arc::clone(&self.claims))
     }
 }
