@@ -37,7 +37,7 @@ impl Director<'_> {
                 true
             }
             Fault::WallJump => {
-                self.machine.set_clock(if armed.after % 3 == 0 { -10 } else { 10 });
+                self.machine.set_clock(if armed.after.is_multiple_of(3) { -10 } else { 10 });
                 true
             }
             Fault::MachineBreaks => self.machine_breaks(armed.after),
