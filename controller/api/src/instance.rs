@@ -93,7 +93,8 @@ pub struct InstanceSpec {
     /// Whether the VM is kept running.
     #[serde(default, skip_serializing_if = "is_default")]
     pub run_strategy: RunStrategy,
-    /// Exactly Lima's YAML. Shared, because plans and engines hold it, too.
+    /// Exactly Lima's YAML.
+    // Shared, because plans and engines hold it, too.
     pub template: Arc<Lima>,
     /// What must be there before it starts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

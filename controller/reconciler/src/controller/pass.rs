@@ -111,7 +111,12 @@ impl Controller {
         if let Err(error) = self.expiry.save() {
             warn!("it cannot be noted how long what is parked has been so: {error}");
         }
-        let over: Vec<_> = over.into_iter().filter(|(id, _)| !self.tasks.is_busy(id)).collect();
+        // What nobody may act on keeps also what was parked of it.
+        let desired = &planned.desired;
+        let held = |id: &ObjectId| {
+            self.tasks.is_busy(id) || desired.frozen.contains_key(id) || desired.is_suspended(id)
+        };
+        let over: Vec<_> = over.into_iter().filter(|(id, _)| !held(id)).collect();
         if !over.is_empty() {
             for part in limekiln_planner::plan_expire(observed, &over).into_parts() {
                 self.start(fence, part, planned);

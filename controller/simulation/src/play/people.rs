@@ -51,6 +51,12 @@ impl Director<'_> {
     }
 
     async fn perform(&mut self, deed: &Deed) -> anyhow::Result<()> {
+        // What a controller repairs that cannot see its manifests depends on how long it has run.
+        let repaired =
+            matches!(deed, Deed::Start(_) | Deed::Stop(_) | Deed::Edit(_) | Deed::Delete(_));
+        if repaired && self.hidden {
+            return Ok(());
+        }
         match deed {
             Deed::Publish(catalogue) => self.publish(catalogue)?,
             Deed::EmptyDirectory => self.publish(&Catalogue::default())?,
