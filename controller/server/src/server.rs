@@ -148,10 +148,12 @@ async fn answer(
     let (reporter, health) = health_reporter();
     let service = ControlServer::<Answers>::NAME;
     reporter.set_service_status(service, ServingStatus::Serving).await;
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(DESCRIPTORS)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .build_v1()?;
+    let described = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let (reflection, older_reflection) = (described().build_v1()?, described().build_v1alpha()?);
     let answers = Answers::new(desk, feed, stop.clone());
     let board = answers.board();
     tokio::spawn(async move { board.keep().await });
@@ -162,7 +164,7 @@ async fn answer(
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
         .serve_with_incoming_shutdown(
-            Routes { control, health, reflection },
+            Routes { control, health, reflection, older_reflection },
             incoming,
             stop.cancelled(),
         )

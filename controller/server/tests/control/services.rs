@@ -40,6 +40,23 @@ async fn health_and_reflection_answer() {
     fixture.end().await;
 }
 
+/// Libraries of Python and others know only this one.
+#[tokio::test]
+async fn the_older_reflection_answers_too() {
+    use tonic_reflection::pb::v1alpha as older;
+    let fixture = Fixture::new(&[]).await;
+    let channel = limekiln_proto::connect(&fixture.socket()).await.expect("it listens");
+    let mut client = older::server_reflection_client::ServerReflectionClient::new(channel);
+    let list = older::server_reflection_request::MessageRequest::ListServices(String::new());
+    let request =
+        older::ServerReflectionRequest { host: String::new(), message_request: Some(list) };
+    let answers = client.server_reflection_info(tokio_stream::iter([request])).await;
+    let mut answers = answers.expect("it talks").into_inner();
+    let answer = answers.message().await.expect("no error").expect("an answer");
+    assert!(answer.message_response.is_some());
+    fixture.end().await;
+}
+
 #[tokio::test]
 async fn messages_that_are_too_large_are_refused() {
     let fixture = Fixture::new(&[]).await;
