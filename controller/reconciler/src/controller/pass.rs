@@ -26,7 +26,7 @@ impl Controller {
         let source_errors = self.take().await;
         let (planned, observe_error) = match self.plan().await {
             Ok(planned) => (planned, None),
-            Err(error) => (None, Some(error.chain())),
+            Err(error) => (None, Some(error.told())),
         };
         let planned = planned.map(Arc::new);
         if let Some(planned) = &planned {

@@ -131,7 +131,7 @@ impl Configured {
     async fn load(&mut self, reconciler: &Arc<Reconciler>) -> Result<Taken, ReconcileError> {
         let mut snapshots: Vec<_> =
             self.sources.iter().filter_map(|source| source.snapshot.clone()).collect();
-        in_force(reconciler.home(), &mut snapshots).map_err(ReconcileError::History)?;
+        in_force(reconciler.home(), &mut snapshots)?;
         let read = snapshots.iter();
         let now: Vec<_> = read.map(|one| (one.source.clone(), one.revision.clone())).collect();
         if self.last.as_ref() == Some(&now) {

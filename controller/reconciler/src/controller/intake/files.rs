@@ -62,7 +62,7 @@ impl Files {
     ) -> Result<Option<Box<Loaded>>, ReconcileError> {
         let (inputs, options) = (self.inputs.clone(), self.options.clone());
         let mut snapshots = blocking(move || limekiln_sources::read(&inputs, &options)).await?;
-        in_force(reconciler.home(), &mut snapshots).map_err(ReconcileError::History)?;
+        in_force(reconciler.home(), &mut snapshots)?;
         let revisions = |one: &Snapshot| (one.source.clone(), one.revision.clone());
         let now: Vec<_> = snapshots.iter().map(revisions).collect();
         if self.last.as_ref() == Some(&now) {
