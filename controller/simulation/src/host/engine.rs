@@ -239,7 +239,7 @@ fn class(fault: Fault) -> ErrorClass {
 
 /// A plausible time for each, in some stories much shorter or longer.
 fn pace(seed: u64, action: &Action) -> Duration {
-    let mut rng = fastrand::Rng::with_seed(seed ^ action.verb().len() as u64 * 7_919);
+    let mut rng = fastrand::Rng::with_seed(seed ^ (action.verb().len() as u64 * 7_919));
     let factor = [0.01, 1.0, 1.0, 5.0][rng.usize(..4)];
     let usual = Duration::from_millis(match action {
         Action::FetchImage { .. } => 20_000,
