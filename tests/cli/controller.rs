@@ -118,12 +118,14 @@ fn objects_are_suspended_and_deletions_acknowledged_by_hand() {
     controller.end();
 }
 
-/// Runs git in a directory, without anybody's configuration.
-fn git(dir: &Path, words: &[&str]) -> String {
+/// Runs git in a directory, without anybody's configuration. The same is the same commit always.
+pub fn git(dir: &Path, words: &[&str]) -> String {
     let output = Command::new("git")
         .current_dir(dir)
         .args(["-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false"])
         .args(words)
+        .env("GIT_AUTHOR_DATE", "2026-01-01T00:00:00Z")
+        .env("GIT_COMMITTER_DATE", "2026-01-01T00:00:00Z")
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
         .env("GIT_CONFIG_SYSTEM", "/dev/null")
         .output()

@@ -7,6 +7,7 @@ mod export;
 mod frozen;
 mod full_disk;
 mod manifests;
+mod old_state;
 mod plans;
 mod policy;
 mod program;

@@ -2,6 +2,7 @@
 //! is given no inotify.
 
 use std::process::Command;
+use std::time::Duration;
 
 use limekiln_tests::{Controller, Home};
 
@@ -39,8 +40,11 @@ fn without_events_the_periodic_look_finds_what_changed() {
         home.write("web.yaml", &halted(&home, "web", 1));
         let Some(mut controller) = limited(&home, limit) else { return };
         controller.until("1 object is as wanted");
+        // What was done to the VM itself is noticed by other means, within a second.
+        std::thread::sleep(Duration::from_millis(2_500));
         home.write("web.yaml", &halted(&home, "web", 2));
         controller.until("instance/web          edit: done");
+        std::thread::sleep(Duration::from_millis(2_500));
         home.write("db.yaml", &halted(&home, "db", 1));
         controller.until("instance/db           create: done");
         controller.until("2 objects are as wanted");

@@ -56,6 +56,11 @@ impl ReconcileError {
         chain(self)
     }
 
+    /// The same, with what the user can do.
+    pub(crate) fn told(&self) -> String {
+        self.chain() + &self.hint().map(|hint| format!(" ({hint})")).unwrap_or_default()
+    }
+
     /// What the user can do.
     pub fn hint(&self) -> Option<String> {
         let fixed = match self {

@@ -27,7 +27,7 @@ impl Controller {
         let source_errors = self.take().await;
         let (planned, observe_error) = match self.plan().await {
             Ok(planned) => (planned, None),
-            Err(error) => (None, Some(error.chain())),
+            Err(error) => (None, Some(error.told())),
         };
         self.orders(fence, planned.as_ref().map(|(planned, _)| &**planned));
         if let Some((planned, claims)) = &planned {

@@ -106,14 +106,15 @@ impl History {
     }
 
     /// Keeps what a source held, unless that is more than 16 MiB, and lets go what is too old. A
-    /// file that is no text is no manifest, and is not kept.
+    /// file that is no text is no manifest, and is not kept. What is kept already stays, unless it
+    /// is damaged.
     ///
     /// # Errors
     /// If it cannot be written.
     pub(crate) fn note(&self, snapshot: &Snapshot) -> io::Result<()> {
         let path = self.file(&snapshot.source, &snapshot.revision);
         let bytes: usize = snapshot.files.iter().map(|file| file.bytes.len()).sum();
-        if path.exists() || bytes > LARGEST {
+        if bytes > LARGEST || path.exists() && !is_damaged(&path) {
             return Ok(());
         }
         fs::create_dir_all(&self.dir)?;
@@ -164,4 +165,59 @@ impl History {
 fn read(path: &Path) -> Option<Stored> {
     let stored: Stored = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
     (stored.version <= VERSION).then_some(stored)
+}
+
+/// Whether the file holds nothing that this version or a later one wrote. What cannot be read at
+/// all may be whole.
+fn is_damaged(path: &Path) -> bool {
+    #[derive(Deserialize)]
+    struct Versioned {
+        version: u64,
+    }
+    let Ok(bytes) = fs::read(path) else { return false };
+    match serde_json::from_slice(&bytes) {
+        Ok(Versioned { version }) if version > VERSION => false,
+        _ => serde_json::from_slice::<Stored>(&bytes).is_err(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn snapshot() -> Snapshot {
+        let file = SourceFile {
+            path: "m/web.yaml".into(),
+            origin: "web.yaml".into(),
+            bytes: b"cpus: 1\n".to_vec(),
+        };
+        Snapshot {
+            source: "git:team".to_owned(),
+            revision: "1".to_owned(),
+            files: vec![file.into()],
+            skipped: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_damaged_revision_is_kept_anew_and_a_whole_or_newer_one_stays() {
+        let dir = tempfile::tempdir().expect("dir");
+        let history = History::new(&Home::new(dir.path()));
+        history.note(&snapshot()).expect("written");
+        let path = history.file("git:team", "1");
+        let whole = fs::read(&path).expect("there");
+        history.note(&snapshot()).expect("kept");
+        assert_eq!(fs::read(&path).expect("there"), whole, "it was written again");
+        for cut in 0..whole.len() {
+            fs::write(&path, &whole[..cut]).expect("cut");
+            assert_eq!(history.read().expect("read"), [], "cut at {cut}");
+            history.note(&snapshot()).expect("written");
+            let kept = history.get("git:team", "1").expect("whole again");
+            assert_eq!(kept.snapshot(), snapshot());
+        }
+        let newer = br#"{"version":2,"of":"a later release"}"#;
+        fs::write(&path, newer).expect("write");
+        history.note(&snapshot()).expect("left alone");
+        assert_eq!(fs::read(&path).expect("there"), newer);
+    }
 }

@@ -137,7 +137,7 @@ impl Configured {
         let mut snapshots: Vec<_> =
             self.sources.iter().filter_map(|source| source.snapshot.clone()).collect();
         self.unkept.read(&snapshots);
-        in_force(reconciler.home(), &mut snapshots).map_err(ReconcileError::History)?;
+        in_force(reconciler.home(), &mut snapshots)?;
         let now: Vec<_> = snapshots.iter().map(identity_of).collect();
         if self.last.as_ref() == Some(&now) {
             return Ok(Taken::default());

@@ -86,7 +86,7 @@ impl Files {
         };
         let mut snapshots = blocking(read).await?;
         self.unkept.read(&snapshots);
-        in_force(reconciler.home(), &mut snapshots).map_err(ReconcileError::History)?;
+        in_force(reconciler.home(), &mut snapshots)?;
         let now: Vec<_> = snapshots.iter().map(identity_of).collect();
         if self.last.as_ref() == Some(&now) {
             return Ok(None);

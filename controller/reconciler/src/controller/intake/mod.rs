@@ -44,7 +44,7 @@ pub struct Taken {
 
 impl Taken {
     fn failed(error: &ReconcileError) -> Self {
-        Self { loaded: None, errors: vec![error.chain()] }
+        Self { loaded: None, errors: vec![error.told()] }
     }
 }
 
@@ -120,11 +120,12 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 }
 
 /// Puts what is in force in the place of what was read.
-fn in_force(home: &Home, snapshots: &mut [Snapshot]) -> Result<(), String> {
-    let requests = Requests::read(home).map_err(|error| error.to_string())?;
+fn in_force(home: &Home, snapshots: &mut [Snapshot]) -> Result<(), ReconcileError> {
+    let requests = Requests::read(home)?;
     let history = History::new(home);
     for snapshot in snapshots {
-        if let Some(pinned) = pinned(snapshot, &requests, &history)? {
+        let pinned = pinned(snapshot, &requests, &history).map_err(ReconcileError::History)?;
+        if let Some(pinned) = pinned {
             *snapshot = pinned;
         }
     }
