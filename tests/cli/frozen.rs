@@ -91,7 +91,10 @@ fn a_frozen_controller_that_was_replaced_does_nothing_more() {
     // The one that replaced it still works, and has the lock.
     home.write("db.yaml", &halted(&home, "db", 3));
     second.until("instance/db           edit: done");
-    let busy = home.run("apply -f {m} --yes").expect(1);
+    let busy = home.run("run -f {m}").expect(1);
     assert!(busy.err.contains(&format!("process {}", second.id())), "{}", busy.err);
+    // And it still answers: the first one took no socket with it but its own.
+    let kept = home.run("delete db --yes").expect(1);
+    assert!(kept.err.contains("instance/db is kept by the controller"), "{}", kept.err);
     assert_eq!(second.end().1, Some(0));
 }

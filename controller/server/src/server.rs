@@ -1,11 +1,10 @@
 //! The server: a thread of its own, from start to stop.
 
+use std::io;
 use std::os::unix::net::UnixListener as StdListener;
-use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
-use std::{fs, io};
 
 use limekiln_proto::v1alpha1::DESCRIPTORS;
 use limekiln_proto::v1alpha1::control_server::ControlServer;
@@ -24,7 +23,7 @@ use crate::feed::Feed;
 use crate::peers::{Allowed, peers};
 use crate::route::Routes;
 use crate::service::Answers;
-use crate::socket::{self, SocketError};
+use crate::socket::{self, SocketError, SocketFile};
 
 /// The largest message that is taken: a plan for thousands of instances, with their templates.
 const LARGEST: usize = 32 << 20;
@@ -37,7 +36,7 @@ const GRACE: Duration = Duration::from_millis(500);
 
 /// Answers until it is stopped or dropped.
 pub struct Server {
-    path: PathBuf,
+    file: Option<SocketFile>,
     stop: CancellationToken,
     /// It gets its end when the thread has come to its own.
     ended: Option<Receiver<()>>,
@@ -76,6 +75,7 @@ impl Server {
     fn start_for(desk: Desk, feed: Feed, allowed: Allowed) -> Result<Self, ServerError> {
         let path = socket::path(desk.reconciler.home());
         let listener = socket::listen(&path)?;
+        let file = Some(SocketFile::at(&path));
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let stop = CancellationToken::new();
         let token = stop.clone();
@@ -85,7 +85,7 @@ impl Server {
             drop::<Sender<()>>(alive);
         };
         thread::Builder::new().name("control".to_owned()).spawn(work)?;
-        Ok(Self { path, stop, ended: Some(ended) })
+        Ok(Self { file, stop, ended: Some(ended) })
     }
 
     /// Ends it: answers that are on their way get a moment, and the socket goes.
@@ -96,7 +96,7 @@ impl Server {
     fn end(&mut self) {
         let Some(ended) = self.ended.take() else { return };
         // Nobody is to connect to what ends.
-        let _ = fs::remove_file(&self.path);
+        self.file = None;
         self.stop.cancel();
         // One that is held up by a disk that does not answer is left behind: whoever stops has no
         // time for it.

@@ -2,7 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
@@ -48,6 +48,34 @@ pub fn path(home: &Home) -> PathBuf {
     home.dir().join("control.sock")
 }
 
+/// A socket file of this process; it goes when this does, unless another one has taken its place.
+#[derive(Debug)]
+pub(crate) struct SocketFile {
+    path: PathBuf,
+    number: Option<(u64, u64)>,
+}
+
+impl SocketFile {
+    pub(crate) fn at(path: &Path) -> Self {
+        Self { path: path.to_owned(), number: number(path) }
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if self.number.is_some() && number(&self.path) == self.number {
+            // If it stays, it is refused by the kernel, and replaced by whoever comes next.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Which file it is.
+fn number(path: &Path) -> Option<(u64, u64)> {
+    let metadata = fs::symlink_metadata(path).ok()?;
+    Some((metadata.dev(), metadata.ino()))
+}
+
 /// Listens there, for this user alone. One that a killed process has left is replaced; only who
 /// has the lock of the home may do that.
 pub(crate) fn listen(path: &Path) -> Result<UnixListener, SocketError> {
@@ -85,6 +113,20 @@ mod tests {
         let mode = fs::metadata(&path).expect("there").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         assert!(!path.with_extension("new").exists());
+    }
+
+    #[test]
+    fn only_ones_own_socket_goes() {
+        let dir = tempfile::tempdir().expect("dir");
+        let path = dir.path().join("control.sock");
+        let _first = listen(&path).expect("free");
+        let file = SocketFile::at(&path);
+        let _second = listen(&path).expect("replaced");
+        let newer = SocketFile::at(&path);
+        drop(file);
+        assert!(path.exists(), "it is the other one's");
+        drop(newer);
+        assert!(!path.exists());
     }
 
     #[test]

@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::io;
 use std::net::TcpListener as StdTcpListener;
 use std::os::unix::net::UnixListener as StdUnixListener;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -27,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use super::address::MetricsAddress;
 use super::exposition::Exposition;
 use crate::feed::Feed;
-use crate::socket::{self, SocketError};
+use crate::socket::{self, SocketError, SocketFile};
 
 /// So many ask at the same time.
 const CONNECTIONS: usize = 16;
@@ -40,7 +39,7 @@ const FORMAT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8
 pub struct MetricsServer {
     stop: CancellationToken,
     thread: Option<JoinHandle<()>>,
-    socket: Option<PathBuf>,
+    _socket: Option<SocketFile>,
 }
 
 /// Metrics that cannot be served.
@@ -78,7 +77,7 @@ impl MetricsServer {
         let failed = |source| MetricsError::Io { address: address.clone(), source };
         let (listener, socket) = match address {
             MetricsAddress::Unix(path) => {
-                (Listener::Unix(socket::listen(path)?), Some(path.clone()))
+                (Listener::Unix(socket::listen(path)?), Some(SocketFile::at(path)))
             }
             MetricsAddress::Loopback(address) => {
                 let listener = StdTcpListener::bind(address).map_err(failed)?;
@@ -91,16 +90,13 @@ impl MetricsServer {
         let token = stop.clone();
         let work = move || serve(&runtime, listener, Arc::new(exposition), &token);
         let thread = thread::Builder::new().name("metrics".to_owned()).spawn(work);
-        Ok(Self { stop, thread: Some(thread.map_err(failed)?), socket })
+        Ok(Self { stop, thread: Some(thread.map_err(failed)?), _socket: socket })
     }
 }
 
 impl Drop for MetricsServer {
     fn drop(&mut self) {
         self.stop.cancel();
-        if let Some(socket) = &self.socket {
-            let _ = std::fs::remove_file(socket);
-        }
         // Who panicked has said so.
         self.thread.take().map(JoinHandle::join);
     }
