@@ -97,22 +97,21 @@ impl Reader {
         } else {
             return Err(SourceError::NotAFile { path: path.into() });
         };
-        let source = reading.root.to_string_lossy().into_owned();
-        let snapshot = self.snapshot(source, &files);
+        let snapshot = self.snapshot(&reading.root.to_string_lossy(), &files);
         files.into_iter().for_each(|file| now.known.put(file));
         now.last.insert(snapshot.source.clone(), snapshot.clone());
         Ok(snapshot)
     }
 
     /// The last one, if it was of the same files.
-    fn snapshot(&self, source: String, files: &[KnownFile]) -> Snapshot {
+    fn snapshot(&self, source: &str, files: &[KnownFile]) -> Snapshot {
         let same = |last: &&Snapshot| {
             let pairs = || last.files.iter().zip(files);
             last.files.len() == files.len() && pairs().all(|(a, b)| Arc::ptr_eq(a, &b.file))
         };
         let shared = |file: &KnownFile| (Arc::clone(&file.file), file.digest);
-        let made = || Snapshot::new(source.clone(), files.iter().map(shared).collect());
-        self.last.get(&source).filter(same).cloned().unwrap_or_else(made)
+        let made = || Snapshot::new(source.to_owned(), files.iter().map(shared).collect());
+        self.last.get(source).filter(same).cloned().unwrap_or_else(made)
     }
 }
 

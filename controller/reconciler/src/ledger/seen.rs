@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -90,7 +90,7 @@ fn claims(dir: &Path, files: &BTreeMap<String, (Stamp, Option<Arc<Claim>>)>) -> 
     for (name, (_, claim)) in files {
         match claim {
             Some(claim) => drop(claims.by_id.insert(claim.id.clone(), Arc::clone(claim))),
-            None => claims.damaged.push(PathBuf::from(dir.join(name))),
+            None => claims.damaged.push(dir.join(name)),
         }
     }
     claims
