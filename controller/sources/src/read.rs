@@ -97,8 +97,7 @@ impl Reader {
         } else {
             return Err(SourceError::NotAFile { path: path.into() });
         };
-        let source = reading.root.to_string_lossy().into_owned();
-        let snapshot = self.snapshot(&source, &files);
+        let snapshot = self.snapshot(&reading.root.to_string_lossy(), &files);
         files.into_iter().for_each(|file| now.known.put(file));
         now.last.insert(snapshot.source.clone(), snapshot.clone());
         Ok(snapshot)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use super::{Armed, Catalogue, Chapter, Deed, Described, Fault, Machine, Story, Trigger};
+use super::{Armed, Catalogue, Chapter, Deed, Described, Fault, Machine, Story, Trigger, plot};
 
 const MACHINES: [&str; 4] = ["a", "b", "c", "d"];
 const DISKS: [&str; 2] = ["data", "logs"];
@@ -14,6 +14,9 @@ impl Story {
     /// The story of a seed.
     pub fn of(seed: u64) -> Self {
         let mut draw = Draw { rng: Rng::with_seed(seed), rapid: false };
+        if draw.one_in(6) {
+            return plot::story(seed, &mut draw.rng);
+        }
         draw.rapid = draw.one_in(4);
         draw.story(seed)
     }

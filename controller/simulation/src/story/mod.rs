@@ -6,6 +6,7 @@ mod deed;
 mod draw;
 mod fault;
 mod object;
+mod plot;
 
 pub use catalogue::Catalogue;
 pub use chapter::{Chapter, Story};

@@ -1,0 +1,86 @@
+//! Short stories in which one guard matters: by chance alone its moment would seldom come.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use super::{Armed, Catalogue, Chapter, Deed, Described, Fault, Machine, Story};
+
+/// What a story is about.
+#[derive(Clone, Copy)]
+enum Plot {
+    /// A VM that somebody started is restarted, and the controller dies in the middle.
+    Owed,
+    /// Something hangs, and the controller is told to end.
+    Hangs,
+    /// The manifests change their mind about something that is slow.
+    Supersedes,
+    /// A change is made from a look that is out of date.
+    OldLook,
+    /// Something is parked, and the clock jumps.
+    Parked,
+}
+
+const PLOTS: [Plot; 5] = [Plot::Owed, Plot::Hangs, Plot::Supersedes, Plot::OldLook, Plot::Parked];
+
+/// The story of a seed.
+pub(super) fn story(seed: u64, rng: &mut Rng) -> Story {
+    let plot = PLOTS[rng.usize(..PLOTS.len())];
+    let strategy = if matches!(plot, Plot::Owed) { "Manual" } else { "Always" };
+    let disruption = if matches!(plot, Plot::Parked) { "Recreate" } else { "Restart" };
+    let before = Machine {
+        name: "a",
+        cpus: 1,
+        disk: 10,
+        foreign: false,
+        strategy,
+        disruption,
+        suspend: false,
+        uses_disk: None,
+        uses_network: None,
+        depends_on: None,
+        mount: false,
+        forward: None,
+        message: 0,
+    };
+    let mut after = Machine { cpus: 2, ..before.clone() };
+    after.foreign = matches!(plot, Plot::Parked);
+    let publish = |machine: &Machine| {
+        let documents = vec![Described::Instance(machine.clone())];
+        let files = [("a.yaml".to_owned(), documents)].into();
+        Deed::Publish(Catalogue { files, ..Catalogue::default() })
+    };
+    let armed = |fault, after| vec![Armed { fault, after }];
+    let die = [Fault::DieBefore, Fault::DieInside, Fault::DieAfter][rng.usize(..3)];
+    let chapters = match plot {
+        Plot::Owed => vec![
+            (publish(&before), vec![]),
+            (Deed::Start("a"), vec![]),
+            (publish(&after), armed(die, rng.u32(..4))),
+        ],
+        Plot::Hangs => {
+            let mut faults = armed(Fault::HangDeaf, rng.u32(..2));
+            faults.push(Armed { fault: Fault::Terminate, after: rng.u32(20..400) });
+            vec![(publish(&before), faults)]
+        }
+        Plot::Supersedes => {
+            vec![(publish(&before), armed(Fault::Slow, 0)), (publish(&after), vec![])]
+        }
+        Plot::OldLook => {
+            vec![
+                (publish(&before), vec![]),
+                (publish(&after), armed(Fault::StaleLook, rng.u32(..5))),
+            ]
+        }
+        Plot::Parked => vec![
+            (publish(&before), vec![]),
+            (publish(&after), vec![]),
+            (Deed::Wait, armed(Fault::WallJump, 1)),
+        ],
+    };
+    let rapid = matches!(plot, Plot::Supersedes);
+    let hurry = rapid.then(|| Duration::from_secs(rng.u64(1..5)));
+    let chapter = |(deed, faults)| Chapter { deed, faults, hurry };
+    let chapters = chapters.into_iter().map(chapter).collect();
+    Story { seed, strangers: Catalogue::default(), prune: false, rapid, chapters }
+}
