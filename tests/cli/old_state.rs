@@ -106,7 +106,10 @@ fn keys(file: &Path) -> BTreeSet<String> {
     fn collect(value: &serde_json::Value, keys: &mut BTreeSet<String>) {
         match value {
             serde_json::Value::Object(map) => map.iter().for_each(|(key, value)| {
-                keys.insert(key.clone());
+                // What is parked has the time in its name.
+                if !key.contains(' ') {
+                    keys.insert(key.clone());
+                }
                 collect(value, keys);
             }),
             serde_json::Value::Array(all) => all.iter().for_each(|value| collect(value, keys)),
@@ -315,4 +318,20 @@ fn status_and_revisions_of_a_later_release_are_left_alone_and_hinder_nothing() {
         let listed = home.run("history").ok().out.lines().count();
         assert_eq!(listed, if file == "status.json" { 5 } else { 4 }, "{file}");
     }
+}
+
+#[test]
+fn what_a_later_release_counted_removes_nothing() {
+    let (home, bytes) = home_from_the_future("expiry.json");
+    let mut counted: serde_json::Value = serde_json::from_slice(&bytes).expect("JSON");
+    let ages = counted["ages"].as_object_mut().expect("by object");
+    assert!(!ages.is_empty());
+    ages.values_mut().for_each(|age| *age = (u64::from(u32::MAX)).into());
+    let path = home.lima().join("_limekiln/expiry.json");
+    fs::write(path, counted.to_string()).expect("writable");
+    let mut controller = follow(&home);
+    controller.until("disk/data             resize: done");
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    controller.end();
+    home.run("undelete disk/old").ok();
 }

@@ -79,32 +79,25 @@ pub fn push(stage: &Stage, command: &str, message: &str) -> String {
 
 /// `suspend OBJECT`, `resume OBJECT`, `acknowledge COMMIT`
 pub fn request(stage: &Stage, command: &str, word: &str) -> String {
-    change(stage, |requests| match command {
-        "suspend" => assert!(requests.suspended.insert(id(word)), "it was suspended"),
-        "resume" => assert!(requests.suspended.remove(&id(word)), "it was not suspended"),
-        _ => drop(requests.acknowledged.insert(word.to_owned())),
-    });
+    let home = stage.reconciler.home();
+    let written = match command {
+        "suspend" => Requests::suspend(home, &[id(word)]).map(drop),
+        "resume" => Requests::resume(home, &[id(word)]).map(drop),
+        _ => Requests::acknowledge(home, word),
+    };
+    written.expect("a home that can be written");
     String::new()
 }
 
-fn change(stage: &Stage, change: impl FnOnce(&mut Requests)) -> Requests {
-    Requests::change(stage.reconciler.home(), change).expect("a home that can be written")
-}
-
-/// `rollback REVISION`, `rollback --release`: what the command of that name writes down.
+/// `rollback REVISION`, `rollback --release`
 pub fn rollback(stage: &Stage, word: &str) -> String {
+    let (home, all) = (stage.reconciler.home(), revisions(stage));
     if word == "--release" {
-        change(stage, |requests| requests.pinned.clear());
+        Requests::release(home).expect("a home that can be written");
         return String::new();
     }
-    let all = revisions(stage);
-    let back = all.iter().find(|one| one.revision.starts_with(word)).expect("a revision");
-    let newest = all.iter().rfind(|one| one.source == back.source).expect("at least that one");
-    change(stage, |requests| {
-        requests.pinned.insert(back.source.clone(), back.revision.clone());
-        requests.rolled_back.remove(&back.revision);
-        requests.rolled_back.insert(newest.revision.clone());
-    });
+    let to = all.iter().find(|one| one.revision.starts_with(word)).expect("a revision");
+    Requests::roll_back(home, &all, to).expect("a home that can be written");
     String::new()
 }
 

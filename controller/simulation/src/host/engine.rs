@@ -194,10 +194,11 @@ impl Engine for LifeEngine {
     async fn observe(&self) -> Result<Observed, EngineError> {
         self.live().await?;
         let due = self.shared.lock().due(Trigger::Look);
+        let back = due.map_or(0, |armed| armed.after as usize * 7 + self.shared.seed as usize);
         match due.map(|armed| armed.fault) {
             Some(Fault::DieLooking) => self.die().await,
             Some(Fault::StaleLook) => {
-                let stale = self.shared.lock().views.front().cloned();
+                let stale = self.shared.lock().older(back);
                 return Ok(stale.unwrap_or_else(|| self.shared.look()));
             }
             Some(Fault::HangLook) => pending().await,

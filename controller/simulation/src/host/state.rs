@@ -142,6 +142,11 @@ impl State {
         self.replaced.extend(frozen.intersection(&self.taken_for_dead));
     }
 
+    /// One of the older views.
+    pub(super) fn older(&self, which: usize) -> Option<Observed> {
+        self.views.get(which % self.views.len().max(1)).cloned()
+    }
+
     pub(super) fn view(&mut self, observed: Observed) {
         if self.views.len() == VIEWS {
             self.views.pop_front();
