@@ -20,8 +20,12 @@ impl Guard {
         state.begun += 1;
         let id = action.object();
         state.note(&format!("{life}: {} {id}", action.verb()));
-        // What a frozen process is in the middle of stands still.
-        let moving = |other: &&Flight| !state.frozen.contains(&other.life);
+        // What a frozen process is in the middle of stands still, and what one does that was
+        // replaced ends when it notices; a dead one does nothing more.
+        let moving = |other: &&Flight| {
+            let gone = !state.alive.contains(&other.life) || state.replaced.contains(&other.life);
+            !gone && !state.frozen.contains(&other.life)
+        };
         let mut others = state.flights.values().filter(moving);
         if others.any(|other| other.action.object() == id) {
             state.watch.break_rule(format!("two actions on {id} at once"));
