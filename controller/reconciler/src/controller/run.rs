@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use limekiln_api::mutant::{Mutant, is_on};
-use limekiln_executor::Executor;
+use limekiln_executor::{Executor, RunResult};
 use limekiln_model::ObjectId;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -13,7 +13,7 @@ use tracing::warn;
 
 use super::attempts::Attempts;
 use super::handle::{Handle, Mailbox};
-use super::tasks::Tasks;
+use super::tasks::{Task, Tasks};
 use super::wants::Wants;
 use super::{ControllerOptions, ControllerState, Intake, Looks};
 use crate::expiry::Expiry;
@@ -119,11 +119,12 @@ impl Controller {
             // Looking takes at most half of the time, however often it is woken.
             let next = begun + self.options.resync;
             // But who was frozen in the middle does not rest as long.
-            let pause = Instant::now() + begun.elapsed().min(self.options.resync);
+            let spent = begun.elapsed().min(self.options.resync);
+            let (pause, rest) = (Instant::now() + spent, Instant::now() + spent * 4);
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                () = self.sleep(next) => {}
+                () = self.sleep(next, rest) => {}
             }
             tokio::select! {
                 biased;
@@ -138,21 +139,31 @@ impl Controller {
         Ok(())
     }
 
-    /// Until somebody wakes it, a part ends, something may be tried again, or `next`.
-    async fn sleep(&mut self, next: Instant) {
+    /// Until somebody wakes it, something may be tried again, or `next`; or a part ends. As long as
+    /// others run, that has time until `rest`: where thousands end one after the other, a look for
+    /// each would take longer than the work.
+    async fn sleep(&mut self, mut next: Instant, rest: Instant) {
+        while let Some((task, result)) = self.sleep_or_end(next).await {
+            self.ended(&task, &result);
+            if self.tasks.is_empty() || Instant::now() >= rest {
+                return;
+            }
+            next = next.min(rest);
+        }
+    }
+
+    /// The next part that ends, unless something else comes first.
+    async fn sleep_or_end(&mut self, next: Instant) -> Option<(Task, RunResult)> {
         let never = Duration::from_secs(400 * 24 * 3_600);
         let next = if is_on(Mutant::LooksOnlyWhenTold) { Instant::now() + never } else { next };
         let mailbox = self.mailbox.clone();
         let sooner = self.attempts.next().into_iter().chain(mailbox.patience());
         let next = sooner.fold(next, Instant::min);
-        let ended = tokio::select! {
+        tokio::select! {
             biased;
             ended = self.tasks.next() => Some(ended),
             () = mailbox.woken() => None,
             () = sleep_until(next) => None,
-        };
-        if let Some((task, result)) = ended {
-            self.ended(&task, &result);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
+use std::sync::Arc;
 
 use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_executor::RunResult;
@@ -12,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 /// One part that runs.
 pub(super) struct Task {
-    pub(super) plan: Plan,
+    pub(super) plan: Arc<Plan>,
     /// What the manifests wanted of its objects when it began.
     pub(super) wants: BTreeMap<ObjectId, Option<Fingerprint>>,
     cancel: CancellationToken,
@@ -69,7 +70,7 @@ impl Tasks {
         &mut self,
         plan: Plan,
         wants: BTreeMap<ObjectId, Option<Fingerprint>>,
-        run: impl FnOnce(Plan, CancellationToken) -> F,
+        run: impl FnOnce(Arc<Plan>, CancellationToken) -> F,
     ) where
         F: Future<Output = RunResult> + Send + 'static,
     {
@@ -83,7 +84,7 @@ impl Tasks {
         wants: BTreeMap<ObjectId, Option<Fingerprint>>,
         cancel: CancellationToken,
         orderer: oneshot::Sender<RunResult>,
-        run: impl FnOnce(Plan, CancellationToken) -> F,
+        run: impl FnOnce(Arc<Plan>, CancellationToken) -> F,
     ) where
         F: Future<Output = RunResult> + Send + 'static,
     {
@@ -96,14 +97,15 @@ impl Tasks {
         wants: BTreeMap<ObjectId, Option<Fingerprint>>,
         cancel: CancellationToken,
         orderer: Option<oneshot::Sender<RunResult>>,
-        run: impl FnOnce(Plan, CancellationToken) -> F,
+        run: impl FnOnce(Arc<Plan>, CancellationToken) -> F,
     ) where
         F: Future<Output = RunResult> + Send + 'static,
     {
         let number = self.begun;
         self.begun += 1;
         self.busy.extend(wants.keys().map(|id| (id.clone(), number)));
-        let work = run(plan.clone(), cancel.clone());
+        let plan = Arc::new(plan);
+        let work = run(Arc::clone(&plan), cancel.clone());
         self.numbers.insert(self.set.spawn(work).id(), number);
         self.tasks
             .insert(number, Task { plan, wants, cancel, ordered: orderer.is_some(), orderer });

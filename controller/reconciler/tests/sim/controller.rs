@@ -43,9 +43,16 @@ impl Running {
 
     /// Wakes it, and waits until it has looked and nothing is left to do.
     async fn settled(&self) -> ControllerState {
+        self.looked().await;
+        let passes = self.looked().await;
+        self.until("settled", |state| state.passes >= passes && state.is_settled()).await
+    }
+
+    /// Wakes it, and waits for the end of a look, which may have begun before.
+    async fn looked(&self) -> u64 {
         let passes = self.handle.state().borrow().passes;
         self.handle.wake();
-        self.until("settled", |state| state.passes > passes && state.is_settled()).await
+        self.until("a look", |state| state.passes > passes).await.passes
     }
 
     async fn end(self) {

@@ -114,10 +114,15 @@ impl Fixture {
         found.unwrap_or_else(|_| panic!("{what}: not within 30 seconds")).expect("it runs");
     }
 
+    /// Waits until it has looked and nothing is left to do. A look that is under way may have begun
+    /// before what is waited for.
     pub async fn settled(&self) {
-        let passes = self.handle.state().borrow().passes;
-        self.handle.wake();
-        self.until("settled", |state| state.passes > passes && state.is_settled()).await;
+        for _ in 0..2 {
+            let passes = self.handle.state().borrow().passes;
+            self.handle.wake();
+            self.until("a look", |state| state.passes > passes).await;
+        }
+        self.until("settled", ControllerState::is_settled).await;
     }
 
     pub fn put(&self, name: &str, more: &str) {

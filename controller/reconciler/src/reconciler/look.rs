@@ -1,0 +1,68 @@
+//! Looks at what exists.
+
+use std::future::{Future, poll_fn};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use limekiln_api::mutant::{Mutant, is_on};
+use limekiln_model::{Desired, Host, Observed};
+use tokio::time::timeout;
+
+use super::Reconciler;
+use crate::ledger::exists;
+use crate::{Claims, ReconcileError, ports};
+
+impl Reconciler {
+    /// Looks at everything.
+    ///
+    /// # Errors
+    /// If the home or the ledger cannot be read.
+    pub async fn observe(&self) -> Result<Observed, ReconcileError> {
+        Ok(self.look().await?.0)
+    }
+
+    /// The same with the ledger that it was seen with.
+    pub(crate) async fn look(&self) -> Result<(Observed, Arc<Claims>), ReconcileError> {
+        let mut engine = std::pin::pin!(self.engine.observe());
+        // An engine that looks at files does so beside this; the ledger is read meanwhile.
+        let first = poll_fn(|context| Poll::Ready(engine.as_mut().poll(context))).await;
+        let claims = self.claims()?;
+        let observed = match first {
+            Poll::Ready(observed) => observed,
+            Poll::Pending => engine.await,
+        };
+        let mut observed = observed.map_err(ReconcileError::Observe)?;
+        let restarting = claims.by_id.values().filter(|claim| claim.restarting);
+        observed.restarting = restarting.map(|claim| claim.id.name.clone()).collect();
+        let existing = claims.by_id.iter().filter(|(id, _)| exists(&observed, id));
+        observed.owners = existing.map(|(id, claim)| (id.clone(), claim.owner.clone())).collect();
+        let host = Host { facts: self.facts.clone(), taken_ports: Default::default() };
+        observed.host = Some(host);
+        Ok((observed, claims))
+    }
+
+    /// The same within a bound.
+    ///
+    /// # Errors
+    /// As [`Self::look`], or if it takes longer.
+    pub(crate) async fn look_within(
+        &self,
+        limit: Duration,
+    ) -> Result<(Observed, Arc<Claims>), ReconcileError> {
+        let patience = if is_on(Mutant::LooksForever) { Duration::MAX } else { limit };
+        let looked = timeout(patience, self.look()).await;
+        looked.map_err(|_| ReconcileError::Hangs(limit.as_secs()))?
+    }
+
+    /// Looks at everything, also at who has the ports that are asked for.
+    pub(super) async fn observe_for(&self, desired: &Desired) -> Result<Observed, ReconcileError> {
+        Ok(self.with_ports(self.observe().await?, desired))
+    }
+
+    pub(super) fn with_ports(&self, mut observed: Observed, desired: &Desired) -> Observed {
+        let taken_ports = ports::taken(desired, &observed);
+        observed.host = Some(Host { facts: self.facts.clone(), taken_ports });
+        observed
+    }
+}

@@ -1,0 +1,72 @@
+//! Observe, plan, execute.
+
+mod execute;
+mod load_manifests;
+mod look;
+mod plan;
+mod settle;
+mod tell;
+
+use std::sync::Arc;
+
+use limekiln_api::HostFacts;
+use limekiln_engine::Engine;
+use limekiln_executor::Limits;
+use limekiln_model::Capabilities;
+use tracing::warn;
+
+use crate::{Claims, Home, Journal, Ledger, ReconcileError};
+
+/// Brings the VMs of one home to where manifests want them.
+///
+/// Methods that change something take the home's lock; the others take none and write nothing.
+pub struct Reconciler {
+    engine: Arc<dyn Engine>,
+    home: Home,
+    facts: HostFacts,
+    limits: Limits,
+    ledger: Ledger,
+}
+
+impl Reconciler {
+    /// A reconciler of a home, with the engine that makes its instances.
+    pub fn new(engine: Arc<dyn Engine>, home: Home, facts: HostFacts) -> Self {
+        let limits = Limits::for_host(facts.cpus);
+        let ledger = Ledger::new(&home);
+        Self { engine, home, facts, limits, ledger }
+    }
+
+    /// With other limits than the host suggests.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// The home.
+    pub fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// What the engine can do.
+    pub fn capabilities(&self) -> Capabilities {
+        self.engine.capabilities()
+    }
+
+    /// What was done, for `events`.
+    pub fn journal(&self) -> Journal {
+        Journal::new(&self.home)
+    }
+
+    /// What is ours.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn claims(&self) -> Result<Arc<Claims>, ReconcileError> {
+        self.home.check()?;
+        let claims = self.ledger.read()?;
+        for path in &claims.damaged {
+            warn!("{} is damaged; its object is not managed until adopted", path.display());
+        }
+        Ok(claims)
+    }
+}

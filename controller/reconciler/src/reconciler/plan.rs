@@ -1,0 +1,160 @@
+//! Plans.
+
+use std::sync::Arc;
+
+use limekiln_api::{HostFacts, LimaVersion, fill_as};
+use limekiln_model::{Capabilities, Desired, Name, ObjectId, Observed, Plan, Policy, Report};
+use limekiln_planner::{RunVerb, basis_holds, checker};
+
+use super::Reconciler;
+use crate::{Planned, ReconcileError, Requests, SavedPlan, SavedPlanError};
+
+impl Reconciler {
+    /// Plans what the manifests ask for.
+    ///
+    /// # Errors
+    /// If the home or the ledger cannot be read.
+    pub async fn plan(&self, desired: Desired, policy: Policy) -> Result<Planned, ReconcileError> {
+        self.plan_on(self.observe().await?, desired, policy)
+    }
+
+    /// Plans what the manifests ask for, from what was observed.
+    ///
+    /// # Errors
+    /// If what people ask for beside them cannot be read.
+    pub fn plan_on(
+        &self,
+        observed: Observed,
+        desired: Desired,
+        policy: Policy,
+    ) -> Result<Planned, ReconcileError> {
+        let (observed, desired, policy) = self.complete(observed, desired, policy)?;
+        let (plan, report) =
+            limekiln_planner::plan(&desired, &observed, &self.capabilities(), &policy);
+        Ok(Planned { plan, report, observed, desired, policy })
+    }
+
+    /// The same again and again: planning is pure, so of what the last plan was made from, the
+    /// same plan is made.
+    ///
+    /// # Errors
+    /// As [`Self::plan_on`].
+    pub(crate) fn plan_again(
+        &self,
+        last: Option<&Arc<Planned>>,
+        observed: Observed,
+        desired: Desired,
+        policy: Policy,
+    ) -> Result<Arc<Planned>, ReconcileError> {
+        let (observed, desired, policy) = self.complete(observed, desired, policy)?;
+        let same = |last: &&Arc<Planned>| {
+            last.policy == policy && last.desired == desired && last.observed == observed
+        };
+        if let Some(last) = last.filter(same) {
+            return Ok(Arc::clone(last));
+        }
+        let (plan, report) =
+            limekiln_planner::plan(&desired, &observed, &self.capabilities(), &policy);
+        Ok(Arc::new(Planned { plan, report, observed, desired, policy }))
+    }
+
+    /// Puts in what people ask for beside the manifests, what the host says, and defaults that
+    /// depend on what exists.
+    fn complete(
+        &self,
+        observed: Observed,
+        mut desired: Desired,
+        mut policy: Policy,
+    ) -> Result<(Observed, Desired, Policy), ReconcileError> {
+        Requests::read(&self.home)?.apply(&mut desired, &mut policy);
+        let observed = self.with_ports(observed, &desired);
+        refill(&mut desired, &observed, &self.facts);
+        Ok((observed, desired, policy))
+    }
+
+    /// Plans deletions: parked, or with `purge` removed for good.
+    ///
+    /// # Errors
+    /// If the home or the ledger cannot be read.
+    pub async fn plan_delete(
+        &self,
+        ids: &[ObjectId],
+        purge: bool,
+    ) -> Result<Planned, ReconcileError> {
+        self.plan_with(|observed, can| limekiln_planner::plan_delete(observed, can, ids, purge))
+            .await
+    }
+
+    /// Plans bringing parked objects back.
+    ///
+    /// # Errors
+    /// If the home or the ledger cannot be read.
+    pub async fn plan_restore(&self, ids: &[ObjectId]) -> Result<Planned, ReconcileError> {
+        self.plan_with(|observed, can| limekiln_planner::plan_restore(observed, can, ids)).await
+    }
+
+    /// Plans starts and stops by hand.
+    ///
+    /// # Errors
+    /// If the home or the ledger cannot be read.
+    pub async fn plan_run(&self, names: &[Name], verb: RunVerb) -> Result<Planned, ReconcileError> {
+        self.plan_with(|observed, can| limekiln_planner::plan_run(observed, can, names, verb)).await
+    }
+
+    async fn plan_with(
+        &self,
+        plan: impl FnOnce(&Observed, &Capabilities) -> (Plan, Report),
+    ) -> Result<Planned, ReconcileError> {
+        let observed = self.observe().await?;
+        let (plan, report) = plan(&observed, &self.capabilities());
+        Ok(Planned { plan, report, observed, ..Planned::default() })
+    }
+
+    /// The plan as it is to be written to a file.
+    pub fn save(&self, planned: &Planned) -> SavedPlan {
+        SavedPlan::new(planned, self.home.lima_home())
+    }
+
+    /// Takes up a saved plan, after a look at whether it still fits.
+    ///
+    /// # Errors
+    /// If it was made for another home or another state, or breaks a rule of plans.
+    pub async fn resume(&self, saved: SavedPlan) -> Result<Planned, ReconcileError> {
+        let observed = self.observe().await?;
+        self.resume_on(saved, observed)
+    }
+
+    /// The same, from what was observed.
+    pub(crate) fn resume_on(
+        &self,
+        saved: SavedPlan,
+        observed: Observed,
+    ) -> Result<Planned, ReconcileError> {
+        let here = self.home.lima_home();
+        if saved.lima_home != here {
+            let (made_for, here) = (saved.lima_home, here.to_owned());
+            return Err(SavedPlanError::Elsewhere { made_for, here }.into());
+        }
+        let observed = self.with_ports(observed, &saved.desired);
+        basis_holds(&saved.plan, &observed).map_err(ReconcileError::Moved)?;
+        let broken = checker::check(&saved.plan, &saved.desired, &observed, saved.policy.adopt);
+        if let Some(first) = broken.first() {
+            return Err(SavedPlanError::Unsound(first.to_string()).into());
+        }
+        let SavedPlan { plan, report, desired, policy, .. } = saved;
+        Ok(Planned { plan, report, observed, desired, policy })
+    }
+}
+
+/// Fills in again what an older Lima made: some defaults depend on it, and those of a new
+/// instance would look like changes.
+fn refill(desired: &mut Desired, observed: &Observed, facts: &HostFacts) {
+    let current = LimaVersion::current();
+    for (name, wanted) in &mut desired.instances {
+        let creator = observed.instances.get(name).map(|instance| &instance.creator);
+        if let Some(creator) = creator.filter(|creator| **creator != current) {
+            let spec = &mut Arc::make_mut(wanted).spec;
+            spec.filled = fill_as(&spec.spec.template, name, facts, creator).into();
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Tells of each object how it is.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use limekiln_api::Status;
+use limekiln_model::{ObjectId, Observed, Plan, Report};
+use tracing::warn;
+
+use super::Reconciler;
+use crate::ledger::exists;
+use crate::status::tried;
+use crate::{Attempt, Planned, ReconcileError, StatusStore, conditions, status};
+
+impl Reconciler {
+    /// Notes the status after a run.
+    pub(super) fn note_status(&self, planned: &Planned, observed: &Observed) {
+        let (plan, report) = limekiln_planner::plan(
+            &planned.desired,
+            observed,
+            &self.capabilities(),
+            &planned.policy,
+        );
+        let compared = (!planned.desired.sources.is_empty()).then_some((&plan, &report));
+        self.note(observed, compared, &BTreeMap::new());
+    }
+
+    /// Notes what can be told of each object. Times of conditions are nice to have: nothing fails
+    /// for them.
+    pub(crate) fn note(
+        &self,
+        observed: &Observed,
+        compared: Option<(&Plan, &Report)>,
+        attempts: &BTreeMap<ObjectId, Attempt>,
+    ) {
+        let Ok(claims) = self.claims() else { return };
+        let ids = claims.by_id.keys().filter(|id| exists(observed, id));
+        let current = ids.map(|id| {
+            let mut found =
+                conditions(id, observed, compared, claims.by_id.get(id).map(Arc::as_ref));
+            if let Some(attempt) = attempts.get(id) {
+                tried(&mut found, attempt);
+            }
+            (id.clone(), found)
+        });
+        if let Err(error) = StatusStore::new(&self.home).note(current) {
+            warn!("cannot write the status file: {error}");
+        }
+    }
+
+    /// Phase and conditions of everything that exists, with times where they are known. What is
+    /// compared with manifests is what `planned` was made from; without it, what was noted last.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn statuses(
+        &self,
+        observed: &Observed,
+        planned: Option<(&Planned, &BTreeMap<ObjectId, Attempt>)>,
+    ) -> Result<BTreeMap<ObjectId, Status>, ReconcileError> {
+        let (claims, store) = (self.claims()?, StatusStore::new(&self.home).table());
+        let one = |id: ObjectId| {
+            let claim = claims.by_id.get(&id);
+            // Manifests say nothing about what is not ours.
+            let planned = planned.filter(|_| claim.is_some());
+            let compared = planned.map(|(planned, _)| (&planned.plan, &planned.report));
+            let mut status = status(&id, observed, compared, claim.map(|claim| &**claim));
+            match planned.map(|(_, attempts)| attempts.get(&id)) {
+                Some(attempt) => {
+                    attempt.into_iter().for_each(|one| tried(&mut status.conditions, one));
+                    store.date(&id, &mut status.conditions);
+                }
+                None => store.complete(&id, &mut status.conditions),
+            }
+            (id, status)
+        };
+        Ok(observed_ids(observed).map(one).collect())
+    }
+
+    /// Phase and conditions of an object, with times where they are known.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn status(
+        &self,
+        id: &ObjectId,
+        observed: &Observed,
+        planned: Option<&Planned>,
+    ) -> Result<Status, ReconcileError> {
+        let claim = self.ledger.get(id)?;
+        let compared = planned.map(|planned| (&planned.plan, &planned.report));
+        let mut status = status(id, observed, compared, claim.as_ref());
+        let store = StatusStore::new(&self.home).table();
+        match compared {
+            Some(_) => store.date(id, &mut status.conditions),
+            None => store.complete(id, &mut status.conditions),
+        }
+        Ok(status)
+    }
+}
+
+/// Everything that exists.
+fn observed_ids(observed: &Observed) -> impl Iterator<Item = ObjectId> + '_ {
+    let instances = observed.instances.keys().map(ObjectId::instance);
+    let disks = observed.disks.keys().map(ObjectId::disk);
+    instances.chain(disks).chain(observed.networks.keys().map(ObjectId::network))
+}
