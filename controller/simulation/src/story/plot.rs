@@ -19,9 +19,12 @@ enum Plot {
     OldLook,
     /// Something is parked, and the clock jumps.
     Parked,
+    /// Something is suspended, and its manifest changes later.
+    Suspended,
 }
 
-const PLOTS: [Plot; 5] = [Plot::Owed, Plot::Hangs, Plot::Supersedes, Plot::OldLook, Plot::Parked];
+const PLOTS: [Plot; 6] =
+    [Plot::Owed, Plot::Hangs, Plot::Supersedes, Plot::OldLook, Plot::Parked, Plot::Suspended];
 
 /// The story of a seed.
 pub(super) fn story(seed: u64, rng: &mut Rng) -> Story {
@@ -72,6 +75,12 @@ pub(super) fn story(seed: u64, rng: &mut Rng) -> Story {
                 (publish(&after), armed(Fault::StaleLook, rng.u32(..5))),
             ]
         }
+        Plot::Suspended => vec![
+            (publish(&before), vec![]),
+            (Deed::Suspend(Described::Instance(before.clone()).id()), vec![]),
+            (Deed::Wait, vec![]),
+            (publish(&after), armed(die, rng.u32(..4))),
+        ],
         Plot::Parked => vec![
             (publish(&before), vec![]),
             (publish(&after), vec![]),
