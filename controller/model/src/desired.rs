@@ -81,6 +81,13 @@ pub struct Desired {
 }
 
 impl Desired {
+    /// Everything that is wanted here.
+    pub fn ids(&self) -> impl Iterator<Item = ObjectId> + '_ {
+        let instances = self.instances.keys().map(ObjectId::instance);
+        let disks = self.disks.keys().map(ObjectId::disk);
+        instances.chain(disks).chain(self.networks.keys().map(ObjectId::network))
+    }
+
     /// Whether the object is wanted, here or on another host, or is not to be touched.
     pub fn mentions(&self, id: &ObjectId) -> bool {
         (self.frozen.contains_key(id) && !is_on(Mutant::FaultyIsGone))

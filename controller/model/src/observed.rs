@@ -7,7 +7,7 @@ use std::sync::Arc;
 use limekiln_api::{DeletionPolicy, DiskFormat, HostFacts, Lima, LimaVersion, NetworkSpec};
 use serde::{Deserialize, Serialize};
 
-use crate::{Name, ObjectId, Origin};
+use crate::{Kind, Name, ObjectId, Origin};
 
 /// Everything the engine saw, at one moment. It may be stale: whoever destroys looks again.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -34,6 +34,22 @@ pub struct Observed {
 }
 
 impl Observed {
+    /// Whether the object exists, whoever made it.
+    pub fn exists(&self, id: &ObjectId) -> bool {
+        match id.kind {
+            Kind::Instance => self.instances.contains_key(&id.name),
+            Kind::Disk => self.disks.contains_key(&id.name),
+            Kind::Network => self.networks.contains_key(&id.name),
+        }
+    }
+
+    /// Everything that exists.
+    pub fn ids(&self) -> impl Iterator<Item = ObjectId> + '_ {
+        let instances = self.instances.keys().map(ObjectId::instance);
+        let disks = self.disks.keys().map(ObjectId::disk);
+        instances.chain(disks).chain(self.networks.keys().map(ObjectId::network))
+    }
+
     /// An instance, to change what is observed of it.
     pub fn instance_mut(&mut self, name: impl AsRef<str>) -> Option<&mut ObservedInstance> {
         self.instances.get_mut(name.as_ref()).map(Arc::make_mut)

@@ -18,7 +18,7 @@ pub(crate) fn names(scene: &Scene<'_>, draft: &mut Draft) -> Held {
         return held;
     }
     let mut by_lower: BTreeMap<(Kind, String), Vec<ObjectId>> = BTreeMap::new();
-    for id in held::wanted(scene.desired).chain(existing(scene)) {
+    for id in scene.desired.ids().chain(scene.observed.ids()) {
         let alike = by_lower.entry((id.kind, id.name.as_str().to_lowercase())).or_default();
         if !alike.contains(&id) {
             alike.push(id);
@@ -43,13 +43,6 @@ fn names_of<'a>(scene: &Scene<'a>) -> impl Iterator<Item = &'a Name> {
     let instances = desired.instances.keys().chain(observed.instances.keys());
     let disks = desired.disks.keys().chain(observed.disks.keys());
     instances.chain(disks).chain(desired.networks.keys()).chain(observed.networks.keys())
-}
-
-fn existing<'a>(scene: &Scene<'a>) -> impl Iterator<Item = ObjectId> + 'a {
-    let instances = scene.observed.instances.keys().map(ObjectId::instance);
-    instances
-        .chain(scene.observed.disks.keys().map(ObjectId::disk))
-        .chain(scene.observed.networks.keys().map(ObjectId::network))
 }
 
 /// Holds the start of instances that claim one disk or one port, or a port that is taken.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use limekiln_model::{Desired, Name, ObjectId, WaitReason};
+use limekiln_model::{Name, ObjectId, WaitReason};
 
 use crate::draft::Draft;
 use crate::scene::Scene;
@@ -44,7 +44,7 @@ pub(crate) fn initial(scene: &Scene<'_>, draft: &mut Draft) -> Held {
         let hint = Some(format!("mend {}", frozen.origin.file.display()));
         draft.report.add(id.clone(), WaitReason::Frozen { why: frozen.why.clone() }, hint);
     }
-    for id in wanted(scene.desired) {
+    for id in scene.desired.ids() {
         if !scene.is_ours(&id) {
             held.hold(id.clone());
             draft.report.add(
@@ -77,12 +77,4 @@ fn report_elsewhere(scene: &Scene<'_>, draft: &mut Draft) {
             draft.report.add(id, WaitReason::Host { why }, Some(hint));
         }
     }
-}
-
-/// Every wanted object.
-pub(crate) fn wanted(desired: &Desired) -> impl Iterator<Item = ObjectId> + '_ {
-    let instances = desired.instances.keys().map(ObjectId::instance);
-    instances
-        .chain(desired.disks.keys().map(ObjectId::disk))
-        .chain(desired.networks.keys().map(ObjectId::network))
 }

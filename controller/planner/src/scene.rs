@@ -16,11 +16,7 @@ pub(crate) struct Scene<'a> {
 impl<'a> Scene<'a> {
     /// Whether the object exists, whoever made it.
     pub(crate) fn exists(&self, id: &ObjectId) -> bool {
-        match id.kind {
-            limekiln_model::Kind::Instance => self.observed.instances.contains_key(&id.name),
-            limekiln_model::Kind::Disk => self.observed.disks.contains_key(&id.name),
-            limekiln_model::Kind::Network => self.observed.networks.contains_key(&id.name),
-        }
+        self.observed.exists(id)
     }
 
     /// Whether the object may be changed: it is ours, or is taken over, or does not exist yet.

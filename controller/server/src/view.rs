@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use limekiln_api::{ConditionStatus, Status};
-use limekiln_model::{Action, Desired, ObjectId, Observed, StepId};
+use limekiln_model::{Action, ObjectId, Observed, StepId};
 use limekiln_proto::v1alpha1 as wire;
 use limekiln_reconciler::{Attempt, ControllerState, Planned};
 use tokio::time::Instant;
@@ -45,7 +45,8 @@ impl View {
     pub(crate) fn ids(&self) -> BTreeSet<ObjectId> {
         let mut ids: BTreeSet<_> = self.statuses.keys().cloned().collect();
         if let Some(known) = &self.known {
-            ids.extend(wanted(&known.planned.desired));
+            let desired = &known.planned.desired;
+            ids.extend(desired.ids().chain(desired.frozen.keys().cloned()));
         }
         ids
     }
@@ -134,11 +135,4 @@ impl View {
         let unready = ready.status != ConditionStatus::True;
         unready.then(|| format!(", which is {}: {}", ready.reason, ready.message))
     }
-}
-
-fn wanted(desired: &Desired) -> impl Iterator<Item = ObjectId> + '_ {
-    let instances = desired.instances.keys().map(ObjectId::instance);
-    let disks = desired.disks.keys().map(ObjectId::disk);
-    let networks = desired.networks.keys().map(ObjectId::network);
-    instances.chain(disks).chain(networks).chain(desired.frozen.keys().cloned())
 }

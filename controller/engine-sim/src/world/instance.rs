@@ -40,11 +40,16 @@ impl World {
                 return refuse(format!("there is no disk {}", disk.name));
             }
         }
+        self.put_stopped(name, Arc::clone(filled));
+        Ok(())
+    }
+
+    /// Puts an instance there as it is when it was just made.
+    pub fn put_stopped(&mut self, name: &Name, filled: Arc<Lima>) {
         let mut made = blank(name, InstancePhase::Stopped);
         made.disk_bytes = filled.disk.map(|disk| disk.0);
-        made.config = Some(Arc::clone(filled));
+        made.config = Some(filled);
         self.observed.instances.insert(name.clone(), made.into());
-        Ok(())
     }
 
     pub(super) fn edit_instance(

@@ -7,7 +7,7 @@ use super::store::{Contents, World, refuse};
 
 impl World {
     pub(super) fn park(&mut self, id: &ObjectId) -> Result<(), EngineError> {
-        if !self.exists(id) {
+        if !self.observed.exists(id) {
             let parked = self.observed.parked.iter().any(|parked| parked.id == *id);
             return if parked { Ok(()) } else { refuse(format!("there is no {id}")) };
         }
@@ -22,10 +22,10 @@ impl World {
     pub(super) fn restore(&mut self, id: &ObjectId, key: &str) -> Result<(), EngineError> {
         let parked = |parked: &Parked| parked.id == *id && parked.key == key;
         if !self.observed.parked.iter().any(parked) {
-            let done = self.exists(id);
+            let done = self.observed.exists(id);
             return if done { Ok(()) } else { refuse(format!("{id} is not parked as {key}")) };
         }
-        if self.exists(id) {
+        if self.observed.exists(id) {
             return refuse(format!("{id} exists"));
         }
         match self.trash.remove(&format!("{}-{key}", id.kind)) {
@@ -50,7 +50,7 @@ impl World {
                 self.trash.remove(&format!("{}-{key}", id.kind));
                 self.observed.parked.retain(|parked| !(parked.id == *id && parked.key == key));
             }
-            None if self.exists(id) => {
+            None if self.observed.exists(id) => {
                 self.take(id)?;
             }
             None => {}
@@ -59,15 +59,7 @@ impl World {
     }
 
     pub(super) fn release(&mut self, id: &ObjectId) -> Result<(), EngineError> {
-        if self.exists(id) { Ok(()) } else { refuse(format!("there is no {id}")) }
-    }
-
-    fn exists(&self, id: &ObjectId) -> bool {
-        match id.kind {
-            Kind::Instance => self.observed.instances.contains_key(&id.name),
-            Kind::Disk => self.observed.disks.contains_key(&id.name),
-            Kind::Network => self.observed.networks.contains_key(&id.name),
-        }
+        if self.observed.exists(id) { Ok(()) } else { refuse(format!("there is no {id}")) }
     }
 
     /// Takes an object that rests out of the world.

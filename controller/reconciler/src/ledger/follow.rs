@@ -31,14 +31,14 @@ pub(crate) fn follow(
             ledger.put(&followed)?;
         }
     }
-    for id in wanted(desired).filter(|id| adopt && !claims.by_id.contains_key(id) && !busy(id)) {
-        if let Some(owner) = owner_in(desired, &id).filter(|_| exists(observed, &id)) {
+    for id in desired.ids().filter(|id| adopt && !claims.by_id.contains_key(id) && !busy(id)) {
+        if let Some(owner) = owner_in(desired, &id).filter(|_| observed.exists(&id)) {
             ledger.put(&Claim::new(id, owner))?;
         }
     }
     for (id, claim) in &claims.by_id {
         let unwanted = !desired.mentions(id) || desired.is_elsewhere(id);
-        let missing = !exists(observed, id) && earlier.is_some_and(|then| !exists(then, id));
+        let missing = !observed.exists(id) && earlier.is_some_and(|then| !then.exists(id));
         let gone = unwanted && missing && !busy(id);
         if gone && desired.sources.contains(&claim.owner.origin.source) {
             ledger.forget(id)?;
@@ -92,19 +92,4 @@ fn owner_of<'a>(desired: &'a Desired, id: &ObjectId) -> Option<(&'a Origin, Dele
         }
         Kind::Network => (&desired.networks.get(&id.name)?.origin, DeletionPolicy::Delete),
     })
-}
-
-fn wanted(desired: &Desired) -> impl Iterator<Item = ObjectId> + '_ {
-    let instances = desired.instances.keys().map(ObjectId::instance);
-    let disks = desired.disks.keys().map(ObjectId::disk);
-    instances.chain(disks).chain(desired.networks.keys().map(ObjectId::network))
-}
-
-/// Whether the object exists, whoever made it.
-pub(crate) fn exists(observed: &Observed, id: &ObjectId) -> bool {
-    match id.kind {
-        Kind::Instance => observed.instances.contains_key(&id.name),
-        Kind::Disk => observed.disks.contains_key(&id.name),
-        Kind::Network => observed.networks.contains_key(&id.name),
-    }
 }

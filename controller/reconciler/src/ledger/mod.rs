@@ -10,5 +10,5 @@ mod tests;
 
 pub use claim::{Claim, Claims};
 pub(crate) use engine::LedgerEngine;
-pub(crate) use follow::{exists, follow, owner_in};
+pub(crate) use follow::{follow, owner_in};
 pub use store::{Ledger, LedgerError};

@@ -10,7 +10,6 @@ use limekiln_model::{Desired, Host, Observed};
 use tokio::time::timeout;
 
 use super::Reconciler;
-use crate::ledger::exists;
 use crate::{Claims, ReconcileError, ports};
 
 impl Reconciler {
@@ -35,7 +34,7 @@ impl Reconciler {
         let mut observed = observed.map_err(ReconcileError::Observe)?;
         let restarting = claims.by_id.values().filter(|claim| claim.restarting);
         observed.restarting = restarting.map(|claim| claim.id.name.clone()).collect();
-        let existing = claims.by_id.iter().filter(|(id, _)| exists(&observed, id));
+        let existing = claims.by_id.iter().filter(|(id, _)| observed.exists(id));
         observed.owners = existing.map(|(id, claim)| (id.clone(), claim.owner.clone())).collect();
         let host = Host { facts: self.facts.clone(), taken_ports: Default::default() };
         observed.host = Some(host);

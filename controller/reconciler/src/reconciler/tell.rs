@@ -8,7 +8,6 @@ use limekiln_model::{ObjectId, Observed, Plan, Report};
 use tracing::warn;
 
 use super::Reconciler;
-use crate::ledger::exists;
 use crate::status::tried;
 use crate::{Attempt, Planned, ReconcileError, StatusStore, conditions, status};
 
@@ -34,7 +33,7 @@ impl Reconciler {
         attempts: &BTreeMap<ObjectId, Attempt>,
     ) {
         let Ok(claims) = self.claims() else { return };
-        let ids = claims.by_id.keys().filter(|id| exists(observed, id));
+        let ids = claims.by_id.keys().filter(|id| observed.exists(id));
         let current = ids.map(|id| {
             let mut found =
                 conditions(id, observed, compared, claims.by_id.get(id).map(Arc::as_ref));
@@ -74,7 +73,7 @@ impl Reconciler {
             }
             (id, status)
         };
-        Ok(observed_ids(observed).map(one).collect())
+        Ok(observed.ids().map(one).collect())
     }
 
     /// Phase and conditions of an object, with times where they are known.
@@ -97,11 +96,4 @@ impl Reconciler {
         }
         Ok(status)
     }
-}
-
-/// Everything that exists.
-fn observed_ids(observed: &Observed) -> impl Iterator<Item = ObjectId> + '_ {
-    let instances = observed.instances.keys().map(ObjectId::instance);
-    let disks = observed.disks.keys().map(ObjectId::disk);
-    instances.chain(disks).chain(observed.networks.keys().map(ObjectId::network))
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use limekiln_engine_sim::SimEngine;
-use limekiln_model::{Action, Desired, Kind, NetworkPhase, ObjectId, Observed, Policy};
+use limekiln_model::{Action, Desired, Kind, NetworkPhase, ObjectId, Policy};
 use limekiln_reconciler::{Claim, Ledger, Planned, ReconcileError, Run};
 use limekiln_testkit::Scenario;
 use proptest::prelude::*;
@@ -51,14 +51,6 @@ fn somebody_needs(engine: &SimEngine, id: &ObjectId) {
             world.observed.networks.get_mut(&id.name).expect("there").phase = NetworkPhase::Running;
         }
     });
-}
-
-fn exists(observed: &Observed, id: &ObjectId) -> bool {
-    match id.kind {
-        Kind::Instance => observed.instances.contains_key(&id.name),
-        Kind::Disk => observed.disks.contains_key(&id.name),
-        Kind::Network => observed.networks.contains_key(&id.name),
-    }
 }
 
 fn parked(engine: &SimEngine, id: &ObjectId) -> bool {
@@ -115,7 +107,7 @@ proptest! {
                 somebody_needs(engine, &id);
                 let run = fixture.reconciler.execute(&planned, &Run::silent()).await;
                 let outcome = run.expect("the stale look matches the plan");
-                assert!(exists(&engine.look(), &id) && !parked(engine, &id), "{id} is lost");
+                assert!(engine.look().exists(&id) && !parked(engine, &id), "{id} is lost");
                 assert!(outcome.result.look_again, "{:?}", outcome.result);
                 let claims = fixture.reconciler.claims().expect("ledger");
                 assert!(claims.by_id.contains_key(&id), "{id} is still ours");

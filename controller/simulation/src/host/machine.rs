@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
-use limekiln_api::fill;
+use limekiln_api::{fill, read_lima};
 use limekiln_engine_sim::{SimEngine, World};
-use limekiln_model::{InstancePhase, Observed, ObservedInstance};
+use limekiln_model::{Name, Observed};
 use limekiln_reconciler::{Clock, Home, faults};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -21,7 +21,7 @@ use tokio::time::Instant;
 use super::engine::Shared;
 use super::{Incident, State, life};
 use crate::oracle::Watch;
-use crate::story::{Catalogue, Fault, Machine as Described, Story, Trigger};
+use crate::story::{Catalogue, Fault, Story, Trigger};
 
 /// Files are kept in memory where that is possible: each schedule writes hundreds of times.
 const MEMORY: &str = "/dev/shm";
@@ -202,29 +202,10 @@ impl Drop for Machine {
 fn strangers(strangers: &Catalogue, lima_home: &Path) -> World {
     let mut world = World::default();
     for machine in strangers.machines() {
-        world.observed.instances.insert(
-            limekiln_model::Name::new(machine.name).expect("a name"),
-            Arc::new(stopped(machine, lima_home)),
-        );
+        let name = Name::new(machine.name).expect("a name");
+        let template = read_lima(&machine.template()).expect("a template");
+        let filled = fill(&template, &name, &life::facts(lima_home.to_owned()));
+        world.put_stopped(&name, Arc::new(filled));
     }
     world
-}
-
-fn stopped(machine: &Described, lima_home: &Path) -> ObservedInstance {
-    let name = limekiln_model::Name::new(machine.name).expect("a name");
-    let template = limekiln_api::read_lima(&machine.template()).expect("a template");
-    let config = fill(&template, &name, &life::facts(lima_home.to_owned()));
-    ObservedInstance {
-        phase: InstancePhase::Stopped,
-        creator: Default::default(),
-        disk_bytes: config.disk.map(|disk| disk.0),
-        booted: None,
-        config: Some(Arc::new(config)),
-        dir: format!("/sim/{name}").into(),
-        ssh_port: None,
-        accelerator: None,
-        waiting_for: None,
-        protected: false,
-        mounts: Vec::new(),
-    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::sync::Arc;
 
-use limekiln_model::{InstancePhase, Kind, NetworkPhase, ObjectId, Observed, ObservedInstance};
+use limekiln_model::{InstancePhase, NetworkPhase, ObjectId, Observed, ObservedInstance};
 
 use crate::host::Machine;
 use crate::story::Catalogue;
@@ -16,7 +16,7 @@ pub fn leaks(machine: &Machine, catalogue: &Catalogue, owned: &BTreeSet<ObjectId
     let mentioned = catalogue.ids();
     let suspended = machine.lock().watch.suspended.clone();
     let kept = |id: &ObjectId| mentioned.contains(id) || suspended.contains_key(id);
-    for id in owned.iter().filter(|id| !exists(&observed, id) && !kept(id)) {
+    for id in owned.iter().filter(|id| !observed.exists(id) && !kept(id)) {
         leaks.push(format!("a claim on {id}, which does not exist"));
     }
     leaks.extend(half_made(&observed, catalogue, owned));
@@ -25,14 +25,6 @@ pub fn leaks(machine: &Machine, catalogue: &Catalogue, owned: &BTreeSet<ObjectId
         leaks.push("an action that has not ended".to_owned());
     }
     leaks
-}
-
-fn exists(observed: &Observed, id: &ObjectId) -> bool {
-    match id.kind {
-        Kind::Instance => observed.instances.contains_key(&id.name),
-        Kind::Disk => observed.disks.contains_key(&id.name),
-        Kind::Network => observed.networks.contains_key(&id.name),
-    }
 }
 
 fn half_written(machine: &Machine) -> Vec<String> {

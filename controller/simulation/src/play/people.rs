@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use limekiln_api::lima::Int;
-use limekiln_model::{Action, Capabilities, Kind, Name, ObjectId, StopMode};
+use limekiln_model::{Action, Capabilities, Name, ObjectId, StopMode};
 use limekiln_reconciler::Requests;
 use tokio::time::{Instant, sleep};
 
@@ -94,7 +94,7 @@ impl Director<'_> {
     fn publish(&mut self, catalogue: &Catalogue) -> anyhow::Result<()> {
         self.machine.publish(catalogue)?;
         self.hidden = false;
-        let existed = existing(&self.machine.look());
+        let existed = self.machine.look().ids().collect();
         let revision = Revision {
             catalogue: catalogue.clone(),
             at: Instant::now(),
@@ -168,14 +168,4 @@ impl Director<'_> {
         let state = self.machine.lock();
         state.watch.current().map(|revision| revision.catalogue.clone()).unwrap_or_default()
     }
-}
-
-fn existing(observed: &limekiln_model::Observed) -> std::collections::BTreeSet<ObjectId> {
-    let ids = |kind: Kind, names: Vec<Name>| {
-        names.into_iter().map(move |name| ObjectId::new(kind, name)).collect::<Vec<_>>()
-    };
-    let mut all = ids(Kind::Instance, observed.instances.keys().cloned().collect());
-    all.extend(ids(Kind::Disk, observed.disks.keys().cloned().collect()));
-    all.extend(ids(Kind::Network, observed.networks.keys().cloned().collect()));
-    all.into_iter().collect()
 }

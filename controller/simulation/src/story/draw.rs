@@ -101,21 +101,8 @@ impl Draw {
     }
 
     fn plain_machine(&mut self, number: usize) -> Machine {
-        Machine {
-            name: MACHINES[number],
-            cpus: self.rng.u32(1..4),
-            disk: 10 * self.rng.u32(1..4),
-            foreign: false,
-            strategy: "Always",
-            disruption: "Restart",
-            suspend: false,
-            uses_disk: None,
-            uses_network: None,
-            depends_on: None,
-            mount: false,
-            forward: None,
-            message: 0,
-        }
+        let (cpus, tens) = (self.rng.u32(1..4), self.rng.u32(1..4));
+        Machine { cpus, disk: 10 * tens, ..Machine::plain(MACHINES[number]) }
     }
 
     fn machine(&mut self, number: usize) -> Machine {

@@ -86,6 +86,25 @@ impl Described {
 }
 
 impl Machine {
+    /// One that runs, may be restarted, and has nothing that is special.
+    pub fn plain(name: &'static str) -> Self {
+        Self {
+            name,
+            cpus: 1,
+            disk: 10,
+            foreign: false,
+            strategy: "Always",
+            disruption: "Restart",
+            suspend: false,
+            uses_disk: None,
+            uses_network: None,
+            depends_on: None,
+            mount: false,
+            forward: None,
+            message: 0,
+        }
+    }
+
     fn yaml(&self) -> String {
         let mut yaml = format!(
             "spec:\n  runStrategy: {}\n  maxDisruption: {}\n  suspend: {}\n",

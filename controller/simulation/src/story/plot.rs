@@ -31,21 +31,7 @@ pub(super) fn story(seed: u64, rng: &mut Rng) -> Story {
     let plot = PLOTS[rng.usize(..PLOTS.len())];
     let strategy = if matches!(plot, Plot::Owed) { "Manual" } else { "Always" };
     let disruption = if matches!(plot, Plot::Parked) { "Recreate" } else { "Restart" };
-    let before = Machine {
-        name: "a",
-        cpus: 1,
-        disk: 10,
-        foreign: false,
-        strategy,
-        disruption,
-        suspend: false,
-        uses_disk: None,
-        uses_network: None,
-        depends_on: None,
-        mount: false,
-        forward: None,
-        message: 0,
-    };
+    let before = Machine { strategy, disruption, ..Machine::plain("a") };
     let mut after = Machine { cpus: 2, ..before.clone() };
     after.foreign = matches!(plot, Plot::Parked);
     let publish = |machine: &Machine| {
