@@ -2,6 +2,7 @@
 
 mod control;
 mod controller;
+mod daily;
 mod exits;
 mod export;
 mod frozen;

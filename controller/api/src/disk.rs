@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{ByteSize, DeletionPolicy, Metadata};
 
 /// An additional disk, which outlives the instances that attach it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Disk {
     /// Name and labels.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Arch, Lima};
 
 /// Facts about the host and its user. Whoever does I/O gathers them; this crate only reads them.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HostFacts {
     /// `linux` or `macos`, as Rust names them.

@@ -55,6 +55,7 @@ pub use parse::{
 };
 pub use size::{ByteSize, SizeError};
 pub use stamp::Stamp;
+pub use strings::Listed;
 pub use unsupported::unsupported;
-pub use validate::{Checks, PathKind, validate};
+pub use validate::{Checks, PathKind, name_errors, validate};
 pub use yaml::{ReadError, read_lima, to_yaml};

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::Metadata;
 
 /// A network that instances share.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Network {
     /// Name and labels.

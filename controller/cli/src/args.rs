@@ -5,11 +5,13 @@ use clap::{Parser, Subcommand};
 use crate::commands::{
     ack::AckArgs,
     apply::ApplyArgs,
+    clone::CloneArgs,
     completion::CompletionArgs,
     copy::CopyArgs,
     delete::DeleteArgs,
     describe::DescribeArgs,
     diff::DiffArgs,
+    disk::DiskCommandArgs,
     doctor::DoctorArgs,
     events::EventsArgs,
     explain::ExplainArgs,
@@ -20,17 +22,22 @@ use crate::commands::{
     hostagent::HostagentArgs,
     list::ListArgs,
     lock::LockArgs,
+    logs::LogsArgs,
     man::ManArgs,
     notify::NotifyArgs,
     plan::PlanArgs,
     plugin::PluginArgs,
     policy::PolicyCommandArgs,
+    protect::{ProtectArgs, UnprotectArgs},
+    rename::RenameArgs,
     restart::RestartArgs,
     rollback::RollbackArgs,
     run::RunArgs,
     schema::SchemaArgs,
     service::ServiceArgs,
     shell::ShellArgs,
+    show_ssh::ShowSshArgs,
+    snapshot::SnapshotArgs,
     start::StartArgs,
     stop::StopArgs,
     suspend::{ResumeArgs, SuspendArgs},
@@ -38,12 +45,13 @@ use crate::commands::{
     undelete::UndeleteArgs,
     validate::ValidateArgs,
     wait::WaitArgs,
+    watch::WatchArgs,
 };
 
 /// Commands that limactl does not have: what `limekiln plugin install` makes links for.
-pub const PLUGIN_COMMANDS: [&str; 22] = [
+pub const PLUGIN_COMMANDS: [&str; 23] = [
     "ack", "apply", "describe", "diff", "doctor", "events", "explain", "export", "get", "graph",
-    "history", "lock", "notify", "plan", "policy", "resume", "rollback", "run", "service",
+    "history", "lock", "logs", "notify", "plan", "policy", "resume", "rollback", "run", "service",
     "suspend", "undelete", "wait",
 ];
 
@@ -128,6 +136,24 @@ pub enum Command {
     Shell(ShellArgs),
     /// Copy files between the host and instances
     Copy(CopyArgs),
+    /// Show how to reach an instance by ssh
+    ShowSsh(ShowSshArgs),
+    /// Print a log of an instance
+    Logs(LogsArgs),
+    /// Show what the host agents tell
+    Watch(WatchArgs),
+    /// Copy a stopped instance
+    Clone(CloneArgs),
+    /// Give a stopped instance another name
+    Rename(RenameArgs),
+    /// Protect instances against deletion
+    Protect(ProtectArgs),
+    /// Let instances be deleted again
+    Unprotect(UnprotectArgs),
+    /// Additional disks, made and changed by hand
+    Disk(DiskCommandArgs),
+    /// States of an instance's disk that can be gone back to
+    Snapshot(SnapshotArgs),
     /// Check this host
     Doctor(DoctorArgs),
     /// Print a JSON Schema

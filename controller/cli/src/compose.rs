@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
-use limekiln_api::HostFacts;
-use limekiln_engine_native::{NativeConfig, NativeEngine};
-use limekiln_model::Observed;
+use limekiln_api::{HostFacts, Lima, fill_as, read_lima};
+use limekiln_engine_native::{ByHand, NativeConfig, NativeEngine};
+use limekiln_hostagent::InstanceFiles;
+use limekiln_model::{Name, Observed};
 use limekiln_reconciler::{Home, Reconciler};
 use limekiln_sources::templates::{TemplateSettings, TemplateStore};
 
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 
 /// All that a command needs.
 pub struct App {
@@ -61,6 +62,35 @@ impl App {
     /// If the home cannot be read.
     pub fn observe(&self) -> anyhow::Result<Observed> {
         self.block_on(self.reconciler.observe()).map_err(told)
+    }
+
+    /// An instance's configuration, filled in.
+    ///
+    /// # Errors
+    /// If there is no such instance, or its file cannot be read.
+    pub fn instance(&self, name: &Name) -> anyhow::Result<Lima> {
+        let dir = InstanceFiles::new(self.lima_home().join(name.as_str()));
+        let Ok(text) = std::fs::read_to_string(dir.lima_yaml()) else {
+            let failure = Failure::bad_input(format!("there is no instance {name}"));
+            return Err(failure.hint("`limekiln list` shows those that exist").into());
+        };
+        let lima = read_lima(&text)
+            .with_context(|| format!("{} cannot be read", dir.lima_yaml().display()))?;
+        Ok(fill_as(&lima, name, &self.facts, &dir.creator()))
+    }
+
+    /// As [`Self::by_hand`], for who makes something: our own directories are there then.
+    ///
+    /// # Errors
+    /// If they cannot be made, or others can write to them.
+    pub fn by_hand_anew(&self) -> anyhow::Result<ByHand> {
+        self.reconciler.home().prepare().map_err(|error| told(error.into()))?;
+        Ok(self.by_hand())
+    }
+
+    /// What is done by hand beside all plans.
+    pub fn by_hand(&self) -> ByHand {
+        ByHand::new(&self.facts)
     }
 
     /// The path with `~` for the home directory.
@@ -117,11 +147,22 @@ pub fn warn_about_root() {
 pub fn told(error: limekiln_reconciler::ReconcileError) -> anyhow::Error {
     use limekiln_reconciler::ReconcileError;
     let exit = match &error {
-        ReconcileError::Source(_) | ReconcileError::Saved(_) => crate::exit::Exit::BadInput,
-        _ => crate::exit::Exit::Failed,
+        ReconcileError::Source(_) | ReconcileError::Saved(_) => Exit::BadInput,
+        _ => Exit::Failed,
     };
     let failure = Failure::new(exit, error.chain());
     match error.hint() {
+        Some(hint) => failure.hint(hint).into(),
+        None => failure.into(),
+    }
+}
+
+/// An engine's error as the program's, with its hint.
+pub fn refused(error: limekiln_engine::EngineError) -> anyhow::Error {
+    let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+    let failure =
+        Failure::new(Exit::Failed, format!("{}{}", error.message, cause.unwrap_or_default()));
+    match error.hint {
         Some(hint) => failure.hint(hint).into(),
         None => failure.into(),
     }

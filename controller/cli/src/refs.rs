@@ -72,6 +72,18 @@ pub fn objects(words: &[String]) -> anyhow::Result<Vec<ObjectId>> {
     words.iter().map(|word| object(word)).collect()
 }
 
+/// Reads an instance: `web` or `instance/web`.
+///
+/// # Errors
+/// If it is no name, or that of something else.
+pub fn instance(word: &str) -> anyhow::Result<Name> {
+    let id = object(word)?;
+    if id.kind == Kind::Instance {
+        return Ok(id.name);
+    }
+    Err(Failure::bad_input(format!("{id} is no instance")).into())
+}
+
 fn object(word: &str) -> anyhow::Result<ObjectId> {
     match word.split_once('/') {
         Some((kind, name)) => {

@@ -4,6 +4,7 @@
 //! It keeps Lima's on-disk layout, so what it makes are ordinary Lima instances. What belongs to
 //! us alone lies below `$LIMA_HOME/_limekiln/`.
 
+mod by_hand;
 mod config;
 mod disks;
 mod engine;
@@ -18,6 +19,7 @@ mod tool;
 mod trash;
 mod unsupported;
 
+pub use by_hand::{ByHand, Snapshot};
 pub use config::NativeConfig;
 pub use engine::NativeEngine;
 pub use limekiln_hostagent::spec::{LayerError, host_facts};

@@ -36,7 +36,8 @@ where
     Err(error)
 }
 
-fn cannot_start(error: io::Error) -> EngineError {
+/// For `map_err` of its start.
+pub(crate) fn cannot_start(error: io::Error) -> EngineError {
     match error.kind() {
         io::ErrorKind::NotFound => EngineError::needs_human("qemu-img is not installed").hint(
             "install the package qemu-utils (Debian, Ubuntu), qemu-img (Fedora) or qemu (Homebrew)",

@@ -58,7 +58,7 @@ pub struct Elsewhere {
 }
 
 /// All valid manifests of one revision.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Desired {
     /// The revision: a commit id or the digest of what was read.
     pub revision: String,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Kind, Name, ObjectId, Origin};
 
 /// Everything the engine saw, at one moment. It may be stale: whoever destroys looks again.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Observed {
     /// Grows with every change that the engine knows of; 0 if it does not count.
     pub generation: u64,
@@ -57,7 +57,7 @@ impl Observed {
 }
 
 /// What the planner needs to know of the host.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Host {
     /// The facts that defaults depend on.
     pub facts: HostFacts,
@@ -67,7 +67,7 @@ pub struct Host {
 }
 
 /// What the ledger says of an object that is ours.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
     /// Where its manifest was.
     pub origin: Origin,
@@ -166,7 +166,7 @@ pub struct ObservedInstance {
 }
 
 /// An additional disk as it is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObservedDisk {
     /// Virtual size in bytes.
     pub size: u64,
@@ -186,7 +186,7 @@ pub enum NetworkPhase {
 }
 
 /// A network as it is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObservedNetwork {
     /// How it is defined.
     pub spec: NetworkSpec,

@@ -1,15 +1,26 @@
 //! Which files of a directory are manifests.
 
-use std::fs::{self, FileType};
+use std::fs::{self, FileType, Metadata};
 use std::path::{Path, PathBuf};
 
 use crate::{ReadOptions, SourceError};
 
-/// The manifests below `root`, which is canonical: paths as found, sorted.
-pub(crate) fn list(root: &Path, options: &ReadOptions) -> Result<Vec<PathBuf>, SourceError> {
-    let mut found = Vec::new();
+/// What lies below a directory.
+#[derive(Default)]
+pub(crate) struct Listing {
+    /// The directories that were read, as they were before.
+    pub(crate) dirs: Vec<(PathBuf, Metadata)>,
+    /// The manifests: paths as found, sorted by their bytes.
+    pub(crate) files: Vec<PathBuf>,
+    /// Whether something was found whose kind depends on what a link leads to.
+    pub(crate) has_links: bool,
+}
+
+/// The manifests below `root`, which is canonical.
+pub(crate) fn list(root: &Path, options: &ReadOptions) -> Result<Listing, SourceError> {
+    let mut found = Listing::default();
     walk(root, root, options, &mut found)?;
-    found.sort();
+    found.files.sort_unstable_by(|a, b| a.as_os_str().cmp(b.as_os_str()));
     Ok(found)
 }
 
@@ -17,26 +28,30 @@ fn walk(
     root: &Path,
     dir: &Path,
     options: &ReadOptions,
-    found: &mut Vec<PathBuf>,
+    found: &mut Listing,
 ) -> Result<(), SourceError> {
-    let entries = fs::read_dir(dir).map_err(|error| SourceError::read(dir, error))?;
-    for entry in entries {
-        let entry = entry.map_err(|error| SourceError::read(dir, error))?;
-        let path = entry.path();
+    let failed = |error| SourceError::read(dir, error);
+    found.dirs.push((dir.to_owned(), fs::metadata(dir).map_err(failed)?));
+    for entry in fs::read_dir(dir).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
         let name = entry.file_name();
         let name = name.to_string_lossy();
         if name.starts_with('.') {
             continue;
         }
+        let path = entry.path();
         let kind = entry.file_type().map_err(|error| SourceError::read(&path, error))?;
         if kind.is_dir() {
             if options.recursive {
                 walk(root, &path, options, found)?;
             }
-        } else if is_manifest(&name) && (kind.is_file() || leads_to_file(root, &path, kind)?) {
-            found.push(path);
+        } else if is_manifest(&name) {
+            found.has_links |= !kind.is_file();
+            if kind.is_file() || leads_to_file(root, &path, kind)? {
+                found.files.push(path);
+            }
         }
-        if found.len() > options.max_files {
+        if found.files.len() > options.max_files {
             let max = options.max_files as u64;
             return Err(SourceError::TooMuch { path: root.into(), max, what: "files" });
         }

@@ -1,6 +1,6 @@
 //! Inputs to snapshots.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs::{self, File, Metadata};
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use limekiln_api::mutant::{Mutant, is_on};
 use crate::known::{Known, KnownFile};
 use crate::quiet::{Stamp, Watch};
 use crate::snapshot::digest;
-use crate::{Input, ReadOptions, Snapshot, SourceError, SourceFile, directory};
+use crate::{Input, ReadOptions, Snapshot, SourceError, SourceFile};
 
 /// Reads each input, in order; a file that two inputs reach is read with the first only.
 ///
@@ -30,9 +30,10 @@ pub fn read(inputs: &[Input], options: &ReadOptions) -> Result<Vec<Snapshot>, So
 /// What it returns is what [`read`] does.
 #[derive(Debug, Default)]
 pub struct Reader {
-    inputs: Vec<Input>,
-    known: Known,
-    last: BTreeMap<String, Snapshot>,
+    /// What was asked for. Paths that are shown, and which files there are, depend on it.
+    asked: Option<(Vec<Input>, ReadOptions)>,
+    /// One for each input.
+    known: Vec<Known>,
 }
 
 impl Reader {
@@ -55,16 +56,16 @@ impl Reader {
         options: &ReadOptions,
         clock: fn() -> SystemTime,
     ) -> Result<Vec<Snapshot>, SourceError> {
-        let mut seen = BTreeSet::new();
-        // The paths that are shown depend on them.
-        if self.inputs != inputs {
-            *self = Self::default();
+        let same = |(before, how): &(Vec<Input>, ReadOptions)| before == inputs && how == options;
+        if !self.asked.as_ref().is_some_and(same) {
+            self.asked = Some((inputs.to_vec(), options.clone()));
+            self.known = inputs.iter().map(|_| Known::default()).collect();
         }
-        let mut now = Self { inputs: inputs.to_vec(), ..Self::default() };
+        let mut seen = BTreeSet::new();
         let mut snapshots = Vec::new();
-        for input in inputs {
+        for (input, known) in inputs.iter().zip(&mut self.known) {
             let mut snapshot = match input {
-                Input::Path(path) => self.path(path, options, clock, &mut now)?,
+                Input::Path(path) => read_path(path, options, clock, known)?,
                 Input::Stdin(bytes) => stdin(bytes),
             };
             if inputs.len() > 1 {
@@ -72,47 +73,32 @@ impl Reader {
             }
             snapshots.push(snapshot);
         }
-        *self = now;
         Ok(snapshots)
     }
+}
 
-    fn path(
-        &self,
-        path: &Path,
-        options: &ReadOptions,
-        clock: fn() -> SystemTime,
-        now: &mut Self,
-    ) -> Result<Snapshot, SourceError> {
-        if is_on(Mutant::GoneIsEmpty) && !path.exists() {
-            return Ok(Snapshot::new(path.to_string_lossy().into_owned(), Vec::new()));
-        }
-        let root = path.canonicalize().map_err(|error| SourceError::read(path, error))?;
-        let metadata = fs::metadata(&root).map_err(|error| SourceError::read(path, error))?;
-        let watch = Watch::new(options);
-        let mut reading = Reading { known: &self.known, shown: path, root, options, clock, watch };
-        let files = if metadata.is_dir() {
-            reading.directory()?
-        } else if metadata.is_file() {
-            vec![reading.single()?]
-        } else {
-            return Err(SourceError::NotAFile { path: path.into() });
-        };
-        let snapshot = self.snapshot(&reading.root.to_string_lossy(), &files);
-        files.into_iter().for_each(|file| now.known.put(file));
-        now.last.insert(snapshot.source.clone(), snapshot.clone());
-        Ok(snapshot)
+fn read_path(
+    path: &Path,
+    options: &ReadOptions,
+    clock: fn() -> SystemTime,
+    known: &mut Known,
+) -> Result<Snapshot, SourceError> {
+    if is_on(Mutant::GoneIsEmpty) && !path.exists() {
+        return Ok(Snapshot::new(path.to_string_lossy().into_owned(), Vec::new()));
     }
-
-    /// The last one, if it was of the same files.
-    fn snapshot(&self, source: &str, files: &[KnownFile]) -> Snapshot {
-        let same = |last: &&Snapshot| {
-            let pairs = || last.files.iter().zip(files);
-            last.files.len() == files.len() && pairs().all(|(a, b)| Arc::ptr_eq(a, &b.file))
-        };
-        let shared = |file: &KnownFile| (Arc::clone(&file.file), file.digest);
-        let made = || Snapshot::new(source.to_owned(), files.iter().map(shared).collect());
-        self.last.get(source).filter(same).cloned().unwrap_or_else(made)
-    }
+    let root = path.canonicalize().map_err(|error| SourceError::read(path, error))?;
+    let metadata = fs::metadata(&root).map_err(|error| SourceError::read(path, error))?;
+    let watch = Watch::new(options);
+    let mut reading = Reading { known, shown: path, root, options, clock, watch };
+    let files = if metadata.is_dir() {
+        reading.directory()?
+    } else if metadata.is_file() {
+        vec![reading.single()?]
+    } else {
+        return Err(SourceError::NotAFile { path: path.into() });
+    };
+    let source = reading.root.to_string_lossy().into_owned();
+    Ok(known.snapshot(&source, files))
 }
 
 fn stdin(bytes: &[u8]) -> Snapshot {
@@ -124,7 +110,7 @@ fn stdin(bytes: &[u8]) -> Snapshot {
 
 /// One input that is being read.
 struct Reading<'a> {
-    known: &'a Known,
+    known: &'a mut Known,
     shown: &'a Path,
     root: PathBuf,
     options: &'a ReadOptions,
@@ -149,7 +135,7 @@ impl Reading<'_> {
     /// Reads all files, and all again when one of them, or the list, changes meanwhile.
     fn directory(&mut self) -> Result<Vec<KnownFile>, SourceError> {
         loop {
-            let list = directory::list(&self.root, self.options);
+            let list = self.known.list(&self.root, self.options, (self.clock)());
             let pass = match list {
                 Ok(list) => self.files(&list)?,
                 // An editor took a file away between the listing and the look at it.
@@ -169,10 +155,10 @@ impl Reading<'_> {
         }
     }
 
-    fn files(&mut self, list: &[PathBuf]) -> Result<Pass, SourceError> {
+    fn files(&mut self, list: &Arc<[PathBuf]>) -> Result<Pass, SourceError> {
         let mut files = Vec::with_capacity(list.len());
         let mut total = 0;
-        for origin in list {
+        for origin in list.iter() {
             match self.file(origin, None)? {
                 Ok(file) => {
                     total += file.file.bytes.len() as u64;
@@ -187,11 +173,9 @@ impl Reading<'_> {
         }
         // A file that appeared while the others were read may hold what was taken out of one of
         // them.
-        if directory::list(&self.root, self.options).ok().as_deref() == Some(list) {
-            Ok(Ok(files))
-        } else {
-            Ok(Err((self.root.clone(), Duration::ZERO)))
-        }
+        let again = self.known.list(&self.root, self.options, (self.clock)());
+        let same = again.is_ok_and(|again| Arc::ptr_eq(&again, list) || again == *list);
+        Ok(if same { Ok(files) } else { Err((self.root.clone(), Duration::ZERO)) })
     }
 
     /// The file as it was read before, if that is certain; or read now.

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -20,6 +20,8 @@ enum Edit {
     Remove(u8),
     Link(u8, u8),
     Directory(u8),
+    /// What was asked for leads elsewhere.
+    Retarget(u8),
     Nothing,
 }
 
@@ -33,12 +35,27 @@ fn edit() -> impl Strategy<Value = Edit> {
         file().prop_map(Edit::Remove),
         (file(), file()).prop_map(|(a, b)| Edit::Link(a, b)),
         file().prop_map(Edit::Directory),
+        (0..2u8).prop_map(Edit::Retarget),
         Just(Edit::Nothing),
     ]
 }
 
-fn make(edit: Edit, root: &Path) {
-    let path = |file: u8| root.join(format!("{file}.yaml"));
+/// What is asked for: a link to one of two directories.
+fn link(top: &Path) -> PathBuf {
+    top.join("link")
+}
+
+fn begin(top: &Path) {
+    for dir in ["0/below", "1/below"] {
+        fs::create_dir_all(top.join(dir)).expect("writable");
+    }
+    symlink("0", link(top)).expect("writable");
+}
+
+fn make(edit: Edit, top: &Path) {
+    let root = &top.join("0");
+    let place = |file: u8| if file == 3 { root.join("below") } else { root.clone() };
+    let path = |file: u8| place(file).join(format!("{file}.yaml"));
     let text = |text: u8| format!("# {text:03}\n");
     // Some of these fail, as when a directory is in the way: then nothing is edited.
     let _ = match edit {
@@ -53,13 +70,17 @@ fn make(edit: Edit, root: &Path) {
         Edit::Remove(file) => fs::remove_file(path(file)).or_else(|_| fs::remove_dir(path(file))),
         Edit::Link(a, b) => symlink(path(b), path(a)),
         Edit::Directory(file) => fs::create_dir(path(file)),
+        Edit::Retarget(to) => {
+            let _ = fs::remove_file(link(top));
+            symlink(to.to_string(), link(top))
+        }
         Edit::Nothing => Ok(()),
     };
 }
 
 fn options() -> ReadOptions {
     let patience = Duration::from_millis(20);
-    ReadOptions { quiet: Duration::ZERO, patience, ..ReadOptions::default() }
+    ReadOptions { recursive: true, quiet: Duration::ZERO, patience, ..ReadOptions::default() }
 }
 
 /// As if everything had rested for long: only then is anything remembered.
@@ -73,7 +94,8 @@ proptest! {
     #[test]
     fn what_is_remembered_is_what_is_in_the_files(edits in prop::collection::vec(edit(), 1..20)) {
         let dir = tempfile::tempdir().expect("a directory");
-        let inputs = [Input::Path(dir.path().to_owned())];
+        begin(dir.path());
+        let inputs = [Input::Path(link(dir.path()))];
         let mut reader = Reader::default();
         for edit in edits {
             // No file system of a test counts in longer steps.
@@ -92,7 +114,8 @@ proptest! {
 #[test]
 fn only_what_changed_is_read_again() {
     let dir = tempfile::tempdir().expect("a directory");
-    let inputs = [Input::Path(dir.path().to_owned())];
+    begin(dir.path());
+    let inputs = [Input::Path(link(dir.path()))];
     make(Edit::RenameIn(0, 1), dir.path());
     make(Edit::RenameIn(1, 1), dir.path());
     let mut reader = Reader::default();

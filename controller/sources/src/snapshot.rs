@@ -25,7 +25,7 @@ pub struct Snapshot {
     /// The SHA-256 of all names and of the SHA-256 of each file, or the commit id; in lower-case
     /// hex.
     pub revision: String,
-    /// Its files, sorted by path. Shared: one that did not change is one and the same as before.
+    /// Its files, sorted by the bytes of their paths. Shared: one that did not change is one and the same as before.
     pub files: Vec<Arc<SourceFile>>,
     /// What is not read though it lies there, and why; only told of repositories.
     pub skipped: Vec<Skipped>,
@@ -46,7 +46,7 @@ impl Snapshot {
 
     /// What these files make up; each comes with the digest of its bytes.
     pub(crate) fn new(source: String, mut files: Vec<(Arc<SourceFile>, FileDigest)>) -> Self {
-        files.sort_by(|(a, _), (b, _)| a.origin.cmp(&b.origin));
+        files.sort_by(|(a, _), (b, _)| a.origin.as_os_str().cmp(b.origin.as_os_str()));
         let revision = revision(&files);
         let files = files.into_iter().map(|(file, _)| file).collect();
         Self { source, revision, files, skipped: Vec::new() }
@@ -60,7 +60,7 @@ impl Snapshot {
         skipped: Vec<Skipped>,
     ) -> Self {
         let mut files: Vec<_> = files.into_iter().map(Arc::new).collect();
-        files.sort_by(|a, b| a.origin.cmp(&b.origin));
+        files.sort_by(|a, b| a.origin.as_os_str().cmp(b.origin.as_os_str()));
         Self { source: format!("git:{name}"), revision: commit.to_owned(), files, skipped }
     }
 

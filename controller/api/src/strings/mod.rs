@@ -12,6 +12,7 @@
 
 mod expand;
 mod lex;
+mod listing;
 mod node;
 mod param_use;
 mod parse;
@@ -22,5 +23,6 @@ mod value;
 mod variables;
 
 pub(crate) use expand::{Expansion, Problem, check_message, expand};
+pub use listing::Listed;
 pub(crate) use param_use::ParamUse;
 pub(crate) use variables::{GuestVariables, HostVariables};

@@ -1,13 +1,30 @@
 //! Rules about an Instance beside its template.
 
-use crate::{FieldError, HostFacts, Instance};
+use crate::{FieldError, HostFacts, Instance, Name};
 
 /// What ssh makes of the control socket's name while it is being set up: `ssh.sock` and 17
 /// characters.
 const LONGEST_SOCKET: &str = "ssh.sock.1234567890123456";
 
 pub(super) fn check(instance: &Instance, host: &HostFacts, errors: &mut Vec<FieldError>) {
-    let name = instance.metadata.name.as_str();
+    errors.extend(name_errors(&instance.metadata.name, host));
+    for (index, dependency) in instance.spec.depends_on.iter().enumerate() {
+        if dependency.kind == crate::Kind::Instance && dependency.name == instance.metadata.name {
+            errors.push(
+                FieldError::new(
+                    format!("spec.dependsOn[{index}]"),
+                    "an instance cannot depend on itself",
+                )
+                .hint("remove the dependency"),
+            );
+        }
+    }
+}
+
+/// What is wrong with an instance's name on this host: Lima would take it for a file, or the
+/// paths of its sockets would be too long.
+pub fn name_errors(name: &Name, host: &HostFacts) -> Vec<FieldError> {
+    let (name, mut errors) = (name.as_str(), Vec::new());
     let lower = name.to_lowercase();
     if lower.ends_with(".yaml") || lower.ends_with(".yml") {
         errors.push(
@@ -27,15 +44,5 @@ pub(super) fn check(instance: &Instance, host: &HostFacts, errors: &mut Vec<Fiel
             .hint(format!("shorten the name by {over} bytes, or set LIMA_HOME to a shorter path")),
         );
     }
-    for (index, dependency) in instance.spec.depends_on.iter().enumerate() {
-        if dependency.kind == crate::Kind::Instance && dependency.name == instance.metadata.name {
-            errors.push(
-                FieldError::new(
-                    format!("spec.dependsOn[{index}]"),
-                    "an instance cannot depend on itself",
-                )
-                .hint("remove the dependency"),
-            );
-        }
-    }
+    errors
 }

@@ -27,6 +27,7 @@ mod provision;
 mod user;
 
 pub use checks::{Checks, PathKind};
+pub use instance::name_errors;
 
 use crate::{FieldError, Filled, Instance};
 use findings::Findings;

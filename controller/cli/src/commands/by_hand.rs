@@ -11,6 +11,14 @@ use crate::output::plan;
 use crate::refs::objects;
 use crate::run::{self, Options};
 
+/// Starts an instance, and waits until it is ready.
+///
+/// # Errors
+/// As [`run`].
+pub fn start(name: &str) -> anyhow::Result<Exit> {
+    run(&[name.to_owned()], RunVerb::Start, None)
+}
+
 /// Starts or stops the named instances.
 ///
 /// # Errors

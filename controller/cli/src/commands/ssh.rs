@@ -1,11 +1,26 @@
 //! What `shell` and `copy` need of an instance.
 
 use std::path::PathBuf;
+use std::process::Command;
 
+use anyhow::Context;
 use limekiln_model::Name;
 
 use crate::compose::App;
 use crate::exit::{Exit, Failure};
+
+/// The program, with what `SSH` says of it: Lima's variable, words of a shell.
+///
+/// # Errors
+/// If its quotes do not match.
+pub fn command() -> anyhow::Result<Command> {
+    let text = std::env::var("SSH").unwrap_or_default();
+    let words = shlex::split(&text).with_context(|| format!("SSH: cannot read `{text}`"))?;
+    let mut words = words.into_iter();
+    let mut command = Command::new(words.next().unwrap_or_else(|| "ssh".to_owned()));
+    command.args(words);
+    Ok(command)
+}
 
 /// How ssh reaches an instance.
 pub struct Target {

@@ -18,7 +18,8 @@ pub(crate) async fn copy(from: PathBuf, to: PathBuf) -> Result<(), ImageError> {
     .unwrap_or_else(|error| Err(ImageError::file("write", &shown)(error.into())))
 }
 
-fn copy_now(from: &Path, to: &Path) -> io::Result<()> {
+/// The same at once. Blocks.
+pub(crate) fn copy_now(from: &Path, to: &Path) -> io::Result<()> {
     let mut source = File::open(from)?;
     let mut target = File::create_new(to)?;
     if clone(&target, &source) {

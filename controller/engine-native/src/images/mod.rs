@@ -13,7 +13,7 @@ mod http;
 mod location;
 mod unpack;
 
-pub(crate) use copy::copy;
+pub(crate) use copy::{copy, copy_now};
 pub use error::ImageError;
 pub use fetch::{Fetched, Images};
 pub(crate) use unpack::unpack;

@@ -1,5 +1,6 @@
 //! Observe, plan, execute.
 
+mod by_hand;
 mod execute;
 mod load_manifests;
 mod look;
