@@ -7,6 +7,9 @@ use std::time::{Duration, SystemTime};
 /// A file whose times are younger than this may be written once more without changing them: file
 /// systems count in steps, of which the coarsest is that of FAT.
 const STEP: Duration = Duration::from_secs(2);
+/// The same where times are seen to be counted in less than milliseconds: Linux steps then with
+/// its timer, at 100 Hz or more often.
+const FINE_STEP: Duration = Duration::from_millis(50);
 
 /// Which file it is, how large, and when it and its name were last changed.
 ///
@@ -24,21 +27,25 @@ pub struct Stamp {
 impl Stamp {
     /// The stamp of a file that was looked at `now`. Take it before the file is read, never after.
     pub fn of(metadata: &Metadata, now: SystemTime) -> Self {
-        let since = |seconds: i64| {
-            let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-            let time = Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
+        let times =
+            [(metadata.mtime(), metadata.mtime_nsec()), (metadata.ctime(), metadata.ctime_nsec())];
+        let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let since = |(seconds, nanos): &(i64, i64)| {
+            let seconds = Duration::from_secs(u64::try_from(*seconds).unwrap_or_default());
+            let time = seconds + Duration::from_nanos(u64::try_from(*nanos).unwrap_or_default());
             // A time in the future says nothing about when it was.
             now.checked_sub(time).unwrap_or_default()
         };
-        let youngest = since(metadata.mtime()).min(since(metadata.ctime()));
+        let fine = times.iter().all(|(_, nanos)| nanos % 1_000_000 != 0);
+        let step = if fine { FINE_STEP } else { STEP };
+        let youngest = times.iter().map(since).min().unwrap_or_default();
         Self {
             device: metadata.dev(),
             inode: metadata.ino(),
             size: metadata.len(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-            // One second more, because the fractions are left out.
-            rests: youngest > STEP + Duration::from_secs(1),
+            modified: times[0],
+            changed: times[1],
+            rests: youngest > step,
         }
     }
 
@@ -68,6 +75,13 @@ mod tests {
         let now = SystemTime::now();
         let later = now + Duration::from_secs(10);
         assert!(!stamp(now).holds(&stamp(now)), "it may be written again in the same moment");
+        let file = fs::File::options().write(true).open(&path).expect("writable");
+        let soon = || stamp(SystemTime::now() + Duration::from_millis(500));
+        let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
+        file.set_modified(long_ago).expect("ours");
+        assert!(!soon().rests(), "whole seconds may be all that is counted");
+        file.set_modified(long_ago + Duration::from_nanos(123_456_700)).expect("ours");
+        assert!(soon().rests(), "no file system of a test counts in longer steps");
         assert!(stamp(later).holds(&stamp(later)));
         assert!(!stamp(now - Duration::from_secs(60)).rests(), "the clock was set back");
         let before = stamp(later);

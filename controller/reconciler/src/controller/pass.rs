@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_executor::RunResult;
-use limekiln_model::{Fingerprint, ObjectId, Plan, StepOutcome, fingerprint};
+use limekiln_model::{Fingerprint, ObjectId, Observed, Plan, StepOutcome, fingerprint};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -17,6 +18,12 @@ use super::{Attempt, Taken};
 use crate::home::Fence;
 use crate::{Claims, Planned, ReconcileError, Run};
 
+/// While the sources are read for no longer than this, what was seen meanwhile is not old.
+const FRESH: Duration = Duration::from_millis(50);
+
+/// What exists, with the ledger that it was seen with.
+type Looked = (Observed, Arc<Claims>);
+
 impl Controller {
     pub(super) async fn pass(&mut self, fence: &Fence) {
         let begun = Instant::now();
@@ -24,8 +31,8 @@ impl Controller {
             self.ended(&task, &result);
         }
         self.mailbox.take().iter().for_each(|id| self.attempts.forget(id));
-        let source_errors = self.take().await;
-        let (planned, observe_error) = match self.plan().await {
+        let (source_errors, looked) = self.take_and_look().await;
+        let (planned, observe_error) = match looked.and_then(|looked| self.plan(looked)) {
             Ok(planned) => (planned, None),
             Err(error) => (None, Some(error.told())),
         };
@@ -37,6 +44,23 @@ impl Controller {
         self.looks.add(begun.elapsed());
         self.publish(planned.map(|(planned, _)| planned), source_errors, observe_error);
         self.intake.keep(&self.reconciler).await;
+    }
+
+    /// Reads the sources, and looks at what exists meanwhile. What is seen must not be old when it
+    /// is planned from: where reading takes its time, it is looked anew.
+    async fn take_and_look(&mut self) -> (Vec<String>, Result<Looked, ReconcileError>) {
+        let begun = Instant::now();
+        let (reconciler, limit) = (Arc::clone(&self.reconciler), self.options.longest_look);
+        let taken = async {
+            let errors = self.take().await;
+            (errors, begun.elapsed())
+        };
+        let look = reconciler.look_within(limit);
+        let ((errors, took), looked) = tokio::join!(taken, look);
+        if took <= FRESH {
+            return (errors, looked);
+        }
+        (errors, reconciler.look_within(limit).await)
     }
 
     /// Reads the sources. What cannot be read leaves in force what was read before.
@@ -52,9 +76,11 @@ impl Controller {
     }
 
     /// `None` before anything was read.
-    async fn plan(&self) -> Result<Option<(Arc<Planned>, Arc<Claims>)>, ReconcileError> {
+    fn plan(
+        &self,
+        (observed, claims): Looked,
+    ) -> Result<Option<(Arc<Planned>, Arc<Claims>)>, ReconcileError> {
         let Some(loaded) = &self.loaded else { return Ok(None) };
-        let (observed, claims) = self.reconciler.look_within(self.options.longest_look).await?;
         let last = self.looked.as_ref().map_or(0, |looked| looked.observed.generation);
         if observed.generation < last && !is_on(Mutant::BelievesOldLooks) {
             return Err(ReconcileError::OutOfDate { seen: observed.generation, last });

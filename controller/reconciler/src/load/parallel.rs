@@ -13,15 +13,16 @@ pub(super) fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) 
         return items.iter().map(work).collect();
     }
     let work = &work;
+    let (own, others) = items.split_at(share);
+    let all = move |part: &[T]| part.iter().map(work).collect::<Vec<_>>();
     thread::scope(|scope| {
-        let threads: Vec<_> = items
-            .chunks(share)
-            .map(|part| scope.spawn(move || part.iter().map(work).collect::<Vec<_>>()))
-            .collect();
-        // What made a part panic must not pass for an empty one.
-        let parts = threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        parts.flatten().collect()
+        let threads: Vec<_> =
+            others.chunks(share).map(|part| scope.spawn(move || all(part))).collect();
+        let mut results = all(own);
+        for thread in threads {
+            // What made a part panic must not pass for an empty one.
+            results.extend(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        results
     })
 }
