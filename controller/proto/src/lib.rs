@@ -9,6 +9,8 @@
 
 #[cfg(feature = "client")]
 mod connect;
+#[cfg(feature = "guest")]
+pub mod guest;
 
 #[cfg(feature = "client")]
 pub use connect::connect;
@@ -26,23 +28,4 @@ pub mod v1alpha1 {
 
     /// The definition with all that it imports, for reflection: an encoded `FileDescriptorSet`.
     pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/control.bin"));
-}
-
-/// Lima's guest service.
-#[cfg(feature = "guest")]
-pub mod guest {
-    #![expect(missing_docs, reason = "the definition's comments document it")]
-    #![cfg_attr(
-        any(feature = "guest-client", feature = "guest-server"),
-        expect(unused_qualifications, reason = "it is generated")
-    )]
-    #![cfg_attr(
-        feature = "guest-server",
-        expect(clippy::allow_attributes, reason = "it is generated")
-    )]
-    // The definition has no package, and so the generated file has no name.
-    tonic::include_proto!("_");
-
-    /// The definition with all that it imports: an encoded `FileDescriptorSet`.
-    pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/guest.bin"));
 }
