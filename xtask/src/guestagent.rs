@@ -45,7 +45,8 @@ pub fn build_native() -> anyhow::Result<PathBuf> {
 /// Builds it, and puts it beside the guests and beside the program, where a host agent finds it.
 fn build(arch: Arch) -> anyhow::Result<PathBuf> {
     let target = format!("{}-unknown-linux-gnu", arch.lima());
-    let mut cargo = sh::cargo(&["build", "--quiet", "--profile", "guestagent", "--target", &target]);
+    let mut cargo =
+        sh::cargo(&["build", "--quiet", "--profile", "guestagent", "--target", &target]);
     cargo.args(["--package", "limekiln-guestagent", "--example", "guestagent"]);
     cargo.env("RUSTFLAGS", "-C target-feature=+crt-static -C relocation-model=static");
     sh::run(&mut cargo)?;

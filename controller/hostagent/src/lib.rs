@@ -15,6 +15,8 @@ pub mod driver;
 mod error;
 pub mod events;
 mod files;
+pub mod forwards;
+pub mod guest;
 mod log;
 mod pidfile;
 pub mod process;

@@ -8,6 +8,7 @@ mod live;
 mod prepare;
 mod readiness;
 mod run;
+mod services;
 mod signals;
 mod stop;
 
