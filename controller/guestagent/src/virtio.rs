@@ -2,7 +2,9 @@
 //!
 //! A port is one pipe that is always there. Whether the host has it open shows in the poll state
 //! (the kernel's virtio_console reports a hang-up while it has not); each time that it opens it,
-//! a new connection begins.
+//! a new connection begins. The host, however, is not told when an agent dies and another one
+//! opens the port: what it says then belongs to a connection that nobody here knows, and it is
+//! asked to begin anew.
 
 use std::fs;
 use std::io;
@@ -15,10 +17,23 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, open};
 use tokio::io::unix::AsyncFd;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::sleep;
+use tokio::io::{
+    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf, copy, join, sink, split,
+};
+use tokio::time::{sleep, timeout};
 
 use crate::GuestAgent;
+
+/// What a client says first (RFC 9113, 3.4).
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// What ends a connection (RFC 9113, 6.8): a frame of 8 bytes, type 7, for stream 0, that names
+/// no stream which was served, and no error.
+const GO_AWAY: [u8; 17] = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
+/// A host that opened the port has spoken already, or does so at once.
+const FIRST_WORDS: Duration = Duration::from_millis(300);
+/// A host that is asked to begin anew hangs up so soon.
+const HANG_UP: Duration = Duration::from_secs(2);
 
 /// The names of all ports.
 const PORTS: &str = "/sys/class/virtio-ports";
@@ -39,14 +54,42 @@ pub(crate) async fn serve(name: String, agent: GuestAgent) {
     };
     loop {
         host(&port).await;
-        // Another descriptor each time: the runtime takes a hang-up of one to be for good.
-        match port.try_clone().and_then(Port::new) {
-            // A host that goes away is its own business.
-            Ok(port) => drop(crate::serve(agent.clone(), port).await),
-            Err(error) => eprintln!("limekiln-guestagent: {}: {error}", path.display()),
+        if let Err(error) = connection(&port, &agent).await {
+            eprintln!("limekiln-guestagent: {}: {error}", path.display());
         }
         sleep(LOOK.0).await;
     }
+}
+
+/// One connection, from the host's first words to its hang-up.
+async fn connection(port: &OwnedFd, agent: &GuestAgent) -> io::Result<()> {
+    // Another descriptor each time: the runtime takes a hang-up of one to be for good.
+    let mut port = Port::new(port.try_clone()?)?;
+    match timeout(FIRST_WORDS, first_words(&mut port)).await {
+        Ok(Ok(words)) => {
+            let (reader, writer) = split(port);
+            let stream = join(io::Cursor::new(words).chain(reader), writer);
+            // A host that goes away is its own business.
+            let _ = crate::serve(agent.clone(), stream).await;
+            Ok(())
+        }
+        Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(()),
+        // Something else, or nothing, as in the middle of a connection.
+        _ => {
+            port.write_all(&GO_AWAY).await?;
+            let mut nowhere = sink();
+            let drain = copy(&mut port, &mut nowhere);
+            let _ = timeout(HANG_UP, drain).await;
+            Ok(())
+        }
+    }
+}
+
+/// Reads the first bytes of a client.
+async fn first_words(port: &mut Port) -> io::Result<[u8; PREFACE.len()]> {
+    let mut words = [0; PREFACE.len()];
+    port.read_exact(&mut words).await?;
+    if words == *PREFACE { Ok(words) } else { Err(io::ErrorKind::InvalidData.into()) }
 }
 
 /// Where udev is, it also makes links; the kernel's own list is always there.

@@ -34,8 +34,9 @@ impl Report {
     }
 
     pub(super) fn forwarding(&mut self, forward: &Forward) {
-        tracing::info!("forwarding {} to {}", about(forward), forward.guest);
-        self.say(PortForwardType::Forwarding, forward, String::new());
+        if self.say(PortForwardType::Forwarding, forward, String::new()) {
+            tracing::info!("forwarding {}", about(forward));
+        }
     }
 
     pub(super) fn stopping(&mut self, forward: &Forward) {

@@ -7,6 +7,7 @@ mod agent;
 mod boot;
 mod death;
 mod fallback;
+mod forwards;
 mod guest;
 mod instance;
 mod stop;
