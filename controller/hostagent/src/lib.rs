@@ -25,7 +25,7 @@ pub mod spec;
 pub mod ssh;
 mod state;
 
-pub use agent::{main, run};
+pub use agent::{forward_without_vm, main, run};
 pub use args::{ArgsError, HostAgentArgs};
 pub use error::{Error, chain};
 pub use files::InstanceFiles;
