@@ -27,11 +27,12 @@ pub(super) async fn tcp(
     tunnels: Tunnels,
 ) {
     loop {
-        let Some(place) = tunnels.place().await else { return };
         let Ok((stream, _)) = listener.accept().await else {
             sleep(AGAIN).await;
             continue;
         };
+        // Not before: a port where nobody connects must not take a place from the others.
+        let Some(place) = tunnels.place().await else { return };
         let (target, tunnels) = (*target.borrow(), tunnels.clone());
         tokio::spawn(async move {
             tcp_connection(stream, target, &tunnels).await;
@@ -47,11 +48,12 @@ pub(super) async fn unix(
     tunnels: Tunnels,
 ) {
     loop {
-        let Some(place) = tunnels.place().await else { return };
         let Ok((stream, _)) = listener.accept().await else {
             sleep(AGAIN).await;
             continue;
         };
+        // Not before: a port where nobody connects must not take a place from the others.
+        let Some(place) = tunnels.place().await else { return };
         let (target, tunnels) = (*target.borrow(), tunnels.clone());
         tokio::spawn(async move {
             unix_connection(stream, target, &tunnels).await;

@@ -99,6 +99,7 @@ fn a_guest_that_listens_everywhere_and_never_rests_uses_up_nothing() {
     // A connection that is flooded and does not read, beside one that is flooded and reads.
     let _stuck = TcpStream::connect(("127.0.0.1", host)).unwrap();
     let mut stream = TcpStream::connect(("127.0.0.1", host)).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     stream.write_all(b"hello").unwrap();
     let mut buffer = vec![0; 1 << 20];
     let mut most = 0;
@@ -108,7 +109,7 @@ fn a_guest_that_listens_everywhere_and_never_rests_uses_up_nothing() {
         std::thread::sleep(Duration::from_millis(100));
     }
     println!("the host's side took {most} MiB at most");
-    assert!(most < 96, "{most} MiB");
+    assert!(most < 48, "{most} MiB");
     let events = process.events();
     assert!(events.len() < 2 << 20, "{} bytes of events", events.len());
     assert!(!events.contains('\u{1b}'), "nothing of the guest's reaches a terminal");

@@ -9,13 +9,13 @@ pub const STREAM_WINDOW: u32 = 512 << 10;
 pub const CONNECTION_WINDOW: u32 = 16 << 20;
 
 /// The longest frame: a part of a tunnel's stream with its envelope fits into one.
-pub const FRAME: u32 = 128 << 10;
+pub const FRAME: u32 = 256 << 10;
 
 /// Of one stream: bytes that are written before the transport takes them.
-pub const SEND_BUFFER: usize = 256 << 10;
+pub const SEND_BUFFER: usize = 512 << 10;
 
 /// Tunnels and calls at a time, on one connection.
 pub const STREAMS: u32 = 1024;
 
 /// So much of a stream is read and sent at a time.
-pub const PART: usize = 64 << 10;
+pub const PART: usize = 128 << 10;
