@@ -26,11 +26,18 @@ pub struct DaemonArgs {
     pub socket_owner: Option<u32>,
     /// The virtio-serial port to serve besides, if the machine has it.
     pub virtio_port: String,
+    /// Leave the clock alone: for an agent that is tried outside of a guest.
+    pub no_clock: bool,
 }
 
 impl Default for DaemonArgs {
     fn default() -> Self {
-        Self { socket: SOCKET.into(), socket_owner: None, virtio_port: PORT.to_owned() }
+        Self {
+            socket: SOCKET.into(),
+            socket_owner: None,
+            virtio_port: PORT.to_owned(),
+            no_clock: false,
+        }
     }
 }
 
@@ -79,6 +86,10 @@ fn options(mut words: impl Iterator<Item = String>) -> Result<DaemonArgs, ArgsEr
         if matches!(option.as_str(), "--debug" | "--guestagent-updated") {
             continue;
         }
+        if option == "--no-clock" {
+            args.no_clock = true;
+            continue;
+        }
         let value = inline.or_else(|| words.next());
         let value = value.ok_or_else(|| ArgsError::Value(option.clone()))?;
         match option.as_str() {
@@ -109,6 +120,7 @@ impl DaemonArgs {
             words.extend(["--socket-owner".to_owned(), owner.to_string()]);
         }
         words.extend(["--virtio-port".to_owned(), self.virtio_port.clone()]);
+        words.extend(self.no_clock.then(|| "--no-clock".to_owned()));
         words
     }
 }
@@ -141,6 +153,7 @@ mod tests {
             socket: "/tmp/s".into(),
             socket_owner: Some(7),
             virtio_port: "x".to_owned(),
+            no_clock: true,
         };
         assert_eq!(read(&args.to_words().join(" ")), Ok(Verb::Daemon(args)));
     }

@@ -9,11 +9,16 @@ use rustix::time::{ClockId, Timespec, clock_settime};
 /// A clock that is off by less is left to the guest's own time service, as Lima does.
 const TOLERANCE: Duration = Duration::from_millis(100);
 
-/// Sets the clock to the host's time if it is off. That it can't be set is in the answer.
-pub(crate) fn sync(host: SystemTime) -> TimeSyncResponse {
+/// Sets the clock to the host's time if it is off, and if `may_set` is true. That it can't be set
+/// is in the answer.
+pub(crate) fn sync(host: SystemTime, may_set: bool) -> TimeSyncResponse {
     let drift_ms = ahead_ms(SystemTime::now(), host);
     if u128::from(drift_ms.unsigned_abs()) <= TOLERANCE.as_millis() {
         return TimeSyncResponse { drift_ms, ..TimeSyncResponse::default() };
+    }
+    if !may_set {
+        let error = "this guest agent leaves the clock alone".to_owned();
+        return TimeSyncResponse { adjusted: false, drift_ms, error };
     }
     match set(host) {
         Ok(()) => TimeSyncResponse { adjusted: true, drift_ms, error: String::new() },
@@ -42,11 +47,14 @@ fn set(host: SystemTime) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    /// The clock of the machine that runs the tests is not touched.
+    /// Never with true: tests may run as root, and the machine's clock is not theirs.
     #[test]
-    fn a_clock_that_is_right_is_left_alone() {
-        let answer = sync(SystemTime::now());
+    fn what_is_right_or_not_ours_is_left_alone() {
+        let answer = sync(SystemTime::now(), false);
         assert!(!answer.adjusted && answer.error.is_empty(), "{answer:?}");
+        let answer = sync(SystemTime::now() - Duration::from_secs(3600), false);
+        assert!(!answer.adjusted && answer.error.contains("leaves the clock alone"), "{answer:?}");
+        assert!((3_599_000..=3_601_000).contains(&answer.drift_ms), "{answer:?}");
     }
 
     #[test]

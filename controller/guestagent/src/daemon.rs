@@ -21,6 +21,7 @@ pub(crate) fn run(args: &DaemonArgs) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(Error::Runtime)?.block_on(async {
         let agent = GuestAgent::new();
+        let agent = if args.no_clock { agent } else { agent.setting_clock() };
         tokio::spawn(virtio::serve(args.virtio_port.clone(), agent.clone()));
         let listener = listen(&args.socket, args.socket_owner)?;
         accept(&listener, args.socket_owner, agent).await;

@@ -26,15 +26,24 @@ const SUBSCRIBERS: usize = 8;
 pub struct GuestAgent {
     tunnels: Arc<Semaphore>,
     subscribers: Arc<Semaphore>,
+    sets_clock: bool,
 }
 
 impl GuestAgent {
-    /// An agent without callers.
+    /// An agent without callers. It leaves the clock alone: where it does not run in a guest of its
+    /// own, as in tests, the clock is somebody else's.
     pub fn new() -> Self {
         Self {
             tunnels: Arc::new(Semaphore::new(TUNNELS)),
             subscribers: Arc::new(Semaphore::new(SUBSCRIBERS)),
+            sets_clock: false,
         }
+    }
+
+    /// The same, and it sets the clock when it is told the time.
+    #[must_use]
+    pub fn setting_clock(self) -> Self {
+        Self { sets_clock: true, ..self }
     }
 }
 
@@ -104,6 +113,6 @@ impl GuestService for GuestAgent {
         let host = request.into_inner().host_time;
         let host = host.and_then(|time| SystemTime::try_from(time).ok());
         let host = host.ok_or_else(|| Status::invalid_argument("host_time is no time"))?;
-        Ok(Response::new(clock::sync(host)))
+        Ok(Response::new(clock::sync(host, self.sets_clock)))
     }
 }

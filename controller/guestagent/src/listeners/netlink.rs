@@ -126,7 +126,7 @@ pub fn parse(
                 DONE => return Ok(true),
                 ERROR => return Err(failure(&message[HEADER..])),
                 BY_FAMILY => {
-                    listener(&message[HEADER..], protocol).into_iter().for_each(&mut *found)
+                    listener(&message[HEADER..], protocol).into_iter().for_each(&mut *found);
                 }
                 _ => {}
             }
@@ -162,7 +162,22 @@ fn listener(payload: &[u8], protocol: Protocol) -> Option<Listener> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        /// The kernel is trusted, and still nothing that it says makes the agent panic.
+        #[test]
+        fn any_bytes_are_read(bytes in proptest::collection::vec(any::<u8>(), 0..200), length in 0..80_u32) {
+            let _ = parse(&bytes, Protocol::Tcp, 1, &mut |_| ());
+            let mut message = length.to_ne_bytes().to_vec();
+            message.extend(BY_FAMILY.to_ne_bytes());
+            message.extend([0, 0, 1, 0, 0, 0, 0, 0, 0, 0]);
+            message.extend(bytes);
+            let _ = parse(&message, Protocol::Udp, 1, &mut |found| assert_ne!(found.port, 0));
+        }
+    }
 
     #[test]
     fn a_refusal_is_an_error_and_not_an_empty_list() {

@@ -44,8 +44,8 @@ impl Setup {
         std::fs::write(instance.join("lima.yaml"), yaml).unwrap();
         let socket = instance.join("ga-port.sock").display().to_string();
         let program = std::env::var_os("LIMEKILN_GUESTAGENT").expect("LIMEKILN_GUESTAGENT is set");
-        let guest =
-            Process::start(program, &["daemon", "--socket", &socket, "--virtio-port", "none"]);
+        let words = ["daemon", "--no-clock", "--socket", &socket, "--virtio-port", "none"];
+        let guest = Process::start(program, &words);
         let host = Process::part(&["forward", &instance.display().to_string()]);
         let mut relays = Vec::new();
         let relayed = servers.map(|port| relay(dir.path(), port, &mut relays));

@@ -50,8 +50,11 @@ impl GuestService for Hostile {
             let ports = (1..2000)
                 .map(|low| port("udp", format!("fd00::{:x}:{low:x}", number % 65_536), low));
             let flapping = port("tcp", "127.0.0.1".to_owned(), 40_000);
-            let (added, removed) =
-                if number % 2 == 0 { (vec![flapping], vec![]) } else { (vec![], vec![flapping]) };
+            let (added, removed) = if number.is_multiple_of(2) {
+                (vec![flapping], vec![])
+            } else {
+                (vec![], vec![flapping])
+            };
             Ok(Event {
                 time: None,
                 added_local_ports: ports.chain(added).collect(),
