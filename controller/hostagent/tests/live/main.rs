@@ -8,6 +8,7 @@ mod boot;
 mod death;
 mod fallback;
 mod forwards;
+mod full;
 mod guest;
 mod instance;
 mod stop;

@@ -1,18 +1,22 @@
 //! What both sides of the guest service agree on where HTTP/2 leaves the choice.
 
-/// Of one stream: bytes on their way that the other side has not taken yet. A stream over a socket
-/// of the same machine needs no more to be quick, and who does not read holds up no more.
-pub const STREAM_WINDOW: u32 = 512 << 10;
+/// Of one stream: bytes on their way that the other side has not taken yet. Each half of it that is
+/// taken wakes the sender, so that a small window costs more than it saves.
+pub const STREAM_WINDOW: u32 = 1 << 20;
 
 /// Of all streams together, so that a few dozen which nobody reads do not hold up the others. It
 /// is also the most memory that the other side can make this one hold.
-pub const CONNECTION_WINDOW: u32 = 16 << 20;
+pub const CONNECTION_WINDOW: u32 = 32 << 20;
 
 /// The longest frame: a part of a tunnel's stream with its envelope fits into one.
 pub const FRAME: u32 = 256 << 10;
 
 /// Of one stream: bytes that are written before the transport takes them.
-pub const SEND_BUFFER: usize = 512 << 10;
+pub const SEND_BUFFER: usize = 1 << 20;
+
+/// Of the socket between both sides: bytes that the kernel takes before the other side reads. It
+/// may give less. Each time that it is full, two processes take turns.
+pub const SOCKET_BUFFER: usize = 1 << 20;
 
 /// Tunnels and calls at a time, on one connection.
 pub const STREAMS: u32 = 1024;
