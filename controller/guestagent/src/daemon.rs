@@ -5,9 +5,7 @@ use std::os::unix::fs::{FileTypeExt, chown};
 use std::path::Path;
 use std::time::Duration;
 
-use limekiln_proto::guest::limits;
 use rustix::fs::Mode;
-use rustix::net::sockopt::set_socket_send_buffer_size;
 use rustix::process::umask;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::sleep;
@@ -50,8 +48,6 @@ async fn accept(listener: &UnixListener, owner: Option<u32>, agent: GuestAgent) 
         match listener.accept().await {
             Ok((stream, _)) if is_friend(&stream, owner) => {
                 let agent = agent.clone();
-                // Smaller, it is only slower.
-                let _ = set_socket_send_buffer_size(&stream, limits::SOCKET_BUFFER);
                 tokio::spawn(async move {
                     // A host agent that goes away is its own business.
                     let _ = serve(agent, stream).await;

@@ -18,7 +18,7 @@ use crate::{GuestAgent, NoEmptyAuthority};
 /// so, for SSH holds a connection until TCP gives up.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
-/// Messages of the caller are no longer. Lima's agent sends parts of 32 KiB, ours of 128 KiB.
+/// Messages of the caller are no longer. Lima's agent sends parts of 32 KiB, ours of 64 KiB.
 const LONGEST: usize = 1 << 20;
 
 /// Serves one connection until it ends.

@@ -56,13 +56,14 @@ impl Report {
                 format!("more than {} ports are not forwarded", super::MOST_FORWARDS)
             }
         };
-        self.write(PortForward {
+        let event = PortForward {
             r#type: PortForwardType::NotForwarding,
             protocol: listener.protocol.word().to_owned(),
             guest_addr: listener.address.to_string(),
             host_addr: String::new(),
             error,
-        });
+        };
+        self.write(event, BURST / 2.0);
     }
 
     /// The forwards as they are now, with what is wrong with them.
@@ -78,21 +79,23 @@ impl Report {
     }
 
     fn say(&mut self, r#type: PortForwardType, forward: &Forward, error: String) -> bool {
-        self.write(PortForward {
+        let event = PortForward {
             r#type,
             protocol: forward.protocol.word().to_owned(),
             guest_addr: forward.guest.to_string(),
             host_addr: forward.host.to_string(),
             error,
-        })
+        };
+        self.write(event, 1.0)
     }
 
-    /// Whether it was written.
-    fn write(&mut self, event: PortForward) -> bool {
+    /// Whether it was written: only while more than `reserve` lines are left. What is not forwarded
+    /// must not use up what is needed to tell of what is.
+    fn write(&mut self, event: PortForward, reserve: f64) -> bool {
         let now = Instant::now();
         let earned = now.duration_since(self.since).as_secs_f64() * PER_SECOND;
         (self.left, self.since) = ((self.left + earned).min(BURST), now);
-        if self.left < 1.0 {
+        if self.left < reserve {
             if self.unsaid == 0 {
                 tracing::warn!(
                     "the guest changes its ports very often: not every change is logged"

@@ -23,7 +23,7 @@ use tonic::{Status, Streaming};
 const KEEPALIVE: Duration = Duration::from_secs(20);
 /// Calls with one answer.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// Messages are no longer: 8,192 ports take a third of it, and a part of a tunnel 128 KiB.
+/// Messages are no longer: 8,192 ports take a third of it, and a part of a tunnel 64 KiB.
 const LONGEST: usize = 1 << 20;
 
 /// A connection to a guest agent; copies share it.

@@ -4,8 +4,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use limekiln_proto::guest::limits;
-use rustix::net::sockopt::set_socket_send_buffer_size;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -182,8 +180,6 @@ async fn begin(
     transport: Transport,
     stream: tokio::net::UnixStream,
 ) -> Result<Connected, CallError> {
-    // Smaller, it is only slower.
-    let _ = set_socket_send_buffer_size(&stream, limits::SOCKET_BUFFER);
     let (client, connection) = GuestClient::over(stream).await?;
     let moving = tokio::spawn(async move {
         if let Err(error) = connection.await {

@@ -2,10 +2,11 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-use crate::guests::ours;
+use crate::guests::{brief, ours};
 use crate::host::{Host, free_port, guest_socket, until};
 
 /// Pseudorandom, so that a part that is lost or doubled shows.
@@ -106,6 +107,30 @@ fn datagrams_find_their_way_back_to_each_peer() {
             socket.recv(&mut buffer).is_ok_and(|length| buffer[..length] == sent)
         });
     }
+}
+
+#[test]
+fn a_guest_agent_that_restarts_again_and_again_costs_nothing() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (guest, host) = (server.local_addr().unwrap().port(), free_port());
+    let rest = "- {guestIP: 0.0.0.0, guestIPMustBeZero: false, ignore: true}";
+    let rule = format!("- {{guestPort: {guest}, hostPort: {host}, proto: tcp}}");
+    let dir = Host::dir(&format!("{rule}\n{rest}"));
+    let lives = brief(&guest_socket(&dir), Duration::from_millis(60));
+    let mut process = Host::start(dir);
+    // Not sooner: what is made once is made by then.
+    until("some lives", || lives.load(Ordering::SeqCst) >= 4);
+    let (descriptors, memory) = (process.descriptors(), process.private_mib());
+    until("more lives", || lives.load(Ordering::SeqCst) >= 7);
+    assert!(
+        process.descriptors() <= descriptors + 2,
+        "{} and {descriptors}",
+        process.descriptors()
+    );
+    assert!(process.private_mib() <= memory + 2, "{} and {memory}", process.private_mib());
+    // What listened last still counts, so the port is neither closed nor opened again.
+    assert_eq!(process.events().matches("\"forwarding\"").count(), 1);
+    assert!(!process.events().contains("\"stopping\""));
 }
 
 #[test]

@@ -1,16 +1,32 @@
 //! Guest agents, each on a thread of its own.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use limekiln_guestagent::{GuestAgent, serve};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixListener;
+use tokio::time::timeout;
 
 /// Ours, as it runs in a guest; here what listens in the guest is what listens on this machine.
 pub fn ours(socket: &Path) {
     let agent = GuestAgent::new();
     listen(socket, move |stream| serve(agent.clone(), stream));
+}
+
+/// Ours, but each connection ends after a moment, as with an agent that is killed; counts them.
+pub fn brief(socket: &Path, life: Duration) -> Arc<AtomicUsize> {
+    let (agent, lives) = (GuestAgent::new(), Arc::new(AtomicUsize::new(0)));
+    let count = Arc::clone(&lives);
+    listen(socket, move |stream| {
+        count.fetch_add(1, Ordering::SeqCst);
+        let serving = serve(agent.clone(), stream);
+        async move { timeout(life, serving).await.unwrap_or(Ok(())) }
+    });
+    lives
 }
 
 /// Serves each connection for the rest of the test.

@@ -42,6 +42,11 @@ impl Host {
         fs::read_to_string(self.dir.path().join("it/ha.stdout.log")).unwrap_or_default()
     }
 
+    /// How many descriptors it has open.
+    pub fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
+    }
+
     /// Memory that nobody else shares, in MiB; fails if the process is gone.
     pub fn private_mib(&mut self) -> u64 {
         assert!(self.child.try_wait().unwrap().is_none(), "the host's side ended");
