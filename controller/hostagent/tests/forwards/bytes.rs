@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::guests::{brief, ours};
-use crate::host::{Host, free_port, guest_socket, until};
+use crate::host::{Host, alone, free_port, guest_socket, until};
 
 /// Pseudorandom, so that a part that is lost or doubled shows.
 fn noise(length: usize) -> Vec<u8> {
@@ -111,6 +111,7 @@ fn datagrams_find_their_way_back_to_each_peer() {
 
 #[test]
 fn a_guest_agent_that_restarts_again_and_again_costs_nothing() {
+    let _alone = alone();
     let server = TcpListener::bind("127.0.0.1:0").unwrap();
     let (guest, host) = (server.local_addr().unwrap().port(), free_port());
     let rest = "- {guestIP: 0.0.0.0, guestIPMustBeZero: false, ignore: true}";
@@ -134,7 +135,8 @@ fn a_guest_agent_that_restarts_again_and_again_costs_nothing() {
 }
 
 #[test]
-fn a_port_that_nobody_serves_any_more_resets() {
+fn a_port_that_nobody_serves_any_more_is_closed() {
+    let _alone = alone();
     let server = TcpListener::bind("127.0.0.1:0").unwrap();
     let (guest, host) = (server.local_addr().unwrap().port(), free_port());
     let process = start(&format!("- {{guestPort: {guest}, hostPort: {host}, proto: tcp}}"));

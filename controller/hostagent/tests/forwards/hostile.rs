@@ -13,7 +13,7 @@ use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::guests::{connection, listen};
-use crate::host::{Host, free_port, guest_socket, until};
+use crate::host::{Host, alone, free_port, guest_socket, until};
 
 /// Says whatever costs most.
 #[derive(Clone, Copy)]
@@ -89,6 +89,7 @@ impl GuestService for Hostile {
 
 #[test]
 fn a_guest_that_listens_everywhere_and_never_rests_uses_up_nothing() {
+    let _alone = alone();
     let host = free_port();
     // What the attack says about other ports is refused, and must still be bounded.
     let dir = Host::dir(&format!(
