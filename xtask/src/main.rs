@@ -5,6 +5,7 @@ mod check_deps;
 mod codegen;
 mod fuzz;
 mod guest;
+mod guestagent;
 mod images;
 mod quickstart;
 mod setup;
@@ -34,6 +35,8 @@ enum Task {
     Codegen(codegen::Args),
     /// Run the fuzz targets, for a bounded time each.
     Fuzz(fuzz::Args),
+    /// Build the static guest agent, beside the program.
+    Guestagent(guestagent::Args),
     /// Build the guest images that live tests and the quickstart boot.
     Images(images::Args),
     /// From nothing to a VM that runs: set-up, build, image, apply, a command in the VM.
@@ -62,6 +65,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::CheckDeps => check_deps::run(),
         Task::Codegen(args) => codegen::run(&args),
         Task::Fuzz(args) => fuzz::run(&args),
+        Task::Guestagent(args) => guestagent::run(&args),
         Task::Images(args) => images::run(&args),
         Task::Quickstart => quickstart::run(),
         Task::Setup => setup::run(true),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use crate::guest::full;
-use crate::{setup, sh, workspace};
+use crate::{guestagent, setup, sh, workspace};
 
 const MANIFESTS: &str = "manifests/quickstart";
 const OFFICIAL: (&str, u16) = ("cloud.debian.org", 443);
@@ -24,6 +24,7 @@ pub fn run() -> anyhow::Result<()> {
     setup::run(!official)?;
     let mut build = sh::cargo(&["build", "--package", "limekiln-cli"]);
     sh::logged("building limekiln", "build", &mut build)?;
+    sh::timed("building the guest agent", || guestagent::build_native().map(drop))?;
     if !official {
         println!("{} can't be reached: an image built from Debian's packages serves", OFFICIAL.0);
         provide_image()?;

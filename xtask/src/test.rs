@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, bail};
 
 use crate::guest::{Arch, tiny};
-use crate::{setup, sh, workspace};
+use crate::{guestagent, setup, sh, workspace};
 use tally::Tally;
 
 /// What to leave out, and what to hand on.
@@ -33,11 +33,13 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let guests = guests(args);
     let mut build = sh::cargo(&["build", "--package", "limekiln-cli"]);
     sh::logged("building limekiln", "build", &mut build)?;
+    let agent = sh::timed("building the guest agent", guestagent::build_native)?;
     let mut command = sh::cargo(&["test", "--no-fail-fast"]);
     if args.cargo.is_empty() {
         command.arg("--workspace");
     }
     command.args(&args.cargo).args(["--", "--show-output"]).envs(guests);
+    command.env("LIMEKILN_GUESTAGENT", agent);
     command.env("LIMEKILN_BIN", workspace::target().join("debug/limekiln"));
     let (tally, success) = watch(&mut command)?;
     println!("\n{tally}");

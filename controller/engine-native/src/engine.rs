@@ -15,8 +15,8 @@ use crate::unsupported::UNSUPPORTED;
 use crate::{NativeConfig, disks, instance, observe, run, trash};
 
 /// Fields that are stored and have their effect without a restart, because they are only read
-/// when they are needed.
-const LIVE_FIELDS: [&str; 2] = ["template.message", "template.probes"];
+/// when they are needed, or because the host agent takes them in anew.
+const LIVE_FIELDS: [&str; 3] = ["template.message", "template.probes", "template.portForwards"];
 
 /// QEMU instances below one `$LIMA_HOME`.
 #[derive(Clone, Debug)]
@@ -98,6 +98,7 @@ impl Engine for NativeEngine {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             engine: "native".to_owned(),
+            forwards: true,
             live_fields: LIVE_FIELDS.iter().map(|&field| field.to_owned()).collect(),
             ..Capabilities::default()
         }
@@ -146,6 +147,7 @@ impl Engine for NativeEngine {
             Action::AwaitReady { instance } => {
                 run::await_ready(&self.paths, &instance, context).await
             }
+            Action::Forward { instance } => run::forward(&self.paths, &instance).await,
             Action::StopInstance { instance, mode } => {
                 run::stop(&self.paths, &instance, mode, context).await
             }
@@ -167,8 +169,7 @@ impl Engine for NativeEngine {
             Action::DefineNetwork { .. }
             | Action::StartNetwork { .. }
             | Action::StopNetwork { .. }
-            | Action::Mount { .. }
-            | Action::Forward { .. } => Err(EngineError::permanent(format!(
+            | Action::Mount { .. } => Err(EngineError::permanent(format!(
                 "cannot {}: this engine does not do that yet",
                 action.verb()
             ))),

@@ -6,10 +6,6 @@ pub(crate) const UNSUPPORTED: &[(&str, &str)] = &[
     ("os!=Linux", "this engine runs Linux guests only"),
     ("mounts", "host directories cannot be mounted yet"),
     ("mountInotify", "there are no mounts yet"),
-    (
-        "portForwards",
-        "ports cannot be forwarded yet; `ssh -L` with the instance's ssh.config works",
-    ),
     ("networks", "networks between instances do not exist yet"),
     ("containerd.system", "containerd is not installed for you; a provisioning script can"),
     ("containerd.user", "containerd is not installed for you; a provisioning script can"),

@@ -78,6 +78,16 @@ impl InstanceFiles {
         self.file("qemu.log")
     }
 
+    /// The host's end of the guest agent's virtio-serial port. Ours.
+    pub fn guest_port(&self) -> PathBuf {
+        self.file("ga-port.sock")
+    }
+
+    /// The guest agent's socket, as SSH forwards it.
+    pub fn guest_agent(&self) -> PathBuf {
+        self.file("ga.sock")
+    }
+
     /// The SSH control master's socket.
     pub fn ssh_sock(&self) -> PathBuf {
         self.file("ssh.sock")

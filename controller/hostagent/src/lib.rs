@@ -15,6 +15,8 @@ pub mod driver;
 mod error;
 pub mod events;
 mod files;
+pub mod forwards;
+pub mod guest;
 mod log;
 mod pidfile;
 pub mod process;
@@ -23,7 +25,7 @@ pub mod spec;
 pub mod ssh;
 mod state;
 
-pub use agent::{main, run};
+pub use agent::{forward_without_vm, main, run};
 pub use args::{ArgsError, HostAgentArgs};
 pub use error::{Error, chain};
 pub use files::InstanceFiles;

@@ -60,7 +60,7 @@ fn guest() -> GuestSpec {
 
 fn files() -> Contents {
     let keys = ["ssh-ed25519 AAAA lima".to_owned()];
-    contents(&Seed { guest: &guest(), instance_id: "iid-1", keys: &keys })
+    contents(&Seed { guest: &guest(), instance_id: "iid-1", keys: &keys, guest_agent: None })
 }
 
 #[test]

@@ -1,16 +1,22 @@
-//! The control API of a controller: its messages and, by feature, its client and its server.
+//! The services that Limekiln speaks: their messages and, by feature, their clients and servers.
 //!
-//! The definition is `proto/limekiln/control/v1alpha1/control.proto`; its comments are the
-//! documentation. Within a version fields are only ever added: `fields.txt` lists them all, and a
-//! test holds the definition to it.
+//! - The control API of a controller, [`v1alpha1`]: `proto/limekiln/control/v1alpha1/control.proto`.
+//!   Within a version fields are only ever added.
+//! - Lima's guest service, [`guest`]: `proto/lima/guestagent/guestservice.proto`.
+//!
+//! The comments in the definitions are the documentation. `fields.txt` lists all fields, and a
+//! test holds the definitions to it.
 
 #[cfg(feature = "client")]
 mod connect;
+#[cfg(feature = "guest")]
+pub mod guest;
 
 #[cfg(feature = "client")]
 pub use connect::connect;
 
-/// Version `v1alpha1`.
+/// The control API, version `v1alpha1`.
+#[cfg(feature = "control")]
 pub mod v1alpha1 {
     #![expect(missing_docs, reason = "the definition's comments document it")]
     #![cfg_attr(

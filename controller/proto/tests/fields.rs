@@ -1,19 +1,21 @@
-//! The definition against the fields that were published.
+//! The definitions against the fields that were published; those of Lima's guest service were
+//! published by Lima.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
-use limekiln_proto::v1alpha1::DESCRIPTORS;
+use limekiln_proto::{guest, v1alpha1};
 use prost::Message as _;
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorSet};
 
-/// All messages with their fields, all values and all calls of our own, a line each.
+/// All messages with their fields, all values and all calls of ours and of Lima's, a line each.
 fn listing() -> String {
-    let set = FileDescriptorSet::decode(DESCRIPTORS).expect("it was made by a compiler");
-    let ours = set.file.iter().filter(|file| file.package().starts_with("limekiln."));
+    let files = [v1alpha1::DESCRIPTORS, guest::DESCRIPTORS].into_iter().flat_map(|bytes| {
+        FileDescriptorSet::decode(bytes).expect("it was made by a compiler").file
+    });
     let mut text = String::new();
-    for file in ours {
+    for file in files.filter(|file| !file.package().starts_with("google.")) {
         let package = file.package();
         file.message_type.iter().for_each(|one| message(&mut text, package, one));
         file.enum_type.iter().for_each(|one| values(&mut text, package, one));

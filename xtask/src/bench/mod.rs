@@ -10,6 +10,7 @@ mod controller;
 mod diff;
 mod example;
 mod fleet;
+mod forwards;
 mod home;
 mod makespan;
 mod manifests;
@@ -20,7 +21,7 @@ mod row;
 use anyhow::bail;
 
 use crate::guest::{Arch, tiny};
-use crate::sh;
+use crate::{guestagent, sh};
 use row::Row;
 
 /// Which figures, and how they are printed.
@@ -36,7 +37,7 @@ pub struct Args {
 /// A figure's group: the start of its rows' names, and how they are measured.
 type Group = (&'static str, fn() -> anyhow::Result<Vec<Row>>);
 
-const GROUPS: [Group; 10] = [
+const GROUPS: [Group; 11] = [
     ("manifests", manifests::rows),
     ("planner", planner::rows),
     ("makespan", makespan::rows),
@@ -45,6 +46,7 @@ const GROUPS: [Group; 10] = [
     ("resident", resident::rows),
     ("fleet", fleet::rows),
     ("boot", boot::rows),
+    ("forwards", forwards::rows),
     ("hostagent", agent::rows),
     ("controller", controller::rows),
 ];
@@ -78,5 +80,6 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 
 fn build() -> anyhow::Result<()> {
     sh::run(&mut sh::cargo(&["build", "--release", "--quiet", "--package", "limekiln-cli"]))?;
+    guestagent::build_native()?;
     tiny::build(Arch::X86_64, false).map(drop)
 }

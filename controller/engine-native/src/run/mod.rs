@@ -1,10 +1,12 @@
 //! Running instances: start, wait, stop.
 
+mod forward;
 mod log;
 mod ready;
 mod start;
 mod stop;
 
+pub(crate) use forward::forward;
 pub(crate) use ready::await_ready;
 pub(crate) use start::start;
 pub(crate) use stop::stop;

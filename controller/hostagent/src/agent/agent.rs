@@ -22,7 +22,9 @@ pub(super) struct Agent {
     pub(super) driver: Box<dyn Driver>,
     pub(super) session: Session,
     pub(super) shared: Arc<Shared>,
-    pub(super) events: EventWriter,
+    pub(super) events: Arc<EventWriter>,
+    /// What was missing on the host when the seed volume was made, in words.
+    pub(super) missing: Vec<String>,
     /// When the guest counts as degraded if it is not ready.
     pub(super) boot_deadline: Instant,
     /// Given back when the agent ends.
@@ -31,7 +33,7 @@ pub(super) struct Agent {
 
 impl Agent {
     /// Appends to the event log what the status says now.
-    pub(super) fn emit(&mut self, change: impl FnOnce(&mut Status)) {
+    pub(super) fn emit(&self, change: impl FnOnce(&mut Status)) {
         let mut status =
             Status { ssh_local_port: self.shared.status().ssh_local_port, ..Status::default() };
         change(&mut status);
@@ -63,7 +65,13 @@ impl Agent {
     /// Forgets the VM, which is down.
     pub(super) fn forget(&mut self) {
         let files = &self.spec.files;
-        for path in [files.state(), files.booted_yaml(), files.booted_filled(), files.ssh_sock()] {
+        for path in [
+            files.state(),
+            files.booted_yaml(),
+            files.booted_filled(),
+            files.ssh_sock(),
+            files.guest_port(),
+        ] {
             // What is left is found to be stale by its pid.
             let _ = std::fs::remove_file(path);
         }

@@ -1,6 +1,7 @@
 //! From a VM that runs to one that does not.
 
 use super::agent::{Agent, Known};
+use super::services::Services;
 use crate::Error;
 use crate::api::{Phase, StopRequest};
 use crate::driver::Machine;
@@ -22,7 +23,8 @@ impl Agent {
         mut machine: Box<dyn Machine>,
         known: Known,
     ) -> Result<(), Error> {
-        let next = self.until_end(machine.as_ref(), known).await;
+        let services = self.start_services();
+        let next = self.until_end(machine.as_ref(), known, &services).await;
         let booting = self.shared.status().phase == Phase::Booting;
         self.shared.update(|status| {
             status.phase = Phase::Stopping;
@@ -30,6 +32,7 @@ impl Agent {
         });
         let asked = matches!(next, Next::Stop);
         if asked {
+            services.stop(self).await;
             self.stop(machine.as_ref(), booting).await;
         }
         match machine.clean_up() {
@@ -38,10 +41,15 @@ impl Agent {
         }
     }
 
-    async fn until_end(&mut self, machine: &dyn Machine, known: Known) -> Next {
+    async fn until_end(
+        &mut self,
+        machine: &dyn Machine,
+        known: Known,
+        services: &Services,
+    ) -> Next {
         if known != Known::Ready {
             let errors = tokio::select! {
-                errors = self.wait_until_ready(known) => errors,
+                errors = self.all_ready(known, services) => errors,
                 () = machine.process().exited() => return Next::Ended,
                 () = self.shared.stop_requested(StopRequest::Graceful) => return Next::Stop,
             };
@@ -52,6 +60,17 @@ impl Agent {
             () = machine.process().exited() => Next::Ended,
             () = self.shared.stop_requested(StopRequest::Graceful) => Next::Stop,
         }
+    }
+
+    /// Waits for the guest and for its agent. Returns what failed.
+    async fn all_ready(&self, known: Known, services: &Services) -> Vec<String> {
+        let mut errors = self.wait_until_ready(known).await;
+        errors.extend(self.missing.iter().cloned());
+        if self.missing.is_empty() {
+            self.shared.waits_for("the guest agent");
+            errors.extend(services.guest_agent().await.err());
+        }
+        errors
     }
 
     fn announce(&mut self, machine: &dyn Machine) {

@@ -8,7 +8,10 @@ mod live;
 mod prepare;
 mod readiness;
 mod run;
+mod services;
 mod signals;
 mod stop;
+mod without_vm;
 
 pub use run::{main, run};
+pub use without_vm::forward_without_vm;

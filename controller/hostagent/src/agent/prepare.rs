@@ -1,5 +1,6 @@
 //! Everything before a VM can be started.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use super::agent::{Agent, new_instance_id};
 use crate::api::{AgentStatus, Phase, Shared};
 use crate::driver::qemu::Qemu;
 use crate::events::EventWriter;
+use crate::guest::find_binary;
 use crate::process::{self, Process};
 use crate::spec::{DiskLock, GuestSpec, VmSpec, filled, resolve};
 use crate::ssh::{self, Session};
@@ -35,9 +37,16 @@ pub(super) fn prepare(args: HostAgentArgs) -> Result<Agent, Error> {
     atomic::write(&spec.files.booted_filled(), &json, 0o644)?;
     let instance_id = new_instance_id();
     let keys = ssh::authorized_keys(&args.lima_home, guest.load_dot_ssh)?;
-    let seed = cidata::Seed { guest: &guest, instance_id: &instance_id, keys: &keys };
+    let (guest_agent, missing) = read_guest_agent(&spec, &guest)?;
+    let seed = cidata::Seed {
+        guest: &guest,
+        instance_id: &instance_id,
+        keys: &keys,
+        guest_agent: guest_agent.as_deref(),
+    };
     cidata::write(&spec.files, &seed)?;
-    let agent = assemble(args, spec, guest, instance_id, digest(&text))?;
+    let mut agent = assemble(args, spec, guest, instance_id, digest(&text))?;
+    agent.missing.extend(missing);
     // A master of an earlier VM would keep new sessions from the new one.
     let _ = fs::remove_file(agent.spec.files.ssh_sock());
     Ok(agent)
@@ -63,6 +72,8 @@ pub(super) fn assemble(
         ssh_local_port: spec.ssh_port,
         driver_pid: None,
         config_digest,
+        guest_agent: None,
+        forwards: BTreeMap::new(),
     };
     let locks = spec
         .disks
@@ -72,7 +83,8 @@ pub(super) fn assemble(
         _locks: locks.collect::<Result<_, _>>()?,
         session: Session::new(options, spec.files.ssh_sock(), spec.ssh_port),
         shared: Arc::new(Shared::new(status)),
-        events: EventWriter::open(&spec.files.events())?,
+        events: Arc::new(EventWriter::open(&spec.files.events())?),
+        missing: Vec::new(),
         driver: Box::new(Qemu),
         boot_deadline: Instant::now() + args.boot_timeout,
         args,
@@ -80,6 +92,20 @@ pub(super) fn assemble(
         guest,
         instance_id,
     })
+}
+
+/// The program for the guest, or in words that there is none: the VM is of use without.
+fn read_guest_agent(
+    spec: &VmSpec,
+    guest: &GuestSpec,
+) -> Result<(Option<Vec<u8>>, Option<String>), Error> {
+    if guest.plain {
+        return Ok((None, None));
+    }
+    match find_binary(spec.arch) {
+        Ok(path) => Ok((Some(fs::read(&path).map_err(Error::file("read", &path))?), None)),
+        Err(error) => Ok((None, Some(error.to_string()))),
+    }
 }
 
 /// `sha256:<hex>`.

@@ -85,6 +85,15 @@ impl Client {
         self.call::<serde_json::Value>(Method::POST, path).await.map(|_| ())
     }
 
+    /// Says that the port forwards in `lima.yaml` changed; returns when they were read.
+    ///
+    /// # Errors
+    /// The host agent does not answer, it is Lima's, which has no such route, or the file can't be
+    /// understood.
+    pub async fn reload_forwards(&self) -> Result<(), ClientError> {
+        self.call::<serde_json::Value>(Method::POST, "/v1/limekiln/forwards").await.map(|_| ())
+    }
+
     async fn call<T: DeserializeOwned>(
         &self,
         method: Method,

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `GET /v1/info` | [`Info`] |
 //! | `GET /v1/limekiln/status` | [`AgentStatus`] |
+//! | `POST /v1/limekiln/forwards` | 200 when the port forwards of `lima.yaml` were read anew |
 //! | `POST /v1/limekiln/stop?force=true` | 202 at once; the VM is down when the `exiting` event comes |
 //!
 //! Errors are `{"message": …}` with a status of 400 and above, as Lima has them.

@@ -1,5 +1,8 @@
 //! What the API and the host agent share.
 
+use std::fmt;
+use std::sync::OnceLock;
+
 use tokio::sync::watch;
 
 use super::AgentStatus;
@@ -16,15 +19,28 @@ pub(crate) enum StopRequest {
 }
 
 /// The status, which the API reads, and the stop request, which it writes.
-#[derive(Debug)]
 pub(crate) struct Shared {
     status: watch::Sender<AgentStatus>,
     stop: watch::Sender<StopRequest>,
+    new_forwards: OnceLock<Reload>,
+}
+
+/// Takes in a part of the configuration anew; in words what is wrong with it.
+type Reload = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("status", &self.status).finish_non_exhaustive()
+    }
 }
 
 impl Shared {
     pub(crate) fn new(status: AgentStatus) -> Self {
-        Self { status: watch::Sender::new(status), stop: watch::Sender::new(StopRequest::None) }
+        Self {
+            status: watch::Sender::new(status),
+            stop: watch::Sender::new(StopRequest::None),
+            new_forwards: OnceLock::new(),
+        }
     }
 
     /// The status as it is now.
@@ -35,6 +51,19 @@ impl Shared {
     /// Changes the status.
     pub(crate) fn update(&self, change: impl FnOnce(&mut AgentStatus)) {
         self.status.send_modify(change);
+    }
+
+    /// What to do when somebody says that the port forwards changed. Only the first counts.
+    pub(crate) fn on_new_forwards(
+        &self,
+        reload: impl Fn() -> Result<(), String> + Send + Sync + 'static,
+    ) {
+        let _ = self.new_forwards.set(Box::new(reload));
+    }
+
+    /// Takes in the port forwards of `lima.yaml` anew. A VM that is not up takes them in when it is.
+    pub(crate) fn reload_forwards(&self) -> Result<(), String> {
+        self.new_forwards.get().map_or(Ok(()), |reload| reload())
     }
 
     /// Says what is waited for.

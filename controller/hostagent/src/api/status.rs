@@ -1,9 +1,12 @@
 //! What the API tells.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::accel::Accelerator;
+use crate::guest::Transport;
 
 /// Lima's answer to `/v1/info`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,4 +63,11 @@ pub struct AgentStatus {
     pub driver_pid: Option<u32>,
     /// `sha256:<hex>` of the `lima.yaml` that the VM was started with, which `booted.yaml` holds.
     pub config_digest: String,
+    /// Over what the guest agent is reached; `None` while it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guest_agent: Option<Transport>,
+    /// Port forwards, at most 256: `tcp 127.0.0.1:80 to 0.0.0.0:80`, and why it does not work yet
+    /// where it does not.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub forwards: BTreeMap<String, Option<String>>,
 }

@@ -14,6 +14,8 @@ pub struct Seed<'a> {
     pub instance_id: &'a str,
     /// Public keys that are let in.
     pub keys: &'a [String],
+    /// The program for the guest; `None` for a plain guest, or where there is none.
+    pub guest_agent: Option<&'a [u8]>,
 }
 
 /// Files by path.

@@ -18,12 +18,19 @@ const OVERHEAD: usize = 1 << 20;
 /// sector 16, byte 80.
 const VOLUME_SIZE_AT: usize = 16 * SECTOR + 80;
 
-/// The image of a volume labelled `cidata`.
-pub(super) fn image(contents: &Contents) -> Result<Vec<u8>, String> {
-    let size: usize = contents.values().map(|text| text.len().next_multiple_of(SECTOR)).sum();
+/// The image of a volume labelled `cidata`, with one more file that is no text.
+pub(super) fn image(
+    contents: &Contents,
+    program: Option<(&str, &[u8])>,
+) -> Result<Vec<u8>, String> {
+    let texts = contents.values().map(String::len);
+    let lengths = texts.chain(program.map(|(_, bytes)| bytes.len()));
+    let size: usize = lengths.map(|length| length.next_multiple_of(SECTOR)).sum();
     // The writer does not grow its buffer.
     let buffer = Cursor::new(vec![0; size + OVERHEAD]);
-    let tree = InputTree::new(PathSeparator::ForwardSlash, entries(contents));
+    let mut entries = entries(contents);
+    entries.extend(program.map(|(name, bytes)| InputEntry::file(name, bytes)));
+    let tree = InputTree::new(PathSeparator::ForwardSlash, entries);
     let image =
         IsoImageWriter::create(buffer, tree, options()).map_err(|error| error.to_string())?;
     let mut image = image.into_inner();
@@ -89,7 +96,7 @@ mod tests {
         for path in ["meta-data", "boot.Linux/07-environment.sh", "boot.Linux/06-hosts.sh"] {
             contents.insert(path.to_owned(), path.repeat(300));
         }
-        let image = super::image(&contents).unwrap();
+        let image = super::image(&contents, Some(("lima-guestagent", &[0xff; 5000]))).unwrap();
         assert_eq!(&image[32808..32816], b"cidata  ");
         let image = IsoImage::open(Cursor::new(image)).unwrap();
         let names: Vec<String> = image
@@ -100,6 +107,6 @@ mod tests {
             .filter(|entry| !entry.is_special())
             .map(|entry| entry.display_name().into_owned())
             .collect();
-        assert_eq!(names, ["boot.Linux", "meta-data"]);
+        assert_eq!(names, ["boot.Linux", "lima-guestagent", "meta-data"]);
     }
 }

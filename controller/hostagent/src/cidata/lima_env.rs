@@ -37,6 +37,8 @@ pub(super) fn lima_env(seed: &Seed<'_>) -> String {
     env.set("UDP_DNS_LOCAL_PORT", 0);
     env.set("TCP_DNS_LOCAL_PORT", 0);
     env.set("VMTYPE", "qemu");
+    env.set("VSOCK_PORT", 0);
+    env.set("VIRTIO_PORT", "");
     env.set("PLAIN", guest.plain);
     env.set("NO_CLOUD_INIT", false);
     env.set("PASSWORDLESS_SUDO", if guest.passwordless_sudo { "1" } else { "" });

@@ -17,10 +17,14 @@ pub use contents::{Contents, Seed, contents};
 use crate::files::InstanceFiles;
 use crate::{Error, atomic};
 
+/// Lima's name of the guest agent on the seed volume.
+const GUEST_AGENT: &str = "lima-guestagent";
+
 /// Writes the seed volume and, for readers, `cloud-config.yaml`.
 pub(crate) fn write(files: &InstanceFiles, seed: &Seed<'_>) -> Result<(), Error> {
     let contents = contents(seed);
-    let image = iso::image(&contents).map_err(|reason| Error::Cidata { reason })?;
+    let agent = seed.guest_agent.map(|program| (GUEST_AGENT, program));
+    let image = iso::image(&contents, agent).map_err(|reason| Error::Cidata { reason })?;
     // Scripts may hold secrets.
     atomic::write(&files.cidata(), &image, 0o600)?;
     let reference = user_data::reference(seed);

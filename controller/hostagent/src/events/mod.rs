@@ -4,6 +4,6 @@ mod event;
 mod reader;
 mod writer;
 
-pub use event::{Event, Status};
+pub use event::{Event, PortForward, PortForwardType, Status};
 pub use reader::EventReader;
 pub(crate) use writer::EventWriter;

@@ -3,6 +3,7 @@
 mod banner;
 mod config;
 mod error;
+mod forward;
 mod key;
 mod options;
 mod port;
@@ -11,6 +12,7 @@ mod session;
 pub(crate) use banner::wait_for_banner;
 pub(crate) use config::write_config;
 pub use error::SshError;
+pub(crate) use forward::{Direction, forward_end, forward_path};
 pub(crate) use key::authorized_keys;
 pub use options::{SshOption, options};
 pub(crate) use port::choose_port;

@@ -1,7 +1,7 @@
 //! Commands in the guest, over the control master.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ impl Session {
     /// first one opens the control master. Ends with this future. Of the output, the beginning is
     /// returned.
     pub(crate) async fn run(&self, command: &str, input: &str) -> io::Result<Output> {
-        let mut ssh = self.ssh();
+        let mut ssh = self.command();
         // Also bounds the wait for the server's first words, which never come from a guest that
         // is not up.
         ssh.args(["-o", "ConnectTimeout=30", "127.0.0.1", "--", command]);
@@ -56,7 +56,7 @@ impl Session {
         if !self.socket.exists() {
             return;
         }
-        let mut ssh = self.ssh();
+        let mut ssh = self.command();
         ssh.args(["-O", "exit", "127.0.0.1"]);
         ssh.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         // A master that does not end loses its connection in a moment, with the VM.
@@ -64,7 +64,13 @@ impl Session {
         let _ = std::fs::remove_file(&self.socket);
     }
 
-    fn ssh(&self) -> Command {
+    /// The control master's socket.
+    pub(crate) fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// `ssh` with its options, for this guest.
+    pub(super) fn command(&self) -> Command {
         let mut ssh = Command::new("ssh");
         ssh.args(["-F", "/dev/null"]);
         for SshOption { key, value } in &self.options {

@@ -39,6 +39,21 @@ impl Instance {
         Some(instance)
     }
 
+    /// An instance of the full Debian image, with systemd and OpenSSH; `None` if there is none.
+    pub fn full(yaml: &str) -> Option<Self> {
+        let Some(image) = std::env::var_os("LIMEKILN_TEST_FULL") else {
+            println!("SKIPPED: LIMEKILN_TEST_FULL is not set");
+            return None;
+        };
+        let home = tempfile::Builder::new().prefix("lk-").tempdir_in("/tmp").unwrap();
+        let instance = Self { home };
+        fs::create_dir(instance.dir()).unwrap();
+        fs::copy(image, instance.dir().join("disk")).unwrap();
+        let template = "vmType: qemu\ncpus: 2\nmemory: 1GiB\nimages: [{location: /none}]\n";
+        fs::write(instance.dir().join("lima.yaml"), format!("{template}{yaml}")).unwrap();
+        Some(instance)
+    }
+
     /// Arguments of its host agent.
     pub fn args(&self) -> HostAgentArgs {
         let mut args = HostAgentArgs::new(self.dir(), self.home());

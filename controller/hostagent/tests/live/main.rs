@@ -7,6 +7,8 @@ mod agent;
 mod boot;
 mod death;
 mod fallback;
+mod forwards;
+mod full;
 mod guest;
 mod instance;
 mod stop;

@@ -116,8 +116,17 @@ fn consoles(args: &mut Args, spec: &VmSpec) {
         args.pair("-device", "pci-serial,chardev=char-serial-pci");
     }
     console(args, spec, "char-serial-virtio", "serialv");
-    args.pair("-device", "virtio-serial-pci,id=virtio-serial0,max_ports=1");
+    args.pair("-device", "virtio-serial-pci,id=virtio-serial0,max_ports=2");
     args.pair("-device", "virtconsole,chardev=char-serial-virtio,id=console0");
+    guest_agent(args, spec);
+}
+
+/// A port for the guest agent, under the name that Lima gives it on hosts where it has one.
+fn guest_agent(args: &mut Args, spec: &VmSpec) {
+    let socket = "socket,id=char-guest-agent,server=on,wait=off,path=";
+    args.path("-chardev", socket, &spec.files.guest_port(), "");
+    let port = "virtserialport,chardev=char-guest-agent,name=io.lima-vm.guest_agent.0";
+    args.pair("-device", port);
 }
 
 /// A socket that a user may connect to, and a log of all output.

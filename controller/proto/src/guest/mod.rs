@@ -1,0 +1,6 @@
+//! Lima's guest service.
+
+pub mod limits;
+mod service;
+
+pub use service::*;
