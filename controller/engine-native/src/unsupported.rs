@@ -4,8 +4,9 @@
 pub(crate) const UNSUPPORTED: &[(&str, &str)] = &[
     ("vmType!=qemu", "this engine runs QEMU only"),
     ("os!=Linux", "this engine runs Linux guests only"),
-    ("mounts", "host directories cannot be mounted yet"),
-    ("mountInotify", "there are no mounts yet"),
+    ("mountType=virtiofs", "virtiofsd is not started yet"),
+    ("mounts.sshfs.sftpDriver=builtin", "OpenSSH's sftp-server serves the files"),
+    ("mountInotify", "changes on the host are not announced to the guest yet"),
     (
         "portForwards",
         "ports cannot be forwarded yet; `ssh -L` with the instance's ssh.config works",

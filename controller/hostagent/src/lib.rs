@@ -16,6 +16,7 @@ mod error;
 pub mod events;
 mod files;
 mod log;
+mod mounts;
 mod pidfile;
 pub mod process;
 pub mod spawn;

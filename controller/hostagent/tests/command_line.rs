@@ -21,6 +21,7 @@ fn spec(arch: Arch, firmware: Firmware) -> VmSpec {
         disk: BootDisk { path: files.disk(), format: DiskFormat::Qcow2 },
         iso: None,
         disks: Vec::new(),
+        mounts: Vec::new(),
         cidata: files.cidata(),
         ssh_port: 60022,
         mac: "52:55:55:01:02:03".to_owned(),

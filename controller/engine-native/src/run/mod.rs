@@ -1,10 +1,12 @@
 //! Running instances: start, wait, stop.
 
 mod log;
+mod mounts;
 mod ready;
 mod start;
 mod stop;
 
+pub(crate) use mounts::{mount, reload};
 pub(crate) use ready::await_ready;
 pub(crate) use start::start;
 pub(crate) use stop::stop;

@@ -1,6 +1,7 @@
 //! From a VM that runs to one that does not.
 
 use super::agent::{Agent, Known};
+use super::reload::Reloads;
 use crate::Error;
 use crate::api::{Phase, StopRequest};
 use crate::driver::Machine;
@@ -39,7 +40,11 @@ impl Agent {
     }
 
     async fn until_end(&mut self, machine: &dyn Machine, known: Known) -> Next {
-        if known != Known::Ready {
+        let _reloads = Reloads::listen(self);
+        if known == Known::Ready {
+            self.mounts.set(&self.spec.mounts).await;
+            self.mounts.see_devices(&self.session, &self.spec.mounts).await;
+        } else {
             let errors = tokio::select! {
                 errors = self.wait_until_ready(known) => errors,
                 () = machine.process().exited() => return Next::Ended,

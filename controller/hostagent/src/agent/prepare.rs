@@ -12,6 +12,7 @@ use super::agent::{Agent, new_instance_id};
 use crate::api::{AgentStatus, Phase, Shared};
 use crate::driver::qemu::Qemu;
 use crate::events::EventWriter;
+use crate::mounts::Mounts;
 use crate::process::{self, Process};
 use crate::spec::{DiskLock, GuestSpec, VmSpec, filled, resolve};
 use crate::ssh::{self, Session};
@@ -40,6 +41,8 @@ pub(super) fn prepare(args: HostAgentArgs) -> Result<Agent, Error> {
     let agent = assemble(args, spec, guest, instance_id, digest(&text))?;
     // A master of an earlier VM would keep new sessions from the new one.
     let _ = fs::remove_file(agent.spec.files.ssh_sock());
+    let _ = fs::remove_file(agent.spec.files.mounts_sock());
+    agent.mounts.forget();
     Ok(agent)
 }
 
@@ -63,15 +66,23 @@ pub(super) fn assemble(
         ssh_local_port: spec.ssh_port,
         driver_pid: None,
         config_digest,
+        mounts: Vec::new(),
+        reloads: 0,
     };
     let locks = spec
         .disks
         .iter()
         .map(|disk| DiskLock::take(disk.path.parent().unwrap_or(Path::new("/")), spec.files.dir()));
+    let session = Session::new(options, spec.files.ssh_sock(), spec.ssh_port);
+    let shared = Arc::new(Shared::new(status));
+    let apart = session.apart(spec.files.mounts_sock());
+    let mounts = Mounts::new(apart, Arc::clone(&shared), &spec.files);
+    mounts.announce(&spec.mounts);
     Ok(Agent {
         _locks: locks.collect::<Result<_, _>>()?,
-        session: Session::new(options, spec.files.ssh_sock(), spec.ssh_port),
-        shared: Arc::new(Shared::new(status)),
+        session,
+        mounts: Arc::new(mounts),
+        shared,
         events: EventWriter::open(&spec.files.events())?,
         driver: Box::new(Qemu),
         boot_deadline: Instant::now() + args.boot_timeout,

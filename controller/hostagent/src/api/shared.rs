@@ -20,11 +20,16 @@ pub(crate) enum StopRequest {
 pub(crate) struct Shared {
     status: watch::Sender<AgentStatus>,
     stop: watch::Sender<StopRequest>,
+    reload: watch::Sender<u64>,
 }
 
 impl Shared {
     pub(crate) fn new(status: AgentStatus) -> Self {
-        Self { status: watch::Sender::new(status), stop: watch::Sender::new(StopRequest::None) }
+        Self {
+            status: watch::Sender::new(status),
+            stop: watch::Sender::new(StopRequest::None),
+            reload: watch::Sender::new(0),
+        }
     }
 
     /// The status as it is now.
@@ -37,12 +42,32 @@ impl Shared {
         self.status.send_modify(change);
     }
 
+    /// Waits until the status is so.
+    pub(crate) async fn status_is(&self, holds: impl Fn(&AgentStatus) -> bool) {
+        let mut status = self.status.subscribe();
+        // The sender lives as long as we do.
+        let _ = status.wait_for(|status| holds(status)).await;
+    }
+
     /// Says what is waited for.
     pub(crate) fn waits_for(&self, what: &str) {
         if self.status.borrow().waiting_for.as_deref() != Some(what) {
             tracing::info!("waiting for {what}");
             self.update(|status| status.waiting_for = Some(what.to_owned()));
         }
+    }
+
+    /// Asks that the configuration be read again; returns how often that was asked for.
+    pub(crate) fn ask_for_reload(&self) -> u64 {
+        self.reload.send_modify(|asked| *asked += 1);
+        *self.reload.borrow()
+    }
+
+    /// Waits until it was asked for more often than `done` times; returns how often.
+    pub(crate) async fn reload_asked(&self, done: u64) -> u64 {
+        let mut asked = self.reload.subscribe();
+        // The sender lives as long as we do.
+        asked.wait_for(|asked| *asked > done).await.map_or(done, |asked| *asked)
     }
 
     /// Asks for a stop. One that is more urgent stays.

@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 
 use super::SshOption;
+use super::options::quoted;
 
 /// How long the control master may take to end.
 const EXIT_DEADLINE: Duration = Duration::from_secs(2);
@@ -49,6 +50,30 @@ impl Session {
         let ((), stdout, stderr, status) =
             tokio::join!(write, beginning(out), beginning(err), child.wait());
         Ok(Output { status: status?, stdout: stdout?, stderr: stderr? })
+    }
+
+    /// A connection of its own, which ends when no one else does, over another control master.
+    pub(crate) fn apart(&self, socket: PathBuf) -> Self {
+        let mut options = self.options.clone();
+        for option in options.iter_mut().filter(|option| option.key == "ControlPath") {
+            option.value = quoted(&socket);
+        }
+        // What else goes through a connection is not for this one.
+        options.retain(|option| !option.key.starts_with("Forward"));
+        Self { options, socket, port: self.port }
+    }
+
+    /// Whether there is a control master. One that was killed leaves its socket behind; the next
+    /// command finds out.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.socket.exists()
+    }
+
+    /// The program that runs a command in the guest; what it reads and writes is the caller's.
+    pub(crate) fn command(&self, command: &str) -> std::process::Command {
+        let mut ssh = self.ssh();
+        ssh.args(["-o", "ConnectTimeout=30", "127.0.0.1", "--", command]);
+        ssh.into_std()
     }
 
     /// Ends the control master.

@@ -56,9 +56,20 @@ impl Instance {
 
     /// Runs a command in the guest as a user would.
     pub fn ssh(&self, command: &str) -> Output {
+        self.within("60", command)
+    }
+
+    /// What a command in the guest prints that takes long.
+    pub fn slow(&self, command: &str) -> String {
+        let output = self.within("1800", command);
+        assert!(output.status.success(), "{command}: {output:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    fn within(&self, seconds: &str, command: &str) -> Output {
         let config = self.dir().join("ssh.config");
         let mut ssh = Command::new("timeout");
-        ssh.args(["60", "ssh", "-F"]).arg(config).args(["lima-it", command]).output().unwrap()
+        ssh.args([seconds, "ssh", "-F"]).arg(config).args(["lima-it", command]).output().unwrap()
     }
 
     /// What a command in the guest prints.

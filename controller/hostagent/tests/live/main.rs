@@ -9,4 +9,5 @@ mod death;
 mod fallback;
 mod guest;
 mod instance;
+mod mounts;
 mod stop;

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use super::args::{Args, escaped};
 use super::machine_type;
 use crate::accel::Accelerator;
-use crate::spec::{Firmware, VmSpec};
+use crate::spec::{Firmware, MountKind, VmSpec};
 
 /// The program, which `QEMU_SYSTEM_X86_64` and its like may override.
 pub fn program(spec: &VmSpec) -> OsString {
@@ -30,6 +30,7 @@ pub fn command_line(spec: &VmSpec, accelerator: Accelerator) -> Vec<OsString> {
     args.pair("-vga", "none");
     args.pair("-parallel", "none");
     consoles(&mut args, spec);
+    mounts(&mut args, spec);
     control(&mut args, spec);
     args.into_vec()
 }
@@ -127,6 +128,17 @@ fn console(args: &mut Args, spec: &VmSpec, id: &str, stem: &str) {
     value.push(",logfile=");
     value.push(escaped(&spec.files.file(&format!("{stem}.log"))));
     args.pair("-chardev", value);
+}
+
+/// Host directories that QEMU itself serves.
+fn mounts(args: &mut Args, spec: &VmSpec) {
+    for mount in &spec.mounts {
+        let MountKind::NineP { security_model, .. } = &mount.kind else { continue };
+        let tag = mount.tag();
+        let before = format!("local,mount_tag={tag},security_model={security_model},path=");
+        let after = if mount.writable { "" } else { ",readonly=on" };
+        args.path("-virtfs", &before, &mount.location, after);
+    }
 }
 
 fn control(args: &mut Args, spec: &VmSpec) {

@@ -1,0 +1,142 @@
+//! All mounts of an instance.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex as SyncMutex};
+use std::time::Duration;
+
+use futures::future::join_all;
+use tokio::sync::{Mutex, Notify, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::board::{Board, locked};
+use super::devices;
+use super::keeper::Keeper;
+use super::link::{Link, LinkRecord};
+use super::record::Record;
+use crate::api::Shared;
+use crate::files::InstanceFiles;
+use crate::spec::MountSpec;
+use crate::ssh::Session;
+
+/// How long all mounts together may take to be taken away when the guest is stopped.
+const STOP: Duration = Duration::from_secs(8);
+
+/// The mounts of one instance.
+pub(crate) struct Mounts {
+    session: Session,
+    connecting: Arc<Mutex<()>>,
+    board: Arc<Board>,
+    kept: Mutex<BTreeMap<String, Kept>>,
+    /// What an earlier host agent left, until the first [`Self::set`].
+    left: SyncMutex<Vec<Record>>,
+}
+
+/// A mount that is kept in place.
+struct Kept {
+    mount: MountSpec,
+    again: Arc<Notify>,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Kept {
+    async fn end(self) {
+        // It may have ended by itself.
+        let _ = self.stop.send(());
+        let _ = self.task.await;
+    }
+}
+
+impl Mounts {
+    /// None yet; `session` is for mounts alone.
+    pub(crate) fn new(session: Session, shared: Arc<Shared>, files: &InstanceFiles) -> Self {
+        let board = Board::new(shared, files.mounts_state());
+        Self {
+            session,
+            connecting: Arc::default(),
+            board: Arc::new(board),
+            kept: Mutex::default(),
+            left: SyncMutex::default(),
+        }
+    }
+
+    /// Forgets the processes of an earlier VM.
+    pub(crate) fn forget(&self) {
+        self.board.forget();
+    }
+
+    /// Notes the processes that another host agent of the same VM left behind.
+    pub(crate) fn find_left(&self) {
+        *locked(&self.left) = self.board.last_records();
+    }
+
+    /// Says which there will be, so that nobody takes them for forgotten.
+    pub(crate) fn announce(&self, mounts: &[MountSpec]) {
+        self.board.only(mounts);
+    }
+
+    /// Makes these the mounts that are kept: what is new comes, what is gone goes, what has
+    /// changed does both, and what has failed is tried again at once. Returns when what is gone has gone; [`Self::settled`] waits for the rest.
+    pub(crate) async fn set(&self, mounts: &[MountSpec]) {
+        let mut kept = self.kept.lock().await;
+        let stays = |kept: &Kept| mounts.contains(&kept.mount);
+        let gone: Vec<_> = kept.extract_if(.., |_, kept| !stays(kept)).collect();
+        join_all(gone.into_iter().map(|(_, kept)| kept.end())).await;
+        self.board.only(mounts);
+        for kept in kept.values().filter(|kept| self.board.try_again(&kept.mount)) {
+            kept.again.notify_one();
+        }
+        let mut left = std::mem::take(&mut *locked(&self.left));
+        for mount in mounts.iter().filter(|mount| mount.is_live()) {
+            if !kept.contains_key(&mount.mount_point) {
+                let known = left.iter().position(|record| record.mount == *mount);
+                let adopted = known.map(|known| left.swap_remove(known).link);
+                kept.insert(mount.mount_point.clone(), self.start(mount, adopted));
+            }
+        }
+        for link in left.into_iter().filter_map(|record| Link::adopt(record.link)) {
+            link.cut().await;
+        }
+    }
+
+    fn start(&self, mount: &MountSpec, adopted: Option<LinkRecord>) -> Kept {
+        let (stop, stopped) = oneshot::channel();
+        let again = Arc::<Notify>::default();
+        let keeper = Keeper {
+            again: Arc::clone(&again),
+            session: self.session.clone(),
+            connecting: Arc::clone(&self.connecting),
+            board: Arc::clone(&self.board),
+            mount: mount.clone(),
+        };
+        let task = tokio::spawn(keeper.keep(adopted, stopped));
+        Kept { mount: mount.clone(), again, stop, task }
+    }
+
+    /// Waits until each mount is in place or has failed.
+    pub(crate) async fn settled(&self) {
+        self.board.settled().await;
+    }
+
+    /// Takes all away, before the guest is stopped: what it has written is on the host then.
+    pub(crate) async fn stop(&self) {
+        let all = std::mem::take(&mut *self.kept.lock().await);
+        let ends = join_all(all.into_values().map(Kept::end));
+        if timeout(STOP, ends).await.is_err() {
+            tracing::warn!("the guest did not unmount everything in time");
+        }
+        self.session.exit().await;
+    }
+
+    /// Looks at those that came with the machine, over a session for commands, and mounts what the
+    /// guest has not mounted.
+    pub(crate) async fn see_devices(&self, session: &Session, mounts: &[MountSpec]) {
+        devices::see(session, &self.board, mounts).await;
+    }
+
+    /// The session that mounts use.
+    pub(crate) fn session(&self) -> &Session {
+        &self.session
+    }
+}
