@@ -4,7 +4,6 @@
 pub(crate) const UNSUPPORTED: &[(&str, &str)] = &[
     ("vmType!=qemu", "this engine runs QEMU only"),
     ("os!=Linux", "this engine runs Linux guests only"),
-    ("mountType=virtiofs", "virtiofsd is not started yet"),
     ("mounts.sshfs.sftpDriver=builtin", "OpenSSH's sftp-server serves the files"),
     ("mountInotify", "changes on the host are not announced to the guest yet"),
     (

@@ -88,6 +88,11 @@ impl InstanceFiles {
         self.file("mnt.sock")
     }
 
+    /// The socket between QEMU and the virtiofsd of the mount at this position.
+    pub fn virtiofsd_sock(&self, index: usize) -> PathBuf {
+        self.file(&format!("virtiofsd-{index}.sock"))
+    }
+
     /// The processes behind the mounts, for a new host agent. Ours.
     pub fn mounts_state(&self) -> PathBuf {
         self.file("mounts.json")

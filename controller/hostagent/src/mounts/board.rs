@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::link::LinkRecord;
-use super::record::{self, Record};
+use super::record::{self, Processes, Record};
 use crate::api::{MountState, MountStatus, Shared};
 use crate::spec::MountSpec;
 
@@ -46,13 +45,25 @@ impl Board {
         self.change_records(|records| records.retain(|record| mounts.contains(&record.mount)));
     }
 
-    pub(super) fn mounted(&self, mount: &MountSpec, link: LinkRecord) {
+    pub(super) fn mounted(&self, mount: &MountSpec, processes: Processes) {
         tracing::info!("{} is mounted at {}", mount.location.display(), mount.mount_point);
         self.state(mount, MountState::Mounted, None);
+        self.served_by(mount, processes);
+    }
+
+    /// Notes by what it is served.
+    pub(super) fn served_by(&self, mount: &MountSpec, processes: Processes) {
         self.change_records(|records| {
             records.retain(|record| record.mount.mount_point != mount.mount_point);
-            records.push(Record { mount: mount.clone(), link });
+            records.push(Record { mount: mount.clone(), processes });
         });
+    }
+
+    /// It is lost for as long as the VM runs. Not told when that ends: then all are.
+    pub(super) fn gone(&self, mount: &MountSpec, why: &str) {
+        if !self.shared.stop_is_requested() {
+            self.failed(mount, &format!("virtiofsd ended ({why}); a restart mounts it anew"));
+        }
     }
 
     /// Whether it had failed; then it counts as on its way again.

@@ -9,7 +9,9 @@ use tokio::time::{Instant, sleep, timeout};
 use super::board::Board;
 use super::guest::unmount_command;
 use super::link::{Link, LinkRecord};
+use super::record::Processes;
 use crate::api::MountState;
+use crate::chain;
 use crate::spec::MountSpec;
 use crate::ssh::Session;
 
@@ -48,7 +50,7 @@ impl Keeper {
             };
             if let Some(link) = link {
                 let since = Instant::now();
-                self.board.mounted(&self.mount, link.record());
+                self.board.mounted(&self.mount, Processes::Link(link.record()));
                 tokio::select! {
                     why = link.ended() => self.board.lost(&self.mount, &why),
                     _ = &mut stop => return self.take_away(link).await,
@@ -77,7 +79,7 @@ impl Keeper {
                 Link::open(&self.session, &self.mount).await
             }
         };
-        opened.map_err(|error| self.board.failed(&self.mount, &error.to_string())).ok()
+        opened.map_err(|error| self.board.failed(&self.mount, &chain(&error))).ok()
     }
 
     async fn take_away(&self, link: Link) {

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
-use tokio::time::timeout;
 
 use super::confine::{self, Bounds};
 use super::error::MountError;
@@ -128,12 +127,8 @@ impl Link {
         }
     }
 
-    /// What was printed last; what is still in the pipe is waited for.
     async fn last_words(&self) -> Option<String> {
-        let mut words = self.words.clone()?;
-        let closed = async { while words.changed().await.is_ok() {} };
-        let _ = timeout(Duration::from_millis(200), closed).await;
-        words.borrow().last.clone()
+        words::last(self.words.clone()?).await
     }
 
     /// Ends both processes.

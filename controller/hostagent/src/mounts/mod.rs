@@ -7,6 +7,8 @@
 
 mod board;
 mod confine;
+mod daemon;
+mod daemons;
 mod devices;
 mod error;
 mod guest;
@@ -16,7 +18,9 @@ mod link;
 mod mounts;
 mod record;
 mod sftp_server;
+mod virtiofsd;
 mod words;
 
+pub use error::MountError;
 pub(crate) use guest::in_proc;
 pub(crate) use mounts::Mounts;

@@ -10,10 +10,12 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::board::{Board, locked};
+use super::daemons::Daemons;
 use super::devices;
+use super::error::MountError;
 use super::keeper::Keeper;
 use super::link::{Link, LinkRecord};
-use super::record::Record;
+use super::record::{Processes, Record};
 use crate::api::Shared;
 use crate::files::InstanceFiles;
 use crate::spec::MountSpec;
@@ -30,6 +32,8 @@ pub(crate) struct Mounts {
     kept: Mutex<BTreeMap<String, Kept>>,
     /// What an earlier host agent left, until the first [`Self::set`].
     left: SyncMutex<Vec<Record>>,
+    daemons: Mutex<Daemons>,
+    files: InstanceFiles,
 }
 
 /// A mount that is kept in place.
@@ -58,6 +62,8 @@ impl Mounts {
             board: Arc::new(board),
             kept: Mutex::default(),
             left: SyncMutex::default(),
+            daemons: Mutex::default(),
+            files: files.clone(),
         }
     }
 
@@ -66,9 +72,27 @@ impl Mounts {
         self.board.forget();
     }
 
-    /// Notes the processes that another host agent of the same VM left behind.
-    pub(crate) fn find_left(&self) {
-        *locked(&self.left) = self.board.last_records();
+    /// Finds the processes that another host agent of the same VM left behind.
+    pub(crate) async fn find_left(&self, mounts: &[MountSpec]) {
+        let left = self.board.last_records();
+        let known = |mount: &MountSpec| {
+            let record = left.iter().find(|record| record.mount == *mount)?;
+            Some(record.processes)
+        };
+        *self.daemons.lock().await = Daemons::adopt(&self.board, mounts, known);
+        *locked(&self.left) = left;
+    }
+
+    /// Starts what serves mounts to the machine, for one start of it.
+    ///
+    /// # Errors
+    /// A server is missing or fails, and the machine would not start without.
+    pub(crate) async fn serve(&self, mounts: &[MountSpec]) -> Result<(), MountError> {
+        let mut daemons = self.daemons.lock().await;
+        // Of the try before.
+        *daemons = Daemons::default();
+        *daemons = Daemons::start(&self.board, &self.files, mounts).await?;
+        Ok(())
     }
 
     /// Says which there will be, so that nobody takes them for forgotten.
@@ -91,12 +115,20 @@ impl Mounts {
         for mount in mounts.iter().filter(|mount| mount.is_live()) {
             if !kept.contains_key(&mount.mount_point) {
                 let known = left.iter().position(|record| record.mount == *mount);
-                let adopted = known.map(|known| left.swap_remove(known).link);
+                let known = known.map(|known| left.swap_remove(known).processes);
+                let adopted = match known {
+                    Some(Processes::Link(link)) => Some(link),
+                    _ => None,
+                };
                 kept.insert(mount.mount_point.clone(), self.start(mount, adopted));
             }
         }
-        for link in left.into_iter().filter_map(|record| Link::adopt(record.link)) {
-            link.cut().await;
+        for record in left {
+            if let Processes::Link(link) = record.processes
+                && let Some(link) = Link::adopt(link)
+            {
+                link.cut().await;
+            }
         }
     }
 

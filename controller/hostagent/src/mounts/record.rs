@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::daemon::DaemonRecord;
 use super::link::LinkRecord;
 use crate::spec::MountSpec;
 use crate::{atomic, chain};
@@ -13,7 +14,17 @@ use crate::{atomic, chain};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Record {
     pub(super) mount: MountSpec,
-    pub(super) link: LinkRecord,
+    pub(super) processes: Processes,
+}
+
+/// What serves a mount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum Processes {
+    /// ssh and an SFTP server.
+    Link(LinkRecord),
+    /// virtiofsd.
+    Daemon(DaemonRecord),
 }
 
 /// What was written last; nothing if that can't be read: then everything is mounted anew.

@@ -71,6 +71,7 @@ mod tests {
     use std::process::{Child, Stdio};
 
     use super::super::confine::{self, Bounds};
+    use crate::chain;
     use crate::spec::{MountKind, MountSpec};
 
     #[test]
@@ -85,7 +86,7 @@ mod tests {
         assert!(dir.path().join("a/b").is_dir());
         fs::write(dir.path().join("file"), "").expect("written");
         let error = super::prepare(&dir.path().join("file")).expect_err("a file");
-        assert!(error.to_string().contains("not a directory"), "{error}");
+        assert!(chain(&error).contains("not a directory"), "{error}");
     }
 
     /// A guest that asks for what it likes, as draft-ietf-secsh-filexfer-02 says.

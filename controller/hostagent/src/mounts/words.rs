@@ -1,15 +1,20 @@
 //! What the two ends of a mount print.
 
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use super::guest::MOUNTED;
 
 /// So much of a line is kept; the guest may print without end.
 const LONGEST: usize = 400;
+
+/// How long after a process's end its last words may be on their way.
+const SETTLE: Duration = Duration::from_millis(200);
 
 /// What was printed so far. The guest wrote it, so it is only ever shown, as printable text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,6 +44,13 @@ pub(super) fn listen(pipe: OwnedFd) -> std::io::Result<watch::Receiver<Words>> {
         hear(&sender, &line);
     });
     Ok(receiver)
+}
+
+/// What was printed last; what is still in the pipe is waited for.
+pub(super) async fn last(mut words: watch::Receiver<Words>) -> Option<String> {
+    let closed = async { while words.changed().await.is_ok() {} };
+    let _ = timeout(SETTLE, closed).await;
+    words.borrow().last.clone()
 }
 
 fn hear(sender: &watch::Sender<Words>, line: &[u8]) {

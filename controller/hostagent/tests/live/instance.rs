@@ -17,11 +17,24 @@ impl Instance {
     /// An instance of the tiny guest with `yaml` added to its template; `None` if there is no
     /// guest, which is said once per test.
     pub fn new(yaml: &str) -> Option<Self> {
+        Self::of(&format!("tiny-{}", std::env::consts::ARCH), yaml)
+    }
+
+    /// The same with Debian's usual kernel, which has more file systems.
+    pub fn generic(yaml: &str) -> Option<Self> {
+        Self::of("tiny-generic-x86_64", yaml)
+    }
+
+    fn of(guest: &str, yaml: &str) -> Option<Self> {
         let Some(guests) = std::env::var_os("LIMEKILN_TEST_GUEST") else {
             println!("SKIPPED: LIMEKILN_TEST_GUEST is not set");
             return None;
         };
-        let guest = PathBuf::from(guests).join(format!("tiny-{}", std::env::consts::ARCH));
+        let guest = PathBuf::from(guests).join(guest);
+        if !guest.exists() {
+            println!("SKIPPED: {} is not built", guest.display());
+            return None;
+        }
         // Below /tmp, because socket paths are short.
         let home = tempfile::Builder::new().prefix("lk-").tempdir_in("/tmp").unwrap();
         let instance = Self { home };

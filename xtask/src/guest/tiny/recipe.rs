@@ -125,13 +125,13 @@ pub fn applets() -> impl Iterator<Item = &'static str> {
 }
 
 /// Everything that decides the result, for the build stamp.
-pub fn fingerprint(arch: Arch) -> impl std::hash::Hash {
+pub fn fingerprint(arch: Arch, kernel: &str) -> impl std::hash::Hash {
     let lists = [PACKAGES, BOOT_MODULES, LATER_MODULES, PROGRAMS];
     let applets: Vec<_> = applets().collect();
     (
         VERSION,
         arch.lima(),
-        arch.kernel(),
+        kernel.to_owned(),
         lists.map(<[_]>::to_vec),
         MODULES_ON_DEMAND,
         FILES,

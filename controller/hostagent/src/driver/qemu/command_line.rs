@@ -48,6 +48,9 @@ fn isolation(args: &mut Args) {
 
 fn machine(args: &mut Args, spec: &VmSpec, accelerator: Accelerator) {
     args.pair("-m", spec.memory_mib.to_string());
+    if spec.mounts.iter().any(|mount| matches!(mount.kind, MountKind::Virtiofs { .. })) {
+        shared_memory(args, spec.memory_mib);
+    }
     let cpu = spec.cpu_model.as_deref().unwrap_or(machine_type::cpu(accelerator));
     args.pair("-cpu", cpu);
     for arg in machine_type::machine(spec.arch, accelerator) {
@@ -58,6 +61,14 @@ fn machine(args: &mut Args, spec: &VmSpec, accelerator: Accelerator) {
         args.path("-drive", "if=pflash,format=raw,readonly=on,file=", code, "");
     }
     args.pair("-device", "qemu-xhci,id=usb-bus");
+}
+
+/// virtiofsd reads and writes the guest's memory. Lima keeps it in /dev/shm, which is small in a
+/// container.
+fn shared_memory(args: &mut Args, mebibytes: u64) {
+    let size = mebibytes << 20;
+    args.pair("-object", format!("memory-backend-memfd,id=virtiofs-shm,size={size},share=on"));
+    args.pair("-machine", "memory-backend=virtiofs-shm");
 }
 
 fn boot_disk(args: &mut Args, spec: &VmSpec) {
@@ -130,14 +141,30 @@ fn console(args: &mut Args, spec: &VmSpec, id: &str, stem: &str) {
     args.pair("-chardev", value);
 }
 
-/// Host directories that QEMU itself serves.
+/// Host directories, from QEMU itself or from a virtiofsd each.
 fn mounts(args: &mut Args, spec: &VmSpec) {
-    for mount in &spec.mounts {
-        let MountKind::NineP { security_model, .. } = &mount.kind else { continue };
+    for (index, mount) in spec.mounts.iter().enumerate() {
         let tag = mount.tag();
-        let before = format!("local,mount_tag={tag},security_model={security_model},path=");
-        let after = if mount.writable { "" } else { ",readonly=on" };
-        args.path("-virtfs", &before, &mount.location, after);
+        match &mount.kind {
+            MountKind::ReverseSshfs { .. } => {}
+            MountKind::NineP { security_model, .. } => {
+                let before = format!("local,mount_tag={tag},security_model={security_model},path=");
+                let after = if mount.writable { "" } else { ",readonly=on" };
+                args.path("-virtfs", &before, &mount.location, after);
+            }
+            MountKind::Virtiofs { queue_size } => {
+                let chardev = format!("char-virtiofs-{index}");
+                let before = format!("socket,id={chardev},path=");
+                args.path("-chardev", &before, &spec.files.virtiofsd_sock(index), "");
+                let bus = machine_type::virtio_bus(spec.arch);
+                args.pair(
+                    "-device",
+                    format!(
+                        "vhost-user-fs-{bus},queue-size={queue_size},chardev={chardev},tag={tag}"
+                    ),
+                );
+            }
+        }
     }
 }
 
