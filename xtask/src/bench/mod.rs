@@ -13,6 +13,7 @@ mod fleet;
 mod home;
 mod makespan;
 mod manifests;
+mod mounts;
 mod planner;
 mod resident;
 mod row;
@@ -36,7 +37,7 @@ pub struct Args {
 /// A figure's group: the start of its rows' names, and how they are measured.
 type Group = (&'static str, fn() -> anyhow::Result<Vec<Row>>);
 
-const GROUPS: [Group; 10] = [
+const GROUPS: [Group; 11] = [
     ("manifests", manifests::rows),
     ("planner", planner::rows),
     ("makespan", makespan::rows),
@@ -46,6 +47,7 @@ const GROUPS: [Group; 10] = [
     ("fleet", fleet::rows),
     ("boot", boot::rows),
     ("hostagent", agent::rows),
+    ("mounts", mounts::rows),
     ("controller", controller::rows),
 ];
 
