@@ -28,4 +28,4 @@ pub use agent::{main, run};
 pub use args::{ArgsError, HostAgentArgs};
 pub use error::{Error, chain};
 pub use files::InstanceFiles;
-pub use mounts::MountError;
+pub use mounts::{ChangeWatch, HostChange, MountError};

@@ -6,6 +6,7 @@
 //! only looked whether it did.
 
 mod board;
+mod changes;
 mod confine;
 mod daemon;
 mod daemons;
@@ -21,6 +22,7 @@ mod sftp_server;
 mod virtiofsd;
 mod words;
 
+pub use changes::{ChangeWatch, HostChange};
 pub use error::MountError;
 pub(crate) use guest::in_proc;
 pub(crate) use mounts::Mounts;
