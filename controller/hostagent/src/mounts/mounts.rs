@@ -101,7 +101,8 @@ impl Mounts {
     }
 
     /// Makes these the mounts that are kept: what is new comes, what is gone goes, what has
-    /// changed does both, and what has failed is tried again at once. Returns when what is gone has gone; [`Self::settled`] waits for the rest.
+    /// changed does both, and what has failed is tried again at once. Returns when what is gone has
+    /// gone; [`Self::settled`] waits for the rest.
     pub(crate) async fn set(&self, mounts: &[MountSpec]) {
         let mut kept = self.kept.lock().await;
         let stays = |kept: &Kept| mounts.contains(&kept.mount);
@@ -114,22 +115,11 @@ impl Mounts {
         let mut left = std::mem::take(&mut *locked(&self.left));
         for mount in mounts.iter().filter(|mount| mount.is_live()) {
             if !kept.contains_key(&mount.mount_point) {
-                let known = left.iter().position(|record| record.mount == *mount);
-                let known = known.map(|known| left.swap_remove(known).processes);
-                let adopted = match known {
-                    Some(Processes::Link(link)) => Some(link),
-                    _ => None,
-                };
+                let adopted = take_link(&mut left, mount);
                 kept.insert(mount.mount_point.clone(), self.start(mount, adopted));
             }
         }
-        for record in left {
-            if let Processes::Link(link) = record.processes
-                && let Some(link) = Link::adopt(link)
-            {
-                link.cut().await;
-            }
-        }
+        cut(left).await;
     }
 
     fn start(&self, mount: &MountSpec, adopted: Option<LinkRecord>) -> Kept {
@@ -170,5 +160,25 @@ impl Mounts {
     /// The session that mounts use.
     pub(crate) fn session(&self) -> &Session {
         &self.session
+    }
+}
+
+/// The link of this very mount, if another host agent left one.
+fn take_link(left: &mut Vec<Record>, mount: &MountSpec) -> Option<LinkRecord> {
+    let known = left.iter().position(|record| record.mount == *mount)?;
+    match left.swap_remove(known).processes {
+        Processes::Link(link) => Some(link),
+        Processes::Daemon(_) => None,
+    }
+}
+
+/// Ends links that nobody wants any more.
+async fn cut(left: Vec<Record>) {
+    for record in left {
+        if let Processes::Link(link) = record.processes
+            && let Some(link) = Link::adopt(link)
+        {
+            link.cut().await;
+        }
     }
 }

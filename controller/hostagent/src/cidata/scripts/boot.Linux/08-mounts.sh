@@ -11,6 +11,15 @@ mounted() {
     return 1
 }
 
+# With nothing to write, cloud-init leaves the lines that it wrote for an earlier configuration.
+forget() {
+    stale='^lima-[0-9a-f]\{16\}[[:space:]].*comment=cloudconfig'
+    grep -q "$stale" /etc/fstab 2>/dev/null || return 0
+    sed "/$stale/d" /etc/fstab >/etc/fstab.limekiln && cat /etc/fstab.limekiln >/etc/fstab
+    rm -f /etc/fstab.limekiln
+}
+case ${LIMA_CIDATA_MOUNTTYPE-} in 9p | virtiofs) ;; *) forget ;; esac
+
 index=0
 while [ "$index" -lt "${LIMA_CIDATA_MOUNTS:-0}" ]; do
     tag=$(of_mount "$index" TAG) point=$(of_mount "$index" MOUNTPOINT)
