@@ -89,6 +89,7 @@ async fn until(
         match client.status().await {
             Ok(status) if holds(&status) => return Ok(()),
             Ok(_) => {}
+            Err(ClientError::Refused(_)) => return Err(of_lima(name)),
             Err(error) => return Err(silent(name).because(error)),
         }
         tokio::select! {
@@ -97,6 +98,11 @@ async fn until(
         }
     }
     Err(EngineError::new(ErrorClass::Unknown, format!("the guest of instance/{name} is too slow")))
+}
+
+fn of_lima(name: &Name) -> EngineError {
+    let message = format!("Lima's host agent runs instance/{name}, and changes no mounts");
+    EngineError::precondition(message).hint(format!("limekiln restart {name}"))
 }
 
 fn silent(name: &Name) -> EngineError {

@@ -25,9 +25,11 @@ pub(super) fn device_command(mount: &MountSpec) -> Option<String> {
     Some(as_root(DEVICE, &[&mount.tag(), point, mount.kind.word(), &options]))
 }
 
-/// The command that unmounts; what is in use keeps its files until it closes them.
-pub(super) fn unmount_command(mount_point: &str) -> String {
-    as_root(UNMOUNT, &[mount_point, &in_proc(mount_point)])
+/// The command that unmounts. With `detach` also what is in use, which keeps its files until it
+/// closes them.
+pub(super) fn unmount_command(mount_point: &str, detach: bool) -> String {
+    let how = if detach { "detach" } else { "" };
+    as_root(UNMOUNT, &[mount_point, &in_proc(mount_point), how])
 }
 
 /// sshfs does what sshfs(1) says; it runs as root, so that it needs no help to mount, and every
@@ -116,7 +118,7 @@ mod tests {
     #[test]
     fn the_scripts_are_posix_shell() {
         let kind = MountKind::ReverseSshfs { cache: true, follow_symlinks: false };
-        for command in [mount_command(&mount(kind)), unmount_command("/a b")] {
+        for command in [mount_command(&mount(kind)), unmount_command("/a b", true)] {
             // Checked twice: the command itself, and the script in it.
             let script = command.replace("sudo -n sh -c", "sh -n -c");
             let output = Command::new("sh").args(["-c", &script]).output().expect("sh runs");

@@ -35,9 +35,24 @@ pub(super) struct Keeper {
     pub(super) mount: MountSpec,
 }
 
+/// Why a mount is kept no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// It is not wanted any more.
+    Removed,
+    /// The guest is about to be stopped. What is in use stays until it is: who uses it may have
+    /// something to write yet.
+    Stopped,
+}
+
 impl Keeper {
-    /// Mounts, and again when the mount is lost, until told to stop; then unmounts.
-    pub(super) async fn keep(self, adopted: Option<LinkRecord>, mut stop: oneshot::Receiver<()>) {
+    /// Mounts, and again when the mount is lost, until told to stop; then unmounts. Returns whether
+    /// it is still in use.
+    pub(super) async fn keep(
+        self,
+        adopted: Option<LinkRecord>,
+        mut stop: oneshot::Receiver<Ending>,
+    ) -> bool {
         let mut adopted = adopted.and_then(Link::adopt);
         let mut pause = AGAIN.0;
         loop {
@@ -45,7 +60,7 @@ impl Keeper {
                 Some(link) => Some(link),
                 None => tokio::select! {
                     link = self.open() => link,
-                    _ = &mut stop => return self.unmount().await,
+                    _ = &mut stop => return self.unmount(true).await,
                 },
             };
             if let Some(link) = link {
@@ -53,7 +68,7 @@ impl Keeper {
                 self.board.mounted(&self.mount, Processes::Link(link.record()));
                 tokio::select! {
                     why = link.ended() => self.board.lost(&self.mount, &why),
-                    _ = &mut stop => return self.take_away(link).await,
+                    ending = &mut stop => return self.take_away(link, ending.ok()).await,
                 }
                 link.cut().await;
                 if since.elapsed() >= STEADY {
@@ -63,7 +78,7 @@ impl Keeper {
             tokio::select! {
                 () = sleep(pause) => pause = (pause * 2).min(AGAIN.1),
                 () = self.again.notified() => {}
-                _ = &mut stop => return self.unmount().await,
+                _ = &mut stop => return self.unmount(true).await,
             }
         }
     }
@@ -82,26 +97,29 @@ impl Keeper {
         opened.map_err(|error| self.board.failed(&self.mount, &chain(&error))).ok()
     }
 
-    async fn take_away(&self, link: Link) {
+    async fn take_away(&self, link: Link, ending: Option<Ending>) -> bool {
         self.board.state(&self.mount, MountState::Mounting, None);
-        if self.unmount_in_guest().await {
-            // sshfs serves those who have files open, and ends when the last has closed them.
+        let stopped = ending == Some(Ending::Stopped);
+        let in_use = self.unmount(!stopped).await;
+        if in_use {
             tracing::info!("{} is still in use in the guest", self.mount.mount_point);
+            if stopped {
+                // It ends with the guest.
+                return true;
+            }
+            // sshfs serves those who have files open, and ends when the last has closed them.
             let _ = timeout(LINGER, link.ended()).await;
         }
         link.cut().await;
-    }
-
-    async fn unmount(&self) {
-        self.unmount_in_guest().await;
+        false
     }
 
     /// Whether it is still in use. A guest that does not answer loses the connection anyway.
-    async fn unmount_in_guest(&self) -> bool {
+    async fn unmount(&self, detach: bool) -> bool {
         if !self.session.is_connected() {
             return false;
         }
-        let command = unmount_command(&self.mount.mount_point);
+        let command = unmount_command(&self.mount.mount_point, detach);
         match timeout(UNMOUNT, self.session.run(&command, "")).await {
             Ok(Ok(output)) => !output.stdout.is_empty(),
             Ok(Err(_)) | Err(_) => false,

@@ -13,7 +13,7 @@ use super::board::{Board, locked};
 use super::daemons::Daemons;
 use super::devices;
 use super::error::MountError;
-use super::keeper::Keeper;
+use super::keeper::{Ending, Keeper};
 use super::link::{Link, LinkRecord};
 use super::record::{Processes, Record};
 use crate::api::Shared;
@@ -40,15 +40,16 @@ pub(crate) struct Mounts {
 struct Kept {
     mount: MountSpec,
     again: Arc<Notify>,
-    stop: oneshot::Sender<()>,
-    task: JoinHandle<()>,
+    stop: oneshot::Sender<Ending>,
+    task: JoinHandle<bool>,
 }
 
 impl Kept {
-    async fn end(self) {
+    /// Returns whether it is still in use.
+    async fn end(self, ending: Ending) -> bool {
         // It may have ended by itself.
-        let _ = self.stop.send(());
-        let _ = self.task.await;
+        let _ = self.stop.send(ending);
+        self.task.await.unwrap_or(false)
     }
 }
 
@@ -107,7 +108,7 @@ impl Mounts {
         let mut kept = self.kept.lock().await;
         let stays = |kept: &Kept| mounts.contains(&kept.mount);
         let gone: Vec<_> = kept.extract_if(.., |_, kept| !stays(kept)).collect();
-        join_all(gone.into_iter().map(|(_, kept)| kept.end())).await;
+        join_all(gone.into_iter().map(|(_, kept)| kept.end(Ending::Removed))).await;
         self.board.only(mounts);
         for kept in kept.values().filter(|kept| self.board.try_again(&kept.mount)) {
             kept.again.notify_one();
@@ -141,14 +142,16 @@ impl Mounts {
         self.board.settled().await;
     }
 
-    /// Takes all away, before the guest is stopped: what it has written is on the host then.
+    /// Takes away what is not in use, before the guest is stopped: what it has written is on the
+    /// host then. The rest ends with the guest.
     pub(crate) async fn stop(&self) {
         let all = std::mem::take(&mut *self.kept.lock().await);
-        let ends = join_all(all.into_values().map(Kept::end));
-        if timeout(STOP, ends).await.is_err() {
-            tracing::warn!("the guest did not unmount everything in time");
+        let ends = join_all(all.into_values().map(|kept| kept.end(Ending::Stopped)));
+        match timeout(STOP, ends).await {
+            Ok(in_use) if in_use.contains(&true) => {}
+            Ok(_) => self.session.exit().await,
+            Err(_) => tracing::warn!("the guest did not unmount everything in time"),
         }
-        self.session.exit().await;
     }
 
     /// Looks at those that came with the machine, over a session for commands, and mounts what the

@@ -60,6 +60,11 @@ impl Session {
         }
         // What else goes through a connection is not for this one.
         options.retain(|option| !option.key.starts_with("Forward"));
+        // A guest that was reset says nothing, and a connection on which nothing is sent lives on.
+        // One that is only slow gets a minute.
+        for (key, value) in [("ServerAliveInterval", "5"), ("ServerAliveCountMax", "12")] {
+            options.push(SshOption { key, value: value.to_owned() });
+        }
         Self { options, socket, port: self.port }
     }
 
