@@ -7,10 +7,10 @@ use crate::plans::vm;
 #[test]
 fn errors_are_shown_with_their_places() {
     let home = Home::new();
-    home.write("vm.yaml", &vm(&home, "vm", "    cpu: 2\n    mounts: [{location: /a}]\n"));
+    home.write("vm.yaml", &vm(&home, "vm", "    cpu: 2\n    tpm: true\n"));
     let shown = home.run("validate -f {m}").expect(3).err;
     insta::assert_snapshot!(home.redact(&shown));
-    home.write("vm.yaml", &vm(&home, "vm", "    mounts: [{location: /a}]\n    vmType: vz\n"));
+    home.write("vm.yaml", &vm(&home, "vm", "    tpm: true\n    vmType: vz\n"));
     let shown = home.run("validate -f {m}").expect(3).err;
     insta::assert_snapshot!(home.redact(&shown));
 }

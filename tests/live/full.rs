@@ -48,3 +48,33 @@ fn a_stock_image_boots_under_the_legacy_bios() {
     home.run("apply -f {m} --yes --timeout 10m").ok();
     assert_eq!(inside(&home, "bios", "test -d /sys/firmware/efi || echo bios"), "bios");
 }
+
+/// cloud-init writes the mounts into fstab before any script runs; the guest's kernel has no 9p.
+#[test]
+fn a_stock_image_mounts_host_directories() {
+    let Some(image) = skip::full_image() else { return };
+    let _machine = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
+    let (home, dir) = (Home::new(), tempfile::tempdir().expect("a directory"));
+    std::fs::write(dir.path().join("file"), "from the host").expect("writable");
+    let mounts = |kind: &str| {
+        let path = dir.path().display();
+        format!(
+            "    mountType: {kind}\n    mounts: [{{location: {path}, mountPoint: /mnt/host}}]\n"
+        )
+    };
+    home.write("deb.yaml", &instance("deb", "", &template(&image, &mounts("virtiofs"))));
+    let applied = home.run("apply -f {m} --yes --timeout 10m");
+    if applied.err.contains("virtiofsd is not installed") {
+        println!("SKIPPED: there is no virtiofsd on this host");
+        return;
+    }
+    applied.ok();
+    let seen = "cat /mnt/host/file; echo; grep -c virtiofs /etc/fstab; touch /mnt/host/x; true";
+    assert_eq!(inside(&home, "deb", seen), "from the host\n1");
+
+    home.write("deb.yaml", &instance("deb", "", &template(&image, &mounts("reverse-sshfs"))));
+    home.run("apply -f {m} --yes --timeout 10m").ok();
+    let seen = "cat /mnt/host/file; echo; grep -c virtiofs /etc/fstab; touch /mnt/host/x; true";
+    assert_eq!(inside(&home, "deb", seen), "from the host\n0");
+    assert!(!dir.path().join("x").exists());
+}

@@ -6,3 +6,4 @@ mod faults;
 mod full;
 mod guest;
 mod life;
+mod mounts;

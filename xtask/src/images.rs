@@ -8,6 +8,9 @@ pub struct Args {
     /// Only the tiny test guest of this architecture.
     #[arg(long, value_enum)]
     tiny: Vec<Arch>,
+    /// Only the tiny test guest with Debian's usual kernel, which has 9p.
+    #[arg(long)]
+    generic: bool,
     /// Only the full Debian image.
     #[arg(long)]
     full: bool,
@@ -21,7 +24,10 @@ pub struct Args {
 /// # Errors
 /// A tool is missing or fails, or a package can't be fetched.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let all = args.tiny.is_empty() && !args.full;
+    let all = args.tiny.is_empty() && !args.full && !args.generic;
+    if all || args.generic {
+        tiny::build_generic(args.force)?;
+    }
     let tiny = if all { &[Arch::X86_64, Arch::Aarch64][..] } else { &args.tiny };
     for &arch in tiny {
         tiny::build(arch, args.force)?;

@@ -3,6 +3,7 @@
 mod backports;
 mod manager;
 mod needs;
+mod virtiofsd;
 
 use anyhow::bail;
 
@@ -17,9 +18,11 @@ pub fn run(build_images: bool) -> anyhow::Result<()> {
     let missing: Vec<&Need> = needs::all(build_images).filter(|need| !need.met()).collect();
     if missing.is_empty() {
         println!("setup: nothing is missing");
-        return Ok(());
+    } else {
+        bring(&missing)?;
     }
-    bring(&missing)
+    virtiofsd::ensure();
+    Ok(())
 }
 
 /// Installs a C++ compiler where there is none: libFuzzer is built from source.

@@ -55,6 +55,7 @@ fn guests(args: &Args) -> Vec<(&'static str, PathBuf)> {
     match [Arch::X86_64, Arch::Aarch64]
         .into_iter()
         .try_for_each(|arch| tiny::build(arch, false).map(drop))
+        .and_then(|()| tiny::build_generic(false).map(drop))
     {
         Ok(()) => found.push(("LIMEKILN_TEST_GUEST", workspace::target().join("guest"))),
         Err(error) => println!("test: no tiny guests, tests on them skip: {error:#}"),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use limekiln_api::lima::MountType;
 use limekiln_api::{HostFacts, Lima};
 use limekiln_engine::{ActionContext, Engine, EngineError};
 use limekiln_model::{Action, Capabilities, Kind, Name, ObjectId, Observed};
@@ -99,6 +100,8 @@ impl Engine for NativeEngine {
         Capabilities {
             engine: "native".to_owned(),
             forwards: true,
+            mounts: true,
+            live_mounts: [MountType::ReverseSshfs].into(),
             live_fields: LIVE_FIELDS.iter().map(|&field| field.to_owned()).collect(),
             ..Capabilities::default()
         }
@@ -134,8 +137,10 @@ impl Engine for NativeEngine {
                     .await
             }
             Action::EditInstance { instance, template, filled, .. } => {
-                self.in_files(move |paths| instance::edit(paths, &instance, &template, &filled))
-                    .await
+                let name = instance.clone();
+                self.in_files(move |paths| instance::edit(paths, &name, &template, &filled))
+                    .await?;
+                run::reload(&self.paths, &instance, context).await
             }
             Action::ResizeInstanceDisk { instance, to, .. } => {
                 self.must_be_stopped(&ObjectId::instance(&instance))?;
@@ -143,6 +148,9 @@ impl Engine for NativeEngine {
             }
             Action::StartDriver { instance } => {
                 run::start(&self.paths, &self.config.agent_exe, &instance, context).await
+            }
+            Action::Mount { instance, mount_point } => {
+                run::mount(&self.paths, &instance, &mount_point, context).await
             }
             Action::AwaitReady { instance } => {
                 run::await_ready(&self.paths, &instance, context).await
@@ -168,8 +176,7 @@ impl Engine for NativeEngine {
             Action::Release { .. } => Ok(()),
             Action::DefineNetwork { .. }
             | Action::StartNetwork { .. }
-            | Action::StopNetwork { .. }
-            | Action::Mount { .. } => Err(EngineError::permanent(format!(
+            | Action::StopNetwork { .. } => Err(EngineError::permanent(format!(
                 "cannot {}: this engine does not do that yet",
                 action.verb()
             ))),

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::driver::DriverError;
+use crate::mounts::MountError;
 use crate::spec::SpecError;
 use crate::ssh::SshError;
 
@@ -51,6 +52,9 @@ pub enum Error {
     /// The hypervisor failed.
     #[error("the VM could not be started")]
     Driver(#[from] DriverError),
+    /// A host directory can't be served to the machine.
+    #[error("a host directory can't be shared")]
+    Mount(#[from] MountError),
     /// The VM ended by itself.
     #[error("the VM ended: {reason}")]
     VmEnded {

@@ -93,6 +93,21 @@ impl InstanceFiles {
         self.file("ssh.sock")
     }
 
+    /// The socket of the SSH connection that carries mounts. Ours.
+    pub fn mounts_sock(&self) -> PathBuf {
+        self.file("mnt.sock")
+    }
+
+    /// The socket between QEMU and the virtiofsd of the mount at this position.
+    pub fn virtiofsd_sock(&self, index: usize) -> PathBuf {
+        self.file(&format!("virtiofsd-{index}.sock"))
+    }
+
+    /// The processes behind the mounts, for a new host agent. Ours.
+    pub fn mounts_state(&self) -> PathBuf {
+        self.file("mounts.json")
+    }
+
     /// The SSH configuration for users.
     pub fn ssh_config(&self) -> PathBuf {
         self.file("ssh.config")

@@ -6,7 +6,23 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use limekiln_hostagent::cidata::{Contents, Seed, contents};
-use limekiln_hostagent::spec::{AttachedDisk, DiskFormat, GuestSpec, Step, StepKind};
+use limekiln_hostagent::spec::{
+    AttachedDisk, DiskFormat, GuestSpec, MountKind, MountSpec, Step, StepKind,
+};
+
+fn nine_p(location: &str, mount_point: &str, writable: bool) -> MountSpec {
+    MountSpec {
+        location: location.into(),
+        mount_point: mount_point.to_owned(),
+        writable,
+        kind: MountKind::NineP {
+            security_model: "none".to_owned(),
+            protocol_version: "9p2000.L".to_owned(),
+            msize: 128 << 10,
+            cache: if writable { "mmap" } else { "fscache" }.to_owned(),
+        },
+    }
+}
 
 fn guest() -> GuestSpec {
     let step = |kind, text: &str| Step { kind, text: text.to_owned() };
@@ -35,6 +51,9 @@ fn guest() -> GuestSpec {
             fs_type: "ext4".to_owned(),
             fs_args: vec!["-m".to_owned(), "0".to_owned()],
         }],
+        mounts: vec![nine_p("/src", "/mnt/a b", false), nine_p("/home/alice", "/home/alice", true)],
+        skip_dependencies: false,
+        host_home: Some("/home/alice".to_owned()),
         steps: vec![
             step(StepKind::System, "#!/bin/sh\necho system\n"),
             step(StepKind::Boot, "echo boot\n"),

@@ -5,7 +5,7 @@ use limekiln_hostagent::InstanceFiles;
 use limekiln_hostagent::accel::Accelerator;
 use limekiln_hostagent::driver::qemu::command_line;
 use limekiln_hostagent::spec::{
-    AttachedDisk, BootDisk, DirectKernel, DiskFormat, Firmware, VmSpec,
+    AttachedDisk, BootDisk, DirectKernel, DiskFormat, Firmware, MountKind, MountSpec, VmSpec,
 };
 
 fn spec(arch: Arch, firmware: Firmware) -> VmSpec {
@@ -21,6 +21,7 @@ fn spec(arch: Arch, firmware: Firmware) -> VmSpec {
         disk: BootDisk { path: files.disk(), format: DiskFormat::Qcow2 },
         iso: None,
         disks: Vec::new(),
+        mounts: Vec::new(),
         cidata: files.cidata(),
         ssh_port: 60022,
         mac: "52:55:55:01:02:03".to_owned(),
@@ -96,4 +97,28 @@ fn other_architectures() {
     let built_in = |arch| render(&spec(arch, Firmware::BuiltIn), Accelerator::Tcg);
     insta::assert_snapshot!("ppc64le", built_in(Arch::Ppc64le));
     insta::assert_snapshot!("s390x", built_in(Arch::S390x));
+}
+
+fn mount(location: &str, writable: bool, kind: MountKind) -> MountSpec {
+    MountSpec { location: location.into(), mount_point: "/mnt/x".to_owned(), writable, kind }
+}
+
+#[test]
+fn directories_by_9p() {
+    let kind = || MountKind::NineP {
+        security_model: "mapped-xattr".to_owned(),
+        protocol_version: "9p2000.L".to_owned(),
+        msize: 1 << 17,
+        cache: "mmap".to_owned(),
+    };
+    let mut spec = spec(Arch::X86_64, uefi());
+    spec.mounts = vec![mount("/a,b", true, kind()), mount("/c", false, kind())];
+    insta::assert_snapshot!(render(&spec, Accelerator::Tcg));
+}
+
+#[test]
+fn directories_by_virtiofs() {
+    let mut spec = spec(Arch::X86_64, uefi());
+    spec.mounts = vec![mount("/a", true, MountKind::Virtiofs { queue_size: 512 })];
+    insta::assert_snapshot!(render(&spec, Accelerator::Kvm));
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use limekiln_api::lima::MountType;
 use serde::{Deserialize, Serialize};
 
 /// What an engine can do, stated by it and read by the planner.
@@ -16,6 +17,10 @@ pub struct Capabilities {
     pub networks: bool,
     /// Whether it can mount host directories.
     pub mounts: bool,
+    /// The kinds of mounts that come and go while the VM runs. A change of `mounts` is live where
+    /// the instance has, and is to have, one of these.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub live_mounts: BTreeSet<MountType>,
     /// Whether it can forward ports.
     pub forwards: bool,
     /// Whether an instance's disk can be grown while the VM runs.

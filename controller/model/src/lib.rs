@@ -28,7 +28,7 @@ pub use event::{Event, Progress, StepOutcome};
 pub use fingerprint::{Fingerprint, fingerprint};
 pub use id::{Kind, Name, ObjectId};
 pub use observed::{
-    Accelerator, Host, InstancePhase, Mounted, NetworkPhase, Observed, ObservedDisk,
+    Accelerator, Host, InstancePhase, MountFault, Mounted, NetworkPhase, Observed, ObservedDisk,
     ObservedInstance, ObservedNetwork, Owner, Parked,
 };
 pub use plan::{Basis, Plan, Step, StepId};

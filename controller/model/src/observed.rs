@@ -137,6 +137,15 @@ pub struct Mounted {
     pub mount_point: String,
 }
 
+/// A mount that is not in place, though the instance runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MountFault {
+    /// Where in the guest it should be.
+    pub mount_point: String,
+    /// Why it is not there, in words.
+    pub why: String,
+}
+
 /// An instance as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObservedInstance {
@@ -163,6 +172,9 @@ pub struct ObservedInstance {
     pub protected: bool,
     /// The mounts in place.
     pub mounts: Vec<Mounted>,
+    /// Those that failed or were lost, and why. The engine tries again by itself where it can.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mount_faults: Vec<MountFault>,
 }
 
 /// An additional disk as it is.

@@ -51,7 +51,7 @@ const TABLE: &[Rule] = &[
     rule("template.copyToHost", Cost::Live),
     rule("template.ssh", Cost::Restart),
     rule("template.networks", Cost::Restart),
-    rule("template.mounts", Cost::Restart),
+    noted("template.mounts", Cost::Restart, "live only with `mountType: reverse-sshfs`"),
     rule("template.additionalDisks", Cost::Restart),
     noted("template.provision", Cost::Restart, "scripts run at boot"),
     rule("disk.size", Cost::Restart),

@@ -17,6 +17,10 @@ pub fn templates(from: &Lima, to: &Lima, capabilities: &Capabilities) -> Vec<Cha
         if change.path == "template.disk" {
             cost_of_size(change, from.disk, to.disk, capabilities.live_disk_resize);
         }
+        if is_mount(&change.path) && mounts_are_live(from, to, capabilities) {
+            change.cost = Cost::Live;
+            change.note = None;
+        }
         if change.path.starts_with("template.images") && same_image(from, to) {
             // A fallback that was not used, or another architecture's image.
             change.cost = Cost::Live;
@@ -24,6 +28,18 @@ pub fn templates(from: &Lima, to: &Lima, capabilities: &Capabilities) -> Vec<Cha
         }
     }
     changes
+}
+
+/// Whether mounts can be changed while a VM that was started with `from` runs.
+pub(crate) fn mounts_are_live(from: &Lima, to: &Lima, capabilities: &Capabilities) -> bool {
+    from.mount_type == to.mount_type
+        && from.mount_type.is_some_and(|kind| capabilities.live_mounts.contains(&kind))
+}
+
+/// `template.mounts` or below it.
+fn is_mount(path: &str) -> bool {
+    let below = path.strip_prefix("template.mounts");
+    below.is_some_and(|rest| rest.is_empty() || rest.starts_with(['[', '.']))
 }
 
 /// The fields in which any two values differ, below `root`.

@@ -72,5 +72,6 @@ pub fn observed_instance(of: &str, yaml: &str, phase: InstancePhase) -> Observed
         waiting_for: None,
         protected: false,
         mounts: Vec::new(),
+        mount_faults: Vec::new(),
     }
 }

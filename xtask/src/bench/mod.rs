@@ -14,6 +14,7 @@ mod forwards;
 mod home;
 mod makespan;
 mod manifests;
+mod mounts;
 mod planner;
 mod resident;
 mod row;
@@ -37,7 +38,7 @@ pub struct Args {
 /// A figure's group: the start of its rows' names, and how they are measured.
 type Group = (&'static str, fn() -> anyhow::Result<Vec<Row>>);
 
-const GROUPS: [Group; 11] = [
+const GROUPS: [Group; 12] = [
     ("manifests", manifests::rows),
     ("planner", planner::rows),
     ("makespan", makespan::rows),
@@ -48,6 +49,7 @@ const GROUPS: [Group; 11] = [
     ("boot", boot::rows),
     ("forwards", forwards::rows),
     ("hostagent", agent::rows),
+    ("mounts", mounts::rows),
     ("controller", controller::rows),
 ];
 

@@ -2,7 +2,7 @@
 //!
 //! It is made in seconds and boots in about three under TCG, so most live tests use it. It has no
 //! cloud-init: `tiny/rc.sh` fulfils the cidata contract. What it makes, below
-//! `target/guest/tiny-ARCH/`: `vmlinuz`, `initrd`, `cmdline`, `disk.qcow2`, `stamp`.
+//! `target/guest/tiny-ARCH/` and `target/guest/tiny-generic-x86_64/`: `vmlinuz`, `initrd`, `cmdline`, `disk.qcow2`, `stamp`.
 
 mod initrd;
 mod recipe;
@@ -19,35 +19,42 @@ use crate::{sh, workspace};
 /// Bigger than the tree by enough for a test to write in; instances grow their copy.
 const DISK_MEBIBYTES: u32 = 128;
 
-/// Where the guest of this architecture is, or would be.
-pub fn dir(arch: Arch) -> PathBuf {
-    workspace::target().join(format!("guest/tiny-{}", arch.lima()))
-}
-
 /// Builds the guest unless the same recipe already did; returns its folder.
 ///
 /// # Errors
 /// A tool is missing or fails, or a package can't be fetched.
 pub fn build(arch: Arch, force: bool) -> anyhow::Result<PathBuf> {
-    let dir = dir(arch);
-    let stamp = Stamp::new(&dir.join("stamp"), recipe::fingerprint(arch));
+    make(arch, arch.kernel(), &format!("tiny-{}", arch.lima()), force)
+}
+
+/// The same for x86_64 with Debian's usual kernel, for what the cloud flavour lacks: 9p.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_generic(force: bool) -> anyhow::Result<PathBuf> {
+    make(Arch::X86_64, "linux-image-amd64", "tiny-generic-x86_64", force)
+}
+
+fn make(arch: Arch, kernel: &str, name: &str, force: bool) -> anyhow::Result<PathBuf> {
+    let dir = workspace::target().join("guest").join(name);
+    let stamp = Stamp::new(&dir.join("stamp"), recipe::fingerprint(arch, kernel));
     if stamp.fresh() && !force {
-        println!("tiny guest for {} is up to date: {}", arch.lima(), dir.display());
+        println!("guest {name} is up to date: {}", dir.display());
         return Ok(dir);
     }
-    println!("building the tiny guest for {} in {}", arch.lima(), dir.display());
+    println!("building the guest {name} in {}", dir.display());
     let work = dir.join("work");
     fs::create_dir_all(&work)?;
-    let packages = fetch(arch, &work)?;
+    let packages = fetch(arch, kernel, &work)?;
     assemble(arch, &work, &dir)?;
     fs::remove_dir_all(work)?;
     stamp.write(&packages)?;
     Ok(dir)
 }
 
-fn fetch(arch: Arch, work: &Path) -> anyhow::Result<Vec<String>> {
+fn fetch(arch: Arch, kernel: &str, work: &Path) -> anyhow::Result<Vec<String>> {
     let apt = Apt::open(&work.join("apt"), arch)?;
-    let kernel = apt.kernel(arch.kernel())?;
+    let kernel = apt.kernel(kernel)?;
     let packages = work.join("packages");
     if packages.exists() {
         fs::remove_dir_all(&packages)?;

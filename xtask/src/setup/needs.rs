@@ -117,6 +117,18 @@ const NEEDS: &[Need] = &[
         [Some("openssh-client"), Some("openssh"), None],
     ),
     run(
+        "sftp-server",
+        "guests can't have host directories over SSH",
+        Probe::AnyFile(&[
+            "/usr/lib/openssh/sftp-server",
+            "/usr/libexec/openssh/sftp-server",
+            "/usr/libexec/sftp-server",
+            "/usr/lib/ssh/sftp-server",
+            "/opt/homebrew/opt/openssh/libexec/sftp-server",
+        ]),
+        [Some("openssh-sftp-server"), Some("openssh-server"), Some("openssh")],
+    ),
+    run(
         "git",
         "manifests can't come from git",
         Probe::Program("git"),

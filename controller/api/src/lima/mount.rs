@@ -64,6 +64,13 @@ pub struct Mount {
     pub virtiofs: Option<Virtiofs>,
 }
 
+impl Mount {
+    /// Where it is in the guest: the same path as on the host if none is written.
+    pub fn mount_point(&self) -> &str {
+        self.mount_point.as_deref().unwrap_or(&self.location)
+    }
+}
+
 /// Who serves SFTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum SftpDriver {

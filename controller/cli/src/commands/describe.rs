@@ -136,11 +136,24 @@ fn of_instance(app: &App, id: &ObjectId, instance: &wire::Instance) -> Vec<(&'st
         };
         facts.push(("accelerator", format!("{}{why}", accelerator.name)));
     }
+    facts.extend(instance.mounts.iter().map(|mount| ("mount", of_mount(app, mount))));
     if let Some(port) = instance.ssh_local_port {
         facts.push(("ssh", format!("127.0.0.1:{port}; limekiln shell {}", id.name)));
     }
     facts.push(("directory", app.short_path(instance.directory.as_ref())));
     facts
+}
+
+/// What is where, how, and whether it is there.
+fn of_mount(app: &App, mount: &wire::Mount) -> String {
+    let access = if mount.writable { "read and write" } else { "read only" };
+    let state = match (mount.mounted, mount.fault.as_str()) {
+        (true, _) => "mounted".to_owned(),
+        (false, "") => "not mounted".to_owned(),
+        (false, fault) => format!("not mounted: {fault}"),
+    };
+    let location = app.short_path(mount.location.as_ref());
+    format!("{location} at {}, {}, {access}: {state}", mount.mount_point, mount.r#type)
 }
 
 /// The object as a manifest with its status, for `get -o yaml`.

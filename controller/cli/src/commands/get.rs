@@ -102,7 +102,7 @@ fn managed(object: &wire::Object) -> String {
 
 fn instances(app: &App, objects: &Objects, wide: bool) -> Table {
     let mut columns = vec!["INSTANCE", "PHASE", "SSH", "CPUS", "MEMORY", "DISK", "MANAGED"];
-    columns.extend(wide.then_some(["ACCEL", "DIR"]).into_iter().flatten());
+    columns.extend(wide.then_some(["ACCEL", "MOUNTS", "DIR"]).into_iter().flatten());
     let (mut table, told) = table(objects, Kind::Instance, &columns, wide);
     for (id, object) in of_kind(objects, Kind::Instance) {
         let instance = match &object.details {
@@ -115,12 +115,24 @@ fn instances(app: &App, objects: &Objects, wide: bool) -> Table {
         if wide {
             let accelerator = instance.and_then(|instance| instance.accelerator.as_ref());
             row.push(or_dash(accelerator.map(|accelerator| accelerator.name.clone())));
+            row.push(or_dash(instance.and_then(mounts)));
             row.push(or_dash(instance.map(|one| app.short_path(one.directory.as_ref()))));
         }
         row.extend(told.then(|| why::lines(object).join("; ")));
         table.row(row);
     }
     table
+}
+
+/// How many of its host directories a guest has: `2`, or `1 of 2`.
+fn mounts(instance: &wire::Instance) -> Option<String> {
+    let wanted = instance.mounts.len();
+    let mounted = instance.mounts.iter().filter(|mount| mount.mounted).count();
+    match (mounted, wanted) {
+        (_, 0) => None,
+        _ if mounted == wanted => Some(wanted.to_string()),
+        _ => Some(format!("{mounted} of {wanted}")),
+    }
 }
 
 fn or_dash(text: Option<String>) -> String {

@@ -1,9 +1,9 @@
 //! What a running instance's host agent says.
 
 use limekiln_hostagent::InstanceFiles;
-use limekiln_hostagent::api::{AgentStatus, Client, ClientError, Phase};
+use limekiln_hostagent::api::{AgentStatus, Client, ClientError, MountState, MountStatus, Phase};
 use limekiln_hostagent::events::EventReader;
-use limekiln_model::{Accelerator, InstancePhase, ObservedInstance};
+use limekiln_model::{Accelerator, InstancePhase, MountFault, Mounted, ObservedInstance};
 
 use super::process::driver_pid;
 
@@ -43,6 +43,11 @@ impl Answer {
             Self::Status(status) => from_status(instance, status),
             Self::Lima { ssh_port } => {
                 instance.ssh_port = ssh_port;
+                // Lima's tells nothing of mounts, and sees to them itself.
+                let config = instance.config.iter();
+                let mounts = config.flat_map(|config| config.mounts.iter().flatten());
+                let points = mounts.map(|mount| mount.mount_point().to_owned());
+                instance.mounts = points.map(|mount_point| Mounted { mount_point }).collect();
                 instance.phase = lima_phase(&InstanceFiles::new(&instance.dir));
                 if instance.phase == InstancePhase::Booting {
                     instance.waiting_for = Some("its guest, which Lima started".to_owned());
@@ -66,10 +71,20 @@ fn from_status(instance: &mut ObservedInstance, status: AgentStatus) {
     instance.phase = agent_phase(&status);
     instance.waiting_for = status.waiting_for;
     instance.ssh_port = Some(status.ssh_local_port).filter(|port| *port != 0);
+    let (mounted, missing): (Vec<_>, Vec<_>) =
+        status.mounts.into_iter().partition(|mount| mount.state == MountState::Mounted);
+    let point = |mount: MountStatus| Mounted { mount_point: mount.mount_point };
+    instance.mounts = mounted.into_iter().map(point).collect();
+    instance.mount_faults = missing.into_iter().filter_map(fault).collect();
     instance.accelerator = status.accelerator.map(|accelerator| Accelerator {
         name: accelerator.word().to_owned(),
         fallback: status.fallback_reason,
     });
+}
+
+/// Why a mount is not there; `None` for one that is still on its first way.
+fn fault(mount: MountStatus) -> Option<MountFault> {
+    Some(MountFault { why: mount.reason?, mount_point: mount.mount_point })
 }
 
 /// The same in the words of the model.

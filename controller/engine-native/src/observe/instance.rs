@@ -105,6 +105,7 @@ impl Known {
             waiting_for: None,
             protected: dir.join("protected").symlink_metadata().is_ok(),
             mounts: Vec::new(),
+            mount_faults: Vec::new(),
             dir: dir.to_owned(),
         };
         let instance = instance.into();

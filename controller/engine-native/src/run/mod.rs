@@ -2,11 +2,13 @@
 
 mod forward;
 mod log;
+mod mounts;
 mod ready;
 mod start;
 mod stop;
 
 pub(crate) use forward::forward;
+pub(crate) use mounts::{mount, reload};
 pub(crate) use ready::await_ready;
 pub(crate) use start::start;
 pub(crate) use stop::stop;

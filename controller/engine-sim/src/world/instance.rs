@@ -56,6 +56,7 @@ impl World {
         &mut self,
         name: &Name,
         filled: &Arc<Lima>,
+        capabilities: &Capabilities,
     ) -> Result<(), EngineError> {
         let instance = self.instance(name)?;
         let Some(config) = &mut instance.config else {
@@ -65,6 +66,9 @@ impl World {
             return refuse(format!("the disk of {name} would shrink"));
         }
         *config = Arc::clone(filled);
+        if filled.mount_type.is_some_and(|kind| capabilities.live_mounts.contains(&kind)) {
+            change_mounts(instance, filled);
+        }
         Ok(())
     }
 
@@ -251,6 +255,21 @@ impl World {
     }
 }
 
+/// Takes away what is no longer wanted as it is in a running VM; what is new is mounted by another
+/// action.
+fn change_mounts(instance: &mut ObservedInstance, filled: &Lima) {
+    let Some(booted) = &mut instance.booted else { return };
+    if booted.mount_type != filled.mount_type {
+        return;
+    }
+    let wanted = filled.mounts.as_deref().unwrap_or_default();
+    let before = booted.mounts.as_deref().unwrap_or_default();
+    let stays: Vec<_> = before.iter().filter(|mount| wanted.contains(mount)).collect();
+    let stays = |mount: &Mounted| stays.iter().any(|one| one.mount_point() == mount.mount_point);
+    instance.mounts.retain(stays);
+    Arc::make_mut(booted).mounts.clone_from(&filled.mounts);
+}
+
 /// A directory and nothing else.
 pub(super) fn blank(name: &Name, phase: InstancePhase) -> ObservedInstance {
     ObservedInstance {
@@ -265,5 +284,6 @@ pub(super) fn blank(name: &Name, phase: InstancePhase) -> ObservedInstance {
         waiting_for: None,
         protected: false,
         mounts: Vec::new(),
+        mount_faults: Vec::new(),
     }
 }

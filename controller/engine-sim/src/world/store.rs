@@ -67,7 +67,9 @@ impl World {
             Action::CreateInstance { instance, filled, .. } => {
                 self.create_instance(instance, filled)
             }
-            Action::EditInstance { instance, filled, .. } => self.edit_instance(instance, filled),
+            Action::EditInstance { instance, filled, .. } => {
+                self.edit_instance(instance, filled, capabilities)
+            }
             Action::ResizeInstanceDisk { instance, to, live, .. } => {
                 self.resize_instance(instance, *to, *live, capabilities)
             }

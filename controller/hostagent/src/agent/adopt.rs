@@ -44,6 +44,7 @@ pub(super) async fn adopt(args: HostAgentArgs) -> Result<(Agent, Box<dyn Machine
             status.phase = if state.errors.is_empty() { Phase::Running } else { Phase::Degraded };
         }
     });
+    agent.mounts.find_left(&agent.spec.mounts).await;
     tracing::info!("adopted the VM in process {}", state.driver_pid);
     Ok((agent, machine, if state.ready { Known::Ready } else { Known::Nothing }))
 }

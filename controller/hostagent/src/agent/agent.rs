@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use crate::api::Shared;
 use crate::driver::{Driver, Machine};
 use crate::events::{EventWriter, Status};
+use crate::mounts::Mounts;
 use crate::spec::{DiskLock, GuestSpec, VmSpec};
 use crate::ssh::Session;
 use crate::state::State;
@@ -21,6 +22,7 @@ pub(super) struct Agent {
     pub(super) instance_id: String,
     pub(super) driver: Box<dyn Driver>,
     pub(super) session: Session,
+    pub(super) mounts: Arc<Mounts>,
     pub(super) shared: Arc<Shared>,
     pub(super) events: Arc<EventWriter>,
     /// What was missing on the host when the seed volume was made, in words.
@@ -64,6 +66,7 @@ impl Agent {
 
     /// Forgets the VM, which is down.
     pub(super) fn forget(&mut self) {
+        self.mounts.forget();
         let files = &self.spec.files;
         for path in [
             files.state(),
@@ -71,6 +74,7 @@ impl Agent {
             files.booted_filled(),
             files.ssh_sock(),
             files.guest_port(),
+            files.mounts_sock(),
         ] {
             // What is left is found to be stale by its pid.
             let _ = std::fs::remove_file(path);

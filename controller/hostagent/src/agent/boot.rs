@@ -74,6 +74,7 @@ impl Agent {
         is_last: bool,
     ) -> Result<Attempt, Error> {
         self.shared.waits_for(&format!("the hypervisor ({accelerator})"));
+        self.mounts.serve(&self.spec.mounts).await?;
         let mut machine = match self.driver.start(&self.spec, accelerator).await {
             Ok(machine) => machine,
             Err(error) if is_last => return Err(error.into()),

@@ -1,6 +1,7 @@
 //! From a VM that runs to one that does not.
 
 use super::agent::{Agent, Known};
+use super::reload::Reloads;
 use super::services::Services;
 use crate::Error;
 use crate::api::{Phase, StopRequest};
@@ -47,7 +48,11 @@ impl Agent {
         known: Known,
         services: &Services,
     ) -> Next {
-        if known != Known::Ready {
+        let _reloads = Reloads::listen(self);
+        if known == Known::Ready {
+            self.mounts.set(&self.spec.mounts).await;
+            self.mounts.see_devices(&self.session, &self.spec.mounts).await;
+        } else {
             let errors = tokio::select! {
                 errors = self.all_ready(known, services) => errors,
                 () = machine.process().exited() => return Next::Ended,

@@ -14,6 +14,7 @@ use crate::api::{AgentStatus, Phase, Shared};
 use crate::driver::qemu::Qemu;
 use crate::events::EventWriter;
 use crate::guest::find_binary;
+use crate::mounts::Mounts;
 use crate::process::{self, Process};
 use crate::spec::{DiskLock, GuestSpec, VmSpec, filled, resolve};
 use crate::ssh::{self, Session};
@@ -49,6 +50,8 @@ pub(super) fn prepare(args: HostAgentArgs) -> Result<Agent, Error> {
     agent.missing.extend(missing);
     // A master of an earlier VM would keep new sessions from the new one.
     let _ = fs::remove_file(agent.spec.files.ssh_sock());
+    let _ = fs::remove_file(agent.spec.files.mounts_sock());
+    agent.mounts.forget();
     Ok(agent)
 }
 
@@ -74,15 +77,23 @@ pub(super) fn assemble(
         config_digest,
         guest_agent: None,
         forwards: BTreeMap::new(),
+        mounts: Vec::new(),
+        reloads: 0,
     };
     let locks = spec
         .disks
         .iter()
         .map(|disk| DiskLock::take(disk.path.parent().unwrap_or(Path::new("/")), spec.files.dir()));
+    let session = Session::new(options, spec.files.ssh_sock(), spec.ssh_port);
+    let shared = Arc::new(Shared::new(status));
+    let apart = session.apart(spec.files.mounts_sock());
+    let mounts = Mounts::new(apart, Arc::clone(&shared), &spec.files);
+    mounts.announce(&spec.mounts);
     Ok(Agent {
         _locks: locks.collect::<Result<_, _>>()?,
-        session: Session::new(options, spec.files.ssh_sock(), spec.ssh_port),
-        shared: Arc::new(Shared::new(status)),
+        session,
+        mounts: Arc::new(mounts),
+        shared,
         events: Arc::new(EventWriter::open(&spec.files.events())?),
         missing: Vec::new(),
         driver: Box::new(Qemu),

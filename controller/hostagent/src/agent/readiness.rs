@@ -21,8 +21,9 @@ impl Agent {
                 self.shared.waits_for("the guest's SSH server");
                 ssh::wait_for_banner(self.spec.ssh_port, true).await;
             }
-            let mut errors = self.wait_for_boot_scripts().await;
+            let (mut errors, ()) = tokio::join!(self.wait_for_boot_scripts(), self.mount());
             self.start_new_session().await;
+            self.mounts.see_devices(&self.session, &self.spec.mounts).await;
             for probe in &self.guest.probes {
                 self.shared.waits_for(&format!("the probe {:?}", probe.description));
                 self.run_probe(probe).await;

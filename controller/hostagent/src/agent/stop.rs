@@ -18,6 +18,8 @@ impl Agent {
         tracing::info!("stopping");
         let deadline = Instant::now() + self.args.stop_timeout;
         let gracefully = async {
+            self.shared.waits_for("the guest to unmount what the host shares");
+            self.mounts.stop().await;
             self.session.exit().await;
             self.shared.waits_for("the guest to switch itself off");
             power::press(machine).await

@@ -47,5 +47,7 @@ fn status() -> AgentStatus {
         config_digest: String::new(),
         guest_agent: None,
         forwards: std::collections::BTreeMap::new(),
+        mounts: Vec::new(),
+        reloads: 0,
     }
 }

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-use super::{AgentStatus, Info};
+use super::{AgentStatus, Info, Reload};
 
 /// As long as Lima waits.
 const DEADLINE: Duration = Duration::from_secs(3);
@@ -92,6 +92,14 @@ impl Client {
     /// understood.
     pub async fn reload_forwards(&self) -> Result<(), ClientError> {
         self.call::<serde_json::Value>(Method::POST, "/v1/limekiln/forwards").await.map(|_| ())
+    }
+
+    /// Asks that `lima.yaml` be read again; returns at once. What came of it is in the status.
+    ///
+    /// # Errors
+    /// The host agent does not answer, or it is Lima's or an older one, which has no such route.
+    pub async fn reload(&self) -> Result<Reload, ClientError> {
+        self.call(Method::POST, "/v1/limekiln/reload").await
     }
 
     async fn call<T: DeserializeOwned>(

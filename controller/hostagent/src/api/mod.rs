@@ -5,6 +5,7 @@
 //! | `GET /v1/info` | [`Info`] |
 //! | `GET /v1/limekiln/status` | [`AgentStatus`] |
 //! | `POST /v1/limekiln/forwards` | 200 when the port forwards of `lima.yaml` were read anew |
+//! | `POST /v1/limekiln/reload` | [`Reload`] at once; `lima.yaml` is read again, and what can change while the VM runs is changed |
 //! | `POST /v1/limekiln/stop?force=true` | 202 at once; the VM is down when the `exiting` event comes |
 //!
 //! Errors are `{"message": …}` with a status of 400 and above, as Lima has them.
@@ -17,4 +18,4 @@ mod status;
 pub use client::{Client, ClientError};
 pub(crate) use server::Server;
 pub(crate) use shared::{Shared, StopRequest};
-pub use status::{AgentStatus, Info, Phase};
+pub use status::{AgentStatus, Info, MountState, MountStatus, Phase, Reload};

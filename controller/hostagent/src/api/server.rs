@@ -17,7 +17,7 @@ use serde::Serialize;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 
-use super::{Info, Shared, StopRequest};
+use super::{Info, Reload, Shared, StopRequest};
 use crate::Error;
 
 /// Serves until dropped; then the socket is removed.
@@ -85,7 +85,7 @@ fn answer(request: &Request<Incoming>, shared: &Shared) -> Response<Full<Bytes>>
     let (method, path) = (request.method(), request.uri().path());
     let wanted = match path {
         "/v1/info" | "/v1/limekiln/status" => Method::GET,
-        "/v1/limekiln/stop" | "/v1/limekiln/forwards" => Method::POST,
+        "/v1/limekiln/stop" | "/v1/limekiln/forwards" | "/v1/limekiln/reload" => Method::POST,
         _ => return refuse(StatusCode::NOT_FOUND, "no such path"),
     };
     if *method != wanted {
@@ -100,6 +100,9 @@ fn answer(request: &Request<Incoming>, shared: &Shared) -> Response<Full<Bytes>>
             Ok(()) => json(StatusCode::OK, &serde_json::json!({})),
             Err(message) => refuse(StatusCode::UNPROCESSABLE_ENTITY, &message),
         },
+        "/v1/limekiln/reload" => {
+            json(StatusCode::ACCEPTED, &Reload { reload: shared.ask_for_reload() })
+        }
         _ => {
             let query = request.uri().query().unwrap_or_default();
             let force = query.split('&').any(|pair| pair == "force=true");

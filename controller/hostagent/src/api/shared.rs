@@ -22,11 +22,12 @@ pub(crate) enum StopRequest {
 pub(crate) struct Shared {
     status: watch::Sender<AgentStatus>,
     stop: watch::Sender<StopRequest>,
-    new_forwards: OnceLock<Reload>,
+    new_forwards: OnceLock<NewForwards>,
+    reload: watch::Sender<u64>,
 }
 
 /// Takes in a part of the configuration anew; in words what is wrong with it.
-type Reload = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
+type NewForwards = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -40,6 +41,7 @@ impl Shared {
             status: watch::Sender::new(status),
             stop: watch::Sender::new(StopRequest::None),
             new_forwards: OnceLock::new(),
+            reload: watch::Sender::new(0),
         }
     }
 
@@ -66,12 +68,32 @@ impl Shared {
         self.new_forwards.get().map_or(Ok(()), |reload| reload())
     }
 
+    /// Waits until the status is so.
+    pub(crate) async fn status_is(&self, holds: impl Fn(&AgentStatus) -> bool) {
+        let mut status = self.status.subscribe();
+        // The sender lives as long as we do.
+        let _ = status.wait_for(|status| holds(status)).await;
+    }
+
     /// Says what is waited for.
     pub(crate) fn waits_for(&self, what: &str) {
         if self.status.borrow().waiting_for.as_deref() != Some(what) {
             tracing::info!("waiting for {what}");
             self.update(|status| status.waiting_for = Some(what.to_owned()));
         }
+    }
+
+    /// Asks that the configuration be read again; returns how often that was asked for.
+    pub(crate) fn ask_for_reload(&self) -> u64 {
+        self.reload.send_modify(|asked| *asked += 1);
+        *self.reload.borrow()
+    }
+
+    /// Waits until it was asked for more often than `done` times; returns how often.
+    pub(crate) async fn reload_asked(&self, done: u64) -> u64 {
+        let mut asked = self.reload.subscribe();
+        // The sender lives as long as we do.
+        asked.wait_for(|asked| *asked > done).await.map_or(done, |asked| *asked)
     }
 
     /// Asks for a stop. One that is more urgent stays.

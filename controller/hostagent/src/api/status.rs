@@ -36,6 +36,46 @@ pub enum Phase {
     Stopping,
 }
 
+/// A host directory in the guest, as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MountStatus {
+    /// Where it is in the guest.
+    pub mount_point: String,
+    /// The directory on the host.
+    pub location: String,
+    /// How it gets there: `reverse-sshfs`, `9p` or `virtiofs`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Whether the guest may write.
+    pub writable: bool,
+    /// Whether it is there.
+    pub state: MountState,
+    /// Why it is not there, or no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// How often it was lost and put back.
+    #[serde(default, skip_serializing_if = "is_none_yet")]
+    pub restored: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_none_yet(number: &u64) -> bool {
+    *number == 0
+}
+
+/// Whether a directory is in the guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MountState {
+    /// It is being brought there, or taken away.
+    Mounting,
+    /// It is.
+    Mounted,
+    /// It is not. What can be tried again is, from time to time.
+    Failed,
+}
+
 /// Our answer to `/v1/limekiln/status`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -70,4 +110,17 @@ pub struct AgentStatus {
     /// where it does not.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub forwards: BTreeMap<String, Option<String>>,
+    /// The host directories that the guest has or is to have. Lima's host agent does not say.
+    #[serde(default)]
+    pub mounts: Vec<MountStatus>,
+    /// How often the configuration was read again; see [`Reload`](super::Reload).
+    #[serde(default)]
+    pub reloads: u64,
+}
+
+/// Our answer to `/v1/limekiln/reload`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reload {
+    /// Which it is. When [`AgentStatus::reloads`] has reached it, the status shows what came of it.
+    pub reload: u64,
 }

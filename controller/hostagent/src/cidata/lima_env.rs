@@ -3,6 +3,7 @@
 use std::fmt::{Display, Write};
 
 use super::Seed;
+use crate::mounts::in_proc;
 use crate::spec::{GuestSpec, StepKind};
 
 struct Env(String);
@@ -23,8 +24,7 @@ pub(super) fn lima_env(seed: &Seed<'_>) -> String {
     env.set("IID", seed.instance_id);
     env.set("NAME", &guest.name);
     user(&mut env, guest);
-    env.set("MOUNTS", 0);
-    env.set("MOUNTTYPE", "");
+    mounts(&mut env, guest);
     disks(&mut env, guest);
     data_files(&mut env, guest);
     env.set("GUEST_INSTALL_PREFIX", "/usr/local");
@@ -51,7 +51,24 @@ fn user(env: &mut Env, guest: &GuestSpec) {
     env.set("COMMENT", &guest.comment);
     env.set("HOME", &guest.home);
     env.set("SHELL", &guest.shell);
-    env.set("HOSTHOME_MOUNTPOINT", "");
+    env.set("HOSTHOME_MOUNTPOINT", guest.host_home.as_deref().unwrap_or_default());
+}
+
+/// The tag, the place as `/proc/mounts` has it and the options are ours: Lima leaves what comes as a
+/// device to cloud-init alone.
+fn mounts(env: &mut Env, guest: &GuestSpec) {
+    env.set("MOUNTS", guest.mounts.len());
+    for (index, mount) in guest.mounts.iter().enumerate() {
+        env.set(&format!("MOUNTS_{index}_MOUNTPOINT"), &mount.mount_point);
+        if let Some(options) = mount.guest_options() {
+            env.set(&format!("MOUNTS_{index}_TAG"), mount.tag());
+            env.set(&format!("MOUNTS_{index}_PROC"), in_proc(&mount.mount_point));
+            env.set(&format!("MOUNTS_{index}_OPTIONS"), options);
+        }
+    }
+    env.set("MOUNTTYPE", guest.mounts.first().map_or("", |mount| mount.kind.word()));
+    let skip = if guest.skip_dependencies { "1" } else { "" };
+    env.set("SKIP_DEFAULT_DEPENDENCY_RESOLUTION", skip);
 }
 
 fn disks(env: &mut Env, guest: &GuestSpec) {

@@ -6,8 +6,10 @@ pub(super) const SCRIPTS: &[(&str, &str)] = &[
     ("boot.Linux/05-disks.sh", include_str!("scripts/boot.Linux/05-disks.sh")),
     ("boot.Linux/06-hosts.sh", include_str!("scripts/boot.Linux/06-hosts.sh")),
     ("boot.Linux/07-environment.sh", include_str!("scripts/boot.Linux/07-environment.sh")),
+    ("boot.Linux/08-mounts.sh", include_str!("scripts/boot.Linux/08-mounts.sh")),
     ("boot.Linux/25-guestagent.sh", include_str!("scripts/boot.Linux/25-guestagent.sh")),
     ("boot.Linux/30-dependencies.sh", include_str!("scripts/boot.Linux/30-dependencies.sh")),
+    ("boot.Linux/31-sshfs.sh", include_str!("scripts/boot.Linux/31-sshfs.sh")),
     ("provision.sh", include_str!("scripts/provision.sh")),
 ];
 

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Seed, scripts};
-use crate::spec::{GuestSpec, StepKind};
+use crate::spec::{GuestSpec, MountSpec, StepKind};
 
 /// The whole text.
 pub(super) fn user_data(seed: &Seed<'_>) -> String {
@@ -35,6 +35,10 @@ fn common(seed: &Seed<'_>) -> Map<String, Value> {
             config.insert(key.into(), true.into());
         }
     }
+    let mounts: Vec<_> = guest.mounts.iter().filter_map(device_mount).collect();
+    if !mounts.is_empty() {
+        config.insert("mounts".into(), mounts.into());
+    }
     if !guest.timezone.is_empty() {
         config.insert("timezone".into(), guest.timezone.clone().into());
     }
@@ -48,6 +52,16 @@ fn common(seed: &Seed<'_>) -> Map<String, Value> {
         config.insert("ca_certs".into(), certs);
     }
     config
+}
+
+/// A line of fstab(5), as cloud-init wants it. A guest without that kind of mount boots without it.
+/// cloud-init writes spaces into that file as they are, so those places are left to our script.
+fn device_mount(mount: &MountSpec) -> Option<Value> {
+    if mount.mount_point.contains(char::is_whitespace) {
+        return None;
+    }
+    let options = format!("{},nofail", mount.guest_options()?);
+    Some(json!([mount.tag(), mount.mount_point, mount.kind.word(), options, "0", "0"]))
 }
 
 fn user(seed: &Seed<'_>) -> Value {

@@ -9,7 +9,7 @@ use limekiln_api::{Arch, Lima, Name, NameError, ReadError, fill_as, mac_address,
 
 use super::{
     AttachedDisk, BootDisk, DirectKernel, DiskFormat, Firmware, GuestSpec, LayerError,
-    ReadinessProbe, Step, StepKind, VmSpec, host_facts,
+    ReadinessProbe, Step, StepKind, VmSpec, host_facts, mounts,
 };
 use crate::driver::firmware;
 use crate::files::InstanceFiles;
@@ -73,7 +73,9 @@ pub fn resolve(args: &HostAgentArgs, lima: &Lima) -> Result<(VmSpec, GuestSpec),
     let facts = host_facts(&args.lima_home).map_err(SpecError::from)?;
     let mac = mac_address(&facts.machine_id, files.dir().as_os_str().as_encoded_bytes());
     let vm = vm_spec(lima, &name, files, disks.clone(), mac)?;
-    let guest = guest_spec(lima, &name, disks, vm.mac.clone())?;
+    let mut guest = guest_spec(lima, &name, disks, vm.mac.clone())?;
+    let home = vm.mounts.iter().find(|mount| mount.location == facts.home);
+    guest.host_home = home.map(|mount| mount.mount_point.clone());
     Ok((vm, guest))
 }
 
@@ -106,6 +108,7 @@ fn vm_spec(
         disk: BootDisk { format: DiskFormat::stated(&path)?, path },
         iso: iso.exists().then_some(iso),
         disks,
+        mounts: mounts(lima),
         cidata: files.cidata(),
         ssh_port: ssh_port(lima)?,
         mac,
@@ -191,6 +194,13 @@ fn guest_spec(
         env: texts(lima.env.as_ref()),
         param: texts(lima.param.as_ref()),
         disks,
+        mounts: mounts(lima),
+        skip_dependencies: lima
+            .provision
+            .iter()
+            .flatten()
+            .any(|step| step.skip_default_dependency_resolution == Some(true)),
+        host_home: None,
         steps: lima.provision.iter().flatten().enumerate().map(step).collect::<Result<_, _>>()?,
         probes: lima.probes.iter().flatten().map(probe).collect(),
         mac,

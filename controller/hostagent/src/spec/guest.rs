@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::AttachedDisk;
+use super::{AttachedDisk, MountSpec};
 
 /// The guest's side of an instance.
 #[derive(Clone, Debug)]
@@ -42,6 +42,12 @@ pub struct GuestSpec {
     pub param: BTreeMap<String, String>,
     /// Disks to make file systems on and to mount.
     pub disks: Vec<AttachedDisk>,
+    /// Host directories to mount.
+    pub mounts: Vec<MountSpec>,
+    /// Whether the guest brings what it needs itself.
+    pub skip_dependencies: bool,
+    /// Where the host user's home directory is in the guest, if it is.
+    pub host_home: Option<String>,
     /// Provisioning in order.
     pub steps: Vec<Step>,
     /// What must succeed before the instance is ready.

@@ -7,6 +7,7 @@ mod guest;
 mod host_facts;
 mod layers;
 mod machine_id;
+mod mount;
 mod vm_spec;
 
 pub use disk::{AttachedDisk, DiskLock};
@@ -15,4 +16,5 @@ pub use from_lima::{SpecError, filled, resolve};
 pub use guest::{GuestSpec, ReadinessProbe, Step, StepKind};
 pub use host_facts::host_facts;
 pub use layers::LayerError;
+pub use mount::{MountKind, MountSpec, mounts};
 pub use vm_spec::{BootDisk, DirectKernel, Firmware, VmSpec};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use limekiln_api::Arch;
 
-use super::{AttachedDisk, DiskFormat};
+use super::{AttachedDisk, DiskFormat, MountSpec};
 use crate::files::InstanceFiles;
 
 /// A virtual machine.
@@ -32,6 +32,8 @@ pub struct VmSpec {
     pub iso: Option<PathBuf>,
     /// Further disks: `vdb`, `vdc` and so on.
     pub disks: Vec<AttachedDisk>,
+    /// Host directories in the guest.
+    pub mounts: Vec<MountSpec>,
     /// The seed volume.
     pub cidata: PathBuf,
     /// The port on 127.0.0.1 that leads to the guest's port 22.

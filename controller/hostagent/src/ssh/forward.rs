@@ -68,7 +68,7 @@ impl Session {
         from: &str,
         to: &str,
     ) -> io::Result<()> {
-        let mut ssh = self.command();
+        let mut ssh = self.ssh();
         ssh.args(["-O", what, direction.option()]).arg(format!("{from}:{to}")).arg("127.0.0.1");
         ssh.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
         let output = timeout(DEADLINE, ssh.output()).await;

@@ -64,7 +64,7 @@ fn identities(lima_home: &Path, dot_ssh: bool) -> Vec<SshOption> {
         .collect()
 }
 
-fn quoted(path: &Path) -> String {
+pub(super) fn quoted(path: &Path) -> String {
     format!("\"{}\"", path.display())
 }
 

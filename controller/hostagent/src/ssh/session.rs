@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 
 use super::SshOption;
+use super::options::quoted;
 
 /// How long the control master may take to end.
 const EXIT_DEADLINE: Duration = Duration::from_secs(2);
@@ -33,7 +34,7 @@ impl Session {
     /// first one opens the control master. Ends with this future. Of the output, the beginning is
     /// returned.
     pub(crate) async fn run(&self, command: &str, input: &str) -> io::Result<Output> {
-        let mut ssh = self.command();
+        let mut ssh = self.ssh();
         // Also bounds the wait for the server's first words, which never come from a guest that
         // is not up.
         ssh.args(["-o", "ConnectTimeout=30", "127.0.0.1", "--", command]);
@@ -51,12 +52,41 @@ impl Session {
         Ok(Output { status: status?, stdout: stdout?, stderr: stderr? })
     }
 
+    /// A connection of its own, which ends when no one else does, over another control master.
+    pub(crate) fn apart(&self, socket: PathBuf) -> Self {
+        let mut options = self.options.clone();
+        for option in options.iter_mut().filter(|option| option.key == "ControlPath") {
+            option.value = quoted(&socket);
+        }
+        // What else goes through a connection is not for this one.
+        options.retain(|option| !option.key.starts_with("Forward"));
+        // A guest that was reset says nothing, and a connection on which nothing is sent lives on.
+        // One that is only slow gets a minute.
+        for (key, value) in [("ServerAliveInterval", "5"), ("ServerAliveCountMax", "12")] {
+            options.push(SshOption { key, value: value.to_owned() });
+        }
+        Self { options, socket, port: self.port }
+    }
+
+    /// Whether there is a control master. One that was killed leaves its socket behind; the next
+    /// command finds out.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.socket.exists()
+    }
+
+    /// The program that runs a command in the guest; what it reads and writes is the caller's.
+    pub(crate) fn command(&self, command: &str) -> std::process::Command {
+        let mut ssh = self.ssh();
+        ssh.args(["-o", "ConnectTimeout=30", "127.0.0.1", "--", command]);
+        ssh.into_std()
+    }
+
     /// Ends the control master.
     pub(crate) async fn exit(&self) {
         if !self.socket.exists() {
             return;
         }
-        let mut ssh = self.command();
+        let mut ssh = self.ssh();
         ssh.args(["-O", "exit", "127.0.0.1"]);
         ssh.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         // A master that does not end loses its connection in a moment, with the VM.
@@ -70,7 +100,7 @@ impl Session {
     }
 
     /// `ssh` with its options, for this guest.
-    pub(super) fn command(&self) -> Command {
+    pub(super) fn ssh(&self) -> Command {
         let mut ssh = Command::new("ssh");
         ssh.args(["-F", "/dev/null"]);
         for SshOption { key, value } in &self.options {

@@ -82,6 +82,19 @@ impl Agent {
         block_on(self.client().status()).is_ok()
     }
 
+    /// Whether it ends soon, with these words in its log.
+    pub fn ended_without(&mut self, words: &str) -> bool {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while Instant::now() < deadline && !self.dir.join("qemu.pid").exists() {
+            if self.child.try_wait().unwrap().is_some() {
+                let log = std::fs::read_to_string(self.dir.join("ha.stderr.log")).unwrap();
+                return log.contains(words);
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        false
+    }
+
     pub fn interrupt(&self) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());

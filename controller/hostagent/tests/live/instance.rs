@@ -17,11 +17,24 @@ impl Instance {
     /// An instance of the tiny guest with `yaml` added to its template; `None` if there is no
     /// guest, which is said once per test.
     pub fn new(yaml: &str) -> Option<Self> {
+        Self::of(&format!("tiny-{}", std::env::consts::ARCH), yaml)
+    }
+
+    /// The same with Debian's usual kernel, which has more file systems.
+    pub fn generic(yaml: &str) -> Option<Self> {
+        Self::of("tiny-generic-x86_64", yaml)
+    }
+
+    fn of(guest: &str, yaml: &str) -> Option<Self> {
         let Some(guests) = std::env::var_os("LIMEKILN_TEST_GUEST") else {
             println!("SKIPPED: LIMEKILN_TEST_GUEST is not set");
             return None;
         };
-        let guest = PathBuf::from(guests).join(format!("tiny-{}", std::env::consts::ARCH));
+        let guest = PathBuf::from(guests).join(guest);
+        if !guest.exists() {
+            println!("SKIPPED: {} is not built", guest.display());
+            return None;
+        }
         // Below /tmp, because socket paths are short.
         let home = tempfile::Builder::new().prefix("lk-").tempdir_in("/tmp").unwrap();
         let instance = Self { home };
@@ -71,9 +84,20 @@ impl Instance {
 
     /// Runs a command in the guest as a user would.
     pub fn ssh(&self, command: &str) -> Output {
+        self.within("60", command)
+    }
+
+    /// What a command in the guest prints that takes long.
+    pub fn slow(&self, command: &str) -> String {
+        let output = self.within("1800", command);
+        assert!(output.status.success(), "{command}: {output:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    fn within(&self, seconds: &str, command: &str) -> Output {
         let config = self.dir().join("ssh.config");
         let mut ssh = Command::new("timeout");
-        ssh.args(["60", "ssh", "-F"]).arg(config).args(["lima-it", command]).output().unwrap()
+        ssh.args([seconds, "ssh", "-F"]).arg(config).args(["lima-it", command]).output().unwrap()
     }
 
     /// What a command in the guest prints.

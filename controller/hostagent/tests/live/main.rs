@@ -11,4 +11,5 @@ mod forwards;
 mod full;
 mod guest;
 mod instance;
+mod mounts;
 mod stop;

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use limekiln_api::{Disruption, Lima, RunStrategy};
 use limekiln_model::{
-    Action, Change, Cost, DesiredInstance, InstancePhase, Name, ObjectId, ObservedInstance,
-    StopMode, WaitReason,
+    Action, Change, Cost, DesiredInstance, InstancePhase, Mounted, Name, ObjectId,
+    ObservedInstance, StopMode, WaitReason,
 };
 
 use super::change::Changes;
 use super::start::{push_forward, push_mounts, push_ready, push_start};
 use super::{Stage, allowed, withhold};
-use crate::diff::refused_hint;
+use crate::diff::{mounts_are_live, refused_hint};
 use crate::draft::Draft;
 use crate::uses;
 
@@ -175,21 +175,34 @@ impl Subject<'_, '_> {
     }
 
     /// What is left of a start that this or another run began. The VM has the mounts that it was
-    /// booted with; forwards change live.
+    /// booted with, unless they come and go while it runs; forwards change live.
     fn finish_start(&mut self, filled: &Lima) {
         let booted = self.instance.booted.as_deref().unwrap_or(self.config);
+        let live = mounts_are_live(booted, filled, self.stage.scene.capabilities);
+        let wanted = if live { filled } else { booted };
+        let in_place = self.unchanged_mounts(booted, wanted);
         let Stage { scene, draft, .. } = &mut *self.stage;
         match self.instance.phase {
             InstancePhase::Booting => {
                 draft.push(Action::AwaitReady { instance: self.name.clone() }, None);
-                push_mounts(scene, self.name, booted, &self.instance.mounts, draft);
+                push_mounts(scene, self.name, wanted, &in_place, draft);
                 push_forward(scene, self.name, filled, draft);
             }
-            InstancePhase::Ready => {
-                push_mounts(scene, self.name, booted, &self.instance.mounts, draft);
-            }
+            InstancePhase::Ready => push_mounts(scene, self.name, wanted, &in_place, draft),
             _ => {}
         }
+    }
+
+    /// Mounts that are in place, and with the settings that they are to have.
+    fn unchanged_mounts(&self, booted: &Lima, wanted: &Lima) -> Vec<Mounted> {
+        let settings = |lima: &Lima, mounted: &Mounted| {
+            let all = lima.mounts.iter().flatten();
+            let mut here = all.filter(|mount| mount.mount_point() == mounted.mount_point);
+            here.next().cloned()
+        };
+        let mounts = self.instance.mounts.iter();
+        let same = mounts.filter(|mount| settings(booted, mount) == settings(wanted, mount));
+        same.cloned().collect()
     }
 
     /// Whether it is stopped, and whether it is started (again).

@@ -160,8 +160,9 @@ pub(super) fn push_mounts(
     draft: &mut Draft,
 ) {
     for mount in filled.mounts.iter().flatten().filter(|_| scene.capabilities.mounts) {
-        let mount_point = mount.mount_point.clone().unwrap_or_else(|| mount.location.clone());
+        let mount_point = mount.mount_point();
         if !in_place.iter().any(|mounted| mounted.mount_point == mount_point) {
+            let mount_point = mount_point.to_owned();
             draft.push(Action::Mount { instance: name.clone(), mount_point }, None);
         }
     }

@@ -6,6 +6,7 @@ mod coverage;
 mod dependents;
 mod reached;
 
+use limekiln_api::lima::MountType;
 use limekiln_engine::Engine;
 use limekiln_engine_sim::{Outcome, SimEngine};
 use limekiln_model::{Observed, Plan, Policy};
@@ -29,7 +30,11 @@ const PASSES: usize = 5;
 
 fn engine(scenario: &Scenario) -> SimEngine {
     let engine = SimEngine::new(0).with_world(scenario.world.clone());
-    engine.with_capabilities(|can| can.networks = scenario.networks)
+    engine.with_capabilities(|can| {
+        can.networks = scenario.networks;
+        // As well as with networks as without; only that both are tried matters.
+        can.live_mounts.extend(scenario.networks.then_some(MountType::NineP));
+    })
 }
 
 fn trees(converged: &Converged) -> String {

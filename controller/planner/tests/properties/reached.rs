@@ -46,8 +46,8 @@ fn instance(scenario: &Scenario, name: &Name, observed: &Observed) {
     }
 }
 
-/// Every field of the tests' templates that counts in a running VM needs a restart, save forwards,
-/// which change live: what the VM was booted with stays as it was then.
+/// Every field of the tests' templates that counts in a running VM needs a restart, save forwards
+/// and in some worlds mounts, which change live: what the VM was booted with stays as it was then.
 fn ready(name: &Name, instance: &ObservedInstance) {
     let as_booted = |lima: Option<&limekiln_api::Lima>| {
         lima.cloned().map(|lima| limekiln_api::Lima {

@@ -1,6 +1,7 @@
 //! Objects.
 
 use limekiln_api::ByteSize;
+use limekiln_api::lima::Mount;
 use limekiln_model::{
     Accelerator, InstancePhase, Kind, ObjectId, ObservedDisk, ObservedInstance, ObservedNetwork,
     Owner,
@@ -68,7 +69,29 @@ fn instance(instance: &ObservedInstance) -> wire::Instance {
             _ => Vec::new(),
         },
         accelerator: instance.accelerator.as_ref().map(accelerator),
+        mounts: mounts(instance),
     }
+}
+
+/// Those of the running VM, or of the configuration.
+fn mounts(instance: &ObservedInstance) -> Vec<wire::Mount> {
+    let booted = instance.booted.as_ref().filter(|_| instance.phase.is_running());
+    let Some(config) = booted.or(instance.config.as_ref()) else { return Vec::new() };
+    let kind = config.mount_type.map(|kind| kind.word().to_owned()).unwrap_or_default();
+    let mount = |mount: &Mount| {
+        let point = mount.mount_point();
+        let mut faults = instance.mount_faults.iter();
+        let fault = faults.find(|fault| fault.mount_point == point);
+        wire::Mount {
+            location: mount.location.clone(),
+            mount_point: point.to_owned(),
+            writable: mount.writable == Some(true),
+            r#type: kind.clone(),
+            mounted: instance.mounts.iter().any(|mounted| mounted.mount_point == point),
+            fault: fault.map(|fault| fault.why.clone()).unwrap_or_default(),
+        }
+    };
+    config.mounts.iter().flatten().map(mount).collect()
 }
 
 fn accelerator(accelerator: &Accelerator) -> wire::Accelerator {

@@ -1,7 +1,9 @@
 //! Templates that are part of this program.
 //!
 //! Names and image addresses are Lima's, so that a manifest means the same where Lima is installed
-//! and where it is not. They differ in one point: they mount nothing of the host.
+//! and where it is not. They differ in one point: they mount nothing of the host. A VM sees what its
+//! manifest says, and a repository may build on them under a policy that allows it no mounts;
+//! `_default/mounts` is there for those who want Lima's.
 
 /// Names and texts of `builtin/`.
 macro_rules! templates {

@@ -30,6 +30,7 @@ const PACKAGES: &[&str] = &[
     "openssh-server",
     "openssh-sftp-server",
     "procps",
+    "sshfs",
     "sudo",
     "systemd-resolved",
     "systemd-sysv",

@@ -4,7 +4,7 @@ use super::super::Arch;
 use super::super::apt;
 
 /// Raised when the code that assembles the guest changes.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// Packages beside the kernel; only some of their files are used.
 pub const PACKAGES: &[&str] = &[
@@ -19,6 +19,8 @@ pub const PACKAGES: &[&str] = &[
     "libcom-err2",
     "libcrypt1",
     "libext2fs2",
+    "libfuse3-3",
+    "libglib2.0-0",
     "libgmp10",
     "libpam-modules",
     "libpam0g",
@@ -29,6 +31,7 @@ pub const PACKAGES: &[&str] = &[
     "libtommath1",
     "libuuid1",
     "openssh-sftp-server",
+    "sshfs",
     "sudo",
     "util-linux",
     "zlib1g",
@@ -55,6 +58,11 @@ pub const LATER_MODULES: &[&str] = &[
     "fuse",
 ];
 
+/// What the kernel asks for when a file system is mounted, and the modules that serve it. Most tests
+/// mount none, and should not wait for these.
+pub const MODULES_ON_DEMAND: &[(&str, &[&str])] =
+    &[("fs-9p", &["9p"]), ("9p-virtio", &["9pnet_virtio"]), ("fs-virtiofs", &["virtiofs"])];
+
 /// Programs that are taken from the packages; busybox stands in for all others.
 pub const PROGRAMS: &[&str] = &[
     "bin/bash",
@@ -64,6 +72,7 @@ pub const PROGRAMS: &[&str] = &[
     "sbin/mke2fs",
     "sbin/resize2fs",
     "usr/bin/dropbearkey",
+    "usr/bin/sshfs",
     "usr/bin/sudo",
     "usr/sbin/dropbear",
 ];
@@ -104,6 +113,7 @@ pub const FILES: &[(&str, u32, &str)] = &[
         "Defaults secure_path=\"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\"\nroot ALL=(ALL:ALL) ALL\n@includedir /etc/sudoers.d\n",
     ),
     ("etc/udhcpc.sh", 0o755, include_str!("udhcpc.sh")),
+    ("usr/sbin/modprobe", 0o755, include_str!("modprobe.sh")),
 ];
 
 /// The first process of the initramfs.
@@ -115,14 +125,15 @@ pub fn applets() -> impl Iterator<Item = &'static str> {
 }
 
 /// Everything that decides the result, for the build stamp.
-pub fn fingerprint(arch: Arch) -> impl std::hash::Hash {
+pub fn fingerprint(arch: Arch, kernel: &str) -> impl std::hash::Hash {
     let lists = [PACKAGES, BOOT_MODULES, LATER_MODULES, PROGRAMS];
     let applets: Vec<_> = applets().collect();
     (
         VERSION,
         arch.lima(),
-        arch.kernel(),
+        kernel.to_owned(),
         lists.map(<[_]>::to_vec),
+        MODULES_ON_DEMAND,
         FILES,
         INITRAMFS,
         applets,

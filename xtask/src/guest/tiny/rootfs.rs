@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
@@ -25,7 +25,7 @@ const DIRS: &[&str] = &[
     "tmp",
     "usr/bin",
     "usr/lib64",
-    "usr/lib/modules",
+    "usr/lib/modules/on-demand",
     "usr/lib/openssh",
     "usr/libexec/sudo",
     "usr/sbin",
@@ -97,12 +97,16 @@ fn libraries(arch: Arch, packages: &Path, tree: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// False for the parts of the C library that none of the programs loads.
+/// False for the parts of the C library and of GLib that none of the programs loads.
 fn wanted(name: &str) -> bool {
     const UNUSED: &[&str] = &[
         "libBrokenLocale",
         "libanl",
         "libc_malloc_debug",
+        "libgio",
+        "libgmodule",
+        "libgobject",
+        "libgthread",
         "libmemusage",
         "libmvec",
         "libnsl",
@@ -137,19 +141,28 @@ fn links(arch: Arch, tree: &Path) -> anyhow::Result<()> {
 fn modules(packages: &Path, tree: &Path) -> anyhow::Result<()> {
     let version = initrd::kernel_version(packages)?;
     let all = Modules::scan(&packages.join("lib/modules").join(version))?;
-    let loaded = all.in_order(recipe::BOOT_MODULES)?;
+    let to = tree.join("usr/lib/modules");
+    let mut loaded = all.in_order(recipe::BOOT_MODULES)?;
+    let later = all.in_order(recipe::LATER_MODULES)?;
+    fs::write(to.join("order"), bring(&later, &loaded, &to)?)?;
+    loaded.extend(later);
+    for (asked, wanted) in recipe::MODULES_ON_DEMAND {
+        let list = bring(&all.in_order(wanted)?, &loaded, &to)?;
+        fs::write(to.join("on-demand").join(asked), list)?;
+    }
+    Ok(())
+}
+
+/// Copies the modules that are not loaded; returns their names, one per line.
+fn bring(modules: &[PathBuf], loaded: &[PathBuf], to: &Path) -> anyhow::Result<String> {
     let mut order = String::new();
-    for file in all.in_order(recipe::LATER_MODULES)? {
-        if loaded.contains(&file) {
-            continue;
-        }
+    for file in modules.iter().filter(|file| !loaded.contains(file)) {
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        copy(&file, &tree.join("usr/lib/modules").join(&name))?;
+        copy(file, &to.join(&name))?;
         order.push_str(&name);
         order.push('\n');
     }
-    fs::write(tree.join("usr/lib/modules/order"), order)?;
-    Ok(())
+    Ok(order)
 }
 
 fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use super::args::{Args, escaped};
 use super::machine_type;
 use crate::accel::Accelerator;
-use crate::spec::{Firmware, VmSpec};
+use crate::spec::{Firmware, MountKind, VmSpec};
 
 /// The program, which `QEMU_SYSTEM_X86_64` and its like may override.
 pub fn program(spec: &VmSpec) -> OsString {
@@ -30,6 +30,7 @@ pub fn command_line(spec: &VmSpec, accelerator: Accelerator) -> Vec<OsString> {
     args.pair("-vga", "none");
     args.pair("-parallel", "none");
     consoles(&mut args, spec);
+    mounts(&mut args, spec);
     control(&mut args, spec);
     args.into_vec()
 }
@@ -47,6 +48,9 @@ fn isolation(args: &mut Args) {
 
 fn machine(args: &mut Args, spec: &VmSpec, accelerator: Accelerator) {
     args.pair("-m", spec.memory_mib.to_string());
+    if spec.mounts.iter().any(|mount| matches!(mount.kind, MountKind::Virtiofs { .. })) {
+        shared_memory(args, spec.memory_mib);
+    }
     let cpu = spec.cpu_model.as_deref().unwrap_or(machine_type::cpu(accelerator));
     args.pair("-cpu", cpu);
     for arg in machine_type::machine(spec.arch, accelerator) {
@@ -57,6 +61,14 @@ fn machine(args: &mut Args, spec: &VmSpec, accelerator: Accelerator) {
         args.path("-drive", "if=pflash,format=raw,readonly=on,file=", code, "");
     }
     args.pair("-device", "qemu-xhci,id=usb-bus");
+}
+
+/// virtiofsd reads and writes the guest's memory. Lima keeps it in /dev/shm, which is small in a
+/// container.
+fn shared_memory(args: &mut Args, mebibytes: u64) {
+    let size = mebibytes << 20;
+    args.pair("-object", format!("memory-backend-memfd,id=virtiofs-shm,size={size},share=on"));
+    args.pair("-machine", "memory-backend=virtiofs-shm");
 }
 
 fn boot_disk(args: &mut Args, spec: &VmSpec) {
@@ -136,6 +148,33 @@ fn console(args: &mut Args, spec: &VmSpec, id: &str, stem: &str) {
     value.push(",logfile=");
     value.push(escaped(&spec.files.file(&format!("{stem}.log"))));
     args.pair("-chardev", value);
+}
+
+/// Host directories, from QEMU itself or from a virtiofsd each.
+fn mounts(args: &mut Args, spec: &VmSpec) {
+    for (index, mount) in spec.mounts.iter().enumerate() {
+        let tag = mount.tag();
+        match &mount.kind {
+            MountKind::ReverseSshfs { .. } => {}
+            MountKind::NineP { security_model, .. } => {
+                let before = format!("local,mount_tag={tag},security_model={security_model},path=");
+                let after = if mount.writable { "" } else { ",readonly=on" };
+                args.path("-virtfs", &before, &mount.location, after);
+            }
+            MountKind::Virtiofs { queue_size } => {
+                let chardev = format!("char-virtiofs-{index}");
+                let before = format!("socket,id={chardev},path=");
+                args.path("-chardev", &before, &spec.files.virtiofsd_sock(index), "");
+                let bus = machine_type::virtio_bus(spec.arch);
+                args.pair(
+                    "-device",
+                    format!(
+                        "vhost-user-fs-{bus},queue-size={queue_size},chardev={chardev},tag={tag}"
+                    ),
+                );
+            }
+        }
+    }
 }
 
 fn control(args: &mut Args, spec: &VmSpec) {

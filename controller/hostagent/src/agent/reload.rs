@@ -1,0 +1,86 @@
+//! Reading the configuration again while the VM runs.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use limekiln_api::Lima;
+use limekiln_api::lima::MountType;
+use tokio::task::JoinHandle;
+
+use super::agent::Agent;
+use crate::api::Shared;
+use crate::files::InstanceFiles;
+use crate::mounts::Mounts;
+use crate::spec::{filled, mounts};
+use crate::ssh::Session;
+use crate::{Error, HostAgentArgs, atomic, chain};
+
+/// Answers requests to reload until it is dropped.
+pub(super) struct Reloads(JoinHandle<()>);
+
+impl Drop for Reloads {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Reloads {
+    /// Begins to answer.
+    pub(super) fn listen(agent: &Agent) -> Self {
+        let reload = Reload {
+            args: agent.args.clone(),
+            files: agent.spec.files.clone(),
+            shared: Arc::clone(&agent.shared),
+            mounts: Arc::clone(&agent.mounts),
+            session: agent.session.clone(),
+        };
+        Self(tokio::spawn(async move {
+            let mut done = 0;
+            loop {
+                // Those that are asked for meanwhile are one.
+                let asked = reload.shared.reload_asked(done).await;
+                if let Err(error) = reload.once().await {
+                    tracing::error!("cannot change the running VM: {}", chain(&error));
+                }
+                done = asked;
+                reload.shared.update(|status| status.reloads = done);
+            }
+        }))
+    }
+}
+
+/// What a reload needs, and changes.
+struct Reload {
+    args: HostAgentArgs,
+    files: InstanceFiles,
+    shared: Arc<Shared>,
+    mounts: Arc<Mounts>,
+    session: Session,
+}
+
+impl Reload {
+    /// Makes of the running VM what `lima.yaml` says, as far as that goes without a restart.
+    async fn once(&self) -> Result<(), Error> {
+        let wanted = filled(&self.args, &self.files.lima_yaml())?;
+        let Some(mut booted) = self.files.read_booted() else { return Ok(()) };
+        self.mounts.see_devices(&self.session, &mounts(&booted)).await;
+        if is_live(&wanted) && is_live(&booted) {
+            self.mounts.set(&mounts(&wanted)).await;
+            // The VM has them now, also for a host agent that adopts it.
+            booted.mounts = wanted.mounts;
+            write(&self.files.booted_filled(), &booted)?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether mounts come and go while the VM runs.
+fn is_live(lima: &Lima) -> bool {
+    lima.mount_type == Some(MountType::ReverseSshfs)
+}
+
+fn write(path: &Path, lima: &Lima) -> Result<(), Error> {
+    let json =
+        serde_json::to_vec(lima).map_err(|error| Error::file("write", path)(error.into()))?;
+    atomic::write(path, &json, 0o644)
+}
