@@ -8,7 +8,7 @@ use limekiln_tests::Home;
 pub fn tiny(guest: &Path, extra: &str) -> String {
     let file = |name: &str| guest.join(name).display().to_string();
     let mut text = format!(
-        "    vmType: qemu\n    arch: x86_64\n    images:\n    - location: {}\n      arch: x86_64\n      kernel: {{location: {}, cmdline: \"console=ttyS0 quiet\"}}\n      initrd: {{location: {}}}\n",
+        "    vmType: qemu\n    arch: x86_64\n    images:\n    - location: {}\n      arch: x86_64\n      kernel: {{location: {}, cmdline: \"console=ttyS0 quiet no_timer_check\"}}\n      initrd: {{location: {}}}\n",
         file("disk.qcow2"),
         file("vmlinuz"),
         file("initrd"),

@@ -5,7 +5,6 @@ pub(crate) const UNSUPPORTED: &[(&str, &str)] = &[
     ("vmType!=qemu", "this engine runs QEMU only"),
     ("os!=Linux", "this engine runs Linux guests only"),
     ("mounts.sshfs.sftpDriver=builtin", "OpenSSH's sftp-server serves the files"),
-    ("mountInotify", "changes on the host are not announced to the guest yet"),
     ("networks", "networks between instances do not exist yet"),
     ("containerd.system", "containerd is not installed for you; a provisioning script can"),
     ("containerd.user", "containerd is not installed for you; a provisioning script can"),

@@ -90,7 +90,7 @@ impl Drop for Home {
 pub fn tiny_template(guest: &Path) -> String {
     let path = |file: &str| guest.join(file).display().to_string();
     format!(
-        "    vmType: qemu\n    arch: x86_64\n    cpus: 1\n    memory: 256MiB\n    disk: 256MiB\n    images:\n    - location: {}\n      arch: x86_64\n      kernel: {{location: {}, cmdline: \"console=ttyS0 quiet\"}}\n      initrd: {{location: {}}}\n",
+        "    vmType: qemu\n    arch: x86_64\n    cpus: 1\n    memory: 256MiB\n    disk: 256MiB\n    images:\n    - location: {}\n      arch: x86_64\n      kernel: {{location: {}, cmdline: \"console=ttyS0 quiet no_timer_check\"}}\n      initrd: {{location: {}}}\n",
         path("disk.qcow2"),
         path("vmlinuz"),
         path("initrd"),

@@ -4,6 +4,7 @@ mod adopt;
 #[expect(clippy::module_inception, reason = "the file is named after its type")]
 mod agent;
 mod boot;
+mod changes;
 mod live;
 mod mounting;
 mod prepare;

@@ -1,4 +1,5 @@
-//! What runs beside a VM: the connection to its guest agent, and port forwards.
+//! What runs beside a VM: the connection to its guest agent, port forwards, and announcements of
+//! changed files.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ const STOP: Duration = Duration::from_secs(3);
 pub(super) struct Services {
     link: Arc<Link>,
     linking: Option<JoinHandle<()>>,
+    telling: JoinHandle<()>,
     forwarding: JoinHandle<()>,
     stop: Option<oneshot::Sender<()>>,
 }
@@ -37,6 +39,7 @@ impl Agent {
             let (files, shared) = (self.spec.files.clone(), Arc::clone(&self.shared));
             tokio::spawn(async move { link.keep(&files, &session, &shared).await })
         });
+        let telling = tokio::spawn(self.tell_changes(link.client()));
         let inputs = Inputs {
             client: link.client(),
             listeners: link.listeners(),
@@ -48,7 +51,7 @@ impl Agent {
         let forwarding = tokio::spawn(forwarder.run(async move {
             let _ = stopped.await;
         }));
-        Services { link, linking, forwarding, stop: Some(stop) }
+        Services { link, linking, telling, forwarding, stop: Some(stop) }
     }
 
     /// The rules in `lima.yaml`, now and each time that the API is told of a change.
@@ -104,6 +107,7 @@ impl Services {
 impl Drop for Services {
     fn drop(&mut self) {
         self.forwarding.abort();
+        self.telling.abort();
         self.linking.iter().for_each(JoinHandle::abort);
     }
 }

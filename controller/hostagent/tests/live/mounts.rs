@@ -192,6 +192,29 @@ fn reverse_sshfs_mounts_come_and_go_while_the_guest_runs() {
     stop(agent);
 }
 
+#[test]
+fn what_changes_on_the_host_is_touched_in_the_guest() {
+    let shared = Shared::new();
+    let yaml = format!("mountInotify: true\n{}", shared.yaml("reverse-sshfs"));
+    let Some(instance) = Instance::new(&yaml) else { return };
+    let mut agent = Agent::start(&instance);
+    assert_eq!(agent.wait_for(|status| status.running).status.errors, [""; 0]);
+    let file = shared.dir.path().join("rw/file");
+    // The guest agent sets the time that the file has already. Through the mount that comes back
+    // to the host, where it shows as a later change of the file's own entry.
+    until("the watch", || {
+        fs::write(&file, "changed on the host").unwrap();
+        let written = fs::metadata(&file).unwrap();
+        std::thread::sleep(Duration::from_secs(1));
+        let now = fs::metadata(&file).unwrap();
+        let touched = |data: &fs::Metadata| (data.ctime(), data.ctime_nsec());
+        // The protocol of the mount knows whole seconds only.
+        assert_eq!(now.mtime(), written.mtime());
+        touched(&now) > touched(&written)
+    });
+    stop(agent);
+}
+
 /// Processes on the host whose command line holds both.
 fn processes(program: &str, argument: &str) -> Vec<u32> {
     let entries = fs::read_dir("/proc").unwrap().flatten();

@@ -27,7 +27,7 @@ serial --unit=0 --speed=115200
 terminal_input console serial
 terminal_output console serial
 # The links follow kernel updates.
-linux /vmlinuz root=LABEL=limekiln-root ro console=tty0 console=ttyS0,115200
+linux /vmlinuz root=LABEL=limekiln-root ro console=tty0 console=ttyS0,115200 no_timer_check
 initrd /initrd.img
 boot
 CFG
