@@ -23,6 +23,8 @@ const FRESH: Duration = Duration::from_millis(50);
 
 /// What exists, with the ledger that it was seen with.
 type Looked = (Observed, Arc<Claims>);
+/// The same with what is to be done.
+type Compared = (Arc<Planned>, Arc<Claims>);
 
 impl Controller {
     pub(super) async fn pass(&mut self, fence: &Fence) {
@@ -76,10 +78,7 @@ impl Controller {
     }
 
     /// `None` before anything was read.
-    fn plan(
-        &self,
-        (observed, claims): Looked,
-    ) -> Result<Option<(Arc<Planned>, Arc<Claims>)>, ReconcileError> {
+    fn plan(&self, (observed, claims): Looked) -> Result<Option<Compared>, ReconcileError> {
         let Some(loaded) = &self.loaded else { return Ok(None) };
         let last = self.looked.as_ref().map_or(0, |looked| looked.observed.generation);
         if observed.generation < last && !is_on(Mutant::BelievesOldLooks) {
