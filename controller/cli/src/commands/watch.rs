@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use limekiln_hostagent::InstanceFiles;
-use limekiln_hostagent::events::{Event, EventReader};
+use limekiln_hostagent::events::{Event, EventReader, PortForward, PortForwardType};
 use limekiln_model::Name;
 use serde_json::json;
 
@@ -84,6 +84,10 @@ fn print(name: &Name, event: &Event, as_json: bool) {
 /// What an event says, in a few words.
 fn words(event: &Event) -> String {
     let status = &event.status;
+    let port = status.port_forward.as_ref().filter(|_| !status.exiting).and_then(of_port);
+    if let Some(words) = port {
+        return words;
+    }
     let mut words = Vec::new();
     if status.exiting {
         words.push("ends".to_owned());
@@ -99,4 +103,41 @@ fn words(event: &Event) -> String {
     }
     words.extend(status.errors.iter().cloned());
     words.join("; ")
+}
+
+/// `None` for a kind that only a later version knows.
+fn of_port(forward: &PortForward) -> Option<String> {
+    let PortForward { protocol, guest_addr, host_addr, error, .. } = forward;
+    let what = format!("{protocol} {guest_addr}");
+    Some(match forward.r#type {
+        PortForwardType::Forwarding => format!("{what} is at {host_addr}"),
+        PortForwardType::NotForwarding => format!("{what} is not forwarded"),
+        PortForwardType::Stopping => format!("{what} is no longer at {host_addr}"),
+        PortForwardType::Failed => format!("{what} cannot be at {host_addr}: {error}"),
+        PortForwardType::Other => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words_of(status: &str) -> String {
+        let line = format!(r#"{{"time":"2026-08-21T18:27:58Z","status":{status}}}"#);
+        words(&serde_json::from_str(&line).expect("an event"))
+    }
+
+    #[test]
+    fn events_are_told_in_words() {
+        assert_eq!(words_of(r#"{"sshLocalPort":60022}"#), "boots; ssh on 127.0.0.1:60022");
+        assert_eq!(
+            words_of(r#"{"running":true,"degraded":true,"errors":["no disk"]}"#),
+            "runs, but not all works; no disk"
+        );
+        let port = r#""protocol":"tcp","guestAddr":"0.0.0.0:80","hostAddr":"127.0.0.1:80""#;
+        let of = |kind: &str| words_of(&format!(r#"{{"portForward":{{"type":"{kind}",{port}}}}}"#));
+        assert_eq!(of("forwarding"), "tcp 0.0.0.0:80 is at 127.0.0.1:80");
+        assert_eq!(of("stopping"), "tcp 0.0.0.0:80 is no longer at 127.0.0.1:80");
+        assert_eq!(words_of(r#"{"exiting":true,"sshLocalPort":1}"#), "ends");
+    }
 }
