@@ -77,7 +77,7 @@ fn delete(
             return draft.report.add(
                 id.clone(),
                 WaitReason::Protected,
-                Some("`limactl unprotect` it first".to_owned()),
+                Some(format!("let it be deleted first: limekiln unprotect {}", id.name)),
             );
         }
         if let Some(user) = remaining_user(scene, id, leaving) {
