@@ -10,9 +10,16 @@ use crate::guest::{inside, instance, tiny};
 fn provisioning_runs_and_probes_are_waited_for() {
     let Some(guest) = skip::tiny_guest() else { return };
     let home = Home::new();
-    let extra = "provision:\n- mode: system\n  script: |\n    #!/bin/sh\n    echo \"root as $(id -un)\" > /run/system\n- mode: user\n  script: |\n    #!/bin/sh\n    id -un > /tmp/user\n- mode: data\n  path: /etc/motd-{{.Name}}\n  content: from the manifest\n  permissions: 600\nprobes:\n- description: the script has run\n  script: |\n    #!/bin/sh\n    test -e /run/system";
-    home.write("vm.yaml", &instance("vm", "", &tiny(&guest, extra)));
-    home.run("apply -f {m} --yes").ok();
+    let extra = "provision:\n- mode: system\n  script: |\n    #!/bin/sh\n    echo \"root as $(id -un)\" > /run/system\n- mode: user\n  script: |\n    #!/bin/sh\n    id -un > /tmp/user\n- mode: data\n  path: /etc/motd-{{.Name}}\n  content: from the manifest\n  permissions: 600\nprobes:\n- description: the script has run\n  script: |\n    #!/bin/sh\n    test -e /run/system\nmessage: |\n  {{.Name}} is at {{.SSHAddress}}";
+    let copied = home.manifests().with_file_name("copies").join("motd");
+    // Only the guest's root may read the first of them.
+    let copies = format!(
+        "{extra}\ncopyToHost:\n- {{guest: \"/etc/motd-{{{{.Name}}}}\", host: {copied:?}, deleteOnStop: true}}\n- {{guest: /nowhere, host: {}, skipIfMissing: true}}",
+        copied.with_file_name("nothing").display()
+    );
+    home.write("vm.yaml", &instance("vm", "", &tiny(&guest, &copies)));
+    let said = home.run("apply -f {m} --yes").ok().out;
+    assert!(said.contains("message of instance/vm:\n  vm is at 127.0.0.1\n"), "{said}");
     assert_eq!(
         inside(
             &home,
@@ -22,6 +29,13 @@ fn provisioning_runs_and_probes_are_waited_for() {
         "root as root\n0\nfrom the manifest"
     );
     assert_eq!(inside(&home, "vm", "stat -c %a /etc/motd-vm"), "600");
+    let mut shell = home.command(&["shell", "--preserve-env", "vm", "--", "printenv", "WORDS"]);
+    let printed = shell.env("WORDS", "two  words").env("LD_SECRET", "no").output().expect("ssh");
+    assert_eq!(String::from_utf8_lossy(&printed.stdout), "two  words\n");
+    assert_eq!(fs::read_to_string(&copied).expect("it was copied"), "from the manifest");
+    assert!(!copied.with_file_name("nothing").exists());
+    home.run("stop vm").ok();
+    assert!(!copied.exists(), "it goes with the VM");
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod compose;
 mod control;
 mod exit;
 mod locked;
+mod outcome;
 mod quote;
 mod refs;
 mod run;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use limekiln_model::{Action, Plan, Report, StepId, WaitReason};
+use limekiln_model::{Action, Plan, StepId};
 use limekiln_reconciler::{
     End, HomeError, Outcome, Pass, Planned, ReconcileError, Run, RunResult, Settled,
 };
@@ -12,11 +12,9 @@ use tokio_util::sync::CancellationToken;
 use crate::compose::{App, told};
 use crate::control::Control;
 use crate::exit::Exit;
+use crate::outcome::{exit_of, say};
 use crate::output::ask::consent;
-use crate::output::fold::{fold, width};
-use crate::output::plan;
 use crate::output::progress::Progress;
-use crate::output::style::{BAD, CHANGE, GOOD, Styled};
 use crate::watch::watch;
 
 /// How a command runs its plan.
@@ -46,7 +44,7 @@ pub fn run(app: &App, planned: Planned, options: Options) -> anyhow::Result<Exit
     let shown = planned.report.clone();
     let (settled, timed_out) = app.block_on(execute(app, planned, options))?;
     if !options.quiet {
-        say(&settled, &shown, start.elapsed());
+        say(app.facts(), &settled, &shown, start.elapsed());
     }
     Ok(if timed_out { Exit::TimedOut } else { exit_of(&settled) })
 }
@@ -206,107 +204,4 @@ fn without_waits(mut planned: Planned) -> Planned {
         }
     }
     planned
-}
-
-fn say(settled: &Settled, shown: &Report, time: Duration) {
-    out!("{}", plan::waiting(&plan::news(shown, &settled.rest.report)));
-    match settled.end {
-        End::Settled if steps(settled).next().is_none() => outln!("{}", nothing(settled)),
-        End::Settled => {
-            outln!("{} in {}.", Styled(GOOD, "Done"), crate::output::time::elapsed(time));
-            say_slow(settled);
-            if let Some(next) = next(settled) {
-                outln!("next: {next}");
-            }
-        }
-        End::Failed => outln!(
-            "{}: see above. What was done stays; run it again to go on.",
-            Styled(BAD, "Failed")
-        ),
-        End::Cancelled => outln!("Stopped. What was done stays; run it again to go on."),
-        End::NeedsConsent => outln!(
-            "Not all is done: what is left destroys something that was not shown. Run it again to see it."
-        ),
-        End::Stalled => outln!(
-            "{}: the same steps succeed again and again and change nothing.",
-            Styled(BAD, "Stalled")
-        ),
-    }
-}
-
-fn steps(settled: &Settled) -> impl Iterator<Item = &Action> {
-    settled.passes.iter().flat_map(|pass| pass.plan.steps.iter().map(|step| &step.action))
-}
-
-fn nothing(settled: &Settled) -> String {
-    let desired = &settled.rest.desired;
-    let objects = desired.instances.len() + desired.disks.len() + desired.networks.len();
-    match (settled.rest.report.is_empty(), objects) {
-        (true, 0) => "Nothing to do.".to_owned(),
-        (true, 1) => "Nothing to do: 1 object is as its manifest says.".to_owned(),
-        (true, _) => format!("Nothing to do: {objects} objects are as their manifests say."),
-        (false, _) => "Nothing was done.".to_owned(),
-    }
-}
-
-/// A guest without hardware acceleration is many times slower: who waited for the first boot
-/// wants to know why. `describe` and `doctor` tell it at any time.
-fn say_slow(settled: &Settled) {
-    let fallback = steps(settled).find_map(|action| match action {
-        Action::CreateInstance { instance, .. } => {
-            let accelerator =
-                settled.rest.observed.instances.get(instance)?.accelerator.as_ref()?;
-            accelerator.fallback.as_ref().map(|why| (&accelerator.name, why))
-        }
-        _ => None,
-    });
-    if let Some((name, why)) = fallback {
-        let note = Styled(CHANGE, "note:");
-        outln!("{}", fold(&format!("{note} guests run under {name}, slowly: {why}"), 6, width()));
-    }
-}
-
-/// The command that one would want after this run.
-fn next(settled: &Settled) -> Option<String> {
-    let made = |name| {
-        steps(settled).any(
-            |action| matches!(action, Action::CreateInstance { instance, .. } if instance == name),
-        )
-    };
-    steps(settled).find_map(|action| match action {
-        Action::AwaitReady { instance } if made(instance) => {
-            Some(format!("limekiln shell {instance}"))
-        }
-        Action::Park { object } if !made(&object.name) => {
-            Some(format!("limekiln undelete {object}, if that was a mistake"))
-        }
-        _ => None,
-    })
-}
-
-fn exit_of(settled: &Settled) -> Exit {
-    match settled.end {
-        End::Settled => of_report(&settled.rest.report),
-        End::NeedsConsent => Exit::NeedsConsent,
-        End::Failed | End::Cancelled | End::Stalled => Exit::Failed,
-    }
-}
-
-/// Objects that cannot get where they should be are a failure; those that are meant to wait are
-/// not.
-fn of_report(report: &Report) -> Exit {
-    let reasons = || report.waiting.values().flatten().map(|waiting| &waiting.reason);
-    if reasons().any(|reason| matches!(reason, WaitReason::Frozen { .. })) {
-        return Exit::BadInput;
-    }
-    let meant = |reason: &WaitReason| {
-        matches!(
-            reason,
-            WaitReason::Suspended
-                | WaitReason::Unpruned { .. }
-                | WaitReason::RestartRequired { .. }
-                | WaitReason::RecreateRequired { .. }
-        )
-    };
-    if reasons().all(meant) { Exit::Done } else { Exit::Failed }
 }

@@ -9,7 +9,6 @@ pub(crate) const UNSUPPORTED: &[(&str, &str)] = &[
     ("containerd.system", "containerd is not installed for you; a provisioning script can"),
     ("containerd.user", "containerd is not installed for you; a provisioning script can"),
     ("containerd.archives", "containerd is not installed for you"),
-    ("copyToHost", "files are not copied by themselves; use `limekiln copy`"),
     ("audio.device", "guests have no sound"),
     ("video.display!=none", "guests have no display"),
     ("video.vnc.display", "guests have no display"),

@@ -69,6 +69,7 @@ fn guest() -> GuestSpec {
             ),
         ],
         probes: Vec::new(),
+        copies: Vec::new(),
         mac: "52:55:55:01:02:03".to_owned(),
         load_dot_ssh: false,
         forward_agent: false,

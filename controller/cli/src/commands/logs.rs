@@ -11,6 +11,7 @@ use clap::{Args, ValueEnum};
 
 use crate::compose::App;
 use crate::exit::{Exit, Failure};
+use crate::output::plain::plain;
 use crate::refs::instance;
 
 /// How often a log that is followed is looked at.
@@ -111,20 +112,8 @@ impl Tail {
         file.read_to_end(&mut bytes)?;
         self.at = Some((data.ino(), from + bytes.len() as u64));
         // A console may send anything, also what would change the terminal.
-        Ok(Some(printable(&bytes)))
+        Ok(Some(plain(&String::from_utf8_lossy(&bytes))))
     }
-}
-
-/// Text without control characters, but for line ends and tabs.
-fn printable(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    let plain = |character: &char| !character.is_control() || matches!(character, '\n' | '\t');
-    plain_text(&text).chars().filter(plain).collect()
-}
-
-/// Without escape sequences.
-fn plain_text(text: &str) -> String {
-    anstream::adapter::strip_str(text).to_string()
 }
 
 fn last_lines(text: &str, lines: Option<usize>) -> &str {
@@ -154,11 +143,6 @@ mod tests {
         fs::write(dir.path().join("new"), "x\n").expect("writable");
         fs::rename(dir.path().join("new"), &path).expect("renamed");
         assert_eq!(tail.more().expect("readable").as_deref(), Some("x\n"));
-    }
-
-    #[test]
-    fn a_console_cannot_speak_to_the_terminal() {
-        assert_eq!(printable(b"\x1b[2J\x1b]0;title\x07a\tb\r\n\x08"), "a\tb\n");
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod difference;
 pub mod fold;
 pub mod format;
 pub mod log;
+pub mod plain;
 pub mod plan;
 pub mod progress;
 pub mod style;

@@ -36,6 +36,7 @@ impl Agent {
             services.stop(self).await;
             self.stop(machine.as_ref(), booting).await;
         }
+        self.remove_copies();
         match machine.clean_up() {
             Some(reason) if !asked => Err(Error::VmEnded { reason }),
             _ => Ok(()),
@@ -75,6 +76,7 @@ impl Agent {
             self.shared.waits_for("the guest agent");
             errors.extend(services.guest_agent().await.err());
         }
+        errors.extend(self.copy_to_host().await);
         errors
     }
 

@@ -5,6 +5,7 @@ mod adopt;
 mod agent;
 mod boot;
 mod changes;
+mod copy_to_host;
 mod live;
 mod mounting;
 mod prepare;

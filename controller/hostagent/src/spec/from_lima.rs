@@ -7,6 +7,7 @@ use std::path::Path;
 use limekiln_api::lima::{AdditionalDisk, Probe, Provision, ProvisionMode, Text};
 use limekiln_api::{Arch, Lima, Name, NameError, ReadError, fill_as, mac_address, read_lima};
 
+use super::copy::copies;
 use super::{
     AttachedDisk, BootDisk, DirectKernel, DiskFormat, Firmware, GuestSpec, LayerError,
     ReadinessProbe, Step, StepKind, VmSpec, host_facts, mounts,
@@ -203,6 +204,7 @@ fn guest_spec(
         host_home: None,
         steps: lima.provision.iter().flatten().enumerate().map(step).collect::<Result<_, _>>()?,
         probes: lima.probes.iter().flatten().map(probe).collect(),
+        copies: copies(lima),
         mac,
         load_dot_ssh: ssh.load_dot_ssh_pub_keys == Some(true),
         forward_agent: ssh.forward_agent == Some(true),

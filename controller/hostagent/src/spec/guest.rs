@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::{AttachedDisk, MountSpec};
+use super::{AttachedDisk, CopySpec, MountSpec};
 
 /// The guest's side of an instance.
 #[derive(Clone, Debug)]
@@ -52,6 +52,8 @@ pub struct GuestSpec {
     pub steps: Vec<Step>,
     /// What must succeed before the instance is ready.
     pub probes: Vec<ReadinessProbe>,
+    /// Files that the host gets when the guest is ready.
+    pub copies: Vec<CopySpec>,
     /// The address of the first network card.
     pub mac: String,
     /// Whether the host user's own keys are let in, too.

@@ -1,5 +1,6 @@
 //! What one VM is made of, resolved: no defaults are left to be filled and no file to be found.
 
+mod copy;
 mod disk;
 mod format;
 mod from_lima;
@@ -10,6 +11,7 @@ mod machine_id;
 mod mount;
 mod vm_spec;
 
+pub use copy::CopySpec;
 pub use disk::{AttachedDisk, DiskLock};
 pub use format::DiskFormat;
 pub use from_lima::{SpecError, filled, resolve};

@@ -12,7 +12,7 @@ use crate::compose::App;
 use crate::exit::{Exit, Failure};
 use crate::output::format::Format;
 use crate::output::table::Table;
-use data::Row;
+pub use data::Row;
 
 /// List instances as limactl does.
 #[derive(Args)]
