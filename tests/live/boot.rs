@@ -117,6 +117,13 @@ fn a_guest_of_another_architecture_boots() {
     let home = Home::new();
     let template = tiny(&guest, "").replace("x86_64", "aarch64").replace("ttyS0", "ttyAMA0");
     home.write("arm.yaml", &instance("arm", "", &template));
-    home.run("apply -f {m} --yes").ok();
+    if cfg!(target_arch = "aarch64") {
+        home.run("apply -f {m} --yes").ok();
+    } else {
+        // There is no guest agent for it; all else works without.
+        let said = home.run("apply -f {m} --yes").expect(1);
+        let said = said.out + &said.err;
+        assert!(said.contains("limekiln-guestagent.Linux-aarch64"), "{said}");
+    }
     assert_eq!(inside(&home, "arm", "uname -m"), "aarch64");
 }
