@@ -147,7 +147,7 @@ fn large_file(shared: &Shared, instance: &Instance, mebibytes: u64) {
 /// Small by default, since an emulated guest takes minutes for a gigabyte.
 fn mebibytes() -> u64 {
     let asked = std::env::var("LIMEKILN_TEST_LARGE_MIB").ok();
-    asked.and_then(|text| text.parse().ok()).unwrap_or(64)
+    asked.and_then(|text| text.parse().ok()).unwrap_or(16)
 }
 
 #[test]
