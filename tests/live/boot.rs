@@ -29,7 +29,8 @@ fn provisioning_runs_and_probes_are_waited_for() {
         "root as root\n0\nfrom the manifest"
     );
     assert_eq!(inside(&home, "vm", "stat -c %a /etc/motd-vm"), "600");
-    let mut shell = home.command(&["shell", "--preserve-env", "vm", "--", "printenv", "WORDS"]);
+    let mut shell =
+        home.command(&["shell", "--preserve-env", "vm", "--", "sh", "-c", "echo \"$WORDS\""]);
     let printed = shell.env("WORDS", "two  words").env("LD_SECRET", "no").output().expect("ssh");
     assert_eq!(String::from_utf8_lossy(&printed.stdout), "two  words\n");
     assert_eq!(fs::read_to_string(&copied).expect("it was copied"), "from the manifest");
