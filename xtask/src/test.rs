@@ -39,6 +39,11 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         command.arg("--workspace");
     }
     command.args(&args.cargo).args(["--", "--show-output"]).envs(guests);
+    // A test on a guest waits for most of its time: one more than there are processors.
+    if std::env::var_os("RUST_TEST_THREADS").is_none() {
+        let threads = std::thread::available_parallelism().map_or(2, |count| count.get() + 1);
+        command.env("RUST_TEST_THREADS", threads.to_string());
+    }
     command.env("LIMEKILN_GUESTAGENT", agent);
     command.env("LIMEKILN_BIN", workspace::target().join("debug/limekiln"));
     let (tally, success) = watch(&mut command)?;
