@@ -86,7 +86,7 @@ fn say_messages(facts: &HostFacts, settled: &Settled) {
         let Some(instance) = settled.rest.observed.instances.get(name) else { continue };
         let message = instance.config.as_ref().and_then(|config| config.message.as_deref());
         let Some(message) = message.filter(|message| !message.trim().is_empty()) else { continue };
-        let row = Row { name: name.as_str(), instance, facts };
+        let row = Row { name, instance, facts };
         let text = row.listed().print(message).unwrap_or_else(|_| message.to_owned());
         outln!("{}", Styled(DIM, &format!("message of instance/{name}:")));
         plain(text.trim_end()).lines().for_each(|line| outln!("  {line}"));

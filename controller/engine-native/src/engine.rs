@@ -10,7 +10,7 @@ use limekiln_model::{Action, Capabilities, Kind, Name, ObjectId, Observed};
 
 use crate::error::blocking;
 use crate::images::Images;
-use crate::observe::{Memory, agent_pid, driver_pid};
+use crate::observe::{Memory, lives};
 use crate::paths::Paths;
 use crate::unsupported::UNSUPPORTED;
 use crate::{NativeConfig, disks, instance, observe, run, trash};
@@ -52,9 +52,11 @@ impl NativeEngine {
     /// The instance's files may be touched only while none of its processes lives.
     fn must_be_stopped(&self, object: &ObjectId) -> Result<(), EngineError> {
         let dir = self.paths.instance(&object.name);
-        let lives = object.kind == Kind::Instance
-            && (agent_pid(&dir).is_some() || driver_pid(&dir).is_some());
-        if lives { Err(EngineError::precondition(format!("{object} runs"))) } else { Ok(()) }
+        if object.kind == Kind::Instance && lives(&dir) {
+            Err(EngineError::precondition(format!("{object} runs")))
+        } else {
+            Ok(())
+        }
     }
 
     /// A disk may be touched only while no running instance has it.
@@ -62,7 +64,7 @@ impl NativeEngine {
         let Ok(holder) = std::fs::read_link(self.paths.disk(disk).join("in_use_by")) else {
             return Ok(());
         };
-        if agent_pid(&holder).is_some() || driver_pid(&holder).is_some() {
+        if lives(&holder) {
             return Err(EngineError::precondition(format!(
                 "disk/{disk} is used by {}",
                 holder.display()

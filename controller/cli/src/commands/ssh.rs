@@ -24,6 +24,8 @@ pub fn command() -> anyhow::Result<Command> {
 
 /// How ssh reaches an instance.
 pub struct Target {
+    /// The instance.
+    pub name: Name,
     /// The host name in the configuration.
     pub host: String,
     /// The configuration file.
@@ -46,5 +48,5 @@ pub fn target(app: &App, name: &str) -> anyhow::Result<Target> {
         let failure = Failure::new(Exit::Failed, format!("instance/{name} does not run"));
         return Err(failure.hint(format!("start it: limekiln start {name}")).into());
     }
-    Ok(Target { host: name.hostname(), config })
+    Ok(Target { host: name.hostname(), name, config })
 }

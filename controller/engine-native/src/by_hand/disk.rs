@@ -14,7 +14,7 @@ use crate::disks::{self, data};
 use crate::error::{file, write};
 use crate::images::header::{ImageKind, inspect};
 use crate::images::{ImageError, copy_now};
-use crate::observe::{agent_pid, driver_pid};
+use crate::observe::lives;
 use crate::staging::Staging;
 
 impl ByHand {
@@ -100,7 +100,7 @@ impl ByHand {
         let Ok(holder) = fs::read_link(self.paths.disk(name).join("in_use_by")) else {
             return Ok(());
         };
-        if agent_pid(&holder).is_none() && driver_pid(&holder).is_none() {
+        if !lives(&holder) {
             return Ok(());
         }
         let whose = holder.file_name().unwrap_or_default().to_string_lossy();

@@ -13,7 +13,7 @@ use limekiln_api::{HostFacts, name_errors};
 use limekiln_engine::EngineError;
 use limekiln_model::Name;
 
-use crate::observe::{agent_pid, driver_pid};
+use crate::observe::lives;
 use crate::paths::Paths;
 
 pub use snapshot::Snapshot;
@@ -43,16 +43,11 @@ impl ByHand {
     /// Whether its files may be touched.
     fn must_be_stopped(&self, name: &Name) -> Result<(), EngineError> {
         self.must_exist(name)?;
-        if self.runs(name) {
+        if lives(&self.paths.instance(name)) {
             return Err(EngineError::precondition(format!("instance/{name} runs"))
                 .hint(format!("stop it first: limekiln stop {name}")));
         }
         Ok(())
-    }
-
-    fn runs(&self, name: &Name) -> bool {
-        let dir = self.paths.instance(name);
-        agent_pid(&dir).is_some() || driver_pid(&dir).is_some()
     }
 
     /// Whether a new instance may have that name.

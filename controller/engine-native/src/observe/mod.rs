@@ -27,7 +27,7 @@ use memory::Seen;
 
 pub(crate) use agent::{agent_phase, lima_phase};
 pub(crate) use memory::Memory;
-pub(crate) use process::{agent_pid, driver_pid};
+pub(crate) use process::{agent_pid, driver_pid, lives};
 
 /// Fewer are read faster than a thread begins.
 const LEAST: usize = 16;

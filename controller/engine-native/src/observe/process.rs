@@ -10,6 +10,11 @@ pub(crate) fn agent_pid(dir: &Path) -> Option<u32> {
     living(dir, "ha.pid")
 }
 
+/// Whether anything of the instance lives: then its files and disks are not to be touched.
+pub(crate) fn lives(dir: &Path) -> bool {
+    agent_pid(dir).is_some() || driver_pid(dir).is_some()
+}
+
 /// The instance's QEMU, if it lives.
 pub(crate) fn driver_pid(dir: &Path) -> Option<u32> {
     living(dir, "qemu.pid")

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use super::agent::Agent;
 use crate::spec::{CopySpec, MountSpec};
+use crate::ssh::shell;
 use crate::{atomic, chain};
 
 /// Whatever the guest says, the host keeps no more of it.
@@ -87,13 +88,12 @@ impl Agent {
 
 /// Prints a file: as the user, or where that may not, as root.
 fn script(path: &str) -> String {
-    let file = format!("'{}'", path.replace('\'', "'\\''"));
-    let inner = format!(
-        "if [ -r {file} ]; then exec cat {file}; fi; \
-         if sudo -n test -e {file}; then exec sudo -n cat {file}; fi; exit {MISSING}"
+    let script = format!(
+        "if [ -r \"$1\" ]; then exec cat \"$1\"; fi
+        if sudo -n test -e \"$1\"; then exec sudo -n cat \"$1\"; fi
+        exit {MISSING}"
     );
-    // The user's shell may be none that knows `if`.
-    format!("sh -c '{}'", inner.replace('\'', "'\\''"))
+    shell::script(&script, &[path])
 }
 
 /// The writable mount that a path leads through: what is below it may be a link by the time that

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Seed, scripts};
 use crate::spec::{GuestSpec, MountSpec, StepKind};
+use crate::ssh::shell;
 
 /// The whole text.
 pub(super) fn user_data(seed: &Seed<'_>) -> String {
@@ -97,7 +98,7 @@ fn boot_steps(guest: &GuestSpec) -> Vec<Value> {
     let exports: String = guest
         .param
         .iter()
-        .map(|(key, value)| format!("export PARAM_{key}='{}'\n", value.replace('\'', "'\\''")))
+        .map(|(key, value)| format!("export PARAM_{key}={}\n", shell::word(value)))
         .collect();
     guest
         .steps

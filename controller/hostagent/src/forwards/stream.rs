@@ -5,13 +5,14 @@ use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
+use futures::stream::poll_fn;
 use limekiln_proto::guest::limits;
 use rustix::net::sockopt::set_socket_linger;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::time::sleep;
-use tokio_stream::StreamExt;
+use tokio_stream::{Stream, StreamExt};
 use tokio_util::io::ReaderStream;
 
 use super::GuestProtocol;
@@ -26,19 +27,8 @@ pub(super) async fn tcp(
     target: watch::Receiver<SocketAddr>,
     tunnels: Tunnels,
 ) {
-    loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            sleep(AGAIN).await;
-            continue;
-        };
-        // Not before: a port where nobody connects must not take a place from the others.
-        let Some(place) = tunnels.place().await else { return };
-        let (target, tunnels) = (*target.borrow(), tunnels.clone());
-        tokio::spawn(async move {
-            tcp_connection(stream, target, &tunnels).await;
-            drop(place);
-        });
-    }
+    let streams = poll_fn(|context| listener.poll_accept(context).map_ok(|(it, _)| it).map(Some));
+    take(streams, tcp_connection, target, tunnels).await;
 }
 
 /// Takes connections to a socket for good.
@@ -47,26 +37,38 @@ pub(super) async fn unix(
     target: watch::Receiver<SocketAddr>,
     tunnels: Tunnels,
 ) {
-    loop {
-        let Ok((stream, _)) = listener.accept().await else {
+    let streams = poll_fn(|context| listener.poll_accept(context).map_ok(|(it, _)| it).map(Some));
+    take(streams, unix_connection, target, tunnels).await;
+}
+
+async fn take<S, F>(
+    mut streams: impl Stream<Item = io::Result<S>> + Unpin,
+    carry: impl Fn(S, SocketAddr, Tunnels) -> F,
+    target: watch::Receiver<SocketAddr>,
+    tunnels: Tunnels,
+) where
+    F: Future<Output = ()> + Send + 'static,
+{
+    while let Some(stream) = streams.next().await {
+        let Ok(stream) = stream else {
             sleep(AGAIN).await;
             continue;
         };
         // Not before: a port where nobody connects must not take a place from the others.
         let Some(place) = tunnels.place().await else { return };
-        let (target, tunnels) = (*target.borrow(), tunnels.clone());
+        let carried = carry(stream, *target.borrow(), tunnels.clone());
         tokio::spawn(async move {
-            unix_connection(stream, target, &tunnels).await;
+            carried.await;
             drop(place);
         });
     }
 }
 
-async fn tcp_connection(stream: TcpStream, target: SocketAddr, tunnels: &Tunnels) {
+async fn tcp_connection(stream: TcpStream, target: SocketAddr, tunnels: Tunnels) {
     // Small messages are somebody's keystrokes. Without it they are only slower.
     let _ = stream.set_nodelay(true);
     let (reader, mut writer) = stream.into_split();
-    if let Err(error) = carry(reader, &mut writer, target, tunnels).await {
+    if let Err(error) = carry(reader, &mut writer, target, &tunnels).await {
         tracing::debug!("a connection to {target} in the guest: {error}");
         // The peer sees a reset, as from the guest itself, and not an end that looks orderly.
         let stream: &TcpStream = writer.as_ref();
@@ -74,9 +76,9 @@ async fn tcp_connection(stream: TcpStream, target: SocketAddr, tunnels: &Tunnels
     }
 }
 
-async fn unix_connection(stream: UnixStream, target: SocketAddr, tunnels: &Tunnels) {
+async fn unix_connection(stream: UnixStream, target: SocketAddr, tunnels: Tunnels) {
     let (reader, mut writer) = stream.into_split();
-    if let Err(error) = carry(reader, &mut writer, target, tunnels).await {
+    if let Err(error) = carry(reader, &mut writer, target, &tunnels).await {
         tracing::debug!("a connection to {target} in the guest: {error}");
     }
 }

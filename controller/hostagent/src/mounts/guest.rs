@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::spec::{MountKind, MountSpec};
+use crate::ssh::shell;
 
 /// What the guest prints on standard error when the mount is in place.
 pub(super) const MOUNTED: &str = "limekiln: mounted";
@@ -66,23 +67,7 @@ pub(crate) fn in_proc(path: &str) -> String {
 
 /// One `sudo` for all of it: on an emulated processor each takes a tenth of a second.
 fn as_root(script: &str, arguments: &[&str]) -> String {
-    format!("sudo -n {}", command(script, arguments))
-}
-
-/// A script and its arguments as one command for the user's shell, whichever that is.
-fn command(script: &str, arguments: &[&str]) -> String {
-    let lines = script.lines().map(str::trim).filter(|line| !line.starts_with('#'));
-    let script: Vec<_> = lines.filter(|line| !line.is_empty()).collect();
-    let mut command = format!("sh -c {} sh", quoted(&script.join("\n")));
-    for argument in arguments {
-        command.push(' ');
-        command.push_str(&quoted(argument));
-    }
-    command
-}
-
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "'\\''"))
+    format!("sudo -n {}", shell::script(script, arguments))
 }
 
 #[cfg(test)]
@@ -105,14 +90,6 @@ mod tests {
         let kind = MountKind::ReverseSshfs { cache: false, follow_symlinks: true };
         let expected = "slave,allow_other,nosuid,nodev,ro,cache=no,follow_symlinks";
         assert_eq!(options(&mount(kind)), expected);
-    }
-
-    #[test]
-    fn paths_reach_the_script_as_they_are() {
-        let arguments = ["/it's $(id)", "a b", "\\040"];
-        let command = command("printf '%s\\n' \"$@\"", &arguments);
-        let output = Command::new("sh").args(["-c", &command]).output().expect("sh runs");
-        assert_eq!(String::from_utf8_lossy(&output.stdout), "/it's $(id)\na b\n\\040\n");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::Session;
+use super::{Session, shell};
 
 /// The master answers at once, the guest's server in a moment.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -86,8 +86,8 @@ impl Session {
     /// # Errors
     /// The guest can't be reached, or it may not be removed.
     pub(crate) async fn remove_file(&self, path: &Path) -> io::Result<()> {
-        let quoted = path.to_string_lossy().replace('\'', "'\\''");
-        let output = timeout(DEADLINE, self.run(&format!("rm -f -- '{quoted}'"), "")).await;
+        let command = format!("rm -f -- {}", shell::word(&path.to_string_lossy()));
+        let output = timeout(DEADLINE, self.run(&command, "")).await;
         let output = output.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
         match output.status.success() {
             true => Ok(()),

@@ -8,6 +8,7 @@ mod key;
 mod options;
 mod port;
 mod session;
+pub(crate) mod shell;
 
 pub(crate) use banner::wait_for_banner;
 pub(crate) use config::write_config;

@@ -1,13 +1,13 @@
 //! An instance as Lima's `list` tells it to programs.
 
 use limekiln_api::{HostFacts, Lima, Listed};
-use limekiln_model::{InstancePhase, ObservedInstance};
+use limekiln_model::{InstancePhase, Name, ObservedInstance};
 use serde_json::{Map, Value, json};
 
 /// One instance.
 pub struct Row<'a> {
     /// Its name.
-    pub name: &'a str,
+    pub name: &'a Name,
     /// What was seen of it.
     pub instance: &'a ObservedInstance,
     /// The host that it is on.
@@ -50,7 +50,7 @@ impl Row<'_> {
         let of = |get: fn(&Lima) -> Value| config.map_or(Value::Null, get);
         let all = json!({
             "name": name,
-            "hostname": hostname(name),
+            "hostname": name.hostname(),
             "status": self.status(),
             "dir": instance.dir,
             "vmType": config.and_then(|config| config.vm_type.as_deref()).unwrap_or_default(),
@@ -150,8 +150,4 @@ fn is_empty(value: &Value) -> bool {
         Value::Number(number) => number.as_i64() == Some(0),
         Value::Bool(flag) => !flag,
     }
-}
-
-fn hostname(name: &str) -> String {
-    format!("lima-{}", name.replace(['.', '_'], "-"))
 }

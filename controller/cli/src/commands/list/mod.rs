@@ -105,13 +105,8 @@ fn print(
     instances: &[(&Name, &Arc<ObservedInstance>)],
     shape: &Shape<'_>,
 ) -> anyhow::Result<()> {
-    let rows = || {
-        instances.iter().map(|(name, instance)| Row {
-            name: name.as_str(),
-            instance,
-            facts: app.facts(),
-        })
-    };
+    let rows =
+        || instances.iter().map(|(name, instance)| Row { name, instance, facts: app.facts() });
     match shape {
         Shape::Names => rows().for_each(|row| outln!("{}", row.name)),
         Shape::Table { wide } => print_table(app, instances, *wide),
@@ -155,18 +150,18 @@ fn table(app: &App, instances: &[(&Name, &Arc<ObservedInstance>)], with_dir: boo
     let columns = if with_dir { header.len() } else { header.len() - 1 };
     let mut table = Table::new(&header[..columns]);
     for (name, instance) in instances {
-        let mut row = row(app, name.as_str(), instance);
+        let mut row = row(app, name, instance);
         row.truncate(columns);
         table.row(row);
     }
     table
 }
 
-fn row(app: &App, name: &str, instance: &ObservedInstance) -> Vec<String> {
+fn row(app: &App, name: &Name, instance: &ObservedInstance) -> Vec<String> {
     let config = instance.config.as_ref();
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     vec![
-        name.to_owned(),
+        name.to_string(),
         Row { name, instance, facts: app.facts() }.status().to_owned(),
         or_dash(instance.ssh_port.map(|port| format!("127.0.0.1:{port}"))),
         or_dash(config.and_then(|config| config.vm_type.clone())),

@@ -8,11 +8,10 @@ use std::os::unix::process::CommandExt;
 
 use clap::Args;
 use limekiln_api::Lima;
-use limekiln_model::Name;
 
 use crate::commands::{by_hand, ssh};
 use crate::compose::App;
-use crate::exit::{Exit, Failure};
+use crate::exit::Exit;
 use environment::Preserved;
 use remote::Remote;
 
@@ -69,7 +68,7 @@ pub fn run(args: &ShellArgs) -> anyhow::Result<Exit> {
             .stderr(std::process::Stdio::null())
             .status();
     }
-    let lima = config(&app, &args.name)?;
+    let lima = app.instance(&target.name)?;
     let mut command = ssh::command()?;
     command.arg("-F").arg(&target.config).arg(if std::io::stdout().is_terminal() {
         "-t"
@@ -82,11 +81,6 @@ pub fn run(args: &ShellArgs) -> anyhow::Result<Exit> {
     command.args(["-q", &target.host, "--", &line(&app, args, &lima)?]);
     let error = command.exec();
     Err(anyhow::Error::new(error).context("cannot start ssh"))
-}
-
-fn config(app: &App, name: &str) -> anyhow::Result<Lima> {
-    let name = Name::new(name).map_err(|error| Failure::bad_input(error.to_string()))?;
-    app.instance(&name)
 }
 
 fn line(app: &App, args: &ShellArgs, lima: &Lima) -> anyhow::Result<String> {
