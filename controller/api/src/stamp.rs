@@ -21,7 +21,18 @@ pub struct Stamp {
     size: u64,
     modified: (i64, i64),
     changed: (i64, i64),
-    rests: bool,
+    rests: Rests,
+}
+
+/// Whether a later change would show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Rests {
+    /// It may not: the file is young.
+    No,
+    /// It would.
+    Yes,
+    /// It is young, but nobody changes it whose change would have to show.
+    Ours,
 }
 
 impl Stamp {
@@ -45,19 +56,30 @@ impl Stamp {
             size: metadata.len(),
             modified: times[0],
             changed: times[1],
-            rests: youngest > step,
+            rests: if youngest > step { Rests::Yes } else { Rests::No },
         }
+    }
+
+    /// The same of a file that nobody but the caller writes: there is no later change that the
+    /// caller would have to see.
+    #[must_use]
+    pub fn rested(self) -> Self {
+        Self { rests: Rests::Ours, ..self }
     }
 
     /// Whether the file had rested for so long that any later change shows in its stamp.
     pub fn rests(&self) -> bool {
-        self.rests
+        self.rests != Rests::No
     }
 
     /// Whether what was read under this stamp still is what the file holds, which has the other
     /// one now.
     pub fn holds(&self, now: &Self) -> bool {
-        self.rests && self == now
+        match self.rests {
+            Rests::No => false,
+            Rests::Yes => self == now,
+            Rests::Ours => *self == now.rested(),
+        }
     }
 }
 
@@ -87,6 +109,7 @@ mod tests {
         let before = stamp(later);
         fs::write(&path, "two").expect("writable");
         assert!(!before.holds(&stamp(later)), "the same size, another time");
+        assert!(stamp(now).rested().holds(&stamp(now)), "young, but known to be nobody else's");
         fs::remove_file(&path).expect("ours");
     }
 }

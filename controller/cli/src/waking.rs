@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use limekiln_reconciler::{Handle, Home};
 use limekiln_sources::{DirectoryWatch, WatchError, WatchRoot};
@@ -39,7 +39,7 @@ fn watch(handle: &Handle, roots: Vec<WatchRoot>, home: &Home, end: &AtomicBool) 
     if let Some(error) = watch.as_ref().and_then(DirectoryWatch::trouble) {
         warn(error);
     }
-    let mut seen = traces(home);
+    let (mut seen, mut looked) = (traces(home), Instant::now());
     while !end.load(Ordering::Relaxed) {
         let changed = match &mut watch {
             Some(watch) => watch.changed(LOOK),
@@ -48,10 +48,15 @@ fn watch(handle: &Handle, roots: Vec<WatchRoot>, home: &Home, end: &AtomicBool) 
                 false
             }
         };
-        // At once: what follows takes its time where there are many instances.
         if changed {
             handle.wake();
         }
+        // Not right beside the look that was just called for, which finds all of it by itself:
+        // where there are many instances this takes as long.
+        if changed && looked.elapsed() < LOOK {
+            continue;
+        }
+        looked = Instant::now();
         let now = traces(home);
         if now != seen {
             seen = now;

@@ -8,7 +8,7 @@ use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_api::{DiskSpec, InstanceSpec, Lima, NetworkSpec};
 use serde::{Deserialize, Serialize};
 
-use crate::{Name, ObjectId};
+use crate::{Name, ObjectId, Shared};
 
 /// Where a manifest was read: for messages and for the ledger.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,7 +65,7 @@ pub struct Desired {
     /// The sources that were read whole. Only an object owned by one of them can be pruned.
     pub sources: Vec<String>,
     /// Instances by name. Shared: who copies all that is desired copies no template.
-    pub instances: BTreeMap<Name, Arc<Wanted<DesiredInstance>>>,
+    pub instances: Shared<BTreeMap<Name, Arc<Wanted<DesiredInstance>>>>,
     /// Disks by name.
     pub disks: BTreeMap<Name, Wanted<DiskSpec>>,
     /// Networks by name.

@@ -16,6 +16,7 @@ mod parts;
 mod plan;
 mod policy;
 mod report;
+mod shared;
 
 #[doc(hidden)]
 pub use limekiln_api::mutant;
@@ -34,3 +35,4 @@ pub use observed::{
 pub use plan::{Basis, Plan, Step, StepId};
 pub use policy::Policy;
 pub use report::{Report, WaitReason, Waiting};
+pub use shared::Shared;

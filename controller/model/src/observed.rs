@@ -7,7 +7,7 @@ use std::sync::Arc;
 use limekiln_api::{DeletionPolicy, DiskFormat, HostFacts, Lima, LimaVersion, NetworkSpec};
 use serde::{Deserialize, Serialize};
 
-use crate::{Kind, Name, ObjectId, Origin};
+use crate::{Kind, Name, ObjectId, Origin, Shared};
 
 /// Everything the engine saw, at one moment. It may be stale: whoever destroys looks again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,7 +16,7 @@ pub struct Observed {
     pub generation: u64,
     /// Instances by name, whoever made them. Shared: what did not change between two looks is one
     /// and the same, and is compared at once.
-    pub instances: BTreeMap<Name, Arc<ObservedInstance>>,
+    pub instances: Shared<BTreeMap<Name, Arc<ObservedInstance>>>,
     /// Additional disks by name.
     pub disks: BTreeMap<Name, ObservedDisk>,
     /// Networks by name.
@@ -24,7 +24,7 @@ pub struct Observed {
     /// Deleted objects that can be brought back.
     pub parked: Vec<Parked>,
     /// Who owns what, from the ledger. An object that is absent here is not ours.
-    pub owners: BTreeMap<ObjectId, Owner>,
+    pub owners: Shared<BTreeMap<ObjectId, Owner>>,
     /// Instances that a run of ours stopped or took away in order to start them again, and did
     /// not come to it; from the ledger.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]

@@ -35,7 +35,7 @@ fn running() -> Observed {
         let ready = observed_instance(&of, &yaml(number), InstancePhase::Ready);
         observed.instances.insert(limekiln_testkit::name(&of), ready.into());
     }
-    observed.owners = Ledger::of_all(&observed).owners;
+    observed.owners = Ledger::of_all(&observed).owners.into();
     observed
 }
 

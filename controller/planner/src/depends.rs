@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use limekiln_api::Dependency;
 use limekiln_model::{Kind, Name, ObjectId, WaitReason};
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::DiGraph;
@@ -13,6 +14,11 @@ use crate::scene::Scene;
 /// The wanted instances, each after those it depends on. Members of a circle are held, and only
 /// they are.
 pub(crate) fn order(scene: &Scene<'_>, held: &mut Held, draft: &mut Draft) -> Vec<Name> {
+    let on_instances = |on: &Dependency| on.kind == Kind::Instance;
+    let mut wanted = scene.desired.instances.values();
+    if !wanted.any(|wanted| wanted.spec.spec.depends_on.iter().any(on_instances)) {
+        return scene.desired.instances.keys().cloned().collect();
+    }
     let graph = graph(scene);
     let mut order = Vec::with_capacity(graph.node_count());
     // Components come in the order in which edges lead backwards: what is depended on first.

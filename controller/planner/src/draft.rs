@@ -56,6 +56,11 @@ impl Draft {
         chain.iter().copied().find(|node| like(&self.graph[*node].action))
     }
 
+    /// Whether there is no step.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.graph.node_count() == 0
+    }
+
     /// The object's last step.
     pub(crate) fn last(&self, id: &ObjectId) -> Option<Node> {
         self.chains.get(id).and_then(|chain| chain.last().copied())

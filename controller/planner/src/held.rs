@@ -55,8 +55,9 @@ pub(crate) fn initial(scene: &Scene<'_>, draft: &mut Draft) -> Held {
         }
     }
     let by_manifest = scene.desired.instances.keys().map(ObjectId::instance);
-    let all: BTreeSet<_> = by_manifest.chain(scene.desired.suspended.iter().cloned()).collect();
-    for id in all.into_iter().filter(|id| scene.desired.is_suspended(id)) {
+    let all = by_manifest.chain(scene.desired.suspended.iter().cloned());
+    let suspended: BTreeSet<_> = all.filter(|id| scene.desired.is_suspended(id)).collect();
+    for id in suspended {
         held.hold(id.clone());
         let by_hand = scene.desired.suspended.contains(&id);
         let hint = by_hand.then(|| format!("`limekiln resume {id}` ends that"));

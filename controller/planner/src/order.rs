@@ -14,6 +14,9 @@ use crate::uses;
 
 /// Adds the edges.
 pub(crate) fn connect(scene: &Scene<'_>, draft: &mut Draft) {
+    if draft.is_empty() {
+        return;
+    }
     let holders = Holders::of(scene);
     for node in draft.all(|action| matches!(action, Action::CreateInstance { .. })) {
         after_disks_exist(scene, draft, node);

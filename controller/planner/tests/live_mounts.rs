@@ -21,10 +21,10 @@ fn planned(after: &str, in_place: &[&str], capabilities: &Capabilities) -> Plan 
     let mut running = observed_instance("web", BEFORE, InstancePhase::Ready);
     let point = |point: &&str| Mounted { mount_point: (*point).to_owned() };
     running.mounts = in_place.iter().map(point).collect();
-    let instances = [(name("web"), running.into())].into();
+    let instances = [(name("web"), running.into())].into_iter().collect();
     let origin = Origin { source: "/manifests".to_owned(), file: "all.yaml".into(), line: 1 };
     let owner = Owner { origin, deletion_policy: DeletionPolicy::Delete };
-    let owners = [(ObjectId::instance(&name("web")), owner)].into();
+    let owners = [(ObjectId::instance(&name("web")), owner)].into_iter().collect();
     let observed = Observed { instances, owners, ..Observed::default() };
     let allow = |spec: &mut limekiln_api::InstanceSpec| spec.max_disruption = Disruption::Restart;
     let desired = desired([instance("web", after, allow)]);

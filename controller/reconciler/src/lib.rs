@@ -40,7 +40,9 @@ pub use outcome::{End, OnEvent, Outcome, Pass, Planned, Run, Settled};
 pub use reconciler::Reconciler;
 pub use requests::{Back, Requests, RequestsError};
 pub use saved_plan::{SavedPlan, SavedPlanError};
-pub use status::{StatusStore, conditions, phrase as reason_phrase, status, word as reason_word};
+pub use status::{
+    Prints, StatusStore, conditions, phrase as reason_phrase, status, word as reason_word,
+};
 
 pub use limekiln_executor::{Limits, RunResult};
 pub use limekiln_planner::RunVerb;

@@ -1,7 +1,5 @@
 //! Files that were read before.
 
-use std::collections::HashMap;
-use std::ffi::OsString;
 use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,16 +25,29 @@ impl KnownFile {
         let digest = digest(&file.bytes);
         Self { stamp, file: file.into(), digest }
     }
+
+    /// Whether it is known to hold what it held.
+    fn is_still(&self, metadata: &Metadata, now: SystemTime, options: &ReadOptions) -> bool {
+        let age = metadata.modified().ok().and_then(|written| now.duration_since(written).ok());
+        self.stamp.holds(&Stamp::of(metadata, now))
+            && age.is_some_and(|age| age >= options.quiet)
+            && metadata.is_file()
+    }
 }
 
 /// What one input held.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
-    /// By canonical path, as bytes: to compare paths part by part takes longer than to look at
-    /// the file.
-    files: HashMap<OsString, KnownFile>,
     listing: Option<KnownListing>,
-    last: Option<Snapshot>,
+    last: Option<Last>,
+}
+
+/// What was read last: the files in the order of their list, which is sorted by bytes.
+#[derive(Debug)]
+struct Last {
+    list: Arc<[PathBuf]>,
+    files: Vec<KnownFile>,
+    snapshot: Snapshot,
 }
 
 /// Which files there are, and what the directories were when they were listed.
@@ -56,10 +67,32 @@ impl Known {
         now: SystemTime,
         options: &ReadOptions,
     ) -> Option<&KnownFile> {
-        let known = self.files.get(origin.as_os_str())?;
-        let age = now.duration_since(metadata.modified().ok()?).ok()?;
-        let same = known.stamp.holds(&Stamp::of(metadata, now)) && age >= options.quiet;
-        (same && metadata.is_file()).then_some(known)
+        let Last { list, files, .. } = self.last.as_ref()?;
+        // As bytes: to compare paths part by part takes longer than to look at the file.
+        let place = list.binary_search_by(|path| path.as_os_str().cmp(origin.as_os_str())).ok()?;
+        let known = files.get(place)?;
+        known.is_still(metadata, now, options).then_some(known)
+    }
+
+    /// What a directory holds, if it is known to be what it held.
+    pub(crate) fn unchanged(
+        &mut self,
+        root: &Path,
+        options: &ReadOptions,
+        clock: fn() -> SystemTime,
+    ) -> Option<Snapshot> {
+        let now = clock();
+        let Last { list, files, snapshot } = self.last.as_ref()?;
+        let listing = self.listing.as_ref().filter(|listing| Arc::ptr_eq(&listing.files, list))?;
+        let still = |(origin, file): (&PathBuf, &KnownFile)| {
+            fs::metadata(origin).is_ok_and(|metadata| file.is_still(&metadata, now, options))
+        };
+        // The list once more: a file that appeared meanwhile may hold what was taken out of one.
+        let holds = listing.holds(root, now)
+            && list.len() == files.len()
+            && list.iter().zip(files).all(still)
+            && listing.holds(root, clock());
+        holds.then(|| snapshot.clone())
     }
 
     /// The manifests below a directory: as before, if no directory has changed.
@@ -83,24 +116,27 @@ impl Known {
         Ok(files)
     }
 
-    /// What these files make up: the last snapshot, if it was of the same ones.
-    pub(crate) fn snapshot(&mut self, source: &str, files: Vec<KnownFile>) -> Snapshot {
-        let same = |last: &&Snapshot| {
-            let known = |file: &KnownFile| {
-                let known = self.files.get(file.file.origin.as_os_str());
-                known.is_some_and(|known| Arc::ptr_eq(&known.file, &file.file))
-            };
-            last.source == source && self.files.len() == files.len() && files.iter().all(known)
+    /// What these files, which come in the order of the list, make up: the last snapshot, if it
+    /// was of the same ones.
+    pub(crate) fn snapshot(
+        &mut self,
+        source: &str,
+        list: Arc<[PathBuf]>,
+        files: Vec<KnownFile>,
+    ) -> Snapshot {
+        let same = |last: Last| {
+            let both = || last.files.iter().zip(&files);
+            let same = last.snapshot.source == source
+                && last.files.len() == files.len()
+                && both().all(|(before, now)| Arc::ptr_eq(&before.file, &now.file));
+            same.then_some(last.snapshot)
         };
-        if let Some(last) = self.last.as_ref().filter(same) {
-            return last.clone();
-        }
-        let shared = |file: &KnownFile| (Arc::clone(&file.file), file.digest);
-        let made = Snapshot::new(source.to_owned(), files.iter().map(shared).collect());
-        let by_path = |file: KnownFile| (file.file.origin.clone().into_os_string(), file);
-        self.files = files.into_iter().map(by_path).collect();
-        self.last = Some(made.clone());
-        made
+        let snapshot = self.last.take().and_then(same).unwrap_or_else(|| {
+            let shared = |file: &KnownFile| (Arc::clone(&file.file), file.digest);
+            Snapshot::new(source.to_owned(), files.iter().map(shared).collect())
+        });
+        self.last = Some(Last { list, files, snapshot: snapshot.clone() });
+        snapshot
     }
 }
 

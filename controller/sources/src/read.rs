@@ -90,15 +90,18 @@ fn read_path(
     let metadata = fs::metadata(&root).map_err(|error| SourceError::read(path, error))?;
     let watch = Watch::new(options);
     let mut reading = Reading { known, shown: path, root, options, clock, watch };
-    let files = if metadata.is_dir() {
+    let (list, files) = if metadata.is_dir() {
+        if let Some(same) = reading.known.unchanged(&reading.root, options, clock) {
+            return Ok(same);
+        }
         reading.directory()?
     } else if metadata.is_file() {
-        vec![reading.single()?]
+        ([reading.root.clone()].into(), vec![reading.single()?])
     } else {
         return Err(SourceError::NotAFile { path: path.into() });
     };
     let source = reading.root.to_string_lossy().into_owned();
-    Ok(known.snapshot(&source, files))
+    Ok(known.snapshot(&source, list, files))
 }
 
 fn stdin(bytes: &[u8]) -> Snapshot {
@@ -133,11 +136,11 @@ impl Reading<'_> {
     }
 
     /// Reads all files, and all again when one of them, or the list, changes meanwhile.
-    fn directory(&mut self) -> Result<Vec<KnownFile>, SourceError> {
+    fn directory(&mut self) -> Result<(Arc<[PathBuf]>, Vec<KnownFile>), SourceError> {
         loop {
             let list = self.known.list(&self.root, self.options, (self.clock)());
             let pass = match list {
-                Ok(list) => self.files(&list)?,
+                Ok(list) => self.files(&list)?.map(|files| (list, files)),
                 // An editor took a file away between the listing and the look at it.
                 Err(SourceError::Read { path, source })
                     if source.kind() == ErrorKind::NotFound

@@ -79,7 +79,7 @@ impl<'a> Driver<'a> {
     /// What the planner is shown: the engine's view, with owners and host.
     pub fn look(&self) -> Observed {
         let mut observed = self.engine.look();
-        observed.owners = self.ledger.owners.clone();
+        observed.owners = self.ledger.owners.clone().into();
         observed.host = Some(self.host.clone());
         observed
     }

@@ -12,7 +12,7 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, timeout_at};
 
 use super::agent::{Answer, ask};
-use super::instance::Known;
+use super::known::Instances;
 
 /// A look waits so long for all host agents together. A host agent answers in less than a
 /// millisecond, and on a busy host in some.
@@ -87,7 +87,7 @@ impl Asked {
 }
 
 /// The host agents of instances that run.
-pub(super) fn running(known: &BTreeMap<Name, Known>) -> Vec<(Name, u32, InstanceFiles)> {
+pub(super) fn running(known: &Instances) -> Vec<(Name, u32, InstanceFiles)> {
     let agents = known.iter().filter_map(|(name, known)| {
         Some((name.clone(), known.agent?, InstanceFiles::new(&known.instance.dir)))
     });

@@ -44,38 +44,42 @@ pub(super) struct Known {
 impl Known {
     /// Looks at an instance, and reads what may have changed.
     pub(super) fn look(
-        before: Option<Self>,
+        known: &mut Option<Self>,
         paths: &Paths,
         facts: &HostFacts,
         name: &Name,
         now: SystemTime,
-    ) -> Self {
+    ) {
         let dir = paths.instance(name);
         let files = Stamps::of(&dir, FILES, now);
-        let same = before.filter(|before| before.files.hold(&files));
-        let Some(mut known) = same.and_then(|same| same.with_the_rest(&dir, now)) else {
-            return Self::read(&dir, files, facts, name, now);
-        };
-        if known.has_pids && known.instance.config.is_some() {
-            let (phase, agent) = phase(&dir);
-            if known.instance.phase != phase {
-                Arc::make_mut(&mut known.instance).phase = phase;
-            }
-            known.agent = agent;
+        let same = |known: &mut Self| known.files.hold(&files) && known.is_as_the_rest(&dir, now);
+        let same = known.as_mut().is_some_and(same);
+        match known {
+            Some(known) if same => known.look_at_processes(&dir),
+            _ => *known = Some(Self::read(&dir, files, facts, name, now)),
         }
-        known
     }
 
-    /// Looks at what seldom changes, if that was long ago. `None` if all is to be read again,
-    /// because defaults depend on who made the instance.
-    fn with_the_rest(mut self, dir: &Path, now: SystemTime) -> Option<Self> {
+    fn look_at_processes(&mut self, dir: &Path) {
+        if self.has_pids && self.instance.config.is_some() {
+            let (phase, agent) = phase(dir);
+            if self.instance.phase != phase {
+                Arc::make_mut(&mut self.instance).phase = phase;
+            }
+            self.agent = agent;
+        }
+    }
+
+    /// Looks at what seldom changes, if that was long ago. Whether all need not be read again:
+    /// defaults depend on who made the instance.
+    fn is_as_the_rest(&mut self, dir: &Path, now: SystemTime) -> bool {
         if now.duration_since(self.thorough).is_ok_and(|since| since <= SELDOM) {
-            return Some(self);
+            return true;
         }
         let rest = Stamps::of(dir, REST, now);
         if !self.rest.hold(&rest) {
             if self.instance.creator != InstanceFiles::new(dir).creator() {
-                return None;
+                return false;
             }
             let bytes = disk_bytes(dir);
             if self.instance.disk_bytes != bytes {
@@ -83,7 +87,7 @@ impl Known {
             }
         }
         (self.rest, self.thorough) = (rest, now);
-        Some(self)
+        true
     }
 
     fn read(dir: &Path, files: Stamps<2>, facts: &HostFacts, name: &Name, now: SystemTime) -> Self {

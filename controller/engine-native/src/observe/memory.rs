@@ -1,24 +1,26 @@
 //! What is remembered from one look to the next.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
-use limekiln_model::{Name, ObservedInstance};
+use limekiln_model::Name;
 
-use super::asking::Asked;
-use super::instance::Known;
+use super::asking;
+use super::known::{Instances, Shown};
 
 /// What the last look saw. Without it the next one sees the same, and takes longer.
 #[derive(Debug, Default)]
 pub(crate) struct Memory(Mutex<Seen>);
 
+/// The host agents of running instances.
+pub(super) type Asked = BTreeMap<Name, asking::Asked>;
+
 /// What one look leaves to the next.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    pub(super) known: BTreeMap<Name, Known>,
-    pub(super) asked: BTreeMap<Name, Asked>,
-    /// The running instances with what their host agents said.
-    pub(super) shown: BTreeMap<Name, Arc<ObservedInstance>>,
+    pub(super) known: Instances,
+    pub(super) asked: Asked,
+    pub(super) shown: Shown,
 }
 
 impl Memory {

@@ -87,9 +87,10 @@ proptest! {
         for (number, edit) in (1..).zip(edits) {
             // As if everything had rested for long, and looks were far apart: only what rested is
             // remembered, and what seldom changes is looked at seldom.
-            let look = |before| {
+            let look = |mut known| {
                 let now = SystemTime::now() + Duration::from_secs(60 * number);
-                Known::look(before, &paths, &facts, &name, now)
+                Known::look(&mut known, &paths, &facts, &name, now);
+                known.expect("it was looked at")
             };
             // No file system of a test counts in longer steps.
             std::thread::sleep(Duration::from_millis(8));
@@ -107,8 +108,10 @@ fn what_did_not_change_is_one_and_the_same_and_what_is_young_is_read_again() {
     let (paths, name) = (Paths::new(home.path()), Name::new("vm").expect("a name"));
     make(Edit::Replace(1), &paths.instance(&name)).expect("writable");
     let facts = HostFacts::example();
-    let look = |before, later| {
-        Known::look(before, &paths, &facts, &name, SystemTime::now() + Duration::from_secs(later))
+    let look = |mut known, later| {
+        let now = SystemTime::now() + Duration::from_secs(later);
+        Known::look(&mut known, &paths, &facts, &name, now);
+        known.expect("it was looked at")
     };
     let first = look(None, 60);
     let config = first.instance.config.clone().expect("readable");

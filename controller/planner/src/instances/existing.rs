@@ -160,7 +160,7 @@ impl Subject<'_, '_> {
             let why = moved.and_then(|under| under.first()).map(|id| format!("{id} changes"));
             self.stop(why, Cost::Restart);
         }
-        if *filled != *self.config {
+        if !std::ptr::eq(&*filled, self.config) && *filled != *self.config {
             self.edit(template, Arc::clone(&filled), carried_out.clone(), stops);
         }
         if !carried_out.is_empty() {

@@ -1,9 +1,11 @@
 //! The last revisions, in files.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use limekiln_sources::{Snapshot, SourceFile};
@@ -50,7 +52,7 @@ struct Stored {
 }
 
 /// The beginning of a file.
-#[derive(Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 struct Head {
     version: u64,
     source: String,
@@ -71,15 +73,17 @@ impl Revision {
 }
 
 /// The directory `revisions`.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct History {
     dir: PathBuf,
+    /// By name of the file. Its name says what it holds, so that is never another thing later.
+    heads: Mutex<BTreeMap<OsString, Head>>,
 }
 
 impl History {
     /// The history of a home.
     pub fn new(home: &Home) -> Self {
-        Self { dir: home.dir().join("revisions") }
+        Self { dir: home.dir().join("revisions"), heads: Mutex::default() }
     }
 
     /// All revisions that are kept, the newest last. What is damaged is left out.
@@ -145,13 +149,16 @@ impl History {
 
     /// Whose the files are, without what the revisions held.
     fn heads(&self) -> io::Result<Vec<Head>> {
-        let mut heads = Vec::new();
+        let mut known = self.heads.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut before = std::mem::take(&mut *known);
         for entry in fs::read_dir(&self.dir)? {
-            let bytes = fs::read(entry?.path()).unwrap_or_default();
-            heads.extend(serde_json::from_slice::<Head>(&bytes).ok());
+            let name = entry?.file_name();
+            let read = || serde_json::from_slice(&fs::read(self.dir.join(&name)).ok()?).ok();
+            if let Some(head) = before.remove(&name).or_else(read) {
+                known.insert(name, head);
+            }
         }
-        heads.retain(|head| head.version <= VERSION);
-        Ok(heads)
+        Ok(known.values().filter(|head| head.version <= VERSION).cloned().collect())
     }
 
     /// Of one source a revision may be that of another: two directories may hold the same.

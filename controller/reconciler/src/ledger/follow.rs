@@ -26,21 +26,25 @@ pub(crate) fn follow(
     let adopt = policy.adopt;
     let planned = |id: &ObjectId| desired.mentions(id) || plan.basis.observed.contains_key(id);
     let concerned = |id: &ObjectId| planned(id) && !busy(id);
-    for claim in claims.by_id.values().filter(|claim| concerned(&claim.id)) {
-        if let Some(followed) = followed(claim, desired, observed) {
+    // Of thousands, most are as they should be: that is asked first.
+    for claim in claims.by_id.values() {
+        if let Some(followed) = followed(claim, desired, observed).filter(|_| concerned(&claim.id))
+        {
             ledger.put(&followed)?;
         }
     }
-    for id in desired.ids().filter(|id| adopt && !claims.by_id.contains_key(id) && !busy(id)) {
+    let unclaimed = |id: &ObjectId| !claims.by_id.contains_key(id) && !busy(id);
+    for id in adopt.then(|| desired.ids()).into_iter().flatten().filter(unclaimed) {
         if let Some(owner) = owner_in(desired, &id).filter(|_| observed.exists(&id)) {
             ledger.put(&Claim::new(id, owner))?;
         }
     }
     for (id, claim) in &claims.by_id {
+        if observed.exists(id) || earlier.is_none_or(|then| then.exists(id)) || busy(id) {
+            continue;
+        }
         let unwanted = !desired.mentions(id) || desired.is_elsewhere(id);
-        let missing = !observed.exists(id) && earlier.is_some_and(|then| !then.exists(id));
-        let gone = unwanted && missing && !busy(id);
-        if gone && desired.sources.contains(&claim.owner.origin.source) {
+        if unwanted && desired.sources.contains(&claim.owner.origin.source) {
             ledger.forget(id)?;
         }
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use limekiln_api::Stamp;
+use limekiln_model::ObjectId;
 
 use super::store::{LedgerError, file_name, io_error, read_claim};
 use super::{Claim, Claims};
@@ -64,6 +65,53 @@ impl Seen {
         }
         (self.files, self.thorough) = (files, before.map(|before| (before, now)));
         Ok(Arc::clone(&self.claims))
+    }
+}
+
+/// A change of ours to one file.
+#[derive(Clone, Copy)]
+pub(super) struct Change(Option<(Stamp, SystemTime)>);
+
+impl Seen {
+    /// To be called before a file is changed by who holds the lock, and [`Self::changed`] after
+    /// it. That somebody else changed one in the same moment shows at the next thorough look.
+    pub(super) fn changing(&self, dir: &Path, now: SystemTime) -> Change {
+        let known = self.thorough.as_ref().filter(|(then, _)| {
+            let before = fs::metadata(dir).ok().map(|metadata| Stamp::of(&metadata, now));
+            before.is_some_and(|before| then.rested().holds(&before))
+        });
+        Change(known.copied())
+    }
+
+    /// What is known stays known, if it was before the change: it was ours.
+    pub(super) fn changed(
+        &mut self,
+        dir: &Path,
+        id: &ObjectId,
+        claim: Option<Claim>,
+        change: Change,
+        now: SystemTime,
+    ) {
+        let Change(Some((_, when))) = change else { return };
+        let name = file_name(id);
+        let stamps = [dir.to_owned(), dir.join(&name)].map(|path| fs::metadata(path).ok());
+        let [Some(after), file] = stamps.map(|data| data.map(|data| Stamp::of(&data, now))) else {
+            return self.thorough = None;
+        };
+        let claims = Arc::make_mut(&mut self.claims);
+        claims.damaged.retain(|damaged| *damaged != dir.join(&name));
+        match claim.map(Arc::new) {
+            Some(claim) => {
+                let Some(file) = file else { return self.thorough = None };
+                claims.by_id.insert(id.clone(), Arc::clone(&claim));
+                self.files.insert(name, (file, Some(claim)));
+            }
+            None => {
+                claims.by_id.remove(id);
+                self.files.remove(&name);
+            }
+        }
+        self.thorough = Some((after.rested(), when));
     }
 }
 

@@ -116,7 +116,7 @@ impl Ledger {
     /// # Errors
     /// If it cannot be written.
     pub fn put(&self, claim: &Claim) -> Result<(), LedgerError> {
-        self.write(&self.owners, claim)
+        self.changing(&claim.id, Some(claim), || self.write(&self.owners, claim))
     }
 
     /// The claim on an object. A damaged one is none.
@@ -132,7 +132,24 @@ impl Ledger {
     /// # Errors
     /// If it cannot be removed.
     pub fn forget(&self, id: &ObjectId) -> Result<(), LedgerError> {
-        self.remove(&self.owners.join(file_name(id)))
+        self.changing(id, None, || self.remove(&self.owners.join(file_name(id))))
+    }
+
+    /// Changes one file, so that what was read of the others need not be looked at again. That is
+    /// only for whoever holds the home's lock: others do not know what they undo.
+    fn changing(
+        &self,
+        id: &ObjectId,
+        claim: Option<&Claim>,
+        change: impl FnOnce() -> Result<(), LedgerError>,
+    ) -> Result<(), LedgerError> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = seen.changing(&self.owners, SystemTime::now());
+        change()?;
+        if self.fence.is_some() {
+            seen.changed(&self.owners, id, claim.cloned(), before, SystemTime::now());
+        }
+        Ok(())
     }
 
     /// Notes the claim for when the object, which is about to be parked, is brought back.

@@ -97,3 +97,29 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Nothing of it is read again then, and files that nobody touched are not even looked at.
+    #[test]
+    fn who_holds_the_lock_knows_what_it_wrote(
+        edits in prop::collection::vec((0..4u8, 0..4usize), 1..30)
+    ) {
+        let dir = tempfile::tempdir().expect("a directory");
+        let home = Home::new(dir.path());
+        let lock = home.lock().expect("nobody else is there");
+        let open = Ledger::new(&home);
+        let ledger = open.fenced(&lock.fence());
+        for (id, line) in edits {
+            let before = open.read().expect("readable");
+            let edit = if line == 3 { Edit::Forget(id) } else { Edit::Put(id, line) };
+            make(&edit, &ledger, &home);
+            let (kept, read) = (open.read().expect("readable"), Ledger::new(&home).read());
+            prop_assert_eq!(&*kept, &*read.expect("readable"), "after {:?}", edit);
+            for (other, claim) in kept.by_id.iter().filter(|(it, _)| it.name.as_str() != format!("vm{id}")) {
+                prop_assert!(std::ptr::eq(&**claim, &*before.by_id[other]), "{}", other);
+            }
+        }
+    }
+}

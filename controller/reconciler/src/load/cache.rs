@@ -1,6 +1,7 @@
 //! Instances that were found right the last time, so that they need not be checked again.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -21,8 +22,11 @@ pub(crate) struct LoadCache(Mutex<Kept>);
 #[derive(Debug, Default)]
 struct Kept {
     facts: Option<HostFacts>,
-    files: HashMap<PathBuf, Sound>,
+    files: ByFile,
 }
+
+/// By the path of the file, as bytes: to hash paths part by part takes longer.
+type ByFile = HashMap<OsString, Sound>;
 
 /// An instance with which all is well.
 #[derive(Clone, Debug)]
@@ -39,7 +43,7 @@ pub(super) struct Sound {
 /// Those of the last load that may still be right.
 #[derive(Default)]
 pub(super) struct Candidates {
-    files: HashMap<PathBuf, Sound>,
+    files: ByFile,
     /// Each path is looked at once.
     looked: HashMap<PathBuf, PathKind>,
 }
@@ -60,7 +64,8 @@ impl LoadCache {
         if !may_keep(context) {
             return;
         }
-        let files = sound.map(|sound| (sound.file.origin.clone(), sound)).collect();
+        let files =
+            sound.map(|sound| (sound.file.origin.clone().into_os_string(), sound)).collect();
         let kept = Kept { facts: Some(context.facts.clone()), files };
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = kept;
     }
@@ -79,7 +84,7 @@ impl Candidates {
         file: &Arc<SourceFile>,
         context: &LoadContext<'_>,
     ) -> Option<Sound> {
-        let sound = self.files.remove(&file.origin)?;
+        let sound = self.files.remove(file.origin.as_os_str())?;
         let same = Arc::ptr_eq(&sound.file, file) || sound.file == *file;
         let of_source = sound.wanted.origin.source == source;
         if !same || !of_source || !context.policies.of(source).allows_all() {

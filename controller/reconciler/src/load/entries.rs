@@ -66,7 +66,7 @@ impl Entries {
 
     /// Whether an object is described.
     pub(super) fn describes(&self, id: &ObjectId) -> bool {
-        self.by_name.contains_key(&key(id))
+        !self.by_name.is_empty() && self.by_name.contains_key(&key(id))
     }
 
     fn file(&mut self, source: &str, file: &Arc<SourceFile>, parsed: Parsed) {
@@ -107,7 +107,7 @@ impl Entries {
 }
 
 /// Names that differ only in case are one.
-pub(super) fn key(id: &ObjectId) -> (Kind, String) {
+fn key(id: &ObjectId) -> (Kind, String) {
     (id.kind, id.name.as_str().to_lowercase())
 }
 

@@ -1,13 +1,12 @@
 //! Snapshots to what is desired.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use limekiln_model::{Desired, fingerprint};
 use limekiln_sources::{Snapshot, SourceFile};
 
 use super::cache::{Candidates, Sound};
-use super::entries::{Entries, key};
+use super::entries::Entries;
 use super::loading::Loading;
 use super::{LoadContext, Loaded};
 use crate::ReconcileError;
@@ -78,9 +77,8 @@ fn read(snapshots: &[Snapshot], context: &LoadContext<'_>) -> (Vec<Sound>, Entri
         }
     }
     let entries = Entries::read(&others);
-    let mut names = BTreeSet::new();
-    let alone = |one: &Sound| names.insert(key(&one.id)) && !entries.describes(&one.id);
-    if sound.iter().all(alone) {
+    // Those that were right the last time were so together: no two of them describe one object.
+    if !sound.iter().any(|one| entries.describes(&one.id)) {
         return (sound, entries);
     }
     // What is described twice is told with both places, for which all are read.

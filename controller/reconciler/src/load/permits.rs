@@ -64,8 +64,11 @@ impl<'a> Permits<'a> {
         Self { policies, facts, explain, own: BTreeMap::new(), nothing: Own::default() }
     }
 
-    /// Notes that a source describes an object.
+    /// Notes that a source describes an object, if it matters.
     pub(super) fn describes(&mut self, source: &str, id: &ObjectId) {
+        if self.policies.of(source).allows_all() && !self.explain {
+            return;
+        }
         let own = self.own.entry(source.to_owned()).or_default();
         match id.kind {
             Kind::Disk => own.disks.insert(id.name.clone()),

@@ -1,16 +1,43 @@
 //! Looks at what exists.
 
+use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
 use limekiln_api::mutant::{Mutant, is_on};
-use limekiln_model::{Desired, Host, Observed};
+use limekiln_model::{Desired, Host, ObjectId, Observed, Owner, Shared};
 use tokio::time::timeout;
 
 use super::Reconciler;
 use crate::{Claims, ReconcileError, ports};
+
+/// Who owns what exists.
+type Owners = Shared<BTreeMap<ObjectId, Owner>>;
+
+/// What the last look found, so that the owners are made out anew only when something came, went
+/// or changed hands.
+#[derive(Default)]
+pub(super) struct LastLook(Mutex<Option<(Observed, Arc<Claims>)>>);
+
+impl LastLook {
+    fn owners(&self, observed: &Observed, claims: &Arc<Claims>) -> Owners {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = |(seen, then): &&(Observed, Arc<Claims>)| {
+            Arc::ptr_eq(then, claims) && seen.ids().eq(observed.ids())
+        };
+        if let Some((seen, _)) = last.as_ref().filter(same) {
+            return seen.owners.clone();
+        }
+        let existing = claims.by_id.iter().filter(|(id, _)| observed.exists(id));
+        let owners: Owners =
+            existing.map(|(id, claim)| (id.clone(), claim.owner.clone())).collect();
+        let seen = Observed { owners: owners.clone(), ..observed.clone() };
+        *last = Some((seen, Arc::clone(claims)));
+        owners
+    }
+}
 
 impl Reconciler {
     /// Looks at everything.
@@ -34,8 +61,7 @@ impl Reconciler {
         let mut observed = observed.map_err(ReconcileError::Observe)?;
         let restarting = claims.by_id.values().filter(|claim| claim.restarting);
         observed.restarting = restarting.map(|claim| claim.id.name.clone()).collect();
-        let existing = claims.by_id.iter().filter(|(id, _)| observed.exists(id));
-        observed.owners = existing.map(|(id, claim)| (id.clone(), claim.owner.clone())).collect();
+        observed.owners = self.last.owners(&observed, &claims);
         let host = Host { facts: self.facts.clone(), taken_ports: Default::default() };
         observed.host = Some(host);
         Ok((observed, claims))

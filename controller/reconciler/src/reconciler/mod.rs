@@ -2,6 +2,7 @@
 
 mod by_hand;
 mod execute;
+mod filled;
 mod load_manifests;
 mod look;
 mod plan;
@@ -16,7 +17,10 @@ use limekiln_executor::Limits;
 use limekiln_model::Capabilities;
 use tracing::warn;
 
-use crate::{Claims, Home, Journal, Ledger, ReconcileError};
+use filled::LastFilled;
+use look::LastLook;
+
+use crate::{Claims, Home, Journal, Ledger, Prints, ReconcileError, StatusStore};
 
 /// Brings the VMs of one home to where manifests want them.
 ///
@@ -27,6 +31,10 @@ pub struct Reconciler {
     facts: HostFacts,
     limits: Limits,
     ledger: Ledger,
+    last: LastLook,
+    filled: LastFilled,
+    prints: Prints,
+    statuses: StatusStore,
 }
 
 impl Reconciler {
@@ -34,7 +42,18 @@ impl Reconciler {
     pub fn new(engine: Arc<dyn Engine>, home: Home, facts: HostFacts) -> Self {
         let limits = Limits::for_host(facts.cpus);
         let ledger = Ledger::new(&home);
-        Self { engine, home, facts, limits, ledger }
+        let statuses = StatusStore::new(&home);
+        Self {
+            engine,
+            home,
+            facts,
+            limits,
+            ledger,
+            last: LastLook::default(),
+            filled: LastFilled::default(),
+            prints: Prints::default(),
+            statuses,
+        }
     }
 
     /// With other limits than the host suggests.

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use limekiln_api::{HostFacts, LimaVersion, fill_as};
 use limekiln_model::{Capabilities, Desired, Name, ObjectId, Observed, Plan, Policy, Report};
 use limekiln_planner::{RunVerb, basis_holds, checker};
 
 use super::Reconciler;
+use super::filled::refill;
 use crate::{Planned, ReconcileError, Requests, SavedPlan, SavedPlanError};
 
 impl Reconciler {
@@ -46,7 +46,8 @@ impl Reconciler {
         desired: Desired,
         policy: Policy,
     ) -> Result<Arc<Planned>, ReconcileError> {
-        let (observed, desired, policy) = self.complete(observed, desired, policy)?;
+        let (mut observed, mut desired, policy) = self.asked_for(observed, desired, policy)?;
+        self.filled.prepare(&mut desired, &mut observed, &self.facts);
         let same = |last: &&Arc<Planned>| {
             last.policy == policy && last.desired == desired && last.observed == observed
         };
@@ -63,13 +64,23 @@ impl Reconciler {
     fn complete(
         &self,
         observed: Observed,
+        desired: Desired,
+        policy: Policy,
+    ) -> Result<(Observed, Desired, Policy), ReconcileError> {
+        let (observed, mut desired, policy) = self.asked_for(observed, desired, policy)?;
+        refill(&mut desired, &observed, &self.facts);
+        Ok((observed, desired, policy))
+    }
+
+    /// The first two of these.
+    fn asked_for(
+        &self,
+        observed: Observed,
         mut desired: Desired,
         mut policy: Policy,
     ) -> Result<(Observed, Desired, Policy), ReconcileError> {
         Requests::read(&self.home)?.apply(&mut desired, &mut policy);
-        let observed = self.with_ports(observed, &desired);
-        refill(&mut desired, &observed, &self.facts);
-        Ok((observed, desired, policy))
+        Ok((self.with_ports(observed, &desired), desired, policy))
     }
 
     /// Plans deletions: parked, or with `purge` removed for good.
@@ -143,18 +154,5 @@ impl Reconciler {
         }
         let SavedPlan { plan, report, desired, policy, .. } = saved;
         Ok(Planned { plan, report, observed, desired, policy })
-    }
-}
-
-/// Fills in again what an older Lima made: some defaults depend on it, and those of a new
-/// instance would look like changes.
-fn refill(desired: &mut Desired, observed: &Observed, facts: &HostFacts) {
-    let current = LimaVersion::current();
-    for (name, wanted) in &mut desired.instances {
-        let creator = observed.instances.get(name).map(|instance| &instance.creator);
-        if let Some(creator) = creator.filter(|creator| **creator != current) {
-            let spec = &mut Arc::make_mut(wanted).spec;
-            spec.filled = fill_as(&spec.spec.template, name, facts, creator).into();
-        }
     }
 }

@@ -9,7 +9,7 @@ use tracing::warn;
 
 use super::Reconciler;
 use crate::status::tried;
-use crate::{Attempt, Planned, ReconcileError, StatusStore, conditions, status};
+use crate::{Attempt, Planned, ReconcileError, conditions, status};
 
 impl Reconciler {
     /// Notes the status after a run.
@@ -35,16 +35,22 @@ impl Reconciler {
         let Ok(claims) = self.claims() else { return };
         let ids = claims.by_id.keys().filter(|id| observed.exists(id));
         let current = ids.map(|id| {
-            let mut found =
-                conditions(id, observed, compared, claims.by_id.get(id).map(Arc::as_ref));
+            let mut found = conditions(
+                id,
+                observed,
+                compared,
+                claims.by_id.get(id).map(Arc::as_ref),
+                &self.prints,
+            );
             if let Some(attempt) = attempts.get(id) {
                 tried(&mut found, attempt);
             }
             (id.clone(), found)
         });
-        if let Err(error) = StatusStore::new(&self.home).note(current) {
+        if let Err(error) = self.statuses.note(current) {
             warn!("cannot write the status file: {error}");
         }
+        self.prints.keep(|name| observed.instances.contains_key(name));
     }
 
     /// Phase and conditions of everything that exists, with times where they are known. What is
@@ -57,13 +63,14 @@ impl Reconciler {
         observed: &Observed,
         planned: Option<(&Planned, &BTreeMap<ObjectId, Attempt>)>,
     ) -> Result<BTreeMap<ObjectId, Status>, ReconcileError> {
-        let (claims, store) = (self.claims()?, StatusStore::new(&self.home).table());
+        let (claims, store) = (self.claims()?, self.statuses.table());
         let one = |id: ObjectId| {
             let claim = claims.by_id.get(&id);
             // Manifests say nothing about what is not ours.
             let planned = planned.filter(|_| claim.is_some());
             let compared = planned.map(|(planned, _)| (&planned.plan, &planned.report));
-            let mut status = status(&id, observed, compared, claim.map(|claim| &**claim));
+            let mut status =
+                status(&id, observed, compared, claim.map(|claim| &**claim), &self.prints);
             match planned.map(|(_, attempts)| attempts.get(&id)) {
                 Some(attempt) => {
                     attempt.into_iter().for_each(|one| tried(&mut status.conditions, one));
@@ -88,8 +95,8 @@ impl Reconciler {
     ) -> Result<Status, ReconcileError> {
         let claim = self.ledger.get(id)?;
         let compared = planned.map(|planned| (&planned.plan, &planned.report));
-        let mut status = status(id, observed, compared, claim.as_ref());
-        let store = StatusStore::new(&self.home).table();
+        let mut status = status(id, observed, compared, claim.as_ref(), &self.prints);
+        let store = self.statuses.table();
         match compared {
             Some(_) => store.date(id, &mut status.conditions),
             None => store.complete(id, &mut status.conditions),

@@ -1,26 +1,30 @@
 //! Conditions, computed from what was seen and planned.
 
-use limekiln_api::{Condition, ConditionStatus, Status};
+use std::sync::Arc;
+
+use limekiln_api::{Condition, ConditionStatus, Lima, Status};
 use limekiln_model::{
-    Capabilities, InstancePhase, Kind, NetworkPhase, ObjectId, Observed, ObservedInstance, Plan,
-    Report, WaitReason, Waiting, fingerprint,
+    Capabilities, Fingerprint, InstancePhase, Kind, NetworkPhase, ObjectId, Observed,
+    ObservedInstance, Plan, Report, WaitReason, Waiting,
 };
 use limekiln_planner::diff;
 
 use ConditionStatus::{False, True, Unknown};
 
+use super::Prints;
 use super::reason::{paths, phrase, word};
 use crate::{Attempt, Claim};
 
 /// Phase, SSH port and conditions of an object, the times left open.
 ///
 /// `planned` is the plan and the report of the manifests, when there are any to compare with;
-/// `claim` is the ledger's.
+/// `claim` is the ledger's, and `prints` what was found out before.
 pub fn status(
     id: &ObjectId,
     observed: &Observed,
     planned: Option<(&Plan, &Report)>,
     claim: Option<&Claim>,
+    prints: &Prints,
 ) -> Status {
     let instance = observed.instances.get(&id.name).filter(|_| id.kind == Kind::Instance);
     let phase = match id.kind {
@@ -35,7 +39,7 @@ pub fn status(
     };
     Status {
         ssh_local_port: instance.and_then(|instance| instance.ssh_port),
-        conditions: conditions(id, observed, planned, claim),
+        conditions: conditions(id, observed, planned, claim, prints),
         phase,
     }
 }
@@ -47,6 +51,7 @@ pub fn conditions(
     observed: &Observed,
     planned: Option<(&Plan, &Report)>,
     claim: Option<&Claim>,
+    prints: &Prints,
 ) -> Vec<Condition> {
     let mut all = vec![ready(id, observed)];
     let waiting = planned.map(|(_, report)| report.waiting.get(id).map_or(&[][..], Vec::as_slice));
@@ -56,7 +61,8 @@ pub fn conditions(
     }
     if let (Kind::Instance, Some(instance)) = (id.kind, observed.instances.get(&id.name)) {
         all.push(restart_required(instance, waiting.unwrap_or_default()));
-        all.push(drifted(instance, claim));
+        let print = |config: &Arc<Lima>| prints.of(&id.name, config);
+        all.push(drifted(instance, claim, print));
     }
     all
 }
@@ -188,10 +194,14 @@ fn restart_required(instance: &ObservedInstance, waiting: &[Waiting]) -> Conditi
     }
 }
 
-fn drifted(instance: &ObservedInstance, claim: Option<&Claim>) -> Condition {
+fn drifted(
+    instance: &ObservedInstance,
+    claim: Option<&Claim>,
+    print: impl Fn(&Arc<Lima>) -> Fingerprint,
+) -> Condition {
     let claim = claim.filter(|claim| claim.applied.is_some() || claim.applying.is_some());
     match (claim, &instance.config) {
-        (Some(claim), Some(config)) if claim.stored(&fingerprint(config)) => {
+        (Some(claim), Some(config)) if claim.stored(&print(config)) => {
             condition("Drifted", False, "AsApplied", "the configuration is the one last applied")
         }
         (Some(_), Some(_)) => {

@@ -1,16 +1,20 @@
 //! Since when conditions are as they are.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use jiff::Timestamp;
-use limekiln_api::Condition;
+use limekiln_api::{Condition, Stamp};
 use limekiln_model::ObjectId;
 use serde::{Deserialize, Serialize};
 
 use crate::{Home, atomic};
 
-type Table = BTreeMap<ObjectId, Vec<Condition>>;
+/// Shared: what did not change is not copied.
+type Table = BTreeMap<ObjectId, Arc<Vec<Condition>>>;
 
 /// The version of the file that this program writes.
 const VERSION: u64 = 1;
@@ -25,20 +29,26 @@ struct Stored {
 
 /// The file `status.json`: the conditions after the last run. It only adds times; without it
 /// nothing is lost but them. A damaged one is written anew; one of a later version is left alone.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct StatusStore {
     path: PathBuf,
+    /// What is in the file, and what that was when it was read or written.
+    known: Mutex<Option<(Stamp, Table)>>,
 }
 
 impl StatusStore {
     /// The store of a home.
     pub fn new(home: &Home) -> Self {
-        Self { path: home.dir().join("status.json") }
+        Self { path: home.dir().join("status.json"), known: Mutex::default() }
     }
 
     /// What was noted of all objects.
     pub(crate) fn table(&self) -> Noted {
         Noted(self.stored().map(|stored| stored.conditions).unwrap_or_default())
+    }
+
+    fn stamp(&self) -> Option<Stamp> {
+        fs::metadata(&self.path).ok().map(|data| Stamp::of(&data, SystemTime::now()))
     }
 
     /// `None` if a later version wrote it.
@@ -47,7 +57,13 @@ impl StatusStore {
         struct Versioned {
             version: u64,
         }
-        let bytes = std::fs::read(&self.path).unwrap_or_default();
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some((then, table)), Some(now)) = (&*known, self.stamp())
+            && then.holds(&now)
+        {
+            return Some(Stored { version: VERSION, conditions: table.clone() });
+        }
+        let bytes = fs::read(&self.path).unwrap_or_default();
         match serde_json::from_slice(&bytes) {
             Ok(Versioned { version }) if version > VERSION => None,
             _ => Some(serde_json::from_slice(&bytes).unwrap_or_default()),
@@ -63,15 +79,22 @@ impl StatusStore {
         let now = Timestamp::now().to_string();
         let conditions: Table = current
             .map(|(id, mut conditions)| {
-                let old = before.get(&id).map_or(&[][..], Vec::as_slice);
-                date(old, &mut conditions, Some(&now));
-                (id, conditions)
+                let old = before.get(&id);
+                date(old.map_or(&[], |old| old.as_slice()), &mut conditions, Some(&now));
+                let same = old.filter(|old| ***old == conditions);
+                (id, same.map_or_else(|| conditions.into(), Arc::clone))
             })
             .collect();
         if version == VERSION && conditions == before {
             return Ok(());
         }
-        atomic::write(&self.path, &serde_json::to_vec(&Stored { version: VERSION, conditions })?)
+        let stored = Stored { version: VERSION, conditions };
+        atomic::write(&self.path, &serde_json::to_vec(&stored)?)?;
+        // Nobody else writes it while we hold the home's lock, and a file that is put in the place
+        // of another is not that one.
+        let known = self.stamp().map(|stamp| (stamp.rested(), stored.conditions));
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
+        Ok(())
     }
 }
 
@@ -80,7 +103,7 @@ pub(crate) struct Noted(Table);
 
 impl Noted {
     fn of(&self, id: &ObjectId) -> &[Condition] {
-        self.0.get(id).map_or(&[], Vec::as_slice)
+        self.0.get(id).map_or(&[], |conditions| conditions.as_slice())
     }
 
     /// Fills in the times of conditions that still are as they were then.

@@ -227,7 +227,7 @@ async fn a_plan_that_never_settles_is_stopped() {
 
 #[tokio::test(start_paused = true)]
 async fn a_damaged_claim_is_set_aside_and_its_object_left_alone() {
-    let fixture = Fixture::new();
+    let mut fixture = Fixture::new();
     fixture.put("a.yaml", &instance("a", 1));
     fixture.put("b.yaml", &instance("b", 1));
     fixture.apply(Policy::default()).await;
@@ -235,6 +235,7 @@ async fn a_damaged_claim_is_set_aside_and_its_object_left_alone() {
     let file = owners.join("instance-a.json");
     let whole = std::fs::read(&file).expect("read");
     std::fs::write(&file, &whole[..whole.len() / 2]).expect("cut");
+    fixture.restart();
     fixture.put("a.yaml", &instance("a", 2));
     fixture.put("b.yaml", &instance("b", 2));
     fixture.apply(prune()).await;
@@ -244,11 +245,12 @@ async fn a_damaged_claim_is_set_aside_and_its_object_left_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn a_ledger_of_a_later_version_is_refused() {
-    let fixture = Fixture::new();
+    let mut fixture = Fixture::new();
     fixture.put("a.yaml", &instance("a", 1));
     fixture.apply(Policy::default()).await;
     let file = fixture.reconciler.home().dir().join("owners/instance-a.json");
     std::fs::write(&file, r#"{"version": 2}"#).expect("write");
+    fixture.restart();
     let refused = fixture.reconciler.observe().await.expect_err("newer");
     assert!(refused.to_string().contains("has version 2"), "{refused}");
 }

@@ -11,7 +11,7 @@ use std::sync::PoisonError;
 use jiff::Timestamp;
 use limekiln_api::ConditionStatus;
 use limekiln_model::{Kind, ObjectId};
-use limekiln_reconciler::{ControllerState, Handle, Looks, conditions};
+use limekiln_reconciler::{ControllerState, Handle, Looks, Prints, conditions};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -121,7 +121,7 @@ fn ready(to: &mut DescriptorEncoder<'_>, state: &ControllerState) -> Result<(), 
     let help = "Whether an object that is wanted is ready";
     let mut encoder = to.encode_descriptor("object_ready", help, None, MetricType::Gauge)?;
     for id in all {
-        let is_ready = conditions(&id, observed, None, None)
+        let is_ready = conditions(&id, observed, None, None, &Prints::default())
             .first()
             .is_some_and(|ready| ready.status == ConditionStatus::True);
         let labels = [("kind", kind(id.kind)), ("name", id.name.as_str())];

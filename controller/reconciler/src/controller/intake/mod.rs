@@ -73,6 +73,7 @@ fn load(
 struct Unkept {
     kept: Vec<(String, String)>,
     now: Vec<Snapshot>,
+    history: Option<Arc<History>>,
 }
 
 impl Unkept {
@@ -88,7 +89,8 @@ impl Unkept {
         if self.now.is_empty() {
             return;
         }
-        let (history, now) = (History::new(home), std::mem::take(&mut self.now));
+        let history = self.history.get_or_insert_with(|| History::new(home).into());
+        let (history, now) = (Arc::clone(history), std::mem::take(&mut self.now));
         self.kept = now.iter().map(identity_of).collect();
         blocking(move || {
             for snapshot in &now {
