@@ -28,10 +28,15 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
+use mimalloc::MiMalloc;
 use tracing_subscriber::EnvFilter;
 
 use args::{Cli, Command};
 use exit::{Exit, Failure};
+
+/// Manifests are parsed on all processors into many small pieces, and freed on others.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse_from(arguments()) {

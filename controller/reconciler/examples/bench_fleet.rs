@@ -18,6 +18,10 @@ use limekiln_reconciler::{
 use limekiln_sources::templates::{TemplateSettings, TemplateStore};
 use tokio_util::sync::CancellationToken;
 
+// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const INSTANCES: usize = 10_000;
 const LOOKS: usize = 9;
 

@@ -21,6 +21,10 @@ use tokio::sync::watch::Receiver;
 
 use home::{Home, Resident};
 
+// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const INSTANCES: usize = 1_000;
 const LOOKS: usize = 50;
 const RENAMES: usize = 100;
