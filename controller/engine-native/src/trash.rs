@@ -11,11 +11,13 @@ use std::sync::{Mutex, PoisonError};
 use jiff::Timestamp;
 use limekiln_engine::EngineError;
 use limekiln_hostagent::atomic;
-use limekiln_model::{ObjectId, Parked};
+use limekiln_hostagent::network::networks_config;
+use limekiln_model::{Kind, ObjectId, Parked};
 use serde::{Deserialize, Serialize};
 
 use crate::disks::{publish, remove_dir};
 use crate::error::{file, write};
+use crate::networks;
 use crate::paths::Paths;
 
 /// What is known of a parked object, in `meta.json` beside its `data`.
@@ -30,12 +32,35 @@ static PURGING: Mutex<()> = Mutex::new(());
 
 /// Moves the object aside.
 pub(crate) fn park(paths: &Paths, object: &ObjectId) -> Result<(), EngineError> {
+    if object.kind == Kind::Network {
+        return park_network(paths, object);
+    }
     let place = place(paths, object)?;
     if !place.exists() {
         // An earlier try got through.
         let parked = parked(paths).iter().any(|parked| parked.id == *object);
         return if parked { Ok(()) } else { Err(absent(object)) };
     }
+    publish(&place, &new_entry(paths, object)?.join("data"))
+}
+
+/// A network is no directory but a definition. It is written down first and taken out then: a
+/// crash between the two leaves it where it was, and the next try parks it again.
+fn park_network(paths: &Paths, object: &ObjectId) -> Result<(), EngineError> {
+    let there = networks_config(paths.home())
+        .is_ok_and(|config| config.networks.contains_key(&object.name));
+    let left: Vec<_> = parked(paths).into_iter().filter(|one| one.id == *object).collect();
+    if !there && !left.is_empty() {
+        return Ok(());
+    }
+    if !there {
+        return Err(absent(object));
+    }
+    networks::park(paths, &object.name, &new_entry(paths, object)?.join("data"))
+}
+
+/// A directory in the trash for an object, with all but its data.
+fn new_entry(paths: &Paths, object: &ObjectId) -> Result<PathBuf, EngineError> {
     sweep(paths, object);
     let since = Timestamp::now();
     let key = format!("{}{}", key_prefix(object), since.as_millisecond());
@@ -45,7 +70,7 @@ pub(crate) fn park(paths: &Paths, object: &ObjectId) -> Result<(), EngineError> 
     let json = serde_json::to_vec(&meta)
         .map_err(|error| EngineError::permanent("cannot park").because(error))?;
     atomic::write(&dir.join("meta.json"), &json, 0o644).map_err(write)?;
-    publish(&place, &dir.join("data"))
+    Ok(dir)
 }
 
 fn key_prefix(object: &ObjectId) -> String {
@@ -69,9 +94,12 @@ fn sweep(paths: &Paths, object: &ObjectId) {
 
 /// Brings a parked object back.
 pub(crate) fn restore(paths: &Paths, object: &ObjectId, key: &str) -> Result<(), EngineError> {
-    let place = place(paths, object)?;
     let dir = entry(paths, key)?;
     let data = dir.join("data");
+    if object.kind == Kind::Network {
+        return restore_network(paths, object, &dir);
+    }
+    let place = place(paths, object)?;
     match (place.exists(), data.exists()) {
         (true, false) => return remove_dir(&dir),
         (true, true) => {
@@ -91,12 +119,35 @@ pub(crate) fn restore(paths: &Paths, object: &ObjectId, key: &str) -> Result<(),
     remove_dir(&dir)
 }
 
+fn restore_network(paths: &Paths, object: &ObjectId, dir: &Path) -> Result<(), EngineError> {
+    let data = dir.join("data");
+    let config = networks_config(paths.home());
+    let there = config.is_ok_and(|config| config.networks.contains_key(&object.name));
+    match (there, data.exists()) {
+        (true, false) => remove_dir(dir),
+        (true, true) => {
+            Err(EngineError::precondition(format!("{object} exists; its name is not free")))
+        }
+        (false, false) => {
+            Err(EngineError::precondition(format!("nothing is parked as {}", dir.display())))
+        }
+        (false, true) => {
+            networks::restore(paths, &object.name, &data)?;
+            // Not the other way round: a crash leaves both, and says that the name is taken.
+            remove_dir(dir)
+        }
+    }
+}
+
 /// Removes for good: a parked object, or the object itself.
 pub(crate) fn purge(
     paths: &Paths,
     object: &ObjectId,
     key: Option<&str>,
 ) -> Result<(), EngineError> {
+    if object.kind == Kind::Network && key.is_none() {
+        return networks::forget(paths, &object.name);
+    }
     let from = match key {
         Some(key) => entry(paths, key)?,
         None => place(paths, object)?,
@@ -128,9 +179,7 @@ fn read(dir: &Path) -> Option<Parked> {
 }
 
 fn place(paths: &Paths, object: &ObjectId) -> Result<PathBuf, EngineError> {
-    paths
-        .object(object)
-        .ok_or_else(|| EngineError::permanent("networks are not run by this engine yet"))
+    paths.object(object).ok_or_else(|| EngineError::permanent("networks are no directories"))
 }
 
 /// Keys come from saved plans, which are files: none may lead out of the trash.

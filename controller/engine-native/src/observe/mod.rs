@@ -5,6 +5,7 @@ mod asking;
 mod disks;
 mod instance;
 mod memory;
+mod networks;
 mod process;
 mod stamps;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use std::time::SystemTime;
 
 use limekiln_api::HostFacts;
 use limekiln_engine::EngineError;
+use limekiln_hostagent::network::host::interfaces;
 use limekiln_model::{Host, Name, Observed, ObservedInstance};
 
 use crate::error::{blocking, file};
@@ -73,8 +75,13 @@ fn read_files(
     let observed = Observed {
         instances: instances.collect(),
         disks: disks::read(paths),
+        networks: networks::read(paths)?,
         parked: trash::parked(paths),
-        host: Some(Host { facts: facts.clone(), taken_ports: Default::default() }),
+        host: Some(Host {
+            facts: facts.clone(),
+            taken_ports: Default::default(),
+            interfaces: interfaces(),
+        }),
         ..Observed::default()
     };
     Ok((known, observed))
