@@ -42,6 +42,7 @@ pub mod stop;
 pub mod suspend;
 pub mod template;
 pub mod undelete;
+pub mod usernet;
 pub mod validate;
 pub mod wait;
 pub mod watch;
