@@ -85,7 +85,7 @@ fn three_guests_find_each_other_and_the_host() {
     inside(
         &home,
         "c",
-        "nohup sh -c 'while :; do echo inside | nc -l -p 7000; done' >/dev/null 2>&1 &",
+        "setsid sh -c 'while :; do echo inside | nc -l -p 7000; done' >/dev/null 2>&1 </dev/null &",
     );
     let proxy = home.run("tunnel a").ok().out;
     let proxy = proxy.lines().next().expect("where it is").trim().to_owned();
@@ -173,13 +173,13 @@ fn a_killed_network_daemon_is_replaced_within_two_seconds() {
     let boot = inside(&home, "a", "cat /proc/sys/kernel/random/boot_id");
     let b = address(&home, "b");
     // SSH goes through the daemon, too: what is measured must go on by itself.
-    inside(&home, "b", "nohup sh -c 'nc -l -p 9000 | wc -c >/tmp/got' >/dev/null 2>&1 &");
+    inside(&home, "b", "setsid sh -c 'nc -l -p 9000 | wc -c >/tmp/got' >/dev/null 2>&1 </dev/null &");
     let beat = format!(
-        "nohup sudo sh -c 'while :; do ping -c 1 -W 1 {b} >/dev/null && cut -d\" \" -f1 /proc/uptime; usleep 20000; done' >/tmp/beats 2>/dev/null &"
+        "sudo setsid sh -c 'while :; do ping -c 1 -W 1 {b} >/dev/null && cut -d\" \" -f1 /proc/uptime; usleep 20000; done' >/tmp/beats 2>/dev/null </dev/null &"
     );
     inside(&home, "a", &beat);
     let send = format!(
-        "nohup sh -c 'for i in $(seq 40); do dd if=/dev/zero bs=65536 count=4; usleep 200000; done 2>/dev/null | nc {b} 9000' >/dev/null 2>&1 &"
+        "setsid sh -c 'for i in $(seq 40); do dd if=/dev/zero bs=65536 count=4; usleep 200000; done 2>/dev/null | nc {b} 9000' >/dev/null 2>&1 </dev/null &"
     );
     inside(&home, "a", &send);
     thread::sleep(Duration::from_secs(3));

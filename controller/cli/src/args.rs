@@ -177,4 +177,7 @@ pub enum Command {
     /// Run one VM
     #[command(hide = true)]
     Hostagent(HostagentArgs),
+    /// Serve a user-v2 network
+    #[command(hide = true)]
+    Usernet(limekiln_usernet::UsernetArgs),
 }

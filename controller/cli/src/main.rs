@@ -135,6 +135,7 @@ fn run(command: &Command) -> anyhow::Result<Exit> {
         Command::Plugin(args) => commands::plugin::run(args),
         Command::Man(args) => commands::man::run(args),
         Command::Hostagent(args) => commands::hostagent::run(args),
+        Command::Usernet(args) => commands::usernet::run(args),
     }
 }
 

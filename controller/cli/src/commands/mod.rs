@@ -45,6 +45,7 @@ pub mod suspend;
 pub mod template;
 pub mod tunnel;
 pub mod undelete;
+pub mod usernet;
 pub mod validate;
 pub mod wait;
 pub mod watch;
