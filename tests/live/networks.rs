@@ -173,7 +173,11 @@ fn a_killed_network_daemon_is_replaced_within_two_seconds() {
     let boot = inside(&home, "a", "cat /proc/sys/kernel/random/boot_id");
     let b = address(&home, "b");
     // SSH goes through the daemon, too: what is measured must go on by itself.
-    inside(&home, "b", "setsid sh -c 'nc -l -p 9000 | wc -c >/tmp/got' >/dev/null 2>&1 </dev/null &");
+    inside(
+        &home,
+        "b",
+        "setsid sh -c 'nc -l -p 9000 | wc -c >/tmp/got' >/dev/null 2>&1 </dev/null &",
+    );
     let beat = format!(
         "sudo setsid sh -c 'while :; do ping -c 1 -W 1 {b} >/dev/null && cut -d\" \" -f1 /proc/uptime; usleep 20000; done' >/tmp/beats 2>/dev/null </dev/null &"
     );

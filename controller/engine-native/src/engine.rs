@@ -183,7 +183,9 @@ impl Engine for NativeEngine {
             Action::StartNetwork { network } => {
                 networks::start(&self.paths, &self.config.usernet_exe, &network, context).await
             }
-            Action::StopNetwork { network } => networks::stop(&self.paths, &network).await,
+            Action::StopNetwork { network } => {
+                networks::stop(&self.paths, &self.facts, &network).await
+            }
         }
     }
 }

@@ -93,8 +93,10 @@ impl Lan {
         let dir = self.home().join("vm");
         fs::create_dir_all(&dir).unwrap();
         fs::write(dir.join("lima.yaml"), yaml).unwrap();
-        let words = ["-c", "sleep 600; :", dir.to_str().unwrap()];
-        let child = Command::new("sh").args(words).stdin(Stdio::null()).spawn().unwrap();
+        let words = [PathBuf::from("-f"), dir.join("lima.yaml")];
+        let mut command = Command::new("tail");
+        command.args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = command.spawn().unwrap();
         fs::write(dir.join("ha.pid"), format!("{}\n", child.id())).unwrap();
         child
     }

@@ -248,6 +248,15 @@ pub struct ObservedNetwork {
     pub spec: NetworkSpec,
     /// Whether its daemon runs.
     pub phase: NetworkPhase,
+    /// Whether another tool started the daemon: Lima does so before it starts an instance, which
+    /// cannot be seen yet.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub foreign: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// A deleted object that waits to be brought back or to expire.

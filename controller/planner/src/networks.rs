@@ -87,14 +87,18 @@ fn running_users<'a>(scene: &Scene<'a>, network: &'a Name) -> impl Iterator<Item
     users.map(|(name, _)| name.clone())
 }
 
-/// Starts daemons that a user needs, and stops those whose last user goes, whoever defined the
-/// network: to run a daemon changes nothing of it. One of a network that is not ours and that
-/// nobody used before is left alone. Comes after all that starts and stops instances.
+/// Starts daemons that a user needs, and stops those that nobody uses any more, whoever defined
+/// the network: to run a daemon changes nothing of it. One that another tool started is stopped
+/// only with its last user: it may be there for an instance that is about to start. Comes after
+/// all that starts and stops instances.
 pub(crate) fn daemons(scene: &Scene<'_>, held: &Held, draft: &mut Draft) {
     if !scene.capabilities.networks {
         return;
     }
     let (needed, left) = (needed(scene, draft), left(scene, draft));
+    // One that cannot be read may use any; as for Lima.
+    let mut instances = scene.observed.instances.values();
+    let unreadable = instances.any(|one| one.config.is_none() && one.booted.is_none());
     let known: BTreeSet<_> =
         scene.desired.networks.keys().chain(scene.observed.networks.keys()).cloned().collect();
     for name in known {
@@ -107,8 +111,9 @@ pub(crate) fn daemons(scene: &Scene<'_>, held: &Held, draft: &mut Draft) {
         let phase = scene.observed.networks.get(&name).map(|network| &network.phase);
         let hosted = phase == Some(&NetworkPhase::Hosted) && !redefined(draft, &id);
         let runs = phase == Some(&NetworkPhase::Running) && !stops;
-        let ends = left.contains(&name)
-            || (scene.is_ours(&id) && scene.desired.networks.contains_key(&name));
+        let kept = scene.is_ours(&id) && scene.desired.networks.contains_key(&name);
+        let foreign = scene.observed.networks.get(&name).is_some_and(|network| network.foreign);
+        let ends = (left.contains(&name) || kept || !foreign) && !unreadable;
         match (needed.contains(&name), runs) {
             (true, false) if !hosted => {
                 draft.push(Action::StartNetwork { network: name }, None);

@@ -13,7 +13,7 @@ fn user_v2(gateway: &str) -> NetworkSpec {
 }
 
 fn there(spec: NetworkSpec, phase: NetworkPhase) -> ObservedNetwork {
-    ObservedNetwork { spec, phase }
+    ObservedNetwork { spec, phase, foreign: false }
 }
 
 fn host(interfaces: &[(&str, InterfaceKind, &str)]) -> Host {
@@ -82,9 +82,14 @@ fn the_daemon_of_a_network_that_nobody_manages_runs_for_its_users() {
 }
 
 #[test]
-fn a_daemon_of_nobody_that_nobody_uses_is_left_alone() {
+fn a_daemon_that_nobody_uses_is_stopped_unless_another_tool_started_it() {
     let mut observed = Observed::default();
-    observed.networks.insert(name("lan"), there(user_v2("10.1.0.1"), NetworkPhase::Running));
+    let mut lan = there(user_v2("10.1.0.1"), NetworkPhase::Running);
+    observed.networks.insert(name("lan"), lan.clone());
+    let (made, _) = plan(&desired([]), &observed);
+    assert_eq!(verbs(&made), ["stop network/lan"], "a run that was cut short left it");
+    lan.foreign = true;
+    observed.networks.insert(name("lan"), lan);
     let (made, _) = plan(&desired([]), &observed);
     assert!(made.is_empty(), "{:?}", verbs(&made));
 }

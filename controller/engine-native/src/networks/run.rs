@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use limekiln_api::NetworkSpec;
 use limekiln_api::networks_yaml::NetworksConfig;
+use limekiln_api::{HostFacts, NetworkSpec};
 use limekiln_engine::{ActionContext, EngineError};
 use limekiln_hostagent::network::vmnet::VmnetDaemon;
 use limekiln_hostagent::network::{NetworkError, networks_config};
@@ -45,17 +45,17 @@ pub(crate) async fn start(
 }
 
 /// Stops the daemon. Nobody may use it, which is looked at when nobody can start it any more.
-pub(crate) async fn stop(paths: &Paths, name: &Name) -> Result<(), EngineError> {
+pub(crate) async fn stop(paths: &Paths, facts: &HostFacts, name: &Name) -> Result<(), EngineError> {
     let (config, spec) = definition(paths, name)?;
     let used = |user: String| {
         EngineError::precondition(format!("network/{name} is used by instance/{user}"))
     };
     match Carrier::of(paths.home(), name, &spec) {
         Carrier::UserV2(daemon) => {
-            let stopped = daemon.stop(|| user(paths, name)).await.map_err(failed)?;
+            let stopped = daemon.stop(|| user(paths, facts, name)).await.map_err(failed)?;
             stopped.map_or(Ok(()), |user| Err(used(user)))
         }
-        Carrier::Vmnet => match (user(paths, name), vmnet(&config, name)) {
+        Carrier::Vmnet => match (user(paths, facts, name), vmnet(&config, name)) {
             (Some(user), _) => Err(used(user)),
             (None, Some(network)) => {
                 let daemon = VmnetDaemon::new(network, paths.home(), Path::new(SUDO));

@@ -18,8 +18,10 @@ pub(super) fn read(paths: &Paths) -> Result<BTreeMap<Name, ObservedNetwork>, Eng
             .hint(format!("mend {}, or move it away", file.display()))
     })?;
     let observed = config.networks.iter().map(|(name, spec)| {
-        let phase = Carrier::of(paths.home(), name, spec).phase(paths.home(), &config, name);
-        (name.clone(), ObservedNetwork { spec: spec.clone(), phase })
+        let carrier = Carrier::of(paths.home(), name, spec);
+        let phase = carrier.phase(paths.home(), &config, name);
+        let foreign = matches!(&carrier, Carrier::UserV2(daemon) if daemon.is_limas());
+        (name.clone(), ObservedNetwork { spec: spec.clone(), phase, foreign })
     });
     Ok(observed.collect())
 }

@@ -118,7 +118,7 @@ const REMEDIES: [(&str, &str); 12] = [
     ("cannot run ssh", "install OpenSSH's client; see `limekiln doctor`"),
     ("virtiofsd is not installed", "install it, or use `mountType: 9p` or `reverse-sshfs`"),
     ("no UEFI firmware", "install it (Debian: ovmf, qemu-efi-aarch64; Fedora: edk2-ovmf)"),
-    ("denied by acl", "put the line `allow BRIDGE` into /etc/qemu/bridge.conf"),
+    ("acl", "put the line `allow BRIDGE` into /etc/qemu/bridge.conf"),
     ("cannot join", "see \"A bridge or tap on Linux\" in docs/networks.md"),
     ("there is no network", "define it with a manifest, or with `limekiln network create`"),
     ("the daemon of network/", "see the logs in $LIMA_HOME/_networks"),

@@ -131,8 +131,8 @@ struct Keeper {
 impl Keeper {
     async fn keep(self) {
         let mut pause = AGAIN.0;
-        loop {
-            match self.once().await {
+        for round in 0.. {
+            match self.once(round > 0).await {
                 // The daemon has ended: the next one is there at once.
                 Ok(()) => pause = AGAIN.0,
                 Err(error) => {
@@ -146,7 +146,7 @@ impl Keeper {
     }
 
     /// From a daemon that runs to its end.
-    async fn once(&self) -> Result<(), String> {
+    async fn once(&self, anew: bool) -> Result<(), String> {
         let daemon = &self.network.daemon;
         daemon.ensure(&program(), &self.network.spec).await.map_err(|error| chain(&error))?;
         let Some(process) = daemon.process() else { return Ok(()) };
@@ -155,6 +155,9 @@ impl Keeper {
             match again.map_err(|error| chain(&error))? {
                 0 => {}
                 _ => tracing::info!("network/{}: connected again", self.network.name),
+            }
+            if anew {
+                self.links.announce().await.map_err(|error| chain(&error))?;
             }
             self.register(&daemon.endpoint()).await.map_err(|error| chain(&error))?;
             self.tell(|status| status.reason = None);

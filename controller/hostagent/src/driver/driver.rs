@@ -77,4 +77,11 @@ pub trait Links: Send + Sync {
     /// # Errors
     /// The hypervisor does not answer.
     async fn connect_again(&self, spec: &VmSpec, network: &str) -> Result<usize, DriverError>;
+
+    /// Has the cards announce themselves: a switch that was started anew knows nobody, and Lima's
+    /// drops what is for somebody that it does not know.
+    ///
+    /// # Errors
+    /// The hypervisor does not answer.
+    async fn announce(&self) -> Result<(), DriverError>;
 }

@@ -70,6 +70,14 @@ impl Daemon {
         (process::exists(pid) && process::names(pid, self.files.dir())).then_some(pid)
     }
 
+    /// Whether it is Lima's program that runs.
+    pub fn is_limas(&self) -> bool {
+        let Some(pid) = self.pid() else { return false };
+        let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let first = words.split(|byte| *byte == 0).next().unwrap_or_default();
+        first.rsplit(|byte| *byte == b'/').next() == Some(b"limactl".as_slice())
+    }
+
     /// The same, to be watched.
     pub fn process(&self) -> Option<Process> {
         let pid = self.pid()?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::network;
-use super::qmp::{Qmp, QueryBlockStats, Quit, SystemPowerdown};
+use super::qmp::{AnnounceSelf, Qmp, QueryBlockStats, Quit, SystemPowerdown};
 use crate::driver::{DriverError, Links, Machine, Progress};
 use crate::files::InstanceFiles;
 use crate::process::Process;
@@ -105,5 +105,10 @@ struct QemuLinks(PathBuf);
 impl Links for QemuLinks {
     async fn connect_again(&self, spec: &VmSpec, network: &str) -> Result<usize, DriverError> {
         Ok(network::connect_again(&self.0, spec, network).await?)
+    }
+
+    async fn announce(&self) -> Result<(), DriverError> {
+        Qmp::connect(&self.0).await?.execute(&AnnounceSelf).await?;
+        Ok(())
     }
 }

@@ -126,6 +126,19 @@ impl Command for NetdevDel<'_> {
     }
 }
 
+/// Has all network cards say where they are, as after a migration: five times within two seconds.
+#[derive(Debug)]
+pub struct AnnounceSelf;
+
+impl Command for AnnounceSelf {
+    const NAME: &'static str = "announce-self";
+    type Return = Nothing;
+
+    fn arguments(&self) -> Option<Value> {
+        Some(json!({"initial": 20, "max": 600, "rounds": 5, "step": 200}))
+    }
+}
+
 /// A command of the monitor for people, for what there is no other.
 #[derive(Debug)]
 pub struct HumanMonitor<'a> {
