@@ -30,13 +30,13 @@ const RESERVED: u64 = 512;
 ///
 /// # Errors
 /// Another daemon has it; a socket or file can't be made; the operating system fails.
-pub fn run(config: Config) -> Result<(), Error> {
+pub fn run(config: &Config) -> Result<(), Error> {
     let descriptors = raise_descriptors();
     let pidfile = config.pidfile.as_deref().map(PidFile::take).transpose()?;
-    let leases = leases(&config);
+    let leases = leases(config);
     let search = upstream::search();
-    let sockets = Sockets::listen(&config)?;
-    sandbox::enter(&bounds(&config))?;
+    let sockets = Sockets::listen(config)?;
+    sandbox::enter(&bounds(config))?;
     let poll = mio::Poll::new().map_err(Error::system("watch sockets"))?;
     let waker = mio::Waker::new(poll.registry(), token::MAIL);
     let (mailbox, mail) = Mailbox::new(Arc::new(waker.map_err(Error::system("watch sockets"))?));
@@ -80,7 +80,7 @@ impl Helper {
         self,
         endpoint: Option<UnixListener>,
         tasks: tokio::sync::mpsc::Receiver<crate::services::Task>,
-        saved: tokio::sync::watch::Receiver<crate::services::Saved>,
+        saved: tokio::sync::mpsc::UnboundedReceiver<crate::services::Lease>,
         started: &mpsc::Sender<io::Result<()>>,
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread()

@@ -277,6 +277,7 @@ impl Datapath {
     fn read_mail(&mut self) {
         while let Ok(mail) = self.mail.try_recv() {
             match mail {
+                Mail::Frames { mac, stream } => self.switch.queue(mac, &stream),
                 Mail::Datagram { mac, ends, data } => {
                     gateway::answer(&mut turn!(self), mac, ends, &data);
                 }

@@ -58,5 +58,5 @@ pub fn main(args: UsernetArgs) -> Result<(), Error> {
         .with_ansi(false)
         .with_target(false)
         .try_init();
-    run(args.into_config())
+    run(&args.into_config())
 }

@@ -14,6 +14,13 @@ use crate::wire::Mac;
 
 /// A request.
 pub enum Mail {
+    /// Send a guest frames.
+    Frames {
+        /// The guest.
+        mac: Mac,
+        /// A stream of frames.
+        stream: Vec<u8>,
+    },
     /// Send a guest a datagram.
     Datagram {
         /// The guest.

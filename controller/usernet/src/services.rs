@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::unix::net::UnixStream;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use crate::wire::Mac;
 
@@ -27,21 +27,31 @@ pub enum Task {
     DnsStream(UnixStream),
 }
 
-/// Leases as they are to be saved; `None` before the first change.
-pub type Saved = Option<BTreeMap<Ipv4Addr, Mac>>;
+/// Leases that are to be saved, and what is sent to the guest once they are: a guest that knows
+/// its address has it for good, whenever the daemon is killed.
+#[derive(Debug)]
+pub struct Lease {
+    /// All leases.
+    pub all: BTreeMap<Ipv4Addr, Mac>,
+    /// Whose is new.
+    pub mac: Mac,
+    /// Frames for it.
+    pub answer: Vec<u8>,
+}
 
 /// The datapath's end.
 #[derive(Debug)]
 pub struct Services {
     tasks: mpsc::Sender<Task>,
-    leases: watch::Sender<Saved>,
+    leases: mpsc::UnboundedSender<Lease>,
 }
 
 impl Services {
     /// Both ends.
-    pub fn new() -> (Self, mpsc::Receiver<Task>, watch::Receiver<Saved>) {
+    pub fn new() -> (Self, mpsc::Receiver<Task>, mpsc::UnboundedReceiver<Lease>) {
         let (tasks, task) = mpsc::channel(WAITING);
-        let (leases, saved) = watch::channel(None);
+        // As many as there are addresses that VMs may take.
+        let (leases, saved) = mpsc::unbounded_channel();
         (Self { tasks, leases }, task, saved)
     }
 
@@ -57,8 +67,9 @@ impl Services {
         let _ = self.tasks.try_send(Task::DnsStream(stream));
     }
 
-    /// Saves leases; only the last ones matter.
-    pub fn save_leases(&self, leases: BTreeMap<Ipv4Addr, Mac>) {
-        self.leases.send_replace(Some(leases));
+    /// Saves leases, then answers.
+    pub fn save(&self, lease: Lease) {
+        // Fails when the daemon is ending.
+        let _ = self.leases.send(lease);
     }
 }

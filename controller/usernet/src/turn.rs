@@ -48,10 +48,16 @@ pub struct Turn<'a> {
 impl Turn<'_> {
     /// Sends an IPv4 packet from the gateway, in pieces if need be.
     pub fn send_ip(&mut self, to: Mac, ip: Ip, payload: &[u8]) {
+        let out = self.frames(to, ip, payload);
+        self.switch.queue(to, &out);
+    }
+
+    /// The frames of an IPv4 packet from the gateway.
+    pub fn frames(&self, to: Mac, ip: Ip, payload: &[u8]) -> Vec<u8> {
         let link = Link { to, mtu: self.network.mtu, ident: self.clock.ident() };
         let mut out = Vec::with_capacity(payload.len() + 64);
         packet::ip(&mut out, link, ip, payload);
-        self.switch.queue(to, &out);
+        out
     }
 
     /// Tells a guest why its packet went nowhere.

@@ -8,14 +8,14 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 
 use crate::dns::{self, Zones};
 use crate::gateway::Ends;
 use crate::leases;
 use crate::mail::{Mail, Mailbox};
-use crate::services::{Saved, Task};
+use crate::services::{Lease, Task};
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 /// Queries that are answered at once.
@@ -38,8 +38,12 @@ pub struct Worker {
 
 impl Worker {
     /// Works until the datapath ends.
-    pub async fn run(self, mut tasks: mpsc::Receiver<Task>, leases: watch::Receiver<Saved>) {
-        let saving = tokio::spawn(save(self.leases_file.clone(), leases));
+    pub async fn run(
+        self,
+        mut tasks: mpsc::Receiver<Task>,
+        leases: mpsc::UnboundedReceiver<Lease>,
+    ) {
+        let saving = tokio::spawn(save(self.leases_file.clone(), self.mailbox.clone(), leases));
         let signals = tokio::spawn(stop_on_signals(self.mailbox.clone()));
         let room = Arc::new(Semaphore::new(QUERIES));
         while let Some(task) = tasks.recv().await {
@@ -71,14 +75,21 @@ impl Worker {
     }
 }
 
-async fn save(path: Option<PathBuf>, mut leases: watch::Receiver<Saved>) {
-    while leases.changed().await.is_ok() {
-        let (Some(path), Some(leases)) = (path.clone(), leases.borrow_and_update().clone()) else {
-            continue;
-        };
-        let saved = tokio::task::spawn_blocking(move || leases::save(&path, &leases)).await;
-        if let Ok(Err(error)) = saved {
-            tracing::warn!("leases are not saved; VMs may get other addresses some day: {error}");
+async fn save(path: Option<PathBuf>, mailbox: Mailbox, mut leases: mpsc::UnboundedReceiver<Lease>) {
+    while let Some(first) = leases.recv().await {
+        let mut batch = vec![first];
+        while let Ok(next) = leases.try_recv() {
+            batch.push(next);
+        }
+        if let (Some(path), Some(last)) = (path.clone(), batch.last()) {
+            let all = last.all.clone();
+            let saved = tokio::task::spawn_blocking(move || leases::save(&path, &all)).await;
+            if let Ok(Err(error)) = saved {
+                tracing::warn!("leases are not saved; VMs may get other addresses: {error}");
+            }
+        }
+        for Lease { mac, answer, .. } in batch {
+            mailbox.post(Mail::Frames { mac, stream: answer });
         }
     }
 }

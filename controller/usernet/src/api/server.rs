@@ -98,8 +98,8 @@ impl Api {
             {
                 text(StatusCode::BAD_REQUEST, "post only")
             }
-            "/services/forwarder/expose" => self.change(request, |a, b| a.expose(b)).await,
-            "/services/forwarder/unexpose" => self.change(request, |a, b| a.unexpose(b)).await,
+            "/services/forwarder/expose" => self.change(request, |a, b| a.expose(&b)).await,
+            "/services/forwarder/unexpose" => self.change(request, |a, b| a.unexpose(&b)).await,
             "/services/dns/add" => self.change(request, |a, b| a.add_names(b)).await,
             _ => text(StatusCode::NOT_FOUND, "there is no such path"),
         }
@@ -128,14 +128,14 @@ impl Api {
         }
     }
 
-    fn expose(&self, wanted: Exposed) -> Answer {
+    fn expose(&self, wanted: &Exposed) -> Answer {
         let Ok(mut forwards) = self.forwards.lock() else { return broken() };
-        done(forwards.expose(&self.mailbox, &wanted))
+        done(forwards.expose(&self.mailbox, wanted))
     }
 
-    fn unexpose(&self, at: Local) -> Answer {
+    fn unexpose(&self, at: &Local) -> Answer {
         let Ok(mut forwards) = self.forwards.lock() else { return broken() };
-        done(forwards.unexpose(&self.mailbox, &at))
+        done(forwards.unexpose(&self.mailbox, at))
     }
 
     fn add_names(&self, zone: Zone) -> Answer {

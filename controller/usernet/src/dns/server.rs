@@ -144,9 +144,9 @@ fn reply(query: &Message, code: ResponseCode, records: Vec<Record>) -> Option<Ve
     answer.metadata.response_code = code;
     answer.add_queries(query.queries.iter().take(1).cloned());
     answer.add_answers(records);
-    if let Some(edns) = &query.edns {
+    if query.edns.is_some() {
         let mut ours = hickory_proto::op::Edns::new();
-        ours.set_max_payload(4096).set_version(edns.version().min(0));
+        ours.set_max_payload(4096).set_version(0);
         answer.set_edns(ours);
     }
     answer.to_vec().ok()

@@ -9,6 +9,7 @@ use smoltcp::wire::IpProtocol;
 
 use super::Origin;
 use crate::leases::Leases;
+use crate::services::Lease;
 use crate::switch::PortId;
 use crate::turn::{Network, Turn};
 use crate::wire::packet::{self, Ip};
@@ -45,6 +46,7 @@ impl Dhcp {
         let Ok(query) = Message::decode(&mut Decoder::new(data)) else { return };
         let ours = query.opcode() == Opcode::BootRequest && query.chaddr() == origin.mac.0;
         let Some(kind) = query.opts().msg_type().filter(|_| ours) else { return };
+        let known = self.leases.of(origin.mac);
         let answer = match kind {
             MessageType::Discover => self.offer(turn, origin, &query),
             MessageType::Request => self.acknowledge(turn, origin, &query),
@@ -56,10 +58,14 @@ impl Dhcp {
             // An address is a VM's for good: a release changes nothing.
             _ => return,
         };
-        let Some(answer) = answer else { return };
-        let mut bytes = Vec::new();
-        if answer.encode(&mut Encoder::new(&mut bytes)).is_ok() {
-            send(turn, origin, &query, &answer, &bytes);
+        let Some(frames) = answer.and_then(|answer| frames(turn, origin, &query, &answer)) else {
+            return;
+        };
+        if self.leases.of(origin.mac) == known {
+            turn.switch.queue(origin.mac, &frames);
+        } else {
+            let all = self.leases.all();
+            turn.services.save(Lease { all, mac: origin.mac, answer: frames });
         }
     }
 
@@ -112,7 +118,6 @@ impl Dhcp {
         };
         if new {
             *given += 1;
-            turn.services.save_leases(self.leases.all());
         }
         Some(address)
     }
@@ -170,10 +175,13 @@ fn asked(query: &Message) -> Option<Ipv4Addr> {
     }
 }
 
-fn send(turn: &mut Turn<'_>, origin: Origin, query: &Message, answer: &Message, bytes: &[u8]) {
+/// The answer's frames.
+fn frames(turn: &Turn<'_>, origin: Origin, query: &Message, answer: &Message) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    answer.encode(&mut Encoder::new(&mut bytes)).ok()?;
     let from = turn.network.gateway();
     let known = [query.ciaddr(), answer.yiaddr()].into_iter().find(|a| !a.is_unspecified());
     let to = known.filter(|_| !answer.flags().broadcast()).unwrap_or(Ipv4Addr::BROADCAST);
-    let datagram = packet::udp((from, SERVER), (to, CLIENT), bytes);
-    turn.send_ip(origin.mac, Ip { from, to, protocol: IpProtocol::Udp }, &datagram);
+    let datagram = packet::udp((from, SERVER), (to, CLIENT), &bytes);
+    Some(turn.frames(origin.mac, Ip { from, to, protocol: IpProtocol::Udp }, &datagram))
 }

@@ -4,7 +4,8 @@
 //! are, the shorter are those of new ones. Pages that were never written to cost nothing.
 
 /// Length of each of a connection's two buffers, and how many connections get it.
-const SIZES: [(usize, usize); 3] = [(1 << 20, 32), (128 << 10, 480), (16 << 10, usize::MAX)];
+const SIZES: [(usize, usize); 4] =
+    [(512 << 10, 16), (64 << 10, 240), (16 << 10, 1792), (4 << 10, usize::MAX)];
 
 /// How many connections hold buffers of each size.
 #[derive(Debug, Default)]
@@ -26,9 +27,10 @@ impl Share {
 }
 
 impl Buffers {
-    /// A share for a new connection.
-    pub fn take(&mut self) -> Share {
-        let free = SIZES.iter().zip(&self.used).position(|((_, most), used)| used < most);
+    /// A share for a new connection; a small one, if it may be one of a flood.
+    pub fn take(&mut self, small: bool) -> Share {
+        let fits = |((_, most), used): ((usize, usize), &usize)| used < &most;
+        let free = SIZES.into_iter().zip(&self.used).position(fits).filter(|_| !small);
         let size = free.unwrap_or(SIZES.len() - 1);
         self.used[size] += 1;
         Share { size }
@@ -47,11 +49,11 @@ mod tests {
     #[test]
     fn the_first_connections_get_most_and_ten_thousand_stay_bounded() {
         let mut buffers = Buffers::default();
-        let shares: Vec<_> = (0..10_000).map(|_| buffers.take()).collect();
-        assert_eq!(shares[0].bytes(), 1 << 20);
+        let shares: Vec<_> = (0..10_000).map(|_| buffers.take(false)).collect();
+        assert_eq!(shares[0].bytes(), 512 << 10);
         let all: usize = shares.iter().map(|share| 2 * share.bytes()).sum();
-        assert!(all < 512 << 20, "{all}");
+        assert!(all < 170 << 20, "{all}");
         shares.iter().for_each(|&share| buffers.give_back(share));
-        assert_eq!(buffers.take(), shares[0]);
+        assert_eq!(buffers.take(false), shares[0]);
     }
 }

@@ -65,7 +65,7 @@ impl phy::Device for Device<'_> {
 
     fn transmit(&mut self, _: Instant) -> Option<Room<'_>> {
         let free = !self.blocked && self.out.fits(self.mtu);
-        free.then(|| Room { out: self.out, to: self.to })
+        free.then_some(Room { out: self.out, to: self.to })
     }
 
     fn capabilities(&self) -> DeviceCapabilities {

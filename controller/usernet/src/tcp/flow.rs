@@ -152,7 +152,7 @@ impl Flow {
         loop {
             rest = &rest[self.hear(rest, exit)..];
             self.note_open();
-            let step = self.to_host().and_then(|up| Ok((up, self.from_host()?)));
+            let step = self.move_up().and_then(|up| Ok((up, self.move_down()?)));
             let Ok((up, down)) = step else { return self.fail(exit) };
             moved += up + down;
             let sent = self.speak(exit);
@@ -214,7 +214,8 @@ impl Flow {
             return;
         }
         let socket = self.socket();
-        if !matches!(socket.state(), State::Listen | State::SynReceived | State::SynSent) {
+        let before = [State::Closed, State::Listen, State::SynReceived, State::SynSent];
+        if !before.contains(&socket.state()) {
             socket.set_timeout(Some(smol(SILENCE)));
             socket.set_keep_alive(Some(smol(ASK)));
             self.open = true;
@@ -222,7 +223,7 @@ impl Flow {
     }
 
     /// The guest's bytes to the host; returns how many.
-    fn to_host(&mut self) -> io::Result<usize> {
+    fn move_up(&mut self) -> io::Result<usize> {
         let (socket, host) = (self.sockets.get_mut::<Socket>(self.socket), &mut self.host);
         let mut moved = 0;
         while host.writable && socket.can_recv() {
@@ -243,7 +244,7 @@ impl Flow {
     }
 
     /// The host's bytes to the guest; returns how many.
-    fn from_host(&mut self) -> io::Result<usize> {
+    fn move_down(&mut self) -> io::Result<usize> {
         let (socket, host) = (self.sockets.get_mut::<Socket>(self.socket), &mut self.host);
         let mut moved = 0;
         while self.open && host.readable && socket.can_send() {

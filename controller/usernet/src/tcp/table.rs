@@ -20,6 +20,9 @@ const MOST_OF_ONE: usize = 12_000;
 /// own handshakes, and nobody else's.
 const HANDSHAKES: usize = 256;
 
+/// More than these at once are taken for a flood.
+const FLOOD: usize = 32;
+
 /// A connection's number, never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FlowId {
@@ -125,6 +128,13 @@ impl Table {
         }
         let oldest = (queue.len() > HANDSHAKES).then(|| queue.pop_front()).flatten();
         (id, oldest)
+    }
+
+    /// Whether the VM that asks for this one has more handshakes going than a VM in a hurry has.
+    pub fn is_flooded(&mut self, id: FlowId) -> bool {
+        let port = self.get(id).and_then(|entry| entry.port);
+        let queue = port.and_then(|port| self.handshakes.get(&port));
+        queue.is_some_and(|queue| queue.len() > FLOOD)
     }
 
     /// The one with this number.

@@ -170,12 +170,13 @@ impl Tcp {
     }
 
     fn accept(&mut self, turn: &mut Turn<'_>, id: FlowId) {
+        let flood = self.table.is_flooded(id);
         let Some(entry) = self.table.get(id) else { return };
         let Side::Connecting { host, syn } = std::mem::replace(&mut entry.side, Side::Moving)
         else {
             return;
         };
-        let share = self.buffers.take();
+        let share = self.buffers.take(flood);
         let flow = Flow::accept(entry.key, host, share, &mut exit(turn, &mut self.out, entry.mac));
         entry.side = Side::Open(Box::new(flow));
         self.run(turn, id, &[&syn]);
@@ -197,7 +198,7 @@ impl Tcp {
         if !self.table.has_room(None) {
             return Err(host);
         }
-        let share = self.buffers.take();
+        let share = self.buffers.take(false);
         let mut exit = exit(turn, &mut self.out, mac);
         let flow = Flow::dial(key, Host::new(host), share, &mut exit);
         let (id, _) = self.table.add(key, mac, None, Side::Open(Box::new(flow)));

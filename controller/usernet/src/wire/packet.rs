@@ -20,12 +20,7 @@ const HOPS: u8 = 64;
 
 /// Appends room for a frame of this payload to `out`, with length and header written; returns
 /// the payload.
-pub fn frame<'a>(
-    out: &'a mut Vec<u8>,
-    to: Mac,
-    protocol: EthernetProtocol,
-    payload: usize,
-) -> &'a mut [u8] {
+pub fn frame(out: &mut Vec<u8>, to: Mac, protocol: EthernetProtocol, payload: usize) -> &mut [u8] {
     let start = out.len();
     out.resize(start + PREFIX + ETHERNET + payload, 0);
     header(&mut out[start..], to, protocol, payload);

@@ -1,4 +1,4 @@
-//! A daemon of its own, for tests and measurements: `limekiln usernet` without the rest.
+//! The daemon alone, for tests: `limekiln usernet` without the rest.
 
 use std::process::ExitCode;
 
