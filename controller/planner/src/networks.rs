@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_api::{InterfaceKind, NetworkMode};
-use limekiln_model::{Action, Cost, Name, NetworkPhase, ObjectId, WaitReason};
+use limekiln_model::{Action, Cost, InstancePhase, Name, NetworkPhase, ObjectId, WaitReason};
 
 use crate::diff;
 use crate::draft::Draft;
@@ -96,9 +96,12 @@ pub(crate) fn daemons(scene: &Scene<'_>, held: &Held, draft: &mut Draft) {
         return;
     }
     let (needed, left) = (needed(scene, draft), left(scene, draft));
-    // One that cannot be read may use any; as for Lima.
+    // One that cannot be read, and of which something may live, may use any; as for Lima.
     let mut instances = scene.observed.instances.values();
-    let unreadable = instances.any(|one| one.config.is_none() && one.booted.is_none());
+    let unreadable = instances.any(|one| {
+        let unknown = one.config.is_none() && one.booted.is_none();
+        unknown && matches!(one.phase, InstancePhase::Broken { .. })
+    });
     let known: BTreeSet<_> =
         scene.desired.networks.keys().chain(scene.observed.networks.keys()).cloned().collect();
     for name in known {
