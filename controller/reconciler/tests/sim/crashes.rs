@@ -271,6 +271,7 @@ fn a_death_at_any_action_on_networks_changes_nothing_in_the_end() {
         scenario.desired.networks.insert(name(of), wanted(spec(gateway)));
     }
     (scenario.policy, scenario.networks) = (Policy::default(), true);
+    scenario.host.facts.memory = 64 << 30;
     scenario.strangers = BTreeSet::from([ObjectId::network(&name("nobodys"))]);
     let (end, ..) = play(&scenario, &[]);
     for of in ["lan", "nobodys", "fresh"] {
