@@ -44,19 +44,24 @@ pub(crate) fn park(paths: &Paths, object: &ObjectId) -> Result<(), EngineError> 
     publish(&place, &new_entry(paths, object)?.join("data"))
 }
 
-/// A network is no directory but a definition. It is written down first and taken out then: a
-/// crash between the two leaves it where it was, and the next try parks it again.
+/// A network is no directory but a definition. One that a crash left here as well as in its place
+/// is not parked a second time.
 fn park_network(paths: &Paths, object: &ObjectId) -> Result<(), EngineError> {
+    let left: Vec<_> = parked(paths).into_iter().filter(|one| one.id == *object).collect();
     let there = networks_config(paths.home())
         .is_ok_and(|config| config.networks.contains_key(&object.name));
-    let left: Vec<_> = parked(paths).into_iter().filter(|one| one.id == *object).collect();
-    if !there && !left.is_empty() {
-        return Ok(());
-    }
     if !there {
-        return Err(absent(object));
+        return if left.is_empty() { Err(absent(object)) } else { Ok(()) };
     }
-    networks::park(paths, &object.name, &new_entry(paths, object)?.join("data"))
+    let spec = networks::may_park(paths, &object.name)?;
+    let data = |key: &str| paths.trash().join(key).join("data");
+    let same =
+        left.iter().rev().map(|one| data(&one.key)).find(|it| networks::is_parked(it, &spec));
+    let data = match same {
+        Some(data) => data,
+        None => new_entry(paths, object)?.join("data"),
+    };
+    networks::park(paths, &object.name, &data)
 }
 
 /// A directory in the trash for an object, with all but its data.
@@ -254,6 +259,26 @@ mod tests {
         park(&paths, &id).expect("parked");
         assert!(!paths.trash().join("instance-vm-1").exists());
         assert!(paths.trash().join("instance-vm-2-1").exists(), "another object's");
+    }
+
+    #[test]
+    fn a_network_that_a_crash_left_in_both_places_is_parked_once() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let paths = Paths::new(dir.path());
+        let id = ObjectId::network(&Name::new("lan").expect("a name"));
+        let gateway = "10.7.0.1".parse().ok();
+        let spec = limekiln_api::NetworkSpec { gateway, ..Default::default() };
+        let define = || networks::define(&paths, &id.name, &spec).expect("defined");
+        define();
+        park(&paths, &id).expect("parked");
+        define();
+        park(&paths, &id).expect("parked");
+        park(&paths, &id).expect("twice is once");
+        let parked = parked(&paths);
+        assert_eq!(parked.len(), 1, "{parked:?}");
+        restore(&paths, &id, &parked[0].key).expect("restored");
+        let config = networks_config(dir.path()).expect("readable");
+        assert!(config.networks.contains_key(&id.name));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::path::Path;
 
 use jiff::Timestamp;
 use limekiln_api::NetworkSpec;
@@ -39,26 +40,41 @@ pub(crate) fn forget(paths: &Paths, name: &Name) -> Result<(), EngineError> {
 
 /// Moves the definition into `data`, which is then all that is left of it. Leases stay where they
 /// are, for the day when it comes back.
-pub(crate) fn park(paths: &Paths, name: &Name, data: &std::path::Path) -> Result<(), EngineError> {
+///
+/// It is written down first and taken out then. A crash between the two leaves it in both places,
+/// and the next try finds it written down already.
+pub(crate) fn park(paths: &Paths, name: &Name, data: &Path) -> Result<(), EngineError> {
     let _lock = lock(paths)?;
     let config = networks_config(paths.home()).map_err(failed)?;
     let spec = config.networks.get(name).ok_or_else(|| absent(name))?;
-    let made = data.with_extension("new");
-    remove_dir(&made)?;
-    fs::create_dir_all(&made).map_err(file("make", &made))?;
-    let json = serde_json::to_vec(spec)
-        .map_err(|error| EngineError::permanent("cannot park").because(error))?;
-    atomic::write(&made.join("network.json"), &json, 0o644).map_err(write)?;
-    publish(&made, data)?;
+    must_be_stopped(paths, &config, name)?;
+    if !is_parked(data, spec) {
+        let made = data.with_extension("new");
+        remove_dir(&made)?;
+        fs::create_dir_all(&made).map_err(file("make", &made))?;
+        let json = serde_json::to_vec(spec)
+            .map_err(|error| EngineError::permanent("cannot park").because(error))?;
+        atomic::write(&made.join("network.json"), &json, 0o644).map_err(write)?;
+        publish(&made, data)?;
+    }
     take_out(paths, name)
 }
 
+/// Fails, and does nothing, if the network cannot be parked now.
+pub(crate) fn may_park(paths: &Paths, name: &Name) -> Result<NetworkSpec, EngineError> {
+    let config = networks_config(paths.home()).map_err(failed)?;
+    must_be_stopped(paths, &config, name)?;
+    config.networks.get(name).cloned().ok_or_else(|| absent(name))
+}
+
+/// Whether this is what was parked there.
+pub(crate) fn is_parked(data: &Path, spec: &NetworkSpec) -> bool {
+    let parked = fs::read(data.join("network.json")).unwrap_or_default();
+    serde_json::from_slice::<NetworkSpec>(&parked).is_ok_and(|parked| parked == *spec)
+}
+
 /// Puts a definition back.
-pub(crate) fn restore(
-    paths: &Paths,
-    name: &Name,
-    data: &std::path::Path,
-) -> Result<(), EngineError> {
+pub(crate) fn restore(paths: &Paths, name: &Name, data: &Path) -> Result<(), EngineError> {
     let path = data.join("network.json");
     let bytes = fs::read(&path).map_err(file("read", &path))?;
     let spec: NetworkSpec = serde_json::from_slice(&bytes).map_err(|error| {
