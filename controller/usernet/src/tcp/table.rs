@@ -49,6 +49,8 @@ pub struct Entry {
     pub side: Side,
     /// It is in the list of those that have a turn.
     pub queued: bool,
+    /// It waits for its guest's port.
+    pub blocked: bool,
     /// The earliest deadline noted for it.
     pub noted: Option<Duration>,
     /// It counts as a handshake.
@@ -111,9 +113,10 @@ impl Table {
     ) -> (FlowId, Option<FlowId>) {
         self.serial += 1;
         let id = FlowId { slot: self.entries.vacant_key(), serial: self.serial };
-        let (queued, noted, outcome) = (false, None, None);
+        let (queued, blocked, noted, outcome) = (false, false, None, None);
         let half = port.is_some();
-        self.entries.insert(Entry { id, key, mac, port, side, queued, noted, half, outcome });
+        let entry = Entry { id, key, mac, port, side, queued, blocked, noted, half, outcome };
+        self.entries.insert(entry);
         self.by_key.insert(key, id.slot);
         let Some(port) = port else { return (id, None) };
         *self.of_port.entry(port).or_default() += 1;

@@ -242,6 +242,9 @@ impl Tcp {
     /// A guest's port takes frames again.
     pub fn unblocked(&mut self, port: PortId) {
         for id in self.blocked.remove(&port).unwrap_or_default() {
+            if let Some(entry) = self.table.get(id) {
+                entry.blocked = false;
+            }
             self.wake(id);
         }
     }
@@ -332,9 +335,8 @@ impl Tcp {
         if turn.switch.busy(entry.mac)
             && let Some(port) = turn.switch.behind(entry.mac)
         {
-            let blocked = self.blocked.entry(port).or_default();
-            if blocked.last() != Some(&id) {
-                blocked.push(id);
+            if !std::mem::replace(&mut entry.blocked, true) {
+                self.blocked.entry(port).or_default().push(id);
             }
         } else if let Some(at) = flow.due(turn.clock) {
             self.timers.set(id, at, &mut entry.noted);

@@ -41,6 +41,8 @@ pub struct Tcp {
     pub ack: TcpSeqNumber,
     /// What we take, scaled by 7 after the handshake.
     pub window: u16,
+    /// The largest segment that we take.
+    pub mss: u16,
 }
 
 impl Tcp {
@@ -57,14 +59,14 @@ impl Tcp {
     /// An end that has said nothing yet.
     pub fn new(port: u16, remote: SocketAddrV4) -> Self {
         let (seq, ack) = (TcpSeqNumber(1_000_000), TcpSeqNumber(0));
-        Self { port, remote, seq, ack, window: 0xffff }
+        Self { port, remote, seq, ack, window: 0xffff, mss: 1460 }
     }
 
     /// Asks for a connection.
     pub fn send_syn(&self, guest: &mut Guest) {
         let mut repr = self.repr(TcpControl::Syn, &[]);
         repr.ack_number = None;
-        repr.max_seg_size = Some(1460);
+        repr.max_seg_size = Some(self.mss);
         repr.window_scale = Some(7);
         self.send_repr(guest, &repr);
     }
