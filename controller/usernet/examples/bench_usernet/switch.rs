@@ -60,7 +60,12 @@ fn pump(
     let stop = AtomicBool::new(false);
     let _ = rustix::net::sockopt::set_socket_send_buffer_size(&sender, 1 << 20);
     std::thread::scope(|scope| {
-        scope.spawn(|| while !stop.load(Ordering::Relaxed) && sender.write_all(&batch).is_ok() {});
+        scope.spawn(|| {
+            let mut sent = Ok(());
+            while sent.is_ok() && !stop.load(Ordering::Relaxed) {
+                sent = sender.write_all(&batch);
+            }
+        });
         let mut buffer = vec![0; 1 << 20];
         receiver.set_read_timeout(Some(PATIENCE)).expect("a socket has timeouts");
         receiver.read_exact(&mut buffer).expect("frames come");

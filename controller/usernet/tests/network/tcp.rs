@@ -65,7 +65,8 @@ fn bytes_pass_both_ways_and_half_closed_connections_stay() {
     let (rest, ended) = tcp.read(&mut guest, usize::MAX);
     assert!(rest.is_empty() && ended);
     until_none(&daemon);
-    assert_eq!(daemon.descriptors(), before - 1, "its descriptor is given back");
+    // The API's own connections come and go.
+    assert!(daemon.descriptors() < before, "its descriptor is given back");
 }
 
 #[test]
@@ -172,8 +173,7 @@ fn a_host_that_does_not_read_closes_the_guests_window() {
         }
         let Some(segment) = tcp.next(&mut guest, Duration::from_secs(1)) else { break };
         if let Some(ack) = segment.ack {
-            // The daemon's buffers are long, so its windows are scaled by 5.
-            edge = edge.max(ack + (segment.window << 5));
+            edge = edge.max(ack + (segment.window << tcp.scale));
         }
         assert!(sent < 64 << 20, "nothing holds the guest back");
     }

@@ -43,6 +43,8 @@ pub struct Tcp {
     pub window: u16,
     /// The largest segment that we take.
     pub mss: u16,
+    /// How the other end's windows are scaled.
+    pub scale: u8,
 }
 
 impl Tcp {
@@ -59,7 +61,7 @@ impl Tcp {
     /// An end that has said nothing yet.
     pub fn new(port: u16, remote: SocketAddrV4) -> Self {
         let (seq, ack) = (TcpSeqNumber(1_000_000), TcpSeqNumber(0));
-        Self { port, remote, seq, ack, window: 0xffff, mss: 1460 }
+        Self { port, remote, seq, ack, window: 0xffff, mss: 1460, scale: 0 }
     }
 
     /// Asks for a connection.
@@ -74,6 +76,7 @@ impl Tcp {
     /// The other end accepted.
     pub fn established(&mut self, guest: &mut Guest, answer: &Segment) {
         self.seq += 1;
+        self.scale = answer.scale.unwrap_or(0);
         self.ack = answer.seq + 1;
         self.send(guest, TcpControl::None, &[]);
     }
