@@ -42,6 +42,7 @@ fn damaged_and_later_state_is_said_and_left_alone() {
     std::fs::write(daemon.path("leases.json"), "{\"192.168").unwrap();
     std::fs::write(daemon.path("state.json"), r#"{"version":2,"forwards":[]}"#).unwrap();
     daemon.restart();
+    assert_eq!(daemon.api("GET", "/services/dns/all", "").1, "[]");
     let log = daemon.log();
     assert!(log.contains("the leases in") && log.contains("are lost"), "{log}");
     assert!(log.contains("a later release wrote them"), "{log}");
