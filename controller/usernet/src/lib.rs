@@ -24,6 +24,8 @@ mod daemon;
 mod datapath;
 mod dns;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod gateway;
 mod leases;
 mod mail;

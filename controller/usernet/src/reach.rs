@@ -34,12 +34,18 @@ const NEVER: [(Ipv4Addr, u8); 3] = [
 #[derive(Clone, Debug, Default)]
 pub struct Reach {
     allowed: Vec<Subnet>,
+    closed: bool,
 }
 
 impl Reach {
     /// Everything but what is denied by itself, and of that what is allowed here.
     pub fn new(allowed: Vec<Subnet>) -> Self {
-        Self { allowed }
+        Self { allowed, closed: false }
+    }
+
+    /// Nothing, not even the host.
+    pub fn nothing() -> Self {
+        Self { allowed: Vec::new(), closed: true }
     }
 
     /// Whether a guest may talk to the address.
@@ -49,7 +55,7 @@ impl Reach {
                 Subnet::new(net, bits).is_some_and(|subnet| subnet.contains(address))
             })
         };
-        if within(&NEVER) {
+        if self.closed || within(&NEVER) {
             return false;
         }
         !within(&DENIED) || self.allowed.iter().any(|subnet| subnet.contains(address))

@@ -28,8 +28,9 @@ mod linux {
     use crate::Error;
 
     /// What the C library's resolver reads: its configuration, hosts, and modules.
-    const READABLE: [&str; 8] =
-        ["/etc", "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/nix/store", "/run", "/proc/self"];
+    #[rustfmt::skip]
+    const READABLE: [&str; 10] = [
+        "/mnt/wsl/resolv.conf", "/var/lib/sss", "/etc", "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/nix/store", "/run", "/proc/self"];
 
     /// Locks this thread, and all that it starts, in for good.
     ///

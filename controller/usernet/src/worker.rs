@@ -11,7 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 
-use crate::dns::{self, Zones};
+use crate::dns::{self, Upstream, Zones};
 use crate::gateway::Ends;
 use crate::leases;
 use crate::mail::{Mail, Mailbox};
@@ -53,7 +53,7 @@ impl Worker {
             tokio::spawn(async move {
                 match task {
                     Task::DnsQuery { mac, guest, data } => {
-                        if let Some(data) = dns::datagram(&zones, &data).await {
+                        if let Some(data) = dns::datagram(&zones, Upstream::Host, &data).await {
                             mailbox.post(Mail::Datagram {
                                 mac,
                                 ends: Ends { guest, remote },
@@ -113,7 +113,7 @@ async fn serve(zones: &Mutex<Zones>, stream: StdStream) {
     while let Ok(Ok(length)) = timeout(IDLE, stream.read_u16()).await {
         let mut query = vec![0; usize::from(length)];
         let Ok(Ok(_)) = timeout(IDLE, stream.read_exact(&mut query)).await else { return };
-        let Some(answer) = dns::answer(zones, &query).await else { return };
+        let Some(answer) = dns::answer(zones, Upstream::Host, &query).await else { return };
         let Ok(length) = u16::try_from(answer.len()) else { return };
         let whole = [&length.to_be_bytes()[..], &answer].concat();
         if !matches!(timeout(IDLE, stream.write_all(&whole)).await, Ok(Ok(()))) {

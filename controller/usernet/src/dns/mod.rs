@@ -5,6 +5,7 @@ pub mod upstream;
 mod zones;
 
 pub use server::{answer, datagram};
+pub use upstream::Upstream;
 pub use zones::{Target, Zone, Zones};
 
 /// DNS.

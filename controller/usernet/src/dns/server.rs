@@ -7,7 +7,7 @@ use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::rdata::{A, CNAME, PTR};
 use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
 
-use super::upstream;
+use super::Upstream;
 use super::zones::{Known, Zones};
 
 /// Seconds that guests may keep an answer: a VM's address may be another tomorrow, and the host's
@@ -21,8 +21,8 @@ const DATAGRAM: usize = 512;
 const ALIASES: usize = 8;
 
 /// Answers a query as a datagram: cut, with a mark, if it is too long for one.
-pub async fn datagram(zones: &Mutex<Zones>, query: &[u8]) -> Option<Vec<u8>> {
-    let answer = answer(zones, query).await?;
+pub async fn datagram(zones: &Mutex<Zones>, upstream: Upstream, query: &[u8]) -> Option<Vec<u8>> {
+    let answer = answer(zones, upstream, query).await?;
     let asked = Message::from_vec(query).ok().map_or(DATAGRAM, |q| usize::from(q.max_payload()));
     if answer.len() <= asked.clamp(DATAGRAM, 4096) {
         return Some(answer);
@@ -31,7 +31,7 @@ pub async fn datagram(zones: &Mutex<Zones>, query: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Answers a query; `None` for what is no query.
-pub async fn answer(zones: &Mutex<Zones>, bytes: &[u8]) -> Option<Vec<u8>> {
+pub async fn answer(zones: &Mutex<Zones>, upstream: Upstream, bytes: &[u8]) -> Option<Vec<u8>> {
     let query = match Message::from_vec(bytes) {
         Ok(query) => query,
         Err(_) => return malformed(bytes),
@@ -44,14 +44,14 @@ pub async fn answer(zones: &Mutex<Zones>, bytes: &[u8]) -> Option<Vec<u8>> {
         return code(&query, ResponseCode::NotImp);
     }
     let found = if question.query_class() == DNSClass::IN {
-        find(zones, question).await
+        find(zones, upstream, question).await
     } else {
         Found::Ask
     };
     match found {
         Found::Records(records) => reply(&query, ResponseCode::NoError, records),
         Found::Missing => code(&query, ResponseCode::NXDomain),
-        Found::Ask => match upstream::relay(bytes).await {
+        Found::Ask => match upstream.relay(bytes).await {
             Some(answer) => Some(answer),
             None => code(&query, ResponseCode::ServFail),
         },
@@ -65,9 +65,9 @@ enum Found {
     Ask,
 }
 
-async fn find(zones: &Mutex<Zones>, question: &Query) -> Found {
+async fn find(zones: &Mutex<Zones>, upstream: Upstream, question: &Query) -> Found {
     match question.query_type() {
-        RecordType::A => addresses(zones, question.name()).await,
+        RecordType::A => addresses(zones, upstream, question.name()).await,
         // There is no IPv6 on the network: a guest need not try it first.
         RecordType::AAAA => match known(zones, &question.name().to_ascii()) {
             Known::Missing => Found::Missing,
@@ -89,7 +89,7 @@ fn known(zones: &Mutex<Zones>, name: &str) -> Known {
     }
 }
 
-async fn addresses(zones: &Mutex<Zones>, name: &Name) -> Found {
+async fn addresses(zones: &Mutex<Zones>, upstream: Upstream, name: &Name) -> Found {
     let (mut records, mut at) = (Vec::new(), name.clone());
     for _ in 0..ALIASES {
         match known(zones, &at.to_ascii()) {
@@ -105,14 +105,14 @@ async fn addresses(zones: &Mutex<Zones>, name: &Name) -> Found {
                 at = alias;
             }
             Known::Missing => return Found::Missing,
-            Known::Nothing => return from_host(records, at).await,
+            Known::Nothing => return from_host(upstream, records, at).await,
         }
     }
     Found::Missing
 }
 
-async fn from_host(mut records: Vec<Record>, name: Name) -> Found {
-    let found = upstream::addresses(name.to_utf8().trim_end_matches('.')).await;
+async fn from_host(upstream: Upstream, mut records: Vec<Record>, name: Name) -> Found {
+    let found = upstream.addresses(name.to_utf8().trim_end_matches('.')).await;
     if found.is_empty() && records.is_empty() {
         // Only the servers know whether there is no such name, or whether they failed.
         return Found::Ask;

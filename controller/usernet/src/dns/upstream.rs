@@ -35,8 +35,35 @@ fn words<'a>(text: &'a str, key: &'static str) -> impl Iterator<Item = &'a str> 
         .flatten()
 }
 
+/// Who is asked for names that are not the network's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Upstream {
+    /// The host's resolver.
+    Host,
+    /// Nobody: for fuzz targets, which are to reach nothing.
+    Nobody,
+}
+
+impl Upstream {
+    /// The addresses of a name.
+    pub async fn addresses(self, name: &str) -> Vec<Ipv4Addr> {
+        match self {
+            Self::Host => addresses(name).await,
+            Self::Nobody => Vec::new(),
+        }
+    }
+
+    /// What the first server that answers says to a query.
+    pub async fn relay(self, query: &[u8]) -> Option<Vec<u8>> {
+        match self {
+            Self::Host => relay(query).await,
+            Self::Nobody => None,
+        }
+    }
+}
+
 /// The addresses of a name, by all that the host has: its files, its servers, its own services.
-pub async fn addresses(name: &str) -> Vec<Ipv4Addr> {
+async fn addresses(name: &str) -> Vec<Ipv4Addr> {
     let found = timeout(2 * PATIENCE, tokio::net::lookup_host((name, 0))).await;
     let mut addresses = Vec::new();
     for address in found.ok().and_then(Result::ok).into_iter().flatten() {
@@ -50,7 +77,7 @@ pub async fn addresses(name: &str) -> Vec<Ipv4Addr> {
 }
 
 /// What the first server that answers says to a query.
-pub async fn relay(query: &[u8]) -> Option<Vec<u8>> {
+async fn relay(query: &[u8]) -> Option<Vec<u8>> {
     for server in servers() {
         if let Ok(Ok(answer)) = timeout(PATIENCE, over_udp(server, query)).await {
             let cut = answer.get(2).is_some_and(|flags| flags & 2 != 0);

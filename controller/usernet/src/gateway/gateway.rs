@@ -251,10 +251,9 @@ impl Gateway {
         let inside = turn.network.subnet.contains(*guest.ip())
             && *guest.ip() != turn.network.gateway()
             && guest.port() != 0;
-        // To an address that nobody is known to have, the first segment goes to all; who has it
-        // takes it by its IP address.
         let mac = self.find(*guest.ip());
-        if mac.is_none() {
+        // Its answer tells the switch where it is; the first segment may be lost until then.
+        if inside && mac.and_then(|mac| turn.switch.behind(mac)).is_none() {
             Neighbours::ask(turn, *guest.ip());
         }
         let Some(mac) = mac.filter(|_| inside) else { return };

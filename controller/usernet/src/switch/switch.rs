@@ -108,19 +108,20 @@ impl Switch {
         }
     }
 
-    /// Sends a stream of frames to whoever has the address, now; to all if nobody is known to.
+    /// Sends a stream of frames to whoever has the address, now. If nobody is known to, it is
+    /// lost: a guest's data is not for others.
     pub fn send_to(&mut self, mac: Mac, stream: &[u8]) {
-        match self.behind(mac) {
-            Some(id) => self.send(id, &[IoSlice::new(stream)]),
-            None => self.flood(None, stream),
+        if let Some(id) = self.behind(mac) {
+            self.send(id, &[IoSlice::new(stream)]);
         }
     }
 
-    /// Sends frames at the end of this turn, with others.
+    /// Sends frames at the end of this turn, with others; a broadcast to all.
     pub fn queue(&mut self, mac: Mac, stream: &[u8]) {
         match self.behind(mac) {
             Some(id) => self.queue_at(id, stream),
-            None => self.flood(None, stream),
+            None if mac == Mac::BROADCAST => self.flood(None, stream),
+            None => {}
         }
     }
 

@@ -16,9 +16,13 @@ const MOST: usize = 16_384;
 /// Of these, for one VM: others keep some.
 const MOST_OF_ONE: usize = 12_000;
 
-/// Handshakes of one VM that are not done; the oldest gives way. A flood of SYNs costs a VM its
-/// own handshakes, and nobody else's.
-const HANDSHAKES: usize = 256;
+/// Handshakes of one VM that are not done. One more has to wait, and is asked for again by the
+/// guest; the oldest gives way once it is stale. A flood of SYNs costs a VM its own handshakes,
+/// and nobody else's.
+const HANDSHAKES: usize = 1024;
+
+/// When a handshake that is not done is stale, if others wait.
+const STALE: Duration = Duration::from_secs(3);
 
 /// More than these at once are taken for a flood.
 const FLOOD: usize = 32;
@@ -49,10 +53,14 @@ pub struct Entry {
     pub side: Side,
     /// It is in the list of those that have a turn.
     pub queued: bool,
+    /// It waits for its guest's port.
+    pub blocked: bool,
     /// The earliest deadline noted for it.
     pub noted: Option<Duration>,
     /// It counts as a handshake.
     pub half: bool,
+    /// When it began.
+    pub since: Duration,
     /// Who waits for the guest's answer.
     pub outcome: Option<Outcome>,
 }
@@ -101,33 +109,63 @@ impl Table {
         self.len() < self.most && used < share
     }
 
-    /// Adds one; it counts as a handshake. Returns the handshake that has to give way, if any.
+    /// Whether a VM may begin one more handshake; the one that has to give way for it, if any.
+    ///
+    /// # Errors
+    /// It has to wait.
+    pub fn may_begin(&mut self, port: PortId, now: Duration) -> Result<Option<FlowId>, ()> {
+        let Some(queue) = self.handshakes.get_mut(&port) else { return Ok(None) };
+        if queue.len() < HANDSHAKES {
+            return Ok(None);
+        }
+        queue.retain(|id| half_open(&self.entries, *id));
+        if queue.len() < HANDSHAKES {
+            return Ok(None);
+        }
+        let oldest = queue.front().and_then(|id| self.entries.get(id.slot));
+        match oldest.filter(|entry| now.saturating_sub(entry.since) >= STALE) {
+            Some(entry) => Ok(Some(entry.id)),
+            None => Err(()),
+        }
+    }
+
+    /// Adds one; one of a VM counts as a handshake.
     pub fn add(
         &mut self,
         key: Key,
         mac: Mac,
         port: Option<PortId>,
         side: Side,
-    ) -> (FlowId, Option<FlowId>) {
+        since: Duration,
+    ) -> FlowId {
         self.serial += 1;
         let id = FlowId { slot: self.entries.vacant_key(), serial: self.serial };
-        let (queued, noted, outcome) = (false, None, None);
+        let (queued, blocked, noted, outcome) = (false, false, None, None);
         let half = port.is_some();
-        self.entries.insert(Entry { id, key, mac, port, side, queued, noted, half, outcome });
+        self.entries.insert(Entry {
+            id,
+            key,
+            mac,
+            port,
+            side,
+            queued,
+            blocked,
+            noted,
+            half,
+            since,
+            outcome,
+        });
         self.by_key.insert(key, id.slot);
-        let Some(port) = port else { return (id, None) };
-        *self.of_port.entry(port).or_default() += 1;
-        let queue = self.handshakes.entry(port).or_default();
-        queue.push_back(id);
-        // Most are done soon: their places are made free here.
-        while queue.front().is_some_and(|id| !half_open(&self.entries, *id)) {
-            queue.pop_front();
+        if let Some(port) = port {
+            *self.of_port.entry(port).or_default() += 1;
+            let queue = self.handshakes.entry(port).or_default();
+            // Most are done soon: their places are made free here.
+            while queue.front().is_some_and(|id| !half_open(&self.entries, *id)) {
+                queue.pop_front();
+            }
+            queue.push_back(id);
         }
-        if queue.len() > 2 * HANDSHAKES {
-            queue.retain(|id| half_open(&self.entries, *id));
-        }
-        let oldest = (queue.len() > HANDSHAKES).then(|| queue.pop_front()).flatten();
-        (id, oldest)
+        id
     }
 
     /// Whether the VM that asks for this one has more handshakes going than a VM in a hurry has.

@@ -116,8 +116,13 @@ impl Tcp {
             turn.unreachable(origin.mac, Unreachable::Prohibited, packet);
             return;
         }
-        if !self.table.has_room(Some(origin.port)) {
-            // Silence: the guest asks again, and there may be room then.
+        // Silence, if there is no room: the guest asks again, and there may be room then.
+        let (port, now) = (origin.port, turn.clock.now());
+        let Ok(stale) = self.table.may_begin(port, now) else { return };
+        if let Some(stale) = stale {
+            self.close(turn, stale, true);
+        }
+        if !self.table.has_room(Some(port)) {
             return;
         }
         match connect(turn, key.remote) {
@@ -135,10 +140,8 @@ impl Tcp {
         packet: &[u8],
     ) {
         let side = Side::Connecting { host, syn: packet.to_vec() };
-        let (id, oldest) = self.table.add(key, origin.mac, Some(origin.port), side);
-        if let Some(oldest) = oldest {
-            self.close(turn, oldest, true);
-        }
+        let now = turn.clock.now();
+        let id = self.table.add(key, origin.mac, Some(origin.port), side, now);
         let Some(entry) = self.table.get(id) else { return };
         let Side::Connecting { host, .. } = &entry.side else { return };
         if host.register(turn.registry, token::tcp(id.slot)).is_err() {
@@ -201,7 +204,8 @@ impl Tcp {
         let share = self.buffers.take(false);
         let mut exit = exit(turn, &mut self.out, mac);
         let flow = Flow::dial(key, Host::new(host), share, &mut exit);
-        let (id, _) = self.table.add(key, mac, None, Side::Open(Box::new(flow)));
+        let side = Side::Open(Box::new(flow));
+        let id = self.table.add(key, mac, None, side, turn.clock.now());
         if let Some(entry) = self.table.get(id) {
             entry.outcome = outcome;
             if let Side::Open(flow) = &entry.side {
@@ -242,6 +246,9 @@ impl Tcp {
     /// A guest's port takes frames again.
     pub fn unblocked(&mut self, port: PortId) {
         for id in self.blocked.remove(&port).unwrap_or_default() {
+            if let Some(entry) = self.table.get(id) {
+                entry.blocked = false;
+            }
             self.wake(id);
         }
     }
@@ -332,9 +339,8 @@ impl Tcp {
         if turn.switch.busy(entry.mac)
             && let Some(port) = turn.switch.behind(entry.mac)
         {
-            let blocked = self.blocked.entry(port).or_default();
-            if blocked.last() != Some(&id) {
-                blocked.push(id);
+            if !std::mem::replace(&mut entry.blocked, true) {
+                self.blocked.entry(port).or_default().push(id);
             }
         } else if let Some(at) = flow.due(turn.clock) {
             self.timers.set(id, at, &mut entry.noted);

@@ -21,6 +21,8 @@ fn ten_thousand_connections_and_then_none() {
     let all = rustix::process::Rlimit { current: limit.maximum, maximum: limit.maximum };
     rustix::process::setrlimit(rustix::process::Resource::Nofile, all).unwrap();
     let daemon = Daemon::start(&[]);
+    // It is at rest once it answers.
+    assert_eq!(daemon.connections(), 0);
     let idle = daemon.descriptors();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let at = SocketAddrV4::new(GATEWAY, listener.local_addr().unwrap().port());
@@ -90,7 +92,7 @@ fn a_flood_of_syns_is_bounded_and_hurts_nobody_else() {
     let start = Instant::now();
     Tcp::connect(&mut friend, 40_000, at);
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
-    assert!(daemon.connections() <= 258, "{}", daemon.connections());
+    assert!(daemon.connections() <= 1026, "{}", daemon.connections());
     assert!(daemon.private() < 64 << 10, "{} KiB", daemon.private());
 }
 

@@ -42,6 +42,7 @@ fn damaged_and_later_state_is_said_and_left_alone() {
     std::fs::write(daemon.path("leases.json"), "{\"192.168").unwrap();
     std::fs::write(daemon.path("state.json"), r#"{"version":2,"forwards":[]}"#).unwrap();
     daemon.restart();
+    assert_eq!(daemon.api("GET", "/services/dns/all", "").1, "[]");
     let log = daemon.log();
     assert!(log.contains("the leases in") && log.contains("are lost"), "{log}");
     assert!(log.contains("a later release wrote them"), "{log}");
@@ -82,6 +83,8 @@ fn guests_plug_in_again_after_a_kill() {
 #[cfg(target_os = "linux")]
 fn it_is_locked_in_while_it_serves() {
     let daemon = Daemon::start(&[]);
+    // Its sockets are there before it locks itself in, and nothing is taken from them until then.
+    assert_eq!(daemon.connections(), 0);
     for task in std::fs::read_dir(format!("/proc/{}/task", daemon.pid())).unwrap() {
         let status = std::fs::read_to_string(task.unwrap().path().join("status")).unwrap();
         let value = |key: &str| {

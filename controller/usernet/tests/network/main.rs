@@ -1,4 +1,5 @@
 //! The daemon as its VMs see it, frame by frame.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 #[path = "../peer/mod.rs"]
 mod peer;

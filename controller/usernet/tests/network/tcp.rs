@@ -65,7 +65,12 @@ fn bytes_pass_both_ways_and_half_closed_connections_stay() {
     let (rest, ended) = tcp.read(&mut guest, usize::MAX);
     assert!(rest.is_empty() && ended);
     until_none(&daemon);
-    assert_eq!(daemon.descriptors(), before - 1, "its descriptor is given back");
+    let start = std::time::Instant::now();
+    // The API's own connections come and go.
+    while daemon.descriptors() >= before {
+        assert!(start.elapsed() < PATIENCE, "its descriptor is not given back");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 #[test]
@@ -172,8 +177,7 @@ fn a_host_that_does_not_read_closes_the_guests_window() {
         }
         let Some(segment) = tcp.next(&mut guest, Duration::from_secs(1)) else { break };
         if let Some(ack) = segment.ack {
-            // The daemon's buffers are long, so its windows are scaled by 5.
-            edge = edge.max(ack + (segment.window << 5));
+            edge = edge.max(ack + (segment.window << tcp.scale));
         }
         assert!(sent < 64 << 20, "nothing holds the guest back");
     }

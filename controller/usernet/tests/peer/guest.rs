@@ -33,6 +33,8 @@ pub struct Guest {
     pub mac: [u8; 6],
     /// Its address.
     pub ip: Ipv4Addr,
+    /// The gateway's hardware address.
+    pub gateway: [u8; 6],
     /// Names of datagrams.
     pub ident: u16,
 }
@@ -45,6 +47,7 @@ impl Guest {
             stream,
             mac: [0x52, 0x55, 0x55, 0, 0, number],
             ip: Ipv4Addr::new(192, 168, 104, ip),
+            gateway: GATEWAY_MAC,
             ident: 0,
         };
         guest.announce();
@@ -91,7 +94,7 @@ impl Guest {
     /// Sends an IPv4 packet to the gateway.
     pub fn send_ip(&mut self, to: Ipv4Addr, protocol: IpProtocol, payload: &[u8]) {
         let packet = self.ip_packet(to, protocol, payload);
-        self.send_frame(GATEWAY_MAC, EthernetProtocol::Ipv4, &packet);
+        self.send_frame(self.gateway, EthernetProtocol::Ipv4, &packet);
     }
 
     /// An IPv4 packet.

@@ -41,6 +41,10 @@ pub struct Tcp {
     pub ack: TcpSeqNumber,
     /// What we take, scaled by 7 after the handshake.
     pub window: u16,
+    /// The largest segment that we take.
+    pub mss: u16,
+    /// How the other end's windows are scaled.
+    pub scale: u8,
 }
 
 impl Tcp {
@@ -57,14 +61,14 @@ impl Tcp {
     /// An end that has said nothing yet.
     pub fn new(port: u16, remote: SocketAddrV4) -> Self {
         let (seq, ack) = (TcpSeqNumber(1_000_000), TcpSeqNumber(0));
-        Self { port, remote, seq, ack, window: 0xffff }
+        Self { port, remote, seq, ack, window: 0xffff, mss: 1460, scale: 0 }
     }
 
     /// Asks for a connection.
     pub fn send_syn(&self, guest: &mut Guest) {
         let mut repr = self.repr(TcpControl::Syn, &[]);
         repr.ack_number = None;
-        repr.max_seg_size = Some(1460);
+        repr.max_seg_size = Some(self.mss);
         repr.window_scale = Some(7);
         self.send_repr(guest, &repr);
     }
@@ -72,6 +76,7 @@ impl Tcp {
     /// The other end accepted.
     pub fn established(&mut self, guest: &mut Guest, answer: &Segment) {
         self.seq += 1;
+        self.scale = answer.scale.unwrap_or(0);
         self.ack = answer.seq + 1;
         self.send(guest, TcpControl::None, &[]);
     }
