@@ -7,3 +7,4 @@ mod full;
 mod guest;
 mod life;
 mod mounts;
+mod networks;

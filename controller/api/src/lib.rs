@@ -11,6 +11,7 @@ mod export;
 mod field_error;
 mod fill;
 mod host_facts;
+mod host_interface;
 mod instance;
 mod kind;
 pub mod lima;
@@ -22,6 +23,7 @@ pub mod mutant;
 mod name;
 mod nearest;
 mod network;
+pub mod networks_yaml;
 pub mod parse;
 pub mod schema;
 mod size;
@@ -38,6 +40,7 @@ pub use export::{Exported, export_instance};
 pub use field_error::{FieldError, Layer};
 pub use fill::{Filled, complete, fill, fill_as};
 pub use host_facts::HostFacts;
+pub use host_interface::{HostInterface, InterfaceKind};
 pub use instance::{
     DeletionPolicy, Dependency, DependencyCondition, Disruption, HostSelector, Instance,
     InstanceSpec, RunStrategy,
@@ -57,5 +60,5 @@ pub use size::{ByteSize, SizeError};
 pub use stamp::Stamp;
 pub use strings::Listed;
 pub use unsupported::unsupported;
-pub use validate::{Checks, PathKind, name_errors, validate};
+pub use validate::{Checks, PathKind, name_errors, network_errors, validate};
 pub use yaml::{ReadError, read_lima, to_yaml};

@@ -29,6 +29,15 @@ pub fn read_lima(text: &str) -> Result<Lima, ReadError> {
     }
 }
 
+/// Reads a file of Lima's other than `lima.yaml`, as leniently.
+pub(crate) fn read<T: serde::de::DeserializeOwned + Default>(text: &str) -> Result<T, ReadError> {
+    let text = text.trim_start_matches('\u{feff}');
+    let node = crate::parse::read_node(text, 0)
+        .map_err(|(at, message)| ReadError(format!("line {}: {message}", at.line)))?;
+    let value = serde_json::from_value::<Option<T>>(node.into_json());
+    value.map(Option::unwrap_or_default).map_err(|error| ReadError(error.to_string()))
+}
+
 /// What is wrong with a text that is YAML. Nobody waits for errors: it is read once more.
 fn wrong_type(text: &str) -> ReadError {
     let found = crate::parse::first_fault::<Lima>(text);

@@ -24,6 +24,7 @@ use crate::commands::{
     lock::LockArgs,
     logs::LogsArgs,
     man::ManArgs,
+    network::NetworkCommandArgs,
     notify::NotifyArgs,
     plan::PlanArgs,
     plugin::PluginArgs,
@@ -40,8 +41,10 @@ use crate::commands::{
     snapshot::SnapshotArgs,
     start::StartArgs,
     stop::StopArgs,
+    sudoers::SudoersArgs,
     suspend::{ResumeArgs, SuspendArgs},
     template::TemplateArgs,
+    tunnel::TunnelArgs,
     undelete::UndeleteArgs,
     validate::ValidateArgs,
     wait::WaitArgs,
@@ -152,6 +155,12 @@ pub enum Command {
     Unprotect(UnprotectArgs),
     /// Additional disks, made and changed by hand
     Disk(DiskCommandArgs),
+    /// Networks, made and removed by hand
+    Network(NetworkCommandArgs),
+    /// Open a SOCKS5 proxy into an instance's networks
+    Tunnel(TunnelArgs),
+    /// Print the sudoers file that socket_vmnet needs (macOS)
+    Sudoers(SudoersArgs),
     /// States of an instance's disk that can be gone back to
     Snapshot(SnapshotArgs),
     /// Check this host
@@ -168,4 +177,7 @@ pub enum Command {
     /// Run one VM
     #[command(hide = true)]
     Hostagent(HostagentArgs),
+    /// Serve a user-v2 network
+    #[command(hide = true)]
+    Usernet(limekiln_usernet::UsernetArgs),
 }

@@ -130,6 +130,9 @@ fn run(command: &Command) -> anyhow::Result<Exit> {
         Command::Protect(args) => commands::protect::protect(args),
         Command::Unprotect(args) => commands::protect::unprotect(args),
         Command::Disk(args) => commands::disk::run(args),
+        Command::Network(args) => commands::network::run(args),
+        Command::Tunnel(args) => commands::tunnel::run(args),
+        Command::Sudoers(args) => commands::sudoers::run(args),
         Command::Snapshot(args) => commands::snapshot::run(args),
         Command::Doctor(args) => commands::doctor::run(args),
         Command::Schema(args) => commands::schema::run(args),
@@ -137,6 +140,7 @@ fn run(command: &Command) -> anyhow::Result<Exit> {
         Command::Plugin(args) => commands::plugin::run(args),
         Command::Man(args) => commands::man::run(args),
         Command::Hostagent(args) => commands::hostagent::run(args),
+        Command::Usernet(args) => commands::usernet::run(args),
     }
 }
 

@@ -13,18 +13,22 @@ pub struct NativeConfig {
     pub cache_dir: PathBuf,
     /// The program whose `hostagent` subcommand runs an instance.
     pub agent_exe: PathBuf,
+    /// The program whose `usernet` subcommand is the daemon of a user-v2 network.
+    pub usernet_exe: PathBuf,
 }
 
 impl NativeConfig {
     /// The usual places: `$XDG_CACHE_HOME` or the platform's cache directory, and this program
-    /// itself as the host agent (`$LIMEKILN_HOSTAGENT_EXE` names another one).
+    /// itself as the host agent and network daemon (`$LIMEKILN_HOSTAGENT_EXE` and
+    /// `$LIMEKILN_USERNET_EXE` name others).
     pub fn new(facts: HostFacts) -> Self {
         let cache_dir = cache_dir(&facts.os, &facts.home);
         let agent_exe = std::env::var_os("LIMEKILN_HOSTAGENT_EXE")
             .map(PathBuf::from)
             .or_else(|| std::env::current_exe().ok())
             .unwrap_or_else(|| "limekiln".into());
-        Self { facts, cache_dir, agent_exe }
+        let usernet_exe = limekiln_hostagent::network::program();
+        Self { facts, cache_dir, agent_exe, usernet_exe }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::images::Images;
 use crate::observe::{Memory, lives};
 use crate::paths::Paths;
 use crate::unsupported::UNSUPPORTED;
-use crate::{NativeConfig, disks, instance, observe, run, trash};
+use crate::{NativeConfig, disks, instance, networks, observe, run, trash};
 
 /// Fields that are stored and have their effect without a restart, because they are only read
 /// when they are needed, or because the host agent takes them in anew.
@@ -102,6 +102,7 @@ impl Engine for NativeEngine {
         Capabilities {
             engine: "native".to_owned(),
             forwards: true,
+            networks: true,
             mounts: true,
             live_mounts: [MountType::ReverseSshfs].into(),
             live_fields: LIVE_FIELDS.iter().map(|&field| field.to_owned()).collect(),
@@ -176,12 +177,15 @@ impl Engine for NativeEngine {
             }
             // The ledger is the caller's; nothing of the object changes.
             Action::Release { .. } => Ok(()),
-            Action::DefineNetwork { .. }
-            | Action::StartNetwork { .. }
-            | Action::StopNetwork { .. } => Err(EngineError::permanent(format!(
-                "cannot {}: this engine does not do that yet",
-                action.verb()
-            ))),
+            Action::DefineNetwork { network, spec } => {
+                self.in_files(move |paths| networks::define(paths, &network, &spec)).await
+            }
+            Action::StartNetwork { network } => {
+                networks::start(&self.paths, &self.config.usernet_exe, &network, context).await
+            }
+            Action::StopNetwork { network } => {
+                networks::stop(&self.paths, &self.facts, &network).await
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ mod engine;
 mod error;
 pub mod images;
 mod instance;
+mod networks;
 mod observe;
 mod paths;
 mod run;

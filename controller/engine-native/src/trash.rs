@@ -11,11 +11,13 @@ use std::sync::{Mutex, PoisonError};
 use jiff::Timestamp;
 use limekiln_engine::EngineError;
 use limekiln_hostagent::atomic;
-use limekiln_model::{ObjectId, Parked};
+use limekiln_hostagent::network::networks_config;
+use limekiln_model::{Kind, ObjectId, Parked};
 use serde::{Deserialize, Serialize};
 
 use crate::disks::{publish, remove_dir};
 use crate::error::{file, write};
+use crate::networks;
 use crate::paths::Paths;
 
 /// What is known of a parked object, in `meta.json` beside its `data`.
@@ -30,12 +32,40 @@ static PURGING: Mutex<()> = Mutex::new(());
 
 /// Moves the object aside.
 pub(crate) fn park(paths: &Paths, object: &ObjectId) -> Result<(), EngineError> {
+    if object.kind == Kind::Network {
+        return park_network(paths, object);
+    }
     let place = place(paths, object)?;
     if !place.exists() {
         // An earlier try got through.
         let parked = parked(paths).iter().any(|parked| parked.id == *object);
         return if parked { Ok(()) } else { Err(absent(object)) };
     }
+    publish(&place, &new_entry(paths, object)?.join("data"))
+}
+
+/// A network is no directory but a definition. One that a crash left here as well as in its place
+/// is not parked a second time.
+fn park_network(paths: &Paths, object: &ObjectId) -> Result<(), EngineError> {
+    let left: Vec<_> = parked(paths).into_iter().filter(|one| one.id == *object).collect();
+    let there = networks_config(paths.home())
+        .is_ok_and(|config| config.networks.contains_key(&object.name));
+    if !there {
+        return if left.is_empty() { Err(absent(object)) } else { Ok(()) };
+    }
+    let spec = networks::may_park(paths, &object.name)?;
+    let data = |key: &str| paths.trash().join(key).join("data");
+    let same =
+        left.iter().rev().map(|one| data(&one.key)).find(|it| networks::is_parked(it, &spec));
+    let data = match same {
+        Some(data) => data,
+        None => new_entry(paths, object)?.join("data"),
+    };
+    networks::park(paths, &object.name, &data)
+}
+
+/// A directory in the trash for an object, with all but its data.
+fn new_entry(paths: &Paths, object: &ObjectId) -> Result<PathBuf, EngineError> {
     sweep(paths, object);
     let since = Timestamp::now();
     let key = format!("{}{}", key_prefix(object), since.as_millisecond());
@@ -45,7 +75,7 @@ pub(crate) fn park(paths: &Paths, object: &ObjectId) -> Result<(), EngineError> 
     let json = serde_json::to_vec(&meta)
         .map_err(|error| EngineError::permanent("cannot park").because(error))?;
     atomic::write(&dir.join("meta.json"), &json, 0o644).map_err(write)?;
-    publish(&place, &dir.join("data"))
+    Ok(dir)
 }
 
 fn key_prefix(object: &ObjectId) -> String {
@@ -69,9 +99,12 @@ fn sweep(paths: &Paths, object: &ObjectId) {
 
 /// Brings a parked object back.
 pub(crate) fn restore(paths: &Paths, object: &ObjectId, key: &str) -> Result<(), EngineError> {
-    let place = place(paths, object)?;
     let dir = entry(paths, key)?;
     let data = dir.join("data");
+    if object.kind == Kind::Network {
+        return restore_network(paths, object, &dir);
+    }
+    let place = place(paths, object)?;
     match (place.exists(), data.exists()) {
         (true, false) => return remove_dir(&dir),
         (true, true) => {
@@ -91,12 +124,35 @@ pub(crate) fn restore(paths: &Paths, object: &ObjectId, key: &str) -> Result<(),
     remove_dir(&dir)
 }
 
+fn restore_network(paths: &Paths, object: &ObjectId, dir: &Path) -> Result<(), EngineError> {
+    let data = dir.join("data");
+    let config = networks_config(paths.home());
+    let there = config.is_ok_and(|config| config.networks.contains_key(&object.name));
+    match (there, data.exists()) {
+        (true, false) => remove_dir(dir),
+        (true, true) => {
+            Err(EngineError::precondition(format!("{object} exists; its name is not free")))
+        }
+        (false, false) => {
+            Err(EngineError::precondition(format!("nothing is parked as {}", dir.display())))
+        }
+        (false, true) => {
+            networks::restore(paths, &object.name, &data)?;
+            // Not the other way round: a crash leaves both, and says that the name is taken.
+            remove_dir(dir)
+        }
+    }
+}
+
 /// Removes for good: a parked object, or the object itself.
 pub(crate) fn purge(
     paths: &Paths,
     object: &ObjectId,
     key: Option<&str>,
 ) -> Result<(), EngineError> {
+    if object.kind == Kind::Network && key.is_none() {
+        return networks::forget(paths, &object.name);
+    }
     let from = match key {
         Some(key) => entry(paths, key)?,
         None => place(paths, object)?,
@@ -128,9 +184,7 @@ fn read(dir: &Path) -> Option<Parked> {
 }
 
 fn place(paths: &Paths, object: &ObjectId) -> Result<PathBuf, EngineError> {
-    paths
-        .object(object)
-        .ok_or_else(|| EngineError::permanent("networks are not run by this engine yet"))
+    paths.object(object).ok_or_else(|| EngineError::permanent("networks are no directories"))
 }
 
 /// Keys come from saved plans, which are files: none may lead out of the trash.
@@ -205,6 +259,26 @@ mod tests {
         park(&paths, &id).expect("parked");
         assert!(!paths.trash().join("instance-vm-1").exists());
         assert!(paths.trash().join("instance-vm-2-1").exists(), "another object's");
+    }
+
+    #[test]
+    fn a_network_that_a_crash_left_in_both_places_is_parked_once() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let paths = Paths::new(dir.path());
+        let id = ObjectId::network(&Name::new("lan").expect("a name"));
+        let gateway = "10.7.0.1".parse().ok();
+        let spec = limekiln_api::NetworkSpec { gateway, ..Default::default() };
+        let define = || networks::define(&paths, &id.name, &spec).expect("defined");
+        define();
+        park(&paths, &id).expect("parked");
+        define();
+        park(&paths, &id).expect("parked");
+        park(&paths, &id).expect("twice is once");
+        let parked = parked(&paths);
+        assert_eq!(parked.len(), 1, "{parked:?}");
+        restore(&paths, &id, &parked[0].key).expect("restored");
+        let config = networks_config(dir.path()).expect("readable");
+        assert!(config.networks.contains_key(&id.name));
     }
 
     #[test]

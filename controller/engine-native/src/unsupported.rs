@@ -5,7 +5,7 @@ pub(crate) const UNSUPPORTED: &[(&str, &str)] = &[
     ("vmType!=qemu", "this engine runs QEMU only"),
     ("os!=Linux", "this engine runs Linux guests only"),
     ("mounts.sshfs.sftpDriver=builtin", "OpenSSH's sftp-server serves the files"),
-    ("networks", "networks between instances do not exist yet"),
+    ("networks.vzNAT", "it belongs to macOS's own virtualization; `lima: user-v2` needs none"),
     ("containerd.system", "containerd is not installed for you; a provisioning script can"),
     ("containerd.user", "containerd is not installed for you; a provisioning script can"),
     ("containerd.archives", "containerd is not installed for you"),

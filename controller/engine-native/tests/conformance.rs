@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use limekiln_api::{Lima, fill, read_lima};
+use limekiln_api::{Lima, NetworkSpec, fill, read_lima};
 use limekiln_engine::Engine;
 use limekiln_engine::conformance::{self, Harness};
 use limekiln_engine_native::{NativeConfig, NativeEngine, host_facts};
@@ -27,6 +27,10 @@ impl Harness for Native {
 
     fn name(&self, what: &str) -> Name {
         Name::new(what).expect("the suite's names are names")
+    }
+
+    fn network(&self) -> NetworkSpec {
+        NetworkSpec { gateway: "10.83.0.1".parse().ok(), ..NetworkSpec::default() }.filled()
     }
 
     fn template(&self, instance: &Name, disk: Option<&Name>) -> (Lima, Lima) {
@@ -71,7 +75,8 @@ async fn it_conforms() {
     let home = dir.path().join("h");
     let config = NativeConfig {
         cache_dir: dir.path().join("cache"),
-        agent_exe: program,
+        agent_exe: program.clone(),
+        usernet_exe: program,
         facts: host_facts(&home).expect("no layers"),
     };
     conformance::run(&Native { engine: NativeEngine::new(config), home, guest }).await;

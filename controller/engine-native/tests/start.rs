@@ -19,6 +19,7 @@ async fn start(yaml: &str, agent: &str) -> Result<(), EngineError> {
     let engine = NativeEngine::new(NativeConfig {
         facts: host_facts(&home).expect("a home without files"),
         cache_dir: dir.path().join("cache"),
+        usernet_exe: exe.clone(),
         agent_exe: exe,
     });
     let action = Action::StartDriver { instance: Name::new("vm").expect("a name") };

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::driver::DriverError;
 use crate::mounts::MountError;
+use crate::network::NetworkError;
 use crate::spec::SpecError;
 use crate::ssh::SshError;
 
@@ -55,6 +56,9 @@ pub enum Error {
     /// A host directory can't be served to the machine.
     #[error("a host directory can't be shared")]
     Mount(#[from] MountError),
+    /// A network can't be joined.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
     /// The VM ended by itself.
     #[error("the VM ended: {reason}")]
     VmEnded {

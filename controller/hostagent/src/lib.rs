@@ -19,6 +19,7 @@ pub mod forwards;
 pub mod guest;
 mod log;
 mod mounts;
+pub mod network;
 mod pidfile;
 pub mod process;
 pub mod spawn;

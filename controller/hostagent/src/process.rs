@@ -1,6 +1,7 @@
 //! Processes that are watched without being polled, and never mistaken for others.
 
 use std::io;
+use std::path::Path;
 use std::process::{Child, ExitStatus};
 
 use rustix::process::{Pid, Signal, test_kill_process};
@@ -100,6 +101,24 @@ pub fn start_time(pid: u32) -> Option<u64> {
     exists(pid).then_some(0)
 }
 
+/// Whether the process's arguments name the directory or a file in it: what tells a daemon of ours
+/// from a stranger that got its pid. Elsewhere than on Linux nobody can tell, and it counts.
+pub fn names(pid: u32, dir: &Path) -> bool {
+    if cfg!(not(target_os = "linux")) {
+        return true;
+    }
+    let arguments = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    name_dir(&arguments, dir)
+}
+
+/// `/lima/web2` is not in `/lima/web`. Each argument ends with a zero byte.
+fn name_dir(arguments: &[u8], dir: &Path) -> bool {
+    let dir = dir.as_os_str().as_encoded_bytes();
+    arguments
+        .windows(dir.len() + 1)
+        .any(|window| window.starts_with(dir) && matches!(window[dir.len()], b'/' | 0))
+}
+
 #[cfg(target_os = "linux")]
 mod watch {
     use std::io;
@@ -174,9 +193,10 @@ fn is_zombie(pid: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
     use std::process::Command;
 
-    use super::Process;
+    use super::{Process, name_dir};
 
     #[tokio::test]
     async fn a_child_is_seen_to_end() {
@@ -199,5 +219,15 @@ mod tests {
         }
         assert!(Process::foreign(child.id(), start).is_none());
         child.wait().unwrap();
+    }
+
+    #[test]
+    fn a_process_is_known_by_the_directory_that_it_names() {
+        let web = Path::new("/lima/web");
+        assert!(name_dir(b"limekiln\0hostagent\0--instance-dir\0/lima/web\0", web));
+        assert!(name_dir(b"limactl\0hostagent\0--pidfile\0/lima/web/ha.pid\0web\0", web));
+        assert!(!name_dir(b"limekiln\0--instance-dir\0/lima/web2\0", web));
+        assert!(!name_dir(b"limekiln\0--instance-dir\0/lima/web-db/ha.pid\0", web));
+        assert!(!name_dir(b"", web));
     }
 }

@@ -5,9 +5,10 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
+use limekiln_api::NetworkSpec;
 use limekiln_hostagent::cidata::{Contents, Seed, contents};
 use limekiln_hostagent::spec::{
-    AttachedDisk, DiskFormat, GuestSpec, MountKind, MountSpec, Step, StepKind,
+    AttachedDisk, DiskFormat, GuestSpec, Link, MountKind, MountSpec, Nic, Step, StepKind, UserV2,
 };
 
 fn nine_p(location: &str, mount_point: &str, writable: bool) -> MountSpec {
@@ -70,7 +71,13 @@ fn guest() -> GuestSpec {
         ],
         probes: Vec::new(),
         copies: Vec::new(),
-        mac: "52:55:55:01:02:03".to_owned(),
+        nics: vec![Nic {
+            id: "net0".to_owned(),
+            mac: "52:55:55:01:02:03".to_owned(),
+            interface: "eth0".to_owned(),
+            metric: 200,
+            link: Link::User,
+        }],
         load_dot_ssh: false,
         forward_agent: false,
         forward_x11: false,
@@ -112,4 +119,32 @@ fn names_fit_the_volume() {
             assert!(name.len() <= 30, "{path}: Lima keeps names to 30 characters");
         }
     }
+}
+
+#[test]
+fn a_guest_on_a_network() {
+    let mut guest = guest();
+    let files = limekiln_hostagent::network::NetworkFiles::new("/lima".as_ref(), "team");
+    guest.nics[0].link = Link::UserV2(UserV2 {
+        name: "team".to_owned(),
+        spec: NetworkSpec { gateway: "10.7.0.1".parse().ok(), ..NetworkSpec::default() },
+        daemon: limekiln_hostagent::network::Daemon::new(files),
+    });
+    guest.nics.push(Nic {
+        id: "net2".to_owned(),
+        mac: "52:55:55:01:02:04".to_owned(),
+        interface: "lima1".to_owned(),
+        metric: 100,
+        link: Link::Tap("tap0".to_owned()),
+    });
+    guest.param.insert("internal_netplanOptional".to_owned(), "true".to_owned());
+    let files =
+        contents(&Seed { guest: &guest, instance_id: "iid-1", keys: &[], guest_agent: None });
+    insta::assert_snapshot!("network-config-of-two", files["network-config"]);
+    let env = &files["lima.env"];
+    assert!(
+        env.contains("SLIRP_GATEWAY=10.7.0.2\n") && env.contains("SLIRP_DNS=10.7.0.2\n"),
+        "{env}"
+    );
+    assert!(env.contains("SLIRP_IP_ADDRESS=\n"), "{env}");
 }

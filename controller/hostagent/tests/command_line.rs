@@ -1,11 +1,13 @@
 //! QEMU's command lines, for each architecture and way to start.
 
-use limekiln_api::Arch;
+use limekiln_api::{Arch, NetworkSpec};
 use limekiln_hostagent::InstanceFiles;
 use limekiln_hostagent::accel::Accelerator;
 use limekiln_hostagent::driver::qemu::command_line;
+use limekiln_hostagent::network::{Daemon, NetworkFiles};
 use limekiln_hostagent::spec::{
-    AttachedDisk, BootDisk, DirectKernel, DiskFormat, Firmware, MountKind, MountSpec, VmSpec,
+    AttachedDisk, BootDisk, DirectKernel, DiskFormat, Firmware, Link, MountKind, MountSpec, Nic,
+    Reconnect, UserV2, VmSpec,
 };
 
 fn spec(arch: Arch, firmware: Firmware) -> VmSpec {
@@ -24,7 +26,14 @@ fn spec(arch: Arch, firmware: Firmware) -> VmSpec {
         mounts: Vec::new(),
         cidata: files.cidata(),
         ssh_port: 60022,
-        mac: "52:55:55:01:02:03".to_owned(),
+        nics: vec![Nic {
+            id: "net0".to_owned(),
+            mac: "52:55:55:01:02:03".to_owned(),
+            interface: "eth0".to_owned(),
+            metric: 200,
+            link: Link::User,
+        }],
+        reconnect: Reconnect::default(),
         files,
     }
 }
@@ -121,4 +130,42 @@ fn directories_by_virtiofs() {
     let mut spec = spec(Arch::X86_64, uefi());
     spec.mounts = vec![mount("/a", true, MountKind::Virtiofs { queue_size: 512 })];
     insta::assert_snapshot!(render(&spec, Accelerator::Kvm));
+}
+
+fn card(id: &str, link: Link) -> Nic {
+    let (mac, interface) = (format!("52:55:55:00:00:0{}", &id[3..]), format!("lima{}", &id[3..]));
+    Nic { id: id.to_owned(), mac, interface, metric: 100, link }
+}
+
+fn user_v2(name: &str) -> Link {
+    let files = NetworkFiles::new("/lima".as_ref(), name);
+    Link::UserV2(UserV2 {
+        name: name.to_owned(),
+        spec: NetworkSpec::default(),
+        daemon: Daemon::new(files),
+    })
+}
+
+#[test]
+fn cards_on_networks() {
+    let mut spec = spec(Arch::X86_64, uefi());
+    spec.nics = vec![
+        card("net0", user_v2("team")),
+        card("net2", user_v2("a,b")),
+        card("net3", Link::Socket("/run/own.sock".into())),
+        card("net4", Link::Bridge("br0".to_owned())),
+        card("net5", Link::Tap("tap7".to_owned())),
+        card("net6", Link::Bridge("br1".to_owned())),
+    ];
+    let cards = |spec: &VmSpec| {
+        let text = render(spec, Accelerator::Tcg);
+        let lines = text.lines().filter(|line| line.contains("net"));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    insta::assert_snapshot!("behind_hubs", cards(&spec));
+    spec.nics.truncate(2);
+    spec.reconnect = Reconnect::Seconds;
+    insta::assert_snapshot!("by_qemu", cards(&spec));
+    spec.reconnect = Reconnect::Milliseconds;
+    assert!(cards(&spec).contains(",reconnect-ms=200"), "{}", cards(&spec));
 }

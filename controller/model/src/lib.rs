@@ -30,7 +30,7 @@ pub use fingerprint::{Fingerprint, fingerprint};
 pub use id::{Kind, Name, ObjectId};
 pub use observed::{
     Accelerator, Host, InstancePhase, MountFault, Mounted, NetworkPhase, Observed, ObservedDisk,
-    ObservedInstance, ObservedNetwork, Owner, Parked,
+    ObservedInstance, ObservedNetwork, ObservedNic, Owner, Parked,
 };
 pub use plan::{Basis, Plan, Step, StepId};
 pub use policy::Policy;

@@ -1,10 +1,13 @@
 //! What the engine says exists.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use limekiln_api::{DeletionPolicy, DiskFormat, HostFacts, Lima, LimaVersion, NetworkSpec};
+use limekiln_api::{
+    DeletionPolicy, DiskFormat, HostFacts, HostInterface, Lima, LimaVersion, NetworkSpec,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{Kind, Name, ObjectId, Origin, Shared};
@@ -64,6 +67,9 @@ pub struct Host {
     /// TCP ports on which something other than our instances listens, of those that were asked
     /// for.
     pub taken_ports: BTreeSet<u16>,
+    /// Its own network interfaces.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub interfaces: Vec<HostInterface>,
 }
 
 /// What the ledger says of an object that is ours.
@@ -137,6 +143,23 @@ pub struct Mounted {
     pub mount_point: String,
 }
 
+/// A network card of a running guest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ObservedNic {
+    /// Its name in the guest.
+    pub interface: String,
+    /// The user-v2 network that it is on; `None` for another network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<String>,
+    /// The guest's address there, when somebody on the host knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<Ipv4Addr>,
+    /// Why the network is not there, if it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
+}
+
 /// A mount that is not in place, though the instance runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MountFault {
@@ -175,6 +198,9 @@ pub struct ObservedInstance {
     /// Those that failed or were lost, and why. The engine tries again by itself where it can.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mount_faults: Vec<MountFault>,
+    /// The guest's network cards, when it runs and its host agent tells of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nics: Vec<ObservedNic>,
 }
 
 /// An additional disk as it is.
@@ -195,6 +221,24 @@ pub enum NetworkPhase {
     Stopped,
     /// The daemon serves.
     Running,
+    /// It needs no daemon: an interface of the host carries it.
+    Hosted,
+}
+
+impl NetworkPhase {
+    /// Whether instances can be put onto it.
+    pub fn serves(&self) -> bool {
+        matches!(self, Self::Running | Self::Hosted)
+    }
+
+    /// The word that is shown.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Stopped => "Stopped",
+            Self::Running => "Running",
+            Self::Hosted => "Hosted",
+        }
+    }
 }
 
 /// A network as it is.
@@ -204,6 +248,15 @@ pub struct ObservedNetwork {
     pub spec: NetworkSpec,
     /// Whether its daemon runs.
     pub phase: NetworkPhase,
+    /// Whether another tool started the daemon: Lima does so before it starts an instance, which
+    /// cannot be seen yet.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub foreign: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// A deleted object that waits to be brought back or to expire.

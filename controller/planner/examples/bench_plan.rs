@@ -41,7 +41,10 @@ fn running() -> Observed {
 
 fn host() -> Observed {
     let facts = limekiln_api::HostFacts { memory: 1 << 50, ..limekiln_api::HostFacts::example() };
-    Observed { host: Some(Host { facts, taken_ports: Default::default() }), ..Observed::default() }
+    Observed {
+        host: Some(Host { facts, taken_ports: Default::default(), interfaces: Vec::new() }),
+        ..Observed::default()
+    }
 }
 
 /// The median of some runs, in milliseconds. The plan must have this many steps per instance.

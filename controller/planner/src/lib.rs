@@ -22,6 +22,7 @@ mod plan;
 mod prune;
 pub mod render;
 mod scene;
+mod subnets;
 mod uses;
 mod verbs;
 

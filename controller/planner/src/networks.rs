@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use limekiln_api::mutant::{Mutant, is_on};
-use limekiln_model::{Action, Cost, Name, NetworkPhase, ObjectId, WaitReason};
+use limekiln_api::{InterfaceKind, NetworkMode};
+use limekiln_model::{Action, Cost, InstancePhase, Name, NetworkPhase, ObjectId, WaitReason};
 
 use crate::diff;
 use crate::draft::Draft;
@@ -86,38 +87,85 @@ fn running_users<'a>(scene: &Scene<'a>, network: &'a Name) -> impl Iterator<Item
     users.map(|(name, _)| name.clone())
 }
 
-/// Starts daemons that a user needs, and stops those whose last user goes. Comes after the
-/// instances, whose steps it looks at.
+/// Starts daemons that a user needs, and stops those that nobody uses any more, whoever defined
+/// the network: to run a daemon changes nothing of it. One that another tool started is stopped
+/// only with its last user: it may be there for an instance that is about to start. Comes after
+/// all that starts and stops instances.
 pub(crate) fn daemons(scene: &Scene<'_>, held: &Held, draft: &mut Draft) {
     if !scene.capabilities.networks {
         return;
     }
-    let needed = needed(scene, draft);
+    let (needed, left) = (needed(scene, draft), left(scene, draft));
+    // One that cannot be read, and of which something may live, may use any; as for Lima.
+    let mut instances = scene.observed.instances.values();
+    let unreadable = instances.any(|one| {
+        let unknown = one.config.is_none() && one.booted.is_none();
+        unknown && matches!(one.phase, InstancePhase::Broken { .. })
+    });
     let known: BTreeSet<_> =
         scene.desired.networks.keys().chain(scene.observed.networks.keys()).cloned().collect();
     for name in known {
         let id = ObjectId::network(&name);
-        if held.holds(&id) || !scene.is_ours(&id) {
+        if held.holds(&id) {
             continue;
         }
         let stops =
             draft.find(&id, |action| matches!(action, Action::StopNetwork { .. })).is_some();
-        let runs = scene
-            .observed
-            .networks
-            .get(&name)
-            .is_some_and(|network| network.phase == NetworkPhase::Running);
-        match (needed.contains(&name), runs && !stops) {
-            (true, false) => {
+        let phase = scene.observed.networks.get(&name).map(|network| &network.phase);
+        let hosted = phase == Some(&NetworkPhase::Hosted) && !redefined(draft, &id);
+        let runs = phase == Some(&NetworkPhase::Running) && !stops;
+        let kept = scene.is_ours(&id) && scene.desired.networks.contains_key(&name);
+        let foreign = scene.observed.networks.get(&name).is_some_and(|network| network.foreign);
+        let ends = (left.contains(&name) || kept || !foreign) && !unreadable;
+        match (needed.contains(&name), runs) {
+            (true, false) if !hosted => {
                 draft.push(Action::StartNetwork { network: name }, None);
             }
             (false, true) if is_on(Mutant::DaemonStays) => {}
-            (false, true) if scene.desired.networks.contains_key(&name) => {
+            (false, true) if ends => {
                 draft.push(Action::StopNetwork { network: name }, None);
             }
             _ => {}
         }
     }
+}
+
+/// Whether the plan gives the network another definition.
+fn redefined(draft: &Draft, id: &ObjectId) -> bool {
+    draft.find(id, |action| matches!(action, Action::DefineNetwork { .. })).is_some()
+}
+
+/// Networks of the instances that the plan stops.
+fn left(scene: &Scene<'_>, draft: &Draft) -> BTreeSet<Name> {
+    let stop = |action: &Action| matches!(action, Action::StopInstance { .. });
+    let stopped =
+        scene.alive().filter(|(name, _)| draft.find(&ObjectId::instance(name), stop).is_some());
+    stopped.flat_map(|(_, config)| uses::networks(config)).collect()
+}
+
+/// Why instances cannot be put onto the network on this host, and what can be done.
+pub(crate) fn unusable(scene: &Scene<'_>, name: &Name) -> Option<(String, String)> {
+    let wanted = scene.desired.networks.get(name).map(|wanted| &wanted.spec);
+    let spec = wanted.or_else(|| scene.observed.networks.get(name).map(|there| &there.spec))?;
+    let host = scene.observed.host.as_ref().filter(|host| host.facts.os == "linux")?;
+    let hint = "use mode user-v2, or name a bridge or a tap of this host with mode bridged";
+    let why = match (spec.mode, &spec.interface) {
+        (NetworkMode::UserV2, _) => return None,
+        (NetworkMode::Host | NetworkMode::Bridged, Some(interface)) => {
+            let found = host.interfaces.iter().find(|one| one.name == *interface);
+            match found.map(|found| found.kind) {
+                Some(InterfaceKind::Bridge | InterfaceKind::Tap) => return None,
+                Some(InterfaceKind::Other) => {
+                    format!("{interface} of network/{name} is neither a bridge nor a tap")
+                }
+                None => {
+                    format!("this host has no interface {interface}, which network/{name} is on")
+                }
+            }
+        }
+        (mode, _) => format!("network/{name} is of mode {}, which needs macOS", mode.word()),
+    };
+    Some((why, hint.to_owned()))
 }
 
 /// Networks of the instances that run when the plan is done.

@@ -7,7 +7,7 @@ use limekiln_model::{
 use crate::draft::Draft;
 use crate::networks::Blocked;
 use crate::scene::Scene;
-use crate::{conflicts, depends, disks, instances, networks, order, prune};
+use crate::{conflicts, depends, disks, instances, networks, order, prune, subnets};
 
 /// Plans the difference between what is desired and what was observed.
 ///
@@ -35,6 +35,7 @@ fn attempt(scene: &Scene<'_>, blocked: &Blocked) -> Result<Draft, Blocked> {
     let mut draft = Draft::default();
     let mut held = conflicts::names(scene, &mut draft);
     let order = depends::order(scene, &mut held, &mut draft);
+    subnets::check(scene, &mut held, &mut draft);
     let moved = networks::plan(scene, &held, blocked, &mut draft);
     let moved = disks::plan(scene, &held, blocked, moved, &mut draft);
     conflicts::resources(scene, &mut held, &mut draft);
@@ -49,8 +50,8 @@ fn attempt(scene: &Scene<'_>, blocked: &Blocked) -> Result<Draft, Blocked> {
     if !more.is_empty() {
         return Err(more);
     }
-    networks::daemons(scene, &held, &mut draft);
     prune::plan(scene, &mut draft);
+    networks::daemons(scene, &held, &mut draft);
     order::connect(scene, &mut draft);
     Ok(draft)
 }

@@ -50,6 +50,7 @@ pub fn plan_delete(
         for id in &gone {
             delete(scene, id, &leaving, purge, &mut draft);
         }
+        networks::daemons(scene, &Held::default(), &mut draft);
         order::connect(scene, &mut draft);
         draft.finish(observed, "")
     })

@@ -66,7 +66,7 @@ impl<'a> Driver<'a> {
     /// A driver that owns everything that exists.
     pub fn owning_all(engine: &'a SimEngine, planner: Planner) -> Self {
         let facts = HostFacts { memory: 64 << 30, ..HostFacts::example() };
-        let host = Host { facts, taken_ports: BTreeSet::new() };
+        let host = Host { facts, taken_ports: BTreeSet::new(), interfaces: Vec::new() };
         Self { engine, planner, ledger: Ledger::of_all(&engine.look()), host }
     }
 

@@ -170,7 +170,7 @@ pub fn world() -> impl Strategy<Value = World> {
             world.observed.disks.insert(name, disk);
         }
         for (name, spec) in networks {
-            let network = ObservedNetwork { spec, phase: NetworkPhase::Stopped };
+            let network = ObservedNetwork { spec, phase: NetworkPhase::Stopped, foreign: false };
             world.observed.networks.insert(name, network);
         }
         for (name, (yaml, phase, protected, unreadable)) in instances {

@@ -62,7 +62,11 @@ impl Scenario {
                 Self {
                     strangers: those(strangers),
                     retained: those(retained),
-                    host: Host { facts, taken_ports: taken.into_iter().collect() },
+                    host: Host {
+                        facts,
+                        taken_ports: taken.into_iter().collect(),
+                        interfaces: Vec::new(),
+                    },
                     world,
                     desired,
                     policy,

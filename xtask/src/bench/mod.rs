@@ -18,6 +18,7 @@ mod mounts;
 mod planner;
 mod resident;
 mod row;
+mod usernet;
 
 use anyhow::bail;
 
@@ -38,7 +39,7 @@ pub struct Args {
 /// A figure's group: the start of its rows' names, and how they are measured.
 type Group = (&'static str, fn() -> anyhow::Result<Vec<Row>>);
 
-const GROUPS: [Group; 12] = [
+const GROUPS: [Group; 13] = [
     ("manifests", manifests::rows),
     ("planner", planner::rows),
     ("makespan", makespan::rows),
@@ -51,6 +52,7 @@ const GROUPS: [Group; 12] = [
     ("hostagent", agent::rows),
     ("mounts", mounts::rows),
     ("controller", controller::rows),
+    ("usernet", usernet::rows),
 ];
 
 /// Measures and prints; builds what it needs, optimised.

@@ -17,6 +17,7 @@ const TABLE: &[Row] = &[
     ("engine-sim", &["api", "engine", "model"], &["testkit"]),
     ("hostagent", &["api", "model", "proto"], &["guestagent", "testkit"]),
     ("engine-native", &["api", "engine", "model", "hostagent"], &["engine-sim", "testkit"]),
+    ("usernet", &["model", "proto"], &[]),
     ("sources", &["api"], &["testkit"]),
     ("executor", &["model", "engine"], &["api", "engine-sim", "testkit"]),
     (
@@ -42,6 +43,7 @@ const TABLE: &[Row] = &[
             "guestagent",
             "hostagent",
             "sources",
+            "usernet",
             "executor",
             "reconciler",
             "proto",

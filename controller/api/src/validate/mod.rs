@@ -19,6 +19,7 @@ mod images;
 mod instance;
 mod machine;
 mod mounts;
+mod network;
 mod networks;
 mod overlaps;
 mod params;
@@ -28,6 +29,7 @@ mod user;
 
 pub use checks::{Checks, PathKind};
 pub use instance::name_errors;
+pub use network::network_errors;
 
 use crate::{FieldError, Filled, Instance};
 use findings::Findings;

@@ -99,7 +99,8 @@ fn facts(app: &App, id: &ObjectId, object: &wire::Object) -> Vec<(&'static str, 
             let user = if disk.in_use_by.is_empty() { "nobody" } else { &disk.in_use_by };
             facts.push(("used by", user.to_owned()));
         }
-        Some(Details::Network(_)) | None => {}
+        Some(Details::Network(network)) => facts.extend(of_network(network)),
+        None => {}
     }
     let owner = match &object.owner {
         Some(owner) => format!("by {}:{}", app.short_path(owner.file.as_ref()), owner.line),
@@ -137,11 +138,33 @@ fn of_instance(app: &App, id: &ObjectId, instance: &wire::Instance) -> Vec<(&'st
         facts.push(("accelerator", format!("{}{why}", accelerator.name)));
     }
     facts.extend(instance.mounts.iter().map(|mount| ("mount", of_mount(app, mount))));
+    facts.extend(instance.network_cards.iter().map(|card| ("network", of_card(card))));
     if let Some(port) = instance.ssh_local_port {
         facts.push(("ssh", format!("127.0.0.1:{port}; limekiln shell {}", id.name)));
     }
     facts.push(("directory", app.short_path(instance.directory.as_ref())));
     facts
+}
+
+fn of_network(network: &wire::Network) -> Vec<(&'static str, String)> {
+    let all =
+        [("mode", &network.mode), ("gateway", &network.gateway), ("interface", &network.interface)];
+    let some = all.into_iter().filter(|(_, text)| !text.is_empty());
+    some.map(|(name, text)| (name, text.clone())).collect()
+}
+
+/// Which card is where, and with which address.
+fn of_card(card: &wire::NetworkCard) -> String {
+    let place = match card.network.as_str() {
+        "" => String::new(),
+        network => format!(" on network/{network}"),
+    };
+    let state = match (card.fault.as_str(), card.address.as_str()) {
+        ("", "") => ", address not known".to_owned(),
+        ("", address) => format!(": {address}"),
+        (fault, _) => format!(": not there: {fault}"),
+    };
+    format!("{}{place}{state}", card.interface)
 }
 
 /// What is where, how, and whether it is there.

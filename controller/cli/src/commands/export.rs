@@ -1,6 +1,7 @@
 //! `limekiln export NAME`
 
 use clap::Args;
+use limekiln_api::networks_yaml::NetworksConfig;
 use limekiln_api::{
     Disk, Instance, InstanceSpec, Kind, Lima, Manifest, Metadata, Network, RunStrategy,
     export_instance, parse_documents, to_yaml,
@@ -128,10 +129,16 @@ fn run_strategy(wanted: RunStrategy, running: bool) -> RunStrategy {
     }
 }
 
-/// Everything that exists.
+/// Everything that exists, but for networks that Lima has everywhere.
 fn objects(observed: &Observed) -> impl Iterator<Item = ObjectId> + '_ {
     let instances = observed.instances.keys().map(ObjectId::instance);
-    instances
-        .chain(observed.disks.keys().map(ObjectId::disk))
-        .chain(observed.networks.keys().map(ObjectId::network))
+    instances.chain(observed.disks.keys().map(ObjectId::disk)).chain(networks(observed))
+}
+
+fn networks(observed: &Observed) -> impl Iterator<Item = ObjectId> + '_ {
+    let own = observed.networks.iter().filter(|(name, network)| {
+        let id = ObjectId::network(name);
+        observed.owners.contains_key(&id) || !NetworksConfig::is_builtin(name, &network.spec)
+    });
+    own.map(|(name, _)| ObjectId::network(name))
 }

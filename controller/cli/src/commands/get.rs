@@ -38,7 +38,10 @@ pub fn run(args: &GetArgs) -> anyhow::Result<Exit> {
         return deleted(&app.observe()?, &selection, args.output);
     }
     let data = matches!(args.output, Format::Json | Format::Yaml);
-    let objects = Control::open(&app).objects(&selection, data)?;
+    let mut objects = Control::open(&app).objects(&selection, data)?;
+    if selection.objects.is_empty() && selection.kinds.len() > 1 {
+        objects.retain(|id, object| !is_idle(id, object));
+    }
     if let Some(missing) = selection.objects.iter().find(|id| !objects.contains_key(id)) {
         return Err(Failure::new(Exit::Failed, format!("{missing} does not exist")).into());
     }
@@ -59,6 +62,11 @@ pub fn run(args: &GetArgs) -> anyhow::Result<Exit> {
         Format::Wide => tables(&app, &objects, true),
     }
     Ok(Exit::Done)
+}
+
+/// Networks that Lima has by itself and that nobody uses say nothing to who asks for everything.
+fn is_idle(id: &ObjectId, object: &wire::Object) -> bool {
+    id.kind == Kind::Network && managed(object) == "no" && phase(object) == "Stopped"
 }
 
 fn tables(app: &App, objects: &Objects, wide: bool) {
@@ -102,7 +110,7 @@ fn managed(object: &wire::Object) -> String {
 
 fn instances(app: &App, objects: &Objects, wide: bool) -> Table {
     let mut columns = vec!["INSTANCE", "PHASE", "SSH", "CPUS", "MEMORY", "DISK", "MANAGED"];
-    columns.extend(wide.then_some(["ACCEL", "MOUNTS", "DIR"]).into_iter().flatten());
+    columns.extend(wide.then_some(["ACCEL", "MOUNTS", "ADDRESSES", "DIR"]).into_iter().flatten());
     let (mut table, told) = table(objects, Kind::Instance, &columns, wide);
     for (id, object) in of_kind(objects, Kind::Instance) {
         let instance = match &object.details {
@@ -116,6 +124,7 @@ fn instances(app: &App, objects: &Objects, wide: bool) -> Table {
             let accelerator = instance.and_then(|instance| instance.accelerator.as_ref());
             row.push(or_dash(accelerator.map(|accelerator| accelerator.name.clone())));
             row.push(or_dash(instance.and_then(mounts)));
+            row.push(or_dash(instance.and_then(addresses)));
             row.push(or_dash(instance.map(|one| app.short_path(one.directory.as_ref()))));
         }
         row.extend(told.then(|| why::lines(object).join("; ")));
@@ -133,6 +142,13 @@ fn mounts(instance: &wire::Instance) -> Option<String> {
         _ if mounted == wanted => Some(wanted.to_string()),
         _ => Some(format!("{mounted} of {wanted}")),
     }
+}
+
+/// The guest's addresses; that on QEMU's own network, which every guest has, is of use to nobody.
+fn addresses(instance: &wire::Instance) -> Option<String> {
+    let cards = instance.network_cards.iter().filter(|card| !card.network.is_empty());
+    let addresses = cards.map(|card| card.address.clone()).filter(|it| !it.is_empty());
+    Some(addresses.collect::<Vec<_>>().join(",")).filter(|text| !text.is_empty())
 }
 
 fn or_dash(text: Option<String>) -> String {
@@ -173,15 +189,18 @@ fn disks(objects: &Objects, wide: bool) -> Table {
 }
 
 fn networks(objects: &Objects, wide: bool) -> Table {
-    let columns = ["NETWORK", "PHASE", "GATEWAY", "MANAGED"];
+    let columns = ["NETWORK", "PHASE", "MODE", "GATEWAY", "MANAGED"];
     let (mut table, told) = table(objects, Kind::Network, &columns, wide);
     for (id, object) in of_kind(objects, Kind::Network) {
-        let gateway = match &object.details {
-            Some(Details::Network(network)) => Some(network.gateway.clone()),
+        let network = match &object.details {
+            Some(Details::Network(network)) => Some(network),
             _ => None,
         };
-        let gateway = or_dash(gateway.filter(|gateway| !gateway.is_empty()));
-        let mut row = vec![id.name.to_string(), phase(object), gateway, managed(object)];
+        let text = |get: fn(&wire::Network) -> &String| {
+            or_dash(network.map(get).filter(|text| !text.is_empty()).cloned())
+        };
+        let (mode, gateway) = (text(|network| &network.mode), text(|network| &network.gateway));
+        let mut row = vec![id.name.to_string(), phase(object), mode, gateway, managed(object)];
         row.extend(told.then(|| why::lines(object).join("; ")));
         table.row(row);
     }

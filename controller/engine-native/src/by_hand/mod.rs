@@ -5,6 +5,7 @@
 
 mod clone;
 mod disk;
+mod network;
 mod protect;
 mod rename;
 mod snapshot;

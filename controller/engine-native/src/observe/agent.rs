@@ -1,9 +1,13 @@
 //! What a running instance's host agent says.
 
 use limekiln_hostagent::InstanceFiles;
-use limekiln_hostagent::api::{AgentStatus, Client, ClientError, MountState, MountStatus, Phase};
+use limekiln_hostagent::api::{
+    AgentStatus, Client, ClientError, MountState, MountStatus, NetworkStatus, Phase,
+};
 use limekiln_hostagent::events::EventReader;
-use limekiln_model::{Accelerator, InstancePhase, MountFault, Mounted, ObservedInstance};
+use limekiln_model::{
+    Accelerator, InstancePhase, MountFault, Mounted, ObservedInstance, ObservedNic,
+};
 
 use super::process::driver_pid;
 
@@ -76,10 +80,16 @@ fn from_status(instance: &mut ObservedInstance, status: AgentStatus) {
     let point = |mount: MountStatus| Mounted { mount_point: mount.mount_point };
     instance.mounts = mounted.into_iter().map(point).collect();
     instance.mount_faults = missing.into_iter().filter_map(fault).collect();
+    instance.nics = status.networks.into_iter().map(nic).collect();
     instance.accelerator = status.accelerator.map(|accelerator| Accelerator {
         name: accelerator.word().to_owned(),
         fallback: status.fallback_reason,
     });
+}
+
+fn nic(status: NetworkStatus) -> ObservedNic {
+    let NetworkStatus { interface, network, address, reason, mac: _ } = status;
+    ObservedNic { interface, network, address, fault: reason }
 }
 
 /// Why a mount is not there; `None` for one that is still on its first way.

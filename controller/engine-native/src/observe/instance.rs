@@ -110,6 +110,7 @@ impl Known {
             protected: dir.join("protected").symlink_metadata().is_ok(),
             mounts: Vec::new(),
             mount_faults: Vec::new(),
+            nics: Vec::new(),
             dir: dir.to_owned(),
         };
         let instance = instance.into();

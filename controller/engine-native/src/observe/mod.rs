@@ -6,6 +6,7 @@ mod disks;
 mod instance;
 mod known;
 mod memory;
+mod networks;
 mod process;
 mod stamps;
 #[cfg(test)]
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 use limekiln_api::HostFacts;
 use limekiln_engine::EngineError;
+use limekiln_hostagent::network::host::interfaces;
 use limekiln_model::{Host, Observed, ObservedInstance};
 
 use crate::error::blocking;
@@ -64,8 +66,13 @@ fn read_files(
     known.look(paths, facts)?;
     let observed = Observed {
         disks: disks::read(paths),
+        networks: networks::read(paths)?,
         parked: trash::parked(paths),
-        host: Some(Host { facts: facts.clone(), taken_ports: Default::default() }),
+        host: Some(Host {
+            facts: facts.clone(),
+            taken_ports: Default::default(),
+            interfaces: interfaces(),
+        }),
         ..Observed::default()
     };
     Ok((known, observed))

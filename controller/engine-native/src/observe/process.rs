@@ -25,43 +25,12 @@ pub(crate) fn driver_pid(dir: &Path) -> Option<u32> {
 /// instance.
 fn living(dir: &Path, file: &str) -> Option<u32> {
     let pid: u32 = fs::read_to_string(dir.join(file)).ok()?.trim().parse().ok()?;
-    (process::exists(pid) && is_of(pid, dir)).then_some(pid)
-}
-
-#[cfg(target_os = "linux")]
-fn is_of(pid: u32, dir: &Path) -> bool {
-    let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    name_dir(&arguments, dir)
-}
-
-/// Whether arguments, each ended by a zero byte, name the directory or a file in it. `/lima/web2`
-/// is not in `/lima/web`.
-#[cfg(target_os = "linux")]
-fn name_dir(arguments: &[u8], dir: &Path) -> bool {
-    let dir = dir.as_os_str().as_encoded_bytes();
-    arguments
-        .windows(dir.len() + 1)
-        .any(|window| window.starts_with(dir) && matches!(window[dir.len()], b'/' | 0))
-}
-
-#[cfg(not(target_os = "linux"))]
-fn is_of(_: u32, _: &Path) -> bool {
-    true
+    (process::exists(pid) && process::names(pid, dir)).then_some(pid)
 }
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_process_is_known_by_the_directory_that_it_names() {
-        let web = Path::new("/lima/web");
-        assert!(name_dir(b"limekiln\0hostagent\0--instance-dir\0/lima/web\0", web));
-        assert!(name_dir(b"limactl\0hostagent\0--pidfile\0/lima/web/ha.pid\0web\0", web));
-        assert!(!name_dir(b"limekiln\0--instance-dir\0/lima/web2\0", web));
-        assert!(!name_dir(b"limekiln\0--instance-dir\0/lima/web-db/ha.pid\0", web));
-        assert!(!name_dir(b"", web));
-    }
 
     #[test]
     fn a_pid_file_that_names_a_stranger_names_nobody() {

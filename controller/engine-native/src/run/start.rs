@@ -107,7 +107,7 @@ fn ended(files: &InstanceFiles, name: &Name, status: &str) -> EngineError {
 }
 
 /// What no other try mends, by the host agent's words, and what does.
-const REMEDIES: [(&str, &str); 8] = [
+const REMEDIES: [(&str, &str); 12] = [
     ("No space left", "free some space, then start it again"),
     ("ssh.localPort", "stop what listens there, or choose another ssh.localPort"),
     ("the disk is used by", "stop that instance first, or detach the disk"),
@@ -118,6 +118,10 @@ const REMEDIES: [(&str, &str); 8] = [
     ("cannot run ssh", "install OpenSSH's client; see `limekiln doctor`"),
     ("virtiofsd is not installed", "install it, or use `mountType: 9p` or `reverse-sshfs`"),
     ("no UEFI firmware", "install it (Debian: ovmf, qemu-efi-aarch64; Fedora: edk2-ovmf)"),
+    ("acl", "put the line `allow BRIDGE` into /etc/qemu/bridge.conf"),
+    ("cannot join", "see \"A bridge or tap on Linux\" in docs/networks.md"),
+    ("there is no network", "define it with a manifest, or with `limekiln network create`"),
+    ("the daemon of network/", "see the logs in $LIMA_HOME/_networks"),
     ("it can be adopted", "limekiln stop --force ends it, then start it again"),
 ];
 

@@ -45,6 +45,7 @@ impl Home {
             facts: host_facts(self.dir.path()).expect("a home without files"),
             cache_dir: self.dir.path().join("_cache"),
             agent_exe: "/nonexistent".into(),
+            usernet_exe: "/nonexistent".into(),
         })
     }
 }

@@ -68,6 +68,7 @@ impl Case {
             facts,
             cache_dir: self.path("cache"),
             agent_exe: "/nonexistent".into(),
+            usernet_exe: "/nonexistent".into(),
         });
         let (template, filled) = (Arc::new(template), Arc::new(filled));
         let action = Action::CreateInstance { instance: name, template, filled };

@@ -285,5 +285,6 @@ pub(super) fn blank(name: &Name, phase: InstancePhase) -> ObservedInstance {
         protected: false,
         mounts: Vec::new(),
         mount_faults: Vec::new(),
+        nics: Vec::new(),
     }
 }

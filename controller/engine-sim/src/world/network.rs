@@ -23,7 +23,9 @@ impl World {
             }
             _ => NetworkPhase::Stopped,
         };
-        self.observed.networks.insert(name.clone(), ObservedNetwork { spec: spec.clone(), phase });
+        self.observed
+            .networks
+            .insert(name.clone(), ObservedNetwork { spec: spec.clone(), phase, foreign: false });
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use super::networks::Networks;
 use crate::api::Shared;
 use crate::driver::{Driver, Machine};
 use crate::events::{EventWriter, Status};
@@ -29,6 +30,8 @@ pub(super) struct Agent {
     pub(super) missing: Vec<String>,
     /// When the guest counts as degraded if it is not ready.
     pub(super) boot_deadline: Instant,
+    /// While a VM runs.
+    pub(super) networks: Option<Networks>,
     /// Given back when the agent ends.
     pub(super) _locks: Vec<DiskLock>,
 }

@@ -75,11 +75,13 @@ impl Agent {
     ) -> Result<Attempt, Error> {
         self.shared.waits_for(&format!("the hypervisor ({accelerator})"));
         self.mounts.serve(&self.spec.mounts).await?;
+        self.start_networks().await?;
         let mut machine = match self.driver.start(&self.spec, accelerator).await {
             Ok(machine) => machine,
             Err(error) if is_last => return Err(error.into()),
             Err(error) => return Ok(Attempt::Failed(chain(&error))),
         };
+        self.networks = Some(self.keep_networks(machine.links()));
         let pid = machine.process().pid();
         self.shared.update(|status| {
             status.accelerator = Some(accelerator);

@@ -24,6 +24,9 @@ impl Agent {
         mut machine: Box<dyn Machine>,
         known: Known,
     ) -> Result<(), Error> {
+        if self.networks.is_none() {
+            self.networks = Some(self.keep_networks(machine.links()));
+        }
         let services = self.start_services();
         let next = self.until_end(machine.as_ref(), known, &services).await;
         let booting = self.shared.status().phase == Phase::Booting;
@@ -35,6 +38,9 @@ impl Agent {
         if asked {
             services.stop(self).await;
             self.stop(machine.as_ref(), booting).await;
+        }
+        if let Some(networks) = self.networks.take() {
+            networks.end().await;
         }
         self.remove_copies();
         match machine.clean_up() {

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::agent::{Agent, new_instance_id};
 use crate::api::{AgentStatus, Phase, Shared};
-use crate::driver::qemu::Qemu;
+use crate::driver::qemu::{Qemu, reconnect};
 use crate::events::EventWriter;
 use crate::guest::find_binary;
 use crate::mounts::Mounts;
@@ -31,6 +31,9 @@ pub(super) fn prepare(args: HostAgentArgs) -> Result<Agent, Error> {
     let (mut spec, guest) = resolve(&args, &lima)?;
     refuse_orphan(&spec)?;
     spec.ssh_port = ssh::choose_port(spec.ssh_port)?;
+    if spec.nics.iter().any(|nic| nic.link.socket().is_some()) {
+        spec.reconnect = reconnect(&spec);
+    }
     let text = fs::read(&yaml).map_err(Error::file("read", &yaml))?;
     atomic::write(&spec.files.booted_yaml(), &text, 0o644)?;
     let json =
@@ -78,6 +81,7 @@ pub(super) fn assemble(
         guest_agent: None,
         forwards: BTreeMap::new(),
         mounts: Vec::new(),
+        networks: Vec::new(),
         reloads: 0,
     };
     let locks = spec
@@ -89,7 +93,7 @@ pub(super) fn assemble(
     let apart = session.apart(spec.files.mounts_sock());
     let mounts = Mounts::new(apart, Arc::clone(&shared), &spec.files);
     mounts.announce(&spec.mounts);
-    Ok(Agent {
+    let agent = Agent {
         _locks: locks.collect::<Result<_, _>>()?,
         session,
         mounts: Arc::new(mounts),
@@ -102,7 +106,10 @@ pub(super) fn assemble(
         spec,
         guest,
         instance_id,
-    })
+        networks: None,
+    };
+    agent.announce_networks();
+    Ok(agent)
 }
 
 /// The program for the guest, or in words that there is none: the VM is of use without.

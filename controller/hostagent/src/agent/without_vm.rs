@@ -48,6 +48,7 @@ fn status() -> AgentStatus {
         guest_agent: None,
         forwards: std::collections::BTreeMap::new(),
         mounts: Vec::new(),
+        networks: Vec::new(),
         reloads: 0,
     }
 }

@@ -18,4 +18,4 @@ mod status;
 pub use client::{Client, ClientError};
 pub(crate) use server::Server;
 pub(crate) use shared::{Shared, StopRequest};
-pub use status::{AgentStatus, Info, MountState, MountStatus, Phase, Reload};
+pub use status::{AgentStatus, Info, MountState, MountStatus, NetworkStatus, Phase, Reload};

@@ -1,6 +1,7 @@
 //! What the API tells.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -64,6 +65,25 @@ fn is_none_yet(number: &u64) -> bool {
     *number == 0
 }
 
+/// A network card of the guest, as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NetworkStatus {
+    /// Its name in the guest.
+    pub interface: String,
+    /// Its address on the wire.
+    pub mac: String,
+    /// The user-v2 network that it is on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<String>,
+    /// The guest's address there; `None` while it has none, or if nobody here knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<Ipv4Addr>,
+    /// Why the network is not there, if it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
 /// Whether a directory is in the guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -113,6 +133,9 @@ pub struct AgentStatus {
     /// The host directories that the guest has or is to have. Lima's host agent does not say.
     #[serde(default)]
     pub mounts: Vec<MountStatus>,
+    /// The guest's network cards, the first first. Lima's host agent does not say.
+    #[serde(default)]
+    pub networks: Vec<NetworkStatus>,
     /// How often the configuration was read again; see [`Reload`](super::Reload).
     #[serde(default)]
     pub reloads: u64,

@@ -31,9 +31,7 @@ pub(super) fn lima_env(seed: &Seed<'_>) -> String {
     env.set("UPGRADE_PACKAGES", guest.upgrade_packages);
     env.set("CONTAINERD_USER", "");
     env.set("CONTAINERD_SYSTEM", "");
-    env.set("SLIRP_DNS", "192.168.5.3");
-    env.set("SLIRP_GATEWAY", "192.168.5.2");
-    env.set("SLIRP_IP_ADDRESS", "192.168.5.15");
+    gateway(&mut env, guest);
     env.set("UDP_DNS_LOCAL_PORT", 0);
     env.set("TCP_DNS_LOCAL_PORT", 0);
     env.set("VMTYPE", "qemu");
@@ -43,6 +41,20 @@ pub(super) fn lima_env(seed: &Seed<'_>) -> String {
     env.set("NO_CLOUD_INIT", false);
     env.set("PASSWORDLESS_SUDO", if guest.passwordless_sudo { "1" } else { "" });
     env.0
+}
+
+/// Of QEMU's own network, or of the user-v2 network in its place, which has the host, names and
+/// the way out at one address.
+fn gateway(env: &mut Env, guest: &GuestSpec) {
+    let network = guest.nics.first().and_then(|nic| nic.link.user_v2());
+    let gateway = network.and_then(|network| network.spec.user_v2_gateway());
+    let (dns, gateway, own) = match gateway.map(|address| address.to_string()) {
+        Some(gateway) => (gateway.clone(), gateway, ""),
+        None => ("192.168.5.3".to_owned(), "192.168.5.2".to_owned(), "192.168.5.15"),
+    };
+    env.set("SLIRP_DNS", dns);
+    env.set("SLIRP_GATEWAY", gateway);
+    env.set("SLIRP_IP_ADDRESS", own);
 }
 
 fn user(env: &mut Env, guest: &GuestSpec) {

@@ -1,5 +1,7 @@
 //! The seam between the host agent and a hypervisor.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use super::{DriverError, Progress};
@@ -58,6 +60,28 @@ pub trait Machine: Send + Sync {
     /// The hypervisor does not answer.
     async fn quit(&self) -> Result<(), DriverError>;
 
+    /// The other ends of its network cards.
+    fn links(&self) -> Arc<dyn Links>;
+
     /// After the process has ended: why, if it was not asked to, and removes what it left behind.
     fn clean_up(&mut self) -> Option<String>;
+}
+
+/// The other ends of a VM's network cards. Of use for as long as the VM runs.
+#[async_trait]
+pub trait Links: Send + Sync {
+    /// Connects cards of a network again whose connection is broken, where the hypervisor does
+    /// not do that itself: those of the user-v2 network of this name, or for an empty name those
+    /// with a socket of the user's. Returns how many.
+    ///
+    /// # Errors
+    /// The hypervisor does not answer.
+    async fn connect_again(&self, spec: &VmSpec, network: &str) -> Result<usize, DriverError>;
+
+    /// Has the cards announce themselves: a switch that was started anew knows nobody, and Lima's
+    /// drops what is for somebody that it does not know.
+    ///
+    /// # Errors
+    /// The hypervisor does not answer.
+    async fn announce(&self) -> Result<(), DriverError>;
 }

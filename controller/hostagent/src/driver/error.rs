@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::qemu::qmp::QmpError;
+use crate::network::NetworkError;
 
 /// Why a hypervisor did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +31,9 @@ pub enum DriverError {
     /// The control socket failed.
     #[error("the hypervisor's control socket failed")]
     Qmp(#[from] QmpError),
+    /// A network can't be joined.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
     /// A file in the instance directory can't be handled.
     #[error("cannot use {}", path.display())]
     File {

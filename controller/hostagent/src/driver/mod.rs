@@ -8,6 +8,6 @@ pub mod power;
 mod progress;
 pub mod qemu;
 
-pub use driver::{Driver, Machine};
+pub use driver::{Driver, Links, Machine};
 pub use error::DriverError;
 pub use progress::Progress;

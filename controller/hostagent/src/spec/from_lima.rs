@@ -8,12 +8,14 @@ use limekiln_api::lima::{AdditionalDisk, Probe, Provision, ProvisionMode, Text};
 use limekiln_api::{Arch, Lima, Name, NameError, ReadError, fill_as, mac_address, read_lima};
 
 use super::copy::copies;
+use super::nic::nics;
 use super::{
-    AttachedDisk, BootDisk, DirectKernel, DiskFormat, Firmware, GuestSpec, LayerError,
-    ReadinessProbe, Step, StepKind, VmSpec, host_facts, mounts,
+    AttachedDisk, BootDisk, DirectKernel, DiskFormat, Firmware, GuestSpec, LayerError, Nic,
+    ReadinessProbe, Reconnect, Step, StepKind, VmSpec, host_facts, mounts,
 };
 use crate::driver::firmware;
 use crate::files::InstanceFiles;
+use crate::network::NetworkError;
 use crate::{Error, HostAgentArgs};
 
 /// Why a configuration can't be run.
@@ -36,6 +38,9 @@ pub enum SpecError {
         /// Why not.
         reason: String,
     },
+    /// The networks of the home can't be read.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
     /// No UEFI image is installed.
     #[error("no UEFI firmware for {arch} was found; looked for {}", list(looked))]
     NoFirmware {
@@ -73,8 +78,9 @@ pub fn resolve(args: &HostAgentArgs, lima: &Lima) -> Result<(VmSpec, GuestSpec),
     let disks = attached_disks(lima, &args.lima_home)?;
     let facts = host_facts(&args.lima_home).map_err(SpecError::from)?;
     let mac = mac_address(&facts.machine_id, files.dir().as_os_str().as_encoded_bytes());
-    let vm = vm_spec(lima, &name, files, disks.clone(), mac)?;
-    let mut guest = guest_spec(lima, &name, disks, vm.mac.clone())?;
+    let nics = nics(lima, &args.lima_home, mac)?;
+    let vm = vm_spec(lima, &name, files, disks.clone(), nics)?;
+    let mut guest = guest_spec(lima, &name, disks, vm.nics.clone())?;
     let home = vm.mounts.iter().find(|mount| mount.location == facts.home);
     guest.host_home = home.map(|mount| mount.mount_point.clone());
     Ok((vm, guest))
@@ -90,7 +96,7 @@ fn vm_spec(
     name: &Name,
     files: InstanceFiles,
     disks: Vec<AttachedDisk>,
-    mac: String,
+    nics: Vec<Nic>,
 ) -> Result<VmSpec, Error> {
     let arch = lima.arch.unwrap_or(Arch::X86_64);
     let legacy = lima.firmware.as_ref().and_then(|firmware| firmware.legacy_bios) == Some(true);
@@ -112,7 +118,8 @@ fn vm_spec(
         mounts: mounts(lima),
         cidata: files.cidata(),
         ssh_port: ssh_port(lima)?,
-        mac,
+        nics,
+        reconnect: Reconnect::default(),
         files,
     })
 }
@@ -172,7 +179,7 @@ fn guest_spec(
     lima: &Lima,
     name: &Name,
     disks: Vec<AttachedDisk>,
-    mac: String,
+    nics: Vec<Nic>,
 ) -> Result<GuestSpec, SpecError> {
     let user = lima.user.clone().unwrap_or_default();
     let ssh = lima.ssh.clone().unwrap_or_default();
@@ -205,7 +212,7 @@ fn guest_spec(
         steps: lima.provision.iter().flatten().enumerate().map(step).collect::<Result<_, _>>()?,
         probes: lima.probes.iter().flatten().map(probe).collect(),
         copies: copies(lima),
-        mac,
+        nics,
         load_dot_ssh: ssh.load_dot_ssh_pub_keys == Some(true),
         forward_agent: ssh.forward_agent == Some(true),
         forward_x11: ssh.forward_x11 == Some(true),

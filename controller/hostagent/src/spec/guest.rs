@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::{AttachedDisk, CopySpec, MountSpec};
+use super::{AttachedDisk, CopySpec, MountSpec, Nic};
 
 /// The guest's side of an instance.
 #[derive(Clone, Debug)]
@@ -54,8 +54,8 @@ pub struct GuestSpec {
     pub probes: Vec<ReadinessProbe>,
     /// Files that the host gets when the guest is ready.
     pub copies: Vec<CopySpec>,
-    /// The address of the first network card.
-    pub mac: String,
+    /// Network cards, the first first; never empty.
+    pub nics: Vec<Nic>,
     /// Whether the host user's own keys are let in, too.
     pub load_dot_ssh: bool,
     /// `ForwardAgent`.

@@ -9,6 +9,7 @@ mod host_facts;
 mod layers;
 mod machine_id;
 mod mount;
+mod nic;
 mod vm_spec;
 
 pub use copy::CopySpec;
@@ -19,4 +20,5 @@ pub use guest::{GuestSpec, ReadinessProbe, Step, StepKind};
 pub use host_facts::host_facts;
 pub use layers::LayerError;
 pub use mount::{MountKind, MountSpec, mounts};
-pub use vm_spec::{BootDisk, DirectKernel, Firmware, VmSpec};
+pub use nic::{Link, Nic, UserV2};
+pub use vm_spec::{BootDisk, DirectKernel, Firmware, Reconnect, VmSpec};

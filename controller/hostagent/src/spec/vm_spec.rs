@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use limekiln_api::Arch;
 
-use super::{AttachedDisk, DiskFormat, MountSpec};
+use super::{AttachedDisk, DiskFormat, MountSpec, Nic};
 use crate::files::InstanceFiles;
 
 /// A virtual machine.
@@ -38,8 +38,22 @@ pub struct VmSpec {
     pub cidata: PathBuf,
     /// The port on 127.0.0.1 that leads to the guest's port 22.
     pub ssh_port: u16,
-    /// The address of the first network card.
-    pub mac: String,
+    /// Network cards, the first first; never empty.
+    pub nics: Vec<Nic>,
+    /// How a card comes back to a daemon that was started anew.
+    pub reconnect: Reconnect,
+}
+
+/// How a card comes back to a daemon that was started anew.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reconnect {
+    /// The host agent gives it a new connection, behind a hub: before QEMU 8.0 nothing else can.
+    #[default]
+    ByHostAgent,
+    /// QEMU itself, every second (from 8.0).
+    Seconds,
+    /// QEMU itself, several times a second (from 9.2).
+    Milliseconds,
 }
 
 /// What starts the guest.

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_api::{ByteSize, Dependency, DependencyCondition, Lima};
 use limekiln_model::{
-    Action, DesiredInstance, InstancePhase, Kind, Mounted, Name, NetworkPhase, ObjectId, WaitReason,
+    Action, DesiredInstance, InstancePhase, Kind, Mounted, Name, ObjectId, WaitReason,
 };
 
 use super::Stage;
 use crate::draft::Draft;
 use crate::scene::Scene;
-use crate::uses;
+use crate::{networks, uses};
 
 /// What the host still has for starts. Instances that run, or may, take theirs first.
 pub(super) struct Starts {
@@ -58,10 +58,10 @@ impl Stage<'_> {
         let networks = uses::networks(lima).filter(|_| self.scene.capabilities.networks);
         let silent = networks.filter(|name| {
             let network = self.scene.observed.networks.get(name);
-            network.is_some_and(|network| network.phase != NetworkPhase::Running)
+            network.is_some_and(|network| !network.phase.serves())
         });
         let mut silent = silent.map(|name| ObjectId::network(&name));
-        silent.find(|id| self.held.holds(id) || !self.scene.is_ours(id))
+        silent.find(|id| self.held.holds(id))
     }
 
     /// Whether nothing stands in the way of a start; reports what does. `freed` is the memory
@@ -89,6 +89,11 @@ impl Stage<'_> {
             possible = false;
             let hint = format!("{network} is not managed here: start its daemon, or adopt it");
             self.draft.report.add(id.clone(), WaitReason::Dependency { on: network }, Some(hint));
+        }
+        let networks = uses::networks(&wanted.filled).filter(|_| self.scene.capabilities.networks);
+        for (why, hint) in networks.filter_map(|name| networks::unusable(self.scene, &name)) {
+            possible = false;
+            self.draft.report.add(id.clone(), WaitReason::Host { why }, Some(hint));
         }
         if !possible {
             return false;

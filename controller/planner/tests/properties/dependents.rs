@@ -75,7 +75,11 @@ fn a_network_is_not_changed_under_a_vm_that_could_not_come_back() {
     let mut world = World::default();
     let ready = observed_instance("web", &on_lan(1), InstancePhase::Ready);
     world.observed.instances.insert(name("web"), ready.into());
-    let lan = ObservedNetwork { spec: gateway("192.168.104.1"), phase: NetworkPhase::Running };
+    let lan = ObservedNetwork {
+        spec: gateway("192.168.104.1"),
+        phase: NetworkPhase::Running,
+        foreign: false,
+    };
     world.observed.networks.insert(name("lan"), lan);
     // More memory than the host has.
     let mut manifests = desired([instance("web", &on_lan(1000), |_| {})]);

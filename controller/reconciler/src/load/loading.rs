@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use limekiln_api::template::Embedding;
 use limekiln_api::{
-    Diagnostic, FieldError, Filled, HostFacts, Layer, Lima, Located, Manifest, unsupported,
+    Diagnostic, FieldError, Filled, HostFacts, Layer, Lima, Located, Manifest, network_errors,
+    unsupported,
 };
 use limekiln_model::{
     Desired, DesiredInstance, Elsewhere, Frozen, ObjectId, Origin, Owner, Wanted,
@@ -261,6 +262,9 @@ impl<'a> Loading<'a> {
 
     fn other(&mut self, other: Other, over: Vec<Verdict>) {
         let Other { id, origin, located } = other;
+        if let Some(why) = self.broken_network(&located) {
+            return self.freeze(id, why, origin);
+        }
         let mut verdicts = self.permits.judge(&origin.source, &located.manifest, None);
         verdicts.extend(over);
         let errors = permits::errors(&verdicts);
@@ -272,10 +276,21 @@ impl<'a> Loading<'a> {
                 self.desired.disks.insert(id.name, Wanted { spec: disk.spec, origin });
             }
             Manifest::Network(network) => {
-                self.desired.networks.insert(id.name, Wanted { spec: network.spec, origin });
+                let spec = network.spec.filled();
+                self.desired.networks.insert(id.name, Wanted { spec, origin });
             }
             Manifest::Instance(_) => {}
         }
+    }
+
+    /// Tells what is wrong with a network. Gives the first, if there is any.
+    fn broken_network(&mut self, located: &Located) -> Option<String> {
+        let Manifest::Network(network) = &located.manifest else { return None };
+        let name = &network.metadata.name;
+        let errors = network_errors(name, &network.spec, self.context.facts);
+        let diagnose = |error: &FieldError| self.layers.diagnose(error, located);
+        self.diagnostics.extend(errors.iter().map(diagnose));
+        errors.into_iter().next().map(|first| first.message)
     }
 
     /// Tells denials, as verdicts or as diagnostics. Gives the first, if there is any.

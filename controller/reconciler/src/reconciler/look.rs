@@ -1,6 +1,6 @@
 //! Looks at what exists.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::{Future, poll_fn};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
@@ -62,8 +62,7 @@ impl Reconciler {
         let restarting = claims.by_id.values().filter(|claim| claim.restarting);
         observed.restarting = restarting.map(|claim| claim.id.name.clone()).collect();
         observed.owners = self.last.owners(&observed, &claims);
-        let host = Host { facts: self.facts.clone(), taken_ports: Default::default() };
-        observed.host = Some(host);
+        observed.host = Some(self.host(&observed, Default::default()));
         Ok((observed, claims))
     }
 
@@ -87,7 +86,14 @@ impl Reconciler {
 
     pub(super) fn with_ports(&self, mut observed: Observed, desired: &Desired) -> Observed {
         let taken_ports = ports::taken(desired, &observed);
-        observed.host = Some(Host { facts: self.facts.clone(), taken_ports });
+        observed.host = Some(self.host(&observed, taken_ports));
         observed
+    }
+
+    /// What an engine that looks at the host saw of it, with what this one knows itself.
+    fn host(&self, observed: &Observed, taken_ports: BTreeSet<u16>) -> Host {
+        let seen = observed.host.as_ref();
+        let interfaces = seen.map(|host| host.interfaces.clone()).unwrap_or_default();
+        Host { facts: self.facts.clone(), taken_ports, interfaces }
     }
 }

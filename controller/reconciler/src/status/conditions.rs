@@ -32,10 +32,9 @@ pub fn status(
         Kind::Disk => observed.disks.get(&id.name).map(|disk| {
             if disk.in_use_by.is_some() { "InUse".to_owned() } else { "Available".to_owned() }
         }),
-        Kind::Network => observed.networks.get(&id.name).map(|network| match network.phase {
-            NetworkPhase::Stopped => "Stopped".to_owned(),
-            NetworkPhase::Running => "Running".to_owned(),
-        }),
+        Kind::Network => {
+            observed.networks.get(&id.name).map(|network| network.phase.word().to_owned())
+        }
     };
     Status {
         ssh_local_port: instance.and_then(|instance| instance.ssh_port),
@@ -97,6 +96,9 @@ fn ready(id: &ObjectId, observed: &Observed) -> Condition {
         Kind::Network => {
             observed.networks.get(&id.name).map_or_else(missing, |network| match network.phase {
                 NetworkPhase::Running => condition("Ready", True, "Running", "its daemon serves"),
+                NetworkPhase::Hosted => {
+                    condition("Ready", True, "Hosted", "an interface of the host carries it")
+                }
                 NetworkPhase::Stopped => condition("Ready", False, "Stopped", "no daemon runs"),
             })
         }

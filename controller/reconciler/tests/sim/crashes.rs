@@ -10,12 +10,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use limekiln_api::{Disruption, HostFacts, RunStrategy};
+use limekiln_api::{Disruption, HostFacts, NetworkSpec, RunStrategy};
 use limekiln_engine::{ActionContext, Engine, EngineError, ErrorClass};
 use limekiln_engine_sim::{Fault, FaultKind, SimEngine, World};
-use limekiln_model::{Action, Capabilities, InstancePhase, Observed, Policy};
+use limekiln_model::{
+    Action, Capabilities, InstancePhase, NetworkPhase, ObjectId, Observed, ObservedNetwork, Policy,
+};
 use limekiln_reconciler::{Claim, Home, Ledger, Reconciler, Run};
-use limekiln_testkit::{Scenario, desired, instance, name, observed_instance};
+use limekiln_testkit::{Scenario, desired, instance, name, observed_instance, wanted};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use tokio::sync::Notify;
@@ -233,4 +235,48 @@ fn an_instance_that_the_user_started_runs_again_after_a_death() {
         (scenario.policy, scenario.strangers) = (Policy::default(), BTreeSet::new());
         die_everywhere(&scenario, 1).unwrap_or_else(|error| panic!("{error}"));
     }
+}
+
+/// Networks are defined, changed under a user, started for the first user of one that is nobody's,
+/// and stopped after the last.
+#[test]
+fn a_death_at_any_action_on_networks_changes_nothing_in_the_end() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut scenario = Scenario::any().new_tree(&mut runner).expect("a scenario").current();
+    let spec = |gateway: &str| {
+        NetworkSpec { gateway: gateway.parse().ok(), ..NetworkSpec::default() }.filled()
+    };
+    let on = |network: &str| format!("networks: [{{lima: {network}}}]");
+    scenario.world = World::default();
+    for (of, gateway, phase) in [
+        ("lan", "10.1.0.1", NetworkPhase::Running),
+        ("left", "10.2.0.1", NetworkPhase::Running),
+        ("nobodys", "10.3.0.1", NetworkPhase::Stopped),
+    ] {
+        let network = ObservedNetwork { spec: spec(gateway), phase, foreign: false };
+        scenario.world.observed.networks.insert(name(of), network);
+    }
+    for (index, (of, network)) in [("user", "lan"), ("leaver", "left")].into_iter().enumerate() {
+        let mut ready = observed_instance(of, &on(network), InstancePhase::Ready);
+        ready.ssh_port = u16::try_from(60_000 + index).ok();
+        scenario.world.observed.instances.insert(name(of), ready.into());
+    }
+    scenario.desired = desired([
+        instance("user", &on("lan"), |spec| spec.max_disruption = Disruption::Restart),
+        instance("leaver", &on("left"), |spec| spec.run_strategy = RunStrategy::Halted),
+        instance("first", &on("nobodys"), |_| {}),
+        instance("second", &on("fresh"), |_| {}),
+    ]);
+    for (of, gateway) in [("lan", "10.4.0.1"), ("left", "10.2.0.1"), ("fresh", "10.5.0.1")] {
+        scenario.desired.networks.insert(name(of), wanted(spec(gateway)));
+    }
+    (scenario.policy, scenario.networks) = (Policy::default(), true);
+    scenario.host.facts.memory = 64 << 30;
+    scenario.strangers = BTreeSet::from([ObjectId::network(&name("nobodys"))]);
+    let (end, ..) = play(&scenario, &[]);
+    for of in ["lan", "nobodys", "fresh"] {
+        assert!(end[&format!("network/{of}")].contains("Running"), "{end:#?}");
+    }
+    assert!(end["network/left"].contains("Stopped"), "{end:#?}");
+    die_everywhere(&scenario, 2).unwrap_or_else(|error| panic!("{error}"));
 }

@@ -165,8 +165,8 @@ fn networks_of_the_host_are_not_for_repositories() {
             "apiVersion: lima-vm.io/v1alpha1\nkind: Network\nmetadata: {{name: n}}\nspec: {{mode: {mode}}}\n"
         )
     };
-    assert_eq!(frozen(&repository(&fixture, &[&network("user-v2")])), [""; 0]);
-    let loaded = repository(&fixture, &[&network("bridged")]);
+    assert_eq!(frozen(&repository(&fixture, &[&network("user-v2, gateway: 10.7.0.1")])), [""; 0]);
+    let loaded = repository(&fixture, &[&network("bridged, interface: br0")]);
     assert_eq!(frozen(&loaded), ["network/n"]);
     assert!(shown(&loaded).contains("0.yaml:4:14: error: spec.mode: denied"), "{}", shown(&loaded));
 }

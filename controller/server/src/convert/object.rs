@@ -4,7 +4,7 @@ use limekiln_api::ByteSize;
 use limekiln_api::lima::Mount;
 use limekiln_model::{
     Accelerator, InstancePhase, Kind, ObjectId, ObservedDisk, ObservedInstance, ObservedNetwork,
-    Owner,
+    ObservedNic, Owner,
 };
 use limekiln_proto::v1alpha1 as wire;
 use serde_json::json;
@@ -70,6 +70,16 @@ fn instance(instance: &ObservedInstance) -> wire::Instance {
         },
         accelerator: instance.accelerator.as_ref().map(accelerator),
         mounts: mounts(instance),
+        network_cards: instance.nics.iter().map(card).collect(),
+    }
+}
+
+fn card(nic: &ObservedNic) -> wire::NetworkCard {
+    wire::NetworkCard {
+        interface: nic.interface.clone(),
+        network: nic.network.clone().unwrap_or_default(),
+        address: nic.address.map(|address| address.to_string()).unwrap_or_default(),
+        fault: nic.fault.clone().unwrap_or_default(),
     }
 }
 
@@ -112,6 +122,8 @@ fn disk(disk: &ObservedDisk) -> wire::Disk {
 fn network(network: &ObservedNetwork) -> wire::Network {
     wire::Network {
         gateway: network.spec.gateway.map(|gateway| gateway.to_string()).unwrap_or_default(),
+        mode: network.spec.mode.word().to_owned(),
+        interface: network.spec.interface.clone().unwrap_or_default(),
     }
 }
 

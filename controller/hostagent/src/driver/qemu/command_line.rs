@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use super::args::{Args, escaped};
 use super::machine_type;
+use super::network::network;
 use crate::accel::Accelerator;
 use crate::spec::{Firmware, MountKind, VmSpec};
 
@@ -105,19 +106,6 @@ fn kernel(args: &mut Args, spec: &VmSpec) {
     if let Some(initrd) = &kernel.initrd {
         args.pair("-initrd", initrd);
     }
-}
-
-fn network(args: &mut Args, spec: &VmSpec) {
-    let port = spec.ssh_port;
-    args.pair(
-        "-netdev",
-        format!(
-            "user,id=net0,net=192.168.5.0/24,dhcpstart=192.168.5.15,\
-             hostfwd=tcp:127.0.0.1:{port}-:22"
-        ),
-    );
-    let bus = machine_type::virtio_bus(spec.arch);
-    args.pair("-device", format!("virtio-net-{bus},netdev=net0,mac={}", spec.mac));
 }
 
 fn consoles(args: &mut Args, spec: &VmSpec) {

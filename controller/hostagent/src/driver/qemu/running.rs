@@ -1,13 +1,17 @@
 //! A QEMU that runs.
 
 use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::qmp::{Qmp, QueryBlockStats, Quit, SystemPowerdown};
-use crate::driver::{DriverError, Machine, Progress};
+use super::network;
+use super::qmp::{AnnounceSelf, Qmp, QueryBlockStats, Quit, SystemPowerdown};
+use crate::driver::{DriverError, Links, Machine, Progress};
 use crate::files::InstanceFiles;
 use crate::process::Process;
+use crate::spec::VmSpec;
 
 /// How much of what QEMU printed is quoted.
 const QUOTED: usize = 600;
@@ -70,6 +74,10 @@ impl Machine for RunningQemu {
         Ok(())
     }
 
+    fn links(&self) -> Arc<dyn Links> {
+        Arc::new(QemuLinks(self.files.qmp_sock()))
+    }
+
     fn clean_up(&mut self) -> Option<String> {
         let status = self.process.reap();
         // QEMU removes these itself unless it was killed.
@@ -87,5 +95,20 @@ impl Machine for RunningQemu {
             }),
             None => None,
         }
+    }
+}
+
+/// The other ends of its cards, by its control socket.
+struct QemuLinks(PathBuf);
+
+#[async_trait]
+impl Links for QemuLinks {
+    async fn connect_again(&self, spec: &VmSpec, network: &str) -> Result<usize, DriverError> {
+        Ok(network::connect_again(&self.0, spec, network).await?)
+    }
+
+    async fn announce(&self) -> Result<(), DriverError> {
+        Qmp::connect(&self.0).await?.execute(&AnnounceSelf).await?;
+        Ok(())
     }
 }

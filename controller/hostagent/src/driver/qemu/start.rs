@@ -8,17 +8,20 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use command_fds::{CommandFdExt, FdMapping};
 use limekiln_api::Arch;
 use tokio::time::{Instant, sleep};
 
+use super::network::{self, FIRST_TAP};
 use super::qmp::{Qmp, QueryStatus};
 use super::running::RunningQemu;
 use super::{command_line, program};
 use crate::accel::{Accelerator, kvm_opens};
 use crate::driver::{Driver, DriverError, Machine};
 use crate::files::InstanceFiles;
+use crate::network::host::join_bridge;
 use crate::process::Process;
-use crate::spec::VmSpec;
+use crate::spec::{Link, Reconnect, VmSpec};
 
 /// How long QEMU may take to open its control socket; it does so before it maps memory.
 const CONTROL_DEADLINE: Duration = Duration::from_secs(20);
@@ -63,6 +66,7 @@ impl Driver for Qemu {
         let program = program(spec);
         let mut command = Command::new(&program);
         command.args(command_line(spec, accelerator));
+        pass_taps(&mut command, spec)?;
         let process = spawn(command, &spec.files.qemu_log(), &program.to_string_lossy())?;
         let mut machine = RunningQemu::new(spec.files.clone(), process);
         match wait_for_control(&machine, &spec.files.qmp_sock()).await {
@@ -85,6 +89,32 @@ impl Driver for Qemu {
         Qmp::connect(&spec.files.qmp_sock()).await?.execute(&QueryStatus).await?;
         Ok(Box::new(RunningQemu::new(spec.files.clone(), process)))
     }
+}
+
+/// The ports of bridges, which QEMU gets as descriptors.
+fn pass_taps(command: &mut Command, spec: &VmSpec) -> Result<(), DriverError> {
+    let bridges = spec.nics.iter().filter_map(|nic| match &nic.link {
+        Link::Bridge(bridge) => Some(bridge),
+        _ => None,
+    });
+    let mut mappings = Vec::new();
+    for (child_fd, bridge) in (FIRST_TAP..).zip(bridges) {
+        mappings.push(FdMapping { parent_fd: join_bridge(bridge)?, child_fd });
+    }
+    if mappings.is_empty() {
+        return Ok(());
+    }
+    command.fd_mappings(mappings).map(drop).map_err(|error| DriverError::Program {
+        program: "qemu".to_owned(),
+        source: io::Error::other(error),
+    })
+}
+
+/// How QEMU connects its sockets again, by its version. One that does not tell it is old.
+pub fn reconnect(spec: &VmSpec) -> Reconnect {
+    let output = Command::new(program(spec)).arg("--version").stdin(Stdio::null()).output();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    network::reconnect(&text.unwrap_or_default())
 }
 
 fn spawn(mut command: Command, log: &Path, program: &str) -> Result<Process, DriverError> {

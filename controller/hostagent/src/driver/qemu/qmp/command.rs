@@ -2,13 +2,19 @@
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
+use serde_json::{Value, json};
 
-/// A command without arguments.
+/// A command.
 pub trait Command {
     /// Its name.
     const NAME: &'static str;
     /// What QEMU returns.
     type Return: DeserializeOwned;
+
+    /// Its arguments, if it has any.
+    fn arguments(&self) -> Option<Value> {
+        None
+    }
 }
 
 /// Leaves the negotiation that a connection starts in.
@@ -88,6 +94,64 @@ impl<'de> Deserialize<'de> for AllBlockStats {
             reads: sum.reads.saturating_add(device.stats.reads),
             writes: sum.writes.saturating_add(device.stats.writes),
         })))
+    }
+}
+
+/// Adds the other end of a network card.
+#[derive(Debug)]
+pub struct NetdevAdd(pub Value);
+
+impl Command for NetdevAdd {
+    const NAME: &'static str = "netdev_add";
+    type Return = Nothing;
+
+    fn arguments(&self) -> Option<Value> {
+        Some(self.0.clone())
+    }
+}
+
+/// Takes one away.
+#[derive(Debug)]
+pub struct NetdevDel<'a> {
+    /// Which.
+    pub id: &'a str,
+}
+
+impl Command for NetdevDel<'_> {
+    const NAME: &'static str = "netdev_del";
+    type Return = Nothing;
+
+    fn arguments(&self) -> Option<Value> {
+        Some(json!({"id": self.id}))
+    }
+}
+
+/// Has all network cards say where they are, as after a migration: five times within two seconds.
+#[derive(Debug)]
+pub struct AnnounceSelf;
+
+impl Command for AnnounceSelf {
+    const NAME: &'static str = "announce-self";
+    type Return = Nothing;
+
+    fn arguments(&self) -> Option<Value> {
+        Some(json!({"initial": 20, "max": 600, "rounds": 5, "step": 200}))
+    }
+}
+
+/// A command of the monitor for people, for what there is no other.
+#[derive(Debug)]
+pub struct HumanMonitor<'a> {
+    /// The command.
+    pub line: &'a str,
+}
+
+impl Command for HumanMonitor<'_> {
+    const NAME: &'static str = "human-monitor-command";
+    type Return = String;
+
+    fn arguments(&self) -> Option<Value> {
+        Some(json!({"command-line": self.line}))
     }
 }
 

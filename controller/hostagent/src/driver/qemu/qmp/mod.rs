@@ -6,7 +6,7 @@ mod error;
 
 pub use client::Qmp;
 pub use command::{
-    AllBlockStats, BlockStats, Command, Nothing, QueryBlockStats, QueryStatus, Quit, RunState,
-    SystemPowerdown,
+    AllBlockStats, AnnounceSelf, BlockStats, Command, HumanMonitor, NetdevAdd, NetdevDel, Nothing,
+    QueryBlockStats, QueryStatus, Quit, RunState, SystemPowerdown,
 };
 pub use error::QmpError;

@@ -1,0 +1,10 @@
+//! Networks: their definitions in Lima's `networks.yaml`, and their daemons.
+
+mod carrier;
+mod define;
+mod run;
+mod users;
+
+pub(crate) use carrier::Carrier;
+pub(crate) use define::{define, forget, is_parked, may_park, park, restore};
+pub(crate) use run::{failed, start, stop};

@@ -1,0 +1,170 @@
+//! The daemon's HTTP API, which is gvisor-tap-vsock's with an addition of Lima's.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper::{Method, Request};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use tokio::net::UnixStream;
+use tokio::time::timeout;
+
+use super::{NetworkError, NetworkFiles};
+
+/// It answers from memory.
+const DEADLINE: Duration = Duration::from_secs(5);
+/// No answer is longer.
+const LONGEST: usize = 1 << 20;
+
+/// A client of one daemon. Every call makes its own connection.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    socket: PathBuf,
+    network: String,
+}
+
+/// A name that guests can look up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DnsRecord {
+    /// Such as `lima-web.internal`.
+    pub name: String,
+    /// Its address.
+    pub address: Ipv4Addr,
+}
+
+impl Endpoint {
+    pub(super) fn new(files: &NetworkFiles) -> Self {
+        Self { socket: files.endpoint(), network: files.name().to_owned() }
+    }
+
+    /// Whether it accepts connections.
+    pub async fn answers(&self) -> bool {
+        UnixStream::connect(&self.socket).await.is_ok()
+    }
+
+    /// Which address is whose, by address; MAC addresses are in lower case.
+    ///
+    /// # Errors
+    /// The daemon does not answer.
+    pub async fn leases(&self) -> Result<BTreeMap<Ipv4Addr, String>, NetworkError> {
+        let body = self.call(Method::GET, "/services/dhcp/leases", None).await?;
+        let leases: BTreeMap<Ipv4Addr, String> =
+            serde_json::from_slice(&body).map_err(|error| self.failed(&error.to_string()))?;
+        Ok(leases.into_iter().map(|(ip, mac)| (ip, mac.to_lowercase())).collect())
+    }
+
+    /// Has the daemon listen on a port of 127.0.0.1 and lead connections to `to`.
+    ///
+    /// # Errors
+    /// The daemon does not answer, or the port is taken. That it does so already is none.
+    pub async fn expose(&self, port: u16, to: (Ipv4Addr, u16)) -> Result<(), NetworkError> {
+        let remote = format!("{}:{}", to.0, to.1);
+        let local = format!("127.0.0.1:{port}");
+        let body = json!({"local": local, "remote": remote, "protocol": "tcp"});
+        match self.call(Method::POST, "/services/forwarder/expose", Some(&body)).await {
+            Err(NetworkError::Endpoint { reason, .. }) if reason.contains("already running") => {
+                self.exposed_so(&local, &remote).await
+            }
+            result => result.map(drop),
+        }
+    }
+
+    /// A port that leads elsewhere is led anew: an instance may have got another address.
+    async fn exposed_so(&self, local: &str, remote: &str) -> Result<(), NetworkError> {
+        let all = self.call(Method::GET, "/services/forwarder/all", None).await?;
+        let all: Vec<Value> = serde_json::from_slice(&all).unwrap_or_default();
+        // gvisor-tap-vsock writes the remote end as a URL.
+        let same = |one: &Value| {
+            one["local"] == local && one["remote"].as_str().is_some_and(|it| it.ends_with(remote))
+        };
+        if all.iter().any(same) {
+            return Ok(());
+        }
+        let gone = json!({"local": local, "protocol": "tcp"});
+        self.call(Method::POST, "/services/forwarder/unexpose", Some(&gone)).await?;
+        let body = json!({"local": local, "remote": remote, "protocol": "tcp"});
+        self.call(Method::POST, "/services/forwarder/expose", Some(&body)).await.map(drop)
+    }
+
+    /// Ends that.
+    ///
+    /// # Errors
+    /// The daemon does not answer, or does not listen there.
+    pub async fn unexpose(&self, port: u16) -> Result<(), NetworkError> {
+        let body = json!({"local": format!("127.0.0.1:{port}"), "protocol": "tcp"});
+        self.call(Method::POST, "/services/forwarder/unexpose", Some(&body)).await.map(drop)
+    }
+
+    /// Adds names. Each is a record of the zone behind its last dot, as Lima puts them.
+    ///
+    /// # Errors
+    /// The daemon does not answer.
+    pub async fn add_names(&self, records: &[DnsRecord]) -> Result<(), NetworkError> {
+        let mut zones: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
+        for record in records {
+            let (name, zone) = record.name.rsplit_once('.').unwrap_or((&record.name, ""));
+            let entry = json!({"Name": name, "IP": record.address});
+            zones.entry(zone).or_default().push(entry);
+        }
+        for (zone, records) in zones {
+            let body = json!({"Name": format!("{zone}."), "Records": records});
+            self.call(Method::POST, "/services/dns/add", Some(&body)).await?;
+        }
+        Ok(())
+    }
+
+    fn failed(&self, reason: &str) -> NetworkError {
+        NetworkError::Endpoint { network: self.network.clone(), reason: reason.trim().to_owned() }
+    }
+
+    async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Bytes, NetworkError> {
+        match timeout(DEADLINE, self.exchange(method, path, body)).await {
+            Ok(result) => result.map_err(|reason| self.failed(&reason)),
+            Err(_) => Err(self.failed(&format!("not within {} s", DEADLINE.as_secs()))),
+        }
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Bytes, String> {
+        let text = |error: &dyn std::error::Error| crate::chain(error);
+        let stream = UnixStream::connect(&self.socket).await.map_err(|error| text(&error))?;
+        let (mut sender, connection) =
+            http1::handshake(TokioIo::new(stream)).await.map_err(|error| text(&error))?;
+        let bytes = body.map(|body| body.to_string()).unwrap_or_default();
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "lima")
+            .header("content-type", "application/json")
+            .body(Full::<Bytes>::from(bytes))
+            .map_err(|error| text(&error))?;
+        let answer = async move {
+            let response = sender.send_request(request).await.map_err(|error| text(&error))?;
+            let status = response.status();
+            let body = Limited::new(response.into_body(), LONGEST).collect().await;
+            let body = body.map_err(|error| error.to_string())?.to_bytes();
+            if status.is_success() {
+                return Ok(body);
+            }
+            Err(format!("{status}: {}", String::from_utf8_lossy(&body)))
+        };
+        tokio::select! {
+            answer = answer => answer,
+            Err(error) = connection => Err(text(&error)),
+        }
+    }
+}

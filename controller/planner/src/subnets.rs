@@ -1,0 +1,90 @@
+//! Subnets that overlap: of two networks, or of a network and the host.
+//!
+//! A guest on both would not know where an address is, and one on a network that covers the
+//! host's own reaches nothing of that. Only what is about to be defined is held back: a network
+//! that works goes on when the host gets another interface.
+
+use std::net::IpAddr;
+
+use ipnet::Ipv4Net;
+use limekiln_api::{HostInterface, NetworkMode, NetworkSpec};
+use limekiln_model::{Name, NetworkPhase, ObjectId, WaitReason};
+
+use crate::draft::Draft;
+use crate::held::Held;
+use crate::scene::Scene;
+
+const HINT: &str = "give it the gateway of a subnet that nothing else uses";
+
+/// Holds networks whose subnets overlap with others.
+pub(crate) fn check(scene: &Scene<'_>, held: &mut Held, draft: &mut Draft) {
+    if !scene.capabilities.networks {
+        return;
+    }
+    let mut clashes = Vec::new();
+    for (name, wanted) in &scene.desired.networks {
+        let id = ObjectId::network(name);
+        let there = scene.observed.networks.get(name).map(|there| &there.spec);
+        let Some(subnet) = wanted.spec.subnet().filter(|_| there != Some(&wanted.spec)) else {
+            continue;
+        };
+        if held.holds(&id) {
+            continue;
+        }
+        if let Some((other, theirs)) = other_network(scene, name, subnet) {
+            let over = format!("its subnet: {subnet} and {theirs} overlap");
+            let reason = WaitReason::Conflict { with: ObjectId::network(other), over };
+            clashes.push((id, reason));
+        } else if let Some((interface, theirs)) = of_host(scene, &wanted.spec, subnet) {
+            let why = format!(
+                "its subnet {subnet} overlaps with {theirs} of this host's interface {interface}"
+            );
+            clashes.push((id, WaitReason::Host { why }));
+        }
+    }
+    for (id, reason) in clashes {
+        held.hold(id.clone());
+        draft.report.add(id, reason, Some(HINT.to_owned()));
+    }
+}
+
+/// Another network of the manifests, or one of the host that runs, with that subnet.
+fn other_network<'a>(
+    scene: &Scene<'a>,
+    name: &Name,
+    subnet: Ipv4Net,
+) -> Option<(&'a Name, Ipv4Net)> {
+    let desired = scene.desired.networks.iter().map(|(name, wanted)| (name, &wanted.spec));
+    let running = scene.observed.networks.iter().filter(|(name, network)| {
+        network.phase == NetworkPhase::Running && !scene.desired.networks.contains_key(*name)
+    });
+    let running = running.map(|(name, network)| (name, &network.spec));
+    let others = desired.chain(running).filter(|(other, _)| *other != name);
+    let mut subnets = others.filter_map(|(other, spec)| Some((other, spec.subnet()?)));
+    subnets.find(|(_, theirs)| overlap(subnet, *theirs))
+}
+
+/// An interface of the host with that subnet, other than the network's own end.
+fn of_host<'a>(
+    scene: &Scene<'a>,
+    spec: &NetworkSpec,
+    subnet: Ipv4Net,
+) -> Option<(&'a str, Ipv4Net)> {
+    let interfaces = &scene.observed.host.as_ref()?.interfaces;
+    let own = |interface: &HostInterface, address: &Ipv4Net| {
+        let named = spec.interface.as_ref() == Some(&interface.name);
+        let gateway = spec.gateway == Some(IpAddr::V4(address.addr()));
+        spec.mode != NetworkMode::UserV2 && (named || gateway)
+    };
+    let mut addresses = interfaces
+        .iter()
+        .flat_map(|interface| interface.addresses.iter().map(move |address| (interface, address)));
+    let found = addresses.find(|(interface, address)| {
+        !address.addr().is_loopback() && !own(interface, address) && overlap(subnet, **address)
+    });
+    found.map(|(interface, address)| (interface.name.as_str(), address.trunc()))
+}
+
+fn overlap(one: Ipv4Net, other: Ipv4Net) -> bool {
+    one.contains(&other.network()) || other.contains(&one.network())
+}

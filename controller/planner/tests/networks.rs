@@ -1,0 +1,189 @@
+//! Networks of nobody, subnets that meet, and what a host cannot have.
+
+use limekiln_api::{HostFacts, HostInterface, InterfaceKind, NetworkMode, NetworkSpec};
+use limekiln_model::{
+    Action, Capabilities, Desired, Host, InstancePhase, NetworkPhase, ObjectId, Observed,
+    ObservedNetwork, Plan, Policy, Report, StopMode, WaitReason,
+};
+use limekiln_planner::{RunVerb, checker, plan_run};
+use limekiln_testkit::{desired, instance, name, observed_instance, wanted};
+
+fn user_v2(gateway: &str) -> NetworkSpec {
+    NetworkSpec { gateway: gateway.parse().ok(), ..NetworkSpec::default() }.filled()
+}
+
+fn there(spec: NetworkSpec, phase: NetworkPhase) -> ObservedNetwork {
+    ObservedNetwork { spec, phase, foreign: false }
+}
+
+fn host(interfaces: &[(&str, InterfaceKind, &str)]) -> Host {
+    let interface = |(name, kind, address): &(&str, InterfaceKind, &str)| HostInterface {
+        name: (*name).to_owned(),
+        kind: *kind,
+        addresses: vec![address.parse().expect("an address")],
+    };
+    Host {
+        facts: HostFacts::example(),
+        taken_ports: Default::default(),
+        interfaces: interfaces.iter().map(interface).collect(),
+    }
+}
+
+fn capabilities() -> Capabilities {
+    Capabilities { engine: "test".to_owned(), networks: true, ..Capabilities::default() }
+}
+
+fn plan(desired: &Desired, observed: &Observed) -> (Plan, Report) {
+    let made = limekiln_planner::plan(desired, observed, &capabilities(), &Policy::default());
+    assert_eq!(checker::check(&made.0, desired, observed, false), []);
+    made
+}
+
+fn verbs(plan: &Plan) -> Vec<String> {
+    plan.steps
+        .iter()
+        .map(|step| format!("{} {}", step.action.verb(), step.action.object()))
+        .collect()
+}
+
+fn reason(report: &Report, id: &str) -> WaitReason {
+    let id: ObjectId = id.parse().expect("an id");
+    report.waiting.get(&id).unwrap_or_else(|| panic!("{report:?}"))[0].reason.clone()
+}
+
+const ON_LAN: &str = "networks: [{lima: lan}]";
+
+#[test]
+fn the_daemon_of_a_network_that_nobody_manages_runs_for_its_users() {
+    let mut observed = Observed::default();
+    observed.networks.insert(name("lan"), there(user_v2("10.1.0.1"), NetworkPhase::Stopped));
+    let (made, report) = plan(&desired([instance("web", ON_LAN, |_| {})]), &observed);
+    assert!(report.is_empty(), "{report:?}");
+    let start =
+        made.steps.iter().position(|step| matches!(step.action, Action::StartNetwork { .. }));
+    let driver =
+        made.steps.iter().position(|step| matches!(step.action, Action::StartDriver { .. }));
+    assert!(start.is_some() && start < driver, "{:?}", verbs(&made));
+
+    // By hand, too; and only the last one stops it.
+    observed.networks.insert(name("lan"), there(user_v2("10.1.0.1"), NetworkPhase::Running));
+    for of in ["one", "two"] {
+        let ready = observed_instance(of, ON_LAN, InstancePhase::Ready);
+        observed.instances.insert(name(of), ready.into());
+    }
+    let stop = RunVerb::Stop(StopMode::Graceful);
+    let (made, _) = plan_run(&observed, &capabilities(), &[name("one")], stop);
+    assert_eq!(verbs(&made), ["stop instance/one"]);
+    let (made, _) = plan_run(&observed, &capabilities(), &[name("one"), name("two")], stop);
+    assert_eq!(verbs(&made), ["stop instance/one", "stop instance/two", "stop network/lan"]);
+    assert_eq!(made.steps[2].after.len(), 2);
+    let (made, _) = plan_run(&observed, &capabilities(), &[name("one")], RunVerb::Restart);
+    assert!(!verbs(&made).contains(&"stop network/lan".to_owned()), "{:?}", verbs(&made));
+}
+
+#[test]
+fn a_daemon_that_nobody_uses_is_stopped_unless_another_tool_started_it() {
+    let mut observed = Observed::default();
+    let mut lan = there(user_v2("10.1.0.1"), NetworkPhase::Running);
+    observed.networks.insert(name("lan"), lan.clone());
+    let (made, _) = plan(&desired([]), &observed);
+    assert_eq!(verbs(&made), ["stop network/lan"], "a run that was cut short left it");
+    lan.foreign = true;
+    observed.networks.insert(name("lan"), lan);
+    let (made, _) = plan(&desired([]), &observed);
+    assert!(made.is_empty(), "{:?}", verbs(&made));
+}
+
+#[test]
+fn a_daemon_that_died_under_its_users_is_started_and_they_go_on() {
+    let mut observed = Observed::default();
+    observed.networks.insert(name("lan"), there(user_v2("10.1.0.1"), NetworkPhase::Stopped));
+    let ready = observed_instance("web", ON_LAN, InstancePhase::Ready);
+    observed.instances.insert(name("web"), ready.into());
+    let (made, _) = plan(&desired([]), &observed);
+    assert_eq!(verbs(&made), ["start network/lan"]);
+}
+
+#[test]
+fn subnets_that_meet_are_found_before_they_are_defined() {
+    let mut wants = desired([]);
+    wants.networks.insert(name("a"), wanted(user_v2("10.1.0.1")));
+    wants.networks.insert(name("b"), wanted(user_v2("10.1.0.9")));
+    wants.networks.insert(name("c"), wanted(user_v2("10.2.0.1")));
+    let (made, report) = plan(&wants, &Observed::default());
+    assert_eq!(verbs(&made), ["define network/c"]);
+    for id in ["network/a", "network/b"] {
+        let WaitReason::Conflict { over, .. } = reason(&report, id) else { panic!("{report:?}") };
+        assert_eq!(over, "its subnet: 10.1.0.0/24 and 10.1.0.0/24 overlap");
+    }
+
+    // One that is there already goes on.
+    let mut observed = Observed::default();
+    observed.networks.insert(name("a"), there(user_v2("10.1.0.1"), NetworkPhase::Running));
+    let owner = limekiln_testkit::Ledger::of_all(&observed).owners;
+    observed.owners = owner.into();
+    let (_, report) = plan(&wants, &observed);
+    assert!(!report.waiting.contains_key(&ObjectId::network(&name("a"))), "{report:?}");
+    assert!(matches!(reason(&report, "network/b"), WaitReason::Conflict { .. }));
+}
+
+#[test]
+fn a_subnet_of_the_host_is_not_taken() {
+    let eth0 = ("eth0", InterfaceKind::Other, "10.1.7.5/16");
+    let bridge = ("br0", InterfaceKind::Bridge, "10.3.0.1/24");
+    let observed = Observed { host: Some(host(&[eth0, bridge])), ..Observed::default() };
+    let mut wants = desired([]);
+    wants.networks.insert(name("a"), wanted(user_v2("10.1.0.1")));
+    let own = NetworkSpec {
+        mode: NetworkMode::Host,
+        interface: Some("br0".to_owned()),
+        ..user_v2("10.3.0.1")
+    };
+    wants.networks.insert(name("own"), wanted(own));
+    let (made, report) = plan(&wants, &observed);
+    assert_eq!(verbs(&made), ["define network/own"], "its own end is no other");
+    let WaitReason::Host { why } = reason(&report, "network/a") else { panic!("{report:?}") };
+    assert_eq!(
+        why,
+        "its subnet 10.1.0.0/24 overlaps with 10.1.0.0/16 of this host's interface eth0"
+    );
+}
+
+#[test]
+fn what_linux_has_not_is_refused_with_what_to_use() {
+    let bridged = |interface: &str| NetworkSpec {
+        mode: NetworkMode::Bridged,
+        interface: Some(interface.to_owned()),
+        ..NetworkSpec::default()
+    };
+    let interfaces = [
+        ("br0", InterfaceKind::Bridge, "10.3.0.1/24"),
+        ("eth0", InterfaceKind::Other, "10.4.0.1/24"),
+    ];
+    let mut observed = Observed { host: Some(host(&interfaces)), ..Observed::default() };
+    let shared = NetworkSpec { mode: NetworkMode::Shared, ..user_v2("10.5.0.1") };
+    for (of, spec, phase) in [
+        ("shared", shared, NetworkPhase::Stopped),
+        ("no-such", bridged("en0"), NetworkPhase::Stopped),
+        ("plain", bridged("eth0"), NetworkPhase::Stopped),
+        ("good", bridged("br0"), NetworkPhase::Hosted),
+    ] {
+        observed.networks.insert(name(of), there(spec, phase));
+    }
+    let on = |of: &str| instance(of, &format!("networks: [{{lima: {of}}}]"), |_| {});
+    let wants = desired(["shared", "no-such", "plain", "good"].map(on));
+    let (made, report) = plan(&wants, &observed);
+    for (of, part) in [
+        ("shared", "which needs macOS"),
+        ("no-such", "no interface en0"),
+        ("plain", "neither a bridge nor a tap"),
+    ] {
+        let WaitReason::Host { why } = reason(&report, &format!("instance/{of}")) else {
+            panic!("{report:?}")
+        };
+        assert!(why.contains(part), "{why}");
+    }
+    let started: Vec<_> =
+        verbs(&made).into_iter().filter(|verb| verb.starts_with("start ")).collect();
+    assert_eq!(started, ["start instance/good"], "no daemon is started for it");
+}

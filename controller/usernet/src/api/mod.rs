@@ -1,0 +1,10 @@
+//! The HTTP API on a unix socket: Lima's host agent asks it for leases, and has it forward ports
+//! and know names.
+
+mod forwards;
+mod server;
+mod state;
+
+pub use forwards::Forwards;
+pub use server::{Api, serve};
+pub use state::StateFile;

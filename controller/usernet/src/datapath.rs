@@ -1,0 +1,313 @@
+//! The loop that moves frames: one thread, no locks.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::mpsc::Receiver;
+use std::time::Duration;
+
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll};
+use slab::Slab;
+
+use crate::clock::Clock;
+use crate::gateway::{self, Gateway};
+use crate::mail::{Figures, Mail};
+use crate::services::Services;
+use crate::switch::{Batch, Kind, PortId, Switch, receive};
+use crate::token::{self, Who};
+use crate::turn::{Network, Turn};
+use crate::wire::frames::{ETHERNET, LONGEST, PREFIX};
+
+/// Bytes read from a VM at once, beside the start of a frame that was left over.
+const BATCH: usize = 256 << 10;
+
+/// Clients at once that are about to hand a descriptor over.
+const HANDING: usize = 64;
+
+/// What the loop listens on.
+pub struct Listeners {
+    /// For QEMU.
+    pub qemu: Option<UnixListener>,
+    /// For handed-over descriptors.
+    pub handed: Option<UnixListener>,
+}
+
+/// The state of the loop.
+pub struct Datapath {
+    poll: Poll,
+    clock: Clock,
+    network: Network,
+    switch: Switch,
+    gateway: Gateway,
+    services: Services,
+    listeners: Listeners,
+    handing: Slab<UnixStream>,
+    mail: Receiver<Mail>,
+    batch: Batch,
+    buffer: Vec<u8>,
+    /// Forwards that may have more connections.
+    accepting: Vec<usize>,
+    stopped: bool,
+}
+
+macro_rules! turn {
+    ($self:ident, $switch:expr) => {
+        Turn {
+            clock: $self.clock,
+            network: &$self.network,
+            switch: $switch,
+            registry: $self.poll.registry(),
+            services: &$self.services,
+        }
+    };
+    ($self:ident) => {
+        turn!($self, &mut $self.switch)
+    };
+}
+
+impl Datapath {
+    /// A loop that has not begun.
+    ///
+    /// # Errors
+    /// The operating system refuses a descriptor.
+    pub fn new(
+        poll: Poll,
+        network: Network,
+        gateway: Gateway,
+        services: Services,
+        listeners: Listeners,
+        mail: Receiver<Mail>,
+    ) -> io::Result<Self> {
+        let all =
+            [(&listeners.qemu, token::LISTEN_QEMU), (&listeners.handed, token::LISTEN_HANDED)];
+        for (listener, token) in all {
+            if let Some(listener) = listener {
+                listener.set_nonblocking(true)?;
+                let fd = listener.as_raw_fd();
+                poll.registry().register(&mut SourceFd(&fd), token, Interest::READABLE)?;
+            }
+        }
+        Ok(Self {
+            poll,
+            clock: Clock::start(),
+            network,
+            switch: Switch::default(),
+            gateway,
+            services,
+            listeners,
+            handing: Slab::new(),
+            mail,
+            batch: Batch::default(),
+            buffer: vec![0; BATCH + PREFIX + LONGEST],
+            accepting: Vec::new(),
+            stopped: false,
+        })
+    }
+
+    /// Runs until it is told to stop.
+    ///
+    /// # Errors
+    /// The operating system's poll fails.
+    pub fn run(&mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(1024);
+        while !self.stopped {
+            let patience = self.patience();
+            match self.poll.poll(&mut events, patience) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => other?,
+            }
+            self.clock.look();
+            for event in &events {
+                self.event(event);
+            }
+            self.accept_more();
+            self.serve_ports();
+            self.gateway.work(&mut turn!(self));
+            for port in self.switch.flush() {
+                self.unplug(port);
+            }
+        }
+        Ok(())
+    }
+
+    /// How long the poll may sleep.
+    fn patience(&mut self) -> Option<Duration> {
+        let ids = self.switch.ids();
+        let busy = self.gateway.tcp.is_ready()
+            || !self.accepting.is_empty()
+            || ids.iter().any(|&id| self.switch.port(id).is_some_and(|port| port.readable));
+        if busy {
+            return Some(Duration::ZERO);
+        }
+        self.gateway.due().map(|due| due.saturating_sub(self.clock.now()))
+    }
+
+    fn event(&mut self, event: &mio::event::Event) {
+        match token::who(event.token()) {
+            Some(Who::Mail) => self.read_mail(),
+            Some(Who::ListenQemu) => self.accept_qemu(),
+            Some(Who::ListenHanded) => self.accept_handing(),
+            Some(Who::Handing(slot)) => self.take_handed(slot),
+            Some(Who::Port(id)) => self.port_event(id, event),
+            Some(Who::Tcp(slot)) => self.gateway.tcp.event(&mut turn!(self), slot, event),
+            Some(Who::Udp(slot)) => self.gateway.udp_event(&mut turn!(self), slot),
+            Some(Who::Ping(slot)) => self.gateway.ping_event(&mut turn!(self), slot),
+            Some(Who::Forward(slot)) => self.accepting.push(slot),
+            None => {}
+        }
+    }
+
+    fn port_event(&mut self, id: PortId, event: &mio::event::Event) {
+        if let Some(port) = self.switch.port(id) {
+            port.readable |= event.is_readable() || event.is_read_closed() || event.is_error();
+        }
+        if event.is_writable() && self.switch.writable(id) {
+            self.gateway.tcp.unblocked(id);
+        }
+    }
+
+    fn accept_more(&mut self) {
+        for slot in std::mem::take(&mut self.accepting) {
+            if self.gateway.forward_event(&mut turn!(self), slot) {
+                self.accepting.push(slot);
+            }
+        }
+    }
+
+    fn accept_qemu(&mut self) {
+        while let Some((stream, _)) = self.listeners.qemu.as_ref().and_then(|l| l.accept().ok()) {
+            self.plug(stream.into(), Kind::Stream);
+        }
+    }
+
+    fn accept_handing(&mut self) {
+        while let Some((stream, _)) = self.listeners.handed.as_ref().and_then(|l| l.accept().ok()) {
+            if self.handing.len() >= HANDING {
+                continue;
+            }
+            let token = token::handing(self.handing.vacant_key());
+            let fd = stream.as_raw_fd();
+            if self.poll.registry().register(&mut SourceFd(&fd), token, Interest::READABLE).is_ok()
+            {
+                self.handing.insert(stream);
+            }
+        }
+    }
+
+    fn take_handed(&mut self, slot: usize) {
+        let Some(stream) = self.handing.get(slot) else { return };
+        match receive(stream) {
+            Ok(None) => {}
+            Ok(Some(socket)) => {
+                self.handing.remove(slot);
+                self.plug(socket, Kind::Datagram);
+            }
+            Err(error) => {
+                tracing::warn!("a client of the descriptor socket is refused: {error}");
+                self.handing.remove(slot);
+            }
+        }
+    }
+
+    fn plug(&mut self, socket: OwnedFd, kind: Kind) {
+        enlarge(&socket);
+        let Some(id) = self.switch.add(socket, kind) else {
+            tracing::warn!("a VM is refused: the switch has no port left");
+            return;
+        };
+        let Some(fd) = self.switch.port(id).map(|port| port.raw()) else { return };
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        let token = token::port(id);
+        if let Err(error) = self.poll.registry().register(&mut SourceFd(&fd), token, interest) {
+            tracing::warn!("a VM is refused: {error}");
+            self.switch.remove(id);
+        } else {
+            tracing::info!("port {id}: a VM is plugged in");
+        }
+    }
+
+    fn unplug(&mut self, id: PortId) {
+        let macs =
+            self.switch.table().filter(|(_, port)| *port == id).map(|(mac, _)| mac).collect();
+        if self.switch.remove(id).is_some() {
+            tracing::info!("port {id}: a VM is unplugged");
+            self.gateway.forget(&mut turn!(self), id, macs);
+        }
+    }
+
+    fn serve_ports(&mut self) {
+        for id in self.switch.ids() {
+            if self.switch.port(id).is_some_and(|port| port.readable)
+                && let Err(error) = self.serve_port(id)
+            {
+                if error.kind() != io::ErrorKind::UnexpectedEof {
+                    tracing::warn!("port {id}: {error}");
+                }
+                self.unplug(id);
+            }
+        }
+    }
+
+    /// Takes in what one VM sent.
+    fn serve_port(&mut self, id: PortId) -> io::Result<()> {
+        let Some(port) = self.switch.port(id) else { return Ok(()) };
+        let count = port.read(&mut self.buffer)?;
+        if count == 0 {
+            return Ok(());
+        }
+        let stream = &self.buffer[..count];
+        let longest = self.network.mtu + ETHERNET + 4;
+        let gateway = &mut self.gateway;
+        let rest = self
+            .batch
+            .sort(&mut self.switch, id, stream, longest, |switch, range| {
+                gateway.arrive(&mut turn!(self, switch), id, stream, range);
+            })
+            .map_err(io::Error::other)?;
+        self.gateway.tcp.deliver(&mut turn!(self), &self.buffer[..count]);
+        if let Some(port) = self.switch.port(id) {
+            port.keep(&self.buffer[rest..count]);
+        }
+        Ok(())
+    }
+
+    fn read_mail(&mut self) {
+        while let Ok(mail) = self.mail.try_recv() {
+            match mail {
+                Mail::Frames { mac, stream } => self.switch.queue(mac, &stream),
+                Mail::Datagram { mac, ends, data } => {
+                    gateway::answer(&mut turn!(self), mac, ends, &data);
+                }
+                Mail::Dial { guest, socket, outcome } => {
+                    self.gateway.dial(&mut turn!(self), guest, socket, Some(outcome));
+                }
+                Mail::Forward(forward) => self.gateway.add_forward(&turn!(self), forward),
+                Mail::Unforward(id) => self.gateway.remove_forward(id),
+                // Whoever asked may be gone.
+                Mail::Leases(to) => drop(to.send(self.gateway.dhcp.leases.all())),
+                Mail::Figures(to) => drop(to.send(self.figures())),
+                Mail::Stop => self.stopped = true,
+            }
+        }
+    }
+
+    fn figures(&self) -> Figures {
+        let stations: BTreeMap<_, _> =
+            self.switch.table().map(|(mac, port)| (mac.to_string(), port)).collect();
+        Figures {
+            ports: self.switch.ids().len(),
+            connections: self.gateway.tcp.len(),
+            dropped: self.switch.dropped(),
+            stations,
+        }
+    }
+}
+
+/// Room in the kernel for a whole batch, as far as it allows; with less it is only slower.
+fn enlarge(socket: &OwnedFd) {
+    let _ = rustix::net::sockopt::set_socket_send_buffer_size(socket, 1 << 20);
+    let _ = rustix::net::sockopt::set_socket_recv_buffer_size(socket, 1 << 20);
+}

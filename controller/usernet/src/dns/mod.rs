@@ -1,0 +1,12 @@
+//! The network's name server: names of the network, then all that the host can resolve.
+
+mod server;
+pub mod upstream;
+mod zones;
+
+pub use server::{answer, datagram};
+pub use upstream::Upstream;
+pub use zones::{Target, Zone, Zones};
+
+/// DNS.
+pub const PORT: u16 = 53;

@@ -1,0 +1,187 @@
+//! DHCP: each VM gets its address for good.
+
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+
+use dhcproto::v4::{DhcpOption, Flags, Message, MessageType, Opcode, OptionCode};
+use dhcproto::{Decodable, Decoder, Encodable, Encoder, Name};
+use smoltcp::wire::IpProtocol;
+
+use super::Origin;
+use crate::leases::Leases;
+use crate::services::Lease;
+use crate::switch::PortId;
+use crate::turn::{Network, Turn};
+use crate::wire::packet::{self, Ip};
+
+/// The server's port.
+pub const SERVER: u16 = 67;
+const CLIENT: u16 = 68;
+
+/// As Lima's daemon: an hour.
+const SECONDS: u32 = 3600;
+
+/// Addresses that one VM may take under names that it makes up, so that it can't take all.
+const MOST_OF_ONE: usize = 32;
+
+/// Gives addresses out.
+#[derive(Debug)]
+pub struct Dhcp {
+    /// What was given.
+    pub leases: Leases,
+    /// Domains that guests add to names without dots: the host's own.
+    search: Vec<Name>,
+    given: HashMap<PortId, usize>,
+}
+
+impl Dhcp {
+    /// With these leases, and the host's search list.
+    pub fn new(leases: Leases, search: &[String]) -> Self {
+        let search = search.iter().filter_map(|name| Name::from_ascii(name).ok()).collect();
+        Self { leases, search, given: HashMap::new() }
+    }
+
+    /// Answers a guest's datagram.
+    pub fn arrive(&mut self, turn: &mut Turn<'_>, origin: Origin, data: &[u8]) {
+        let Ok(query) = Message::decode(&mut Decoder::new(data)) else { return };
+        let ours = query.opcode() == Opcode::BootRequest && query.chaddr() == origin.mac.0;
+        let Some(kind) = query.opts().msg_type().filter(|_| ours) else { return };
+        let known = self.leases.of(origin.mac);
+        let answer = match kind {
+            MessageType::Discover => self.offer(turn, origin, &query),
+            MessageType::Request => self.acknowledge(turn, origin, &query),
+            MessageType::Inform => Some(self.answer(turn.network, &query, MessageType::Ack, None)),
+            MessageType::Decline => {
+                self.leases.decline(origin.mac, turn.clock.now());
+                return;
+            }
+            // An address is a VM's for good: a release changes nothing.
+            _ => return,
+        };
+        let Some(frames) = answer.and_then(|answer| frames(turn, origin, &query, &answer)) else {
+            return;
+        };
+        if self.leases.of(origin.mac) == known {
+            turn.switch.queue(origin.mac, &frames);
+        } else {
+            let all = self.leases.all();
+            turn.services.save(Lease { all, mac: origin.mac, answer: frames });
+        }
+    }
+
+    /// A port is no more.
+    pub fn forget(&mut self, port: PortId) {
+        self.given.remove(&port);
+    }
+
+    fn offer(&mut self, turn: &mut Turn<'_>, origin: Origin, query: &Message) -> Option<Message> {
+        let address = self.assign(turn, origin, asked(query))?;
+        Some(self.answer(turn.network, query, MessageType::Offer, Some(address)))
+    }
+
+    fn acknowledge(
+        &mut self,
+        turn: &mut Turn<'_>,
+        origin: Origin,
+        query: &Message,
+    ) -> Option<Message> {
+        if let Some(DhcpOption::ServerIdentifier(server)) =
+            query.opts().get(OptionCode::ServerIdentifier)
+            && *server != turn.network.gateway()
+        {
+            // It took another server's offer.
+            return None;
+        }
+        let asked = asked(query)?;
+        let address = self.assign(turn, origin, Some(asked))?;
+        if address == asked {
+            return Some(self.answer(turn.network, query, MessageType::Ack, Some(address)));
+        }
+        Some(refusal(turn.network, query))
+    }
+
+    fn assign(
+        &mut self,
+        turn: &mut Turn<'_>,
+        origin: Origin,
+        wish: Option<Ipv4Addr>,
+    ) -> Option<Ipv4Addr> {
+        let given = self.given.entry(origin.port).or_default();
+        if self.leases.of(origin.mac).is_none() && *given >= MOST_OF_ONE {
+            return None;
+        }
+        let connected = |mac| turn.switch.behind(mac).is_some();
+        let lease = self.leases.assign(origin.mac, wish, turn.clock.now(), connected);
+        let Some((address, new)) = lease else {
+            tracing::warn!("no address is left for {}", origin.mac);
+            return None;
+        };
+        if new {
+            *given += 1;
+        }
+        Some(address)
+    }
+
+    fn answer(
+        &self,
+        network: &Network,
+        query: &Message,
+        kind: MessageType,
+        address: Option<Ipv4Addr>,
+    ) -> Message {
+        let gateway = network.gateway();
+        let mut answer = reply(query, kind, gateway);
+        answer.set_siaddr(gateway);
+        if let Some(address) = address {
+            answer.set_yiaddr(address);
+            answer.opts_mut().insert(DhcpOption::AddressLeaseTime(SECONDS));
+        } else {
+            answer.set_ciaddr(query.ciaddr());
+        }
+        let options = answer.opts_mut();
+        options.insert(DhcpOption::SubnetMask(network.subnet.mask()));
+        options.insert(DhcpOption::Router(vec![gateway]));
+        options.insert(DhcpOption::DomainNameServer(vec![gateway]));
+        options.insert(DhcpOption::InterfaceMtu(u16::try_from(network.mtu).unwrap_or(1500)));
+        if !self.search.is_empty() {
+            options.insert(DhcpOption::DomainSearch(self.search.clone()));
+        }
+        answer
+    }
+}
+
+fn reply(query: &Message, kind: MessageType, gateway: Ipv4Addr) -> Message {
+    let none = Ipv4Addr::UNSPECIFIED;
+    let mut answer =
+        Message::new_with_id(query.xid(), none, none, none, query.giaddr(), query.chaddr());
+    answer.set_opcode(Opcode::BootReply).set_flags(query.flags());
+    answer.opts_mut().insert(DhcpOption::MessageType(kind));
+    answer.opts_mut().insert(DhcpOption::ServerIdentifier(gateway));
+    answer
+}
+
+fn refusal(network: &Network, query: &Message) -> Message {
+    let mut answer = reply(query, MessageType::Nak, network.gateway());
+    // RFC 2131, 4.3.2: to all, since the guest's address may be wrong.
+    answer.set_flags(Flags::default().set_broadcast());
+    answer
+}
+
+/// The address that the guest asks for or uses.
+fn asked(query: &Message) -> Option<Ipv4Addr> {
+    match query.opts().get(OptionCode::RequestedIpAddress) {
+        Some(DhcpOption::RequestedIpAddress(address)) => Some(*address),
+        _ => Some(query.ciaddr()).filter(|address| !address.is_unspecified()),
+    }
+}
+
+/// The answer's frames.
+fn frames(turn: &Turn<'_>, origin: Origin, query: &Message, answer: &Message) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    answer.encode(&mut Encoder::new(&mut bytes)).ok()?;
+    let from = turn.network.gateway();
+    let known = [query.ciaddr(), answer.yiaddr()].into_iter().find(|a| !a.is_unspecified());
+    let to = known.filter(|_| !answer.flags().broadcast()).unwrap_or(Ipv4Addr::BROADCAST);
+    let datagram = packet::udp((from, SERVER), (to, CLIENT), &bytes);
+    Some(turn.frames(origin.mac, Ip { from, to, protocol: IpProtocol::Udp }, &datagram))
+}

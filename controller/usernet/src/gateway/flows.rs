@@ -1,0 +1,135 @@
+//! Sockets of the host that serve guests' datagrams, and how many there may be.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
+use std::time::Duration;
+
+use slab::Slab;
+
+use crate::switch::PortId;
+
+/// Flows of one VM; the oldest gives way.
+const MOST_OF_ONE: usize = 1024;
+
+/// A flow: what names it, and when it was last used.
+#[derive(Debug)]
+pub struct Entry<K, F> {
+    /// Its name.
+    pub key: K,
+    /// What serves it.
+    pub flow: F,
+    /// When it was last used.
+    pub used: Duration,
+    serial: u64,
+}
+
+/// Flows by name, with a bound for each VM.
+#[derive(Debug)]
+pub struct Flows<K, F> {
+    entries: Slab<Entry<K, F>>,
+    by_key: HashMap<K, usize>,
+    order: HashMap<PortId, VecDeque<(usize, u64)>>,
+    serial: u64,
+    idle: Duration,
+}
+
+impl<K: Copy + Eq + Hash, F> Flows<K, F> {
+    /// Flows that end when they were not used for so long.
+    pub fn new(idle: Duration) -> Self {
+        let (by_key, order) = (HashMap::new(), HashMap::new());
+        Self { entries: Slab::new(), by_key, order, serial: 0, idle }
+    }
+
+    /// The flow of this name; it counts as used.
+    pub fn find(&mut self, key: &K, now: Duration) -> Option<&mut Entry<K, F>> {
+        let entry = self.entries.get_mut(*self.by_key.get(key)?)?;
+        entry.used = now;
+        Some(entry)
+    }
+
+    /// The flow at this place; it counts as used.
+    pub fn at(&mut self, slot: usize, now: Duration) -> Option<&mut Entry<K, F>> {
+        let entry = self.entries.get_mut(slot)?;
+        entry.used = now;
+        Some(entry)
+    }
+
+    /// Where the next one will be.
+    pub fn next_slot(&self) -> usize {
+        self.entries.vacant_key()
+    }
+
+    /// Adds one for a VM.
+    pub fn add(&mut self, port: PortId, key: K, flow: F, now: Duration) {
+        self.serial += 1;
+        let entry = Entry { key, flow, used: now, serial: self.serial };
+        let slot = self.entries.insert(entry);
+        self.by_key.insert(key, slot);
+        self.order.entry(port).or_default().push_back((slot, self.serial));
+    }
+
+    /// Makes room for one more of this VM.
+    pub fn make_room(&mut self, port: PortId) {
+        let Some(order) = self.order.get_mut(&port).filter(|o| o.len() >= MOST_OF_ONE) else {
+            return;
+        };
+        let entries = &self.entries;
+        order.retain(|(slot, serial)| entries.get(*slot).is_some_and(|e| e.serial == *serial));
+        if order.len() >= MOST_OF_ONE
+            && let Some((slot, _)) = order.pop_front()
+        {
+            self.remove(slot);
+        }
+    }
+
+    /// Ends one.
+    pub fn remove(&mut self, slot: usize) {
+        if let Some(entry) = self.entries.try_remove(slot) {
+            self.by_key.remove(&entry.key);
+        }
+    }
+
+    /// Ends those that were not used for long.
+    pub fn sweep(&mut self, now: Duration) {
+        let idle = self.idle;
+        let (by_key, entries) = (&mut self.by_key, &mut self.entries);
+        entries.retain(|_, entry| {
+            let used = now.saturating_sub(entry.used) < idle;
+            if !used {
+                by_key.remove(&entry.key);
+            }
+            used
+        });
+        self.order.retain(|_, order| {
+            order.retain(|(slot, serial)| entries.get(*slot).is_some_and(|e| e.serial == *serial));
+            !order.is_empty()
+        });
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Flows, MOST_OF_ONE};
+
+    #[test]
+    fn the_oldest_gives_way_and_idle_ones_end() {
+        let mut flows = Flows::new(Duration::from_secs(90));
+        for key in 0..2 * MOST_OF_ONE {
+            flows.make_room(1);
+            flows.add(1, key, (), Duration::ZERO);
+        }
+        flows.add(2, usize::MAX, (), Duration::ZERO);
+        assert_eq!(flows.len(), MOST_OF_ONE + 1);
+        assert!(flows.find(&0, Duration::ZERO).is_none());
+        assert!(flows.find(&usize::MAX, Duration::from_secs(50)).is_some());
+        flows.sweep(Duration::from_secs(100));
+        assert_eq!(flows.len(), 1);
+    }
+}

@@ -1,0 +1,208 @@
+//! Puts packets together that came in parts (RFC 791).
+
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use smoltcp::wire::{IpProtocol, Ipv4Packet};
+
+use crate::wire::packet::IP;
+
+/// Packets whose parts are kept at once.
+const MOST: usize = 32;
+
+/// Parts of one packet: at the smallest MTU of IPv4 a datagram of 64 KiB has 1,366.
+const PARTS: usize = 1400;
+
+/// Bytes after the header in the longest packet.
+const LONGEST: usize = 65_535 - IP;
+
+/// How long the parts of a packet may take (RFC 1122: at least a minute is for the internet; these
+/// come over a cable).
+const PATIENCE: Duration = Duration::from_secs(15);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Name {
+    from: Ipv4Addr,
+    to: Ipv4Addr,
+    protocol: IpProtocol,
+    ident: u16,
+}
+
+#[derive(Debug)]
+struct Partial {
+    since: Duration,
+    header: Vec<u8>,
+    parts: Vec<(usize, Vec<u8>)>,
+    /// Known since the last part came.
+    total: Option<usize>,
+}
+
+/// Packets of which something is missing.
+#[derive(Debug, Default)]
+pub struct Fragments {
+    partial: HashMap<Name, Partial>,
+}
+
+impl Fragments {
+    /// Takes a part in; the whole packet, if this was the last missing one. Parts that overlap or
+    /// contradict each other are an attack or an error: all of the packet is forgotten (RFC 5722).
+    pub fn add(&mut self, now: Duration, packet: &Ipv4Packet<&[u8]>) -> Option<Vec<u8>> {
+        self.partial.retain(|_, partial| now.saturating_sub(partial.since) < PATIENCE);
+        let name = Name {
+            from: packet.src_addr(),
+            to: packet.dst_addr(),
+            protocol: packet.next_header(),
+            ident: packet.ident(),
+        };
+        if self.partial.len() >= MOST && !self.partial.contains_key(&name) {
+            let oldest = self.partial.iter().min_by_key(|(_, partial)| partial.since);
+            let oldest = oldest.map(|(name, _)| *name);
+            oldest.and_then(|name| self.partial.remove(&name));
+        }
+        let partial = self.partial.entry(name).or_insert_with(|| Partial::new(now));
+        if !partial.add(packet) {
+            self.partial.remove(&name);
+            return None;
+        }
+        let whole = partial.whole()?;
+        self.partial.remove(&name);
+        Some(whole)
+    }
+
+    /// Whether nothing is kept.
+    pub fn is_empty(&self) -> bool {
+        self.partial.is_empty()
+    }
+
+    /// Forgets what took too long.
+    pub fn sweep(&mut self, now: Duration) {
+        self.partial.retain(|_, partial| now.saturating_sub(partial.since) < PATIENCE);
+    }
+}
+
+impl Partial {
+    fn new(since: Duration) -> Self {
+        Self { since, header: Vec::new(), parts: Vec::new(), total: None }
+    }
+
+    /// `false` if the part can't belong to any packet.
+    fn add(&mut self, packet: &Ipv4Packet<&[u8]>) -> bool {
+        let (start, data) = (usize::from(packet.frag_offset()), packet.payload());
+        let end = start + data.len();
+        let odd = packet.more_frags() && (data.is_empty() || data.len() % 8 != 0);
+        if odd || end > LONGEST || self.parts.len() >= PARTS {
+            return false;
+        }
+        let at = self.parts.partition_point(|(other, _)| *other < start);
+        let meets_next = self.parts.get(at).is_some_and(|(other, _)| *other < end);
+        let meets_last = at > 0 && {
+            let (other, data) = &self.parts[at - 1];
+            other + data.len() > start
+        };
+        if self.parts.get(at).is_some_and(|(other, old)| *other == start && old == data) {
+            // The same once more: harmless.
+            return true;
+        }
+        if meets_next || meets_last || self.total.is_some_and(|total| end > total) {
+            return false;
+        }
+        if !packet.more_frags() {
+            if self.total.is_some() || self.parts.last().is_some_and(|(other, _)| *other > start) {
+                return false;
+            }
+            self.total = Some(end);
+        }
+        if start == 0 {
+            self.header = packet.clone().into_inner()[..usize::from(packet.header_len())].to_vec();
+        }
+        self.parts.insert(at, (start, data.to_vec()));
+        true
+    }
+
+    fn whole(&self) -> Option<Vec<u8>> {
+        let mut end = 0;
+        for (start, data) in &self.parts {
+            if *start != end {
+                return None;
+            }
+            end += data.len();
+        }
+        if self.total != Some(end) || self.header.len() + end > usize::from(u16::MAX) {
+            return None;
+        }
+        let mut whole = self.header.clone();
+        self.parts.iter().for_each(|(_, data)| whole.extend_from_slice(data));
+        let length = u16::try_from(whole.len()).ok()?;
+        let mut packet = Ipv4Packet::new_unchecked(&mut whole[..]);
+        packet.set_total_len(length);
+        packet.set_more_frags(false);
+        packet.set_frag_offset(0);
+        packet.fill_checksum();
+        Some(whole)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use smoltcp::wire::{IpProtocol, Ipv4Packet};
+
+    use super::Fragments;
+    use crate::wire::Mac;
+    use crate::wire::frames::{ETHERNET, Frames, PREFIX};
+    use crate::wire::packet::{self, Ip, Link};
+
+    fn parts(ident: u16, length: usize) -> Vec<Vec<u8>> {
+        let link = Link { to: Mac([2; 6]), mtu: 576, ident };
+        let ip = Ip { from: [1; 4].into(), to: [2; 4].into(), protocol: IpProtocol::Udp };
+        let payload: Vec<u8> = (0..length).map(|n| n as u8).collect();
+        let mut out = Vec::new();
+        packet::ip(&mut out, link, ip, &payload);
+        let (mut frames, mut all) = (Frames::new(&out), Vec::new());
+        while let Some(range) = frames.next_range().unwrap() {
+            all.push(out[range][PREFIX + ETHERNET..].to_vec());
+        }
+        all
+    }
+
+    fn add(fragments: &mut Fragments, part: &[u8]) -> Option<Vec<u8>> {
+        fragments.add(Duration::ZERO, &Ipv4Packet::new_checked(part).unwrap())
+    }
+
+    #[test]
+    fn parts_in_any_order_make_the_packet() {
+        let mut fragments = Fragments::default();
+        let parts = parts(1, 3000);
+        let (first, rest) = parts.split_first().unwrap();
+        for part in rest.iter().rev() {
+            assert_eq!(add(&mut fragments, part), None);
+            assert_eq!(add(&mut fragments, part), None, "twice is harmless");
+        }
+        let whole = add(&mut fragments, first).unwrap();
+        let packet = Ipv4Packet::new_checked(&whole[..]).unwrap();
+        assert!(packet.verify_checksum());
+        assert!(packet.payload().iter().enumerate().all(|(n, byte)| *byte == n as u8));
+        assert_eq!(packet.payload().len(), 3000);
+        assert!(fragments.is_empty());
+    }
+
+    #[test]
+    fn overlapping_parts_are_refused_and_memory_is_bounded() {
+        let mut fragments = Fragments::default();
+        let mut twisted = parts(1, 3000);
+        add(&mut fragments, &twisted[0]);
+        let mut second = Ipv4Packet::new_unchecked(&mut twisted[1][..]);
+        second.set_frag_offset(8);
+        second.fill_checksum();
+        assert_eq!(add(&mut fragments, &twisted[1].clone()), None);
+        assert!(fragments.is_empty());
+        for ident in 0..1000 {
+            add(&mut fragments, &parts(ident, 3000)[1]);
+        }
+        assert_eq!(fragments.partial.len(), super::MOST);
+        fragments.sweep(Duration::from_secs(16));
+        assert!(fragments.is_empty());
+    }
+}

@@ -1,0 +1,307 @@
+//! The gateway: what is behind the one hardware address that is no VM's.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::ops::Range;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use smoltcp::wire::{EthernetFrame, EthernetProtocol, IpProtocol, Ipv4Packet, UdpPacket};
+
+use super::Origin;
+use super::dhcp::{self, Dhcp};
+use super::forwards::{Forward, Forwards, Listener, seen};
+use super::fragments::Fragments;
+use super::neighbours::Neighbours;
+use super::ping::Ping;
+use super::udp::{self, Ends, Udp};
+use crate::switch::PortId;
+use crate::tcp::{Outcome, Tcp};
+use crate::turn::Turn;
+use crate::wire::Mac;
+use crate::wire::frames::ETHERNET;
+use crate::wire::packet::{IP, Unreachable};
+
+/// How often what is idle is looked for, while there is anything.
+const SWEEP: Duration = Duration::from_secs(10);
+
+/// How long the connections of a VM outlive its cable.
+const GRACE: Duration = Duration::from_secs(60);
+
+/// The gateway's parts.
+pub struct Gateway {
+    /// Addresses.
+    pub dhcp: Dhcp,
+    /// Connections.
+    pub tcp: Tcp,
+    neighbours: Neighbours,
+    fragments: Fragments,
+    udp: Udp,
+    ping: Ping,
+    forwards: Forwards,
+    gone: Vec<(Duration, Mac)>,
+    swept: Duration,
+}
+
+impl Gateway {
+    /// With these leases, for as many connections as there are descriptors.
+    pub fn new(dhcp: Dhcp, descriptors: usize) -> Self {
+        Self {
+            dhcp,
+            tcp: Tcp::new(descriptors),
+            neighbours: Neighbours::default(),
+            fragments: Fragments::default(),
+            udp: Udp::new(),
+            ping: Ping::new(),
+            forwards: Forwards::default(),
+            gone: Vec::new(),
+            swept: Duration::ZERO,
+        }
+    }
+
+    /// Takes in a frame of a VM; `at` is where it is in the batch. Segments of connections are
+    /// only noted, until [`Tcp::deliver`].
+    pub fn arrive(&mut self, turn: &mut Turn<'_>, port: PortId, batch: &[u8], at: Range<usize>) {
+        let Ok(frame) = EthernetFrame::new_checked(&batch[at.clone()]) else { return };
+        let origin = Origin { port, mac: Mac(frame.src_addr().0) };
+        match frame.ethertype() {
+            EthernetProtocol::Arp => self.neighbours.arp(turn, origin, frame.payload()),
+            EthernetProtocol::Ipv4 => {
+                let start = at.start + ETHERNET;
+                let alone = frame.dst_addr().is_unicast();
+                self.ip(turn, origin, &batch[start..at.end], start, alone);
+            }
+            _ => {}
+        }
+    }
+
+    fn ip(
+        &mut self,
+        turn: &mut Turn<'_>,
+        origin: Origin,
+        packet: &[u8],
+        start: usize,
+        alone: bool,
+    ) {
+        let Ok(ip) = Ipv4Packet::new_checked(packet) else { return };
+        let header = usize::from(ip.header_len());
+        if ip.version() != 4 || header < IP || !ip.verify_checksum() {
+            return;
+        }
+        // Ethernet may have padded it.
+        let packet = &packet[..usize::from(ip.total_len())];
+        if ip.more_frags() || ip.frag_offset() > 0 {
+            let Ok(part) = Ipv4Packet::new_checked(packet) else { return };
+            if let Some(whole) = self.fragments.add(turn.clock.now(), &part) {
+                self.whole(turn, origin, &whole, None, alone);
+            }
+            return;
+        }
+        self.whole(turn, origin, packet, Some(start), alone);
+    }
+
+    /// A packet that is no part of another; `start` is where it is in the batch, if it is there.
+    fn whole(
+        &mut self,
+        turn: &mut Turn<'_>,
+        origin: Origin,
+        packet: &[u8],
+        start: Option<usize>,
+        alone: bool,
+    ) {
+        let Ok(ip) = Ipv4Packet::new_checked(packet) else { return };
+        let (from, to) = (ip.src_addr(), ip.dst_addr());
+        let (subnet, gateway) = (turn.network.subnet, turn.network.gateway());
+        if ip.next_header() == IpProtocol::Udp && self.dhcp(turn, origin, &ip, alone) {
+            return;
+        }
+        if !alone || !subnet.contains(from) || from == gateway || from == subnet.broadcast() {
+            return;
+        }
+        self.neighbours.learn(from, origin.mac);
+        if subnet.contains(to) && to != gateway {
+            // Not reached through the gateway.
+            return turn.unreachable(origin.mac, Unreachable::Host, packet);
+        }
+        if ip.hop_limit() <= 1 && to != gateway {
+            return turn.unreachable(origin.mac, Unreachable::Expired, packet);
+        }
+        match (ip.next_header(), start) {
+            (IpProtocol::Tcp, Some(start)) => {
+                self.tcp.arrive(turn, origin, packet, start..start + packet.len());
+            }
+            (IpProtocol::Tcp, None) => self.tcp.arrive_whole(turn, origin, packet),
+            (IpProtocol::Udp, _) => self.udp(turn, origin, packet),
+            (IpProtocol::Icmp, _) => self.ping.arrive(turn, origin, packet),
+            _ => {}
+        }
+    }
+
+    /// Whether it was for the DHCP server.
+    fn dhcp(
+        &mut self,
+        turn: &mut Turn<'_>,
+        origin: Origin,
+        ip: &Ipv4Packet<&[u8]>,
+        alone: bool,
+    ) -> bool {
+        let Ok(udp) = UdpPacket::new_checked(ip.payload()) else { return false };
+        let here = !alone || ip.dst_addr() == turn.network.gateway();
+        if udp.dst_port() != dhcp::SERVER || !here {
+            return false;
+        }
+        if udp.verify_checksum(&ip.src_addr().into(), &ip.dst_addr().into()) {
+            self.dhcp.arrive(turn, origin, udp.payload());
+        }
+        true
+    }
+
+    fn udp(&mut self, turn: &mut Turn<'_>, origin: Origin, packet: &[u8]) {
+        let Ok(ip) = Ipv4Packet::new_checked(packet) else { return };
+        let Ok(udp) = UdpPacket::new_checked(ip.payload()) else { return };
+        let (from, to) = (ip.src_addr(), ip.dst_addr());
+        if !udp.verify_checksum(&from.into(), &to.into()) || udp.dst_port() == 0 {
+            return;
+        }
+        let ends = Ends {
+            guest: SocketAddrV4::new(from, udp.src_port()),
+            remote: SocketAddrV4::new(to, udp.dst_port()),
+        };
+        if to == turn.network.gateway() {
+            if udp.dst_port() == crate::dns::PORT {
+                return turn.services.dns_query(origin.mac, ends.guest, udp.payload());
+            }
+            let peer = self.udp.peer(udp.dst_port(), turn.clock.now());
+            if let Some((slot, address)) = peer {
+                if let Some(Forward { listener: Listener::Datagram(socket), guest, .. }) =
+                    self.forwards.at(slot)
+                    && *guest == ends.guest
+                {
+                    // Datagrams may be lost.
+                    let _ = socket.send_to(udp.payload(), address);
+                }
+                return;
+            }
+        }
+        self.udp.arrive(turn, origin, ends, packet);
+    }
+
+    /// A UDP flow's socket has something.
+    pub fn udp_event(&mut self, turn: &mut Turn<'_>, slot: usize) {
+        self.udp.event(turn, slot);
+    }
+
+    /// An echo reply came.
+    pub fn ping_event(&mut self, turn: &mut Turn<'_>, slot: usize) {
+        self.ping.event(turn, slot);
+    }
+
+    /// Serves a port of the host.
+    pub fn add_forward(&mut self, turn: &Turn<'_>, forward: Forward) {
+        self.forwards.add(turn, forward);
+    }
+
+    /// No longer serves it.
+    pub fn remove_forward(&mut self, id: u64) {
+        self.forwards.remove(id);
+    }
+
+    /// Somebody on the host connects to a guest; returns whether there may be more of them.
+    pub fn forward_event(&mut self, turn: &mut Turn<'_>, slot: usize) -> bool {
+        let Some(guest) = self.forwards.at(slot).map(|forward| forward.guest) else { return false };
+        let datagram = matches!(
+            self.forwards.at(slot).map(|forward| &forward.listener),
+            Some(Listener::Datagram(_))
+        );
+        if datagram {
+            return self.forward_datagrams(turn, slot, guest);
+        }
+        let (taken, more) = self.forwards.accept(slot);
+        for socket in taken {
+            self.dial(turn, guest, socket, None);
+        }
+        more
+    }
+
+    fn forward_datagrams(&mut self, turn: &mut Turn<'_>, slot: usize, guest: SocketAddrV4) -> bool {
+        let Some(Forward { listener: Listener::Datagram(socket), .. }) = self.forwards.at(slot)
+        else {
+            return false;
+        };
+        let mut buffer = vec![0; usize::from(u16::MAX)];
+        for _ in 0..64 {
+            let Ok((count, address)) = socket.recv_from(&mut buffer) else { return false };
+            let now = turn.clock.now();
+            let Some(port) = self.udp.peer_port(slot, address, now) else { continue };
+            let ends = Ends { guest, remote: seen(turn.network.gateway(), port) };
+            if let Some(mac) = self.find(*guest.ip()) {
+                udp::answer(turn, mac, ends, &buffer[..count]);
+            }
+        }
+        true
+    }
+
+    /// Connects a socket of the host to a guest.
+    pub fn dial(
+        &mut self,
+        turn: &mut Turn<'_>,
+        guest: SocketAddrV4,
+        socket: OwnedFd,
+        outcome: Option<Outcome>,
+    ) {
+        let inside = turn.network.subnet.contains(*guest.ip())
+            && *guest.ip() != turn.network.gateway()
+            && guest.port() != 0;
+        let mac = self.find(*guest.ip());
+        // Its answer tells the switch where it is; the first segment may be lost until then.
+        if inside && mac.and_then(|mac| turn.switch.behind(mac)).is_none() {
+            Neighbours::ask(turn, *guest.ip());
+        }
+        let Some(mac) = mac.filter(|_| inside) else { return };
+        // Dropped if there is no room: the peer sees it closed.
+        let _ = self.tcp.dial(turn, guest, mac, socket, outcome);
+    }
+
+    fn find(&self, address: Ipv4Addr) -> Option<Mac> {
+        self.neighbours.find(address).or_else(|| self.dhcp.leases.holder(address))
+    }
+
+    /// A VM's cable was pulled out.
+    pub fn forget(&mut self, turn: &mut Turn<'_>, port: PortId, macs: Vec<Mac>) {
+        self.tcp.forget(port);
+        self.dhcp.forget(port);
+        let until = turn.clock.now() + GRACE;
+        self.gone.extend(macs.into_iter().map(|mac| (until, mac)));
+    }
+
+    /// Does what is due; to be called once per turn of the loop.
+    pub fn work(&mut self, turn: &mut Turn<'_>) {
+        self.tcp.work(turn);
+        let now = turn.clock.now();
+        if self.is_idle() || now.saturating_sub(self.swept) < SWEEP {
+            return;
+        }
+        self.swept = now;
+        self.udp.sweep(now);
+        self.ping.sweep(now);
+        self.fragments.sweep(now);
+        let due: Vec<_> = self.gone.extract_if(.., |(until, _)| *until <= now).collect();
+        for (_, mac) in due {
+            if turn.switch.behind(mac).is_none() {
+                self.tcp.reset_all(turn, mac);
+            }
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.udp.is_idle()
+            && self.ping.is_idle()
+            && self.fragments.is_empty()
+            && self.gone.is_empty()
+    }
+
+    /// When there is something to do though nothing happened.
+    pub fn due(&self) -> Option<Duration> {
+        let sweep = (!self.is_idle()).then(|| self.swept + SWEEP);
+        [self.tcp.due(), sweep].into_iter().flatten().min()
+    }
+}

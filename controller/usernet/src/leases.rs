@@ -1,0 +1,201 @@
+//! Which VM has which address.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::{self, Write};
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::subnet::Subnet;
+use crate::wire::Mac;
+
+/// How long an address that a guest found taken is not given out.
+const DECLINED: Duration = Duration::from_secs(600);
+
+/// Addresses by hardware address, for good: a VM that comes back gets the one that it had.
+#[derive(Debug)]
+pub struct Leases {
+    subnet: Subnet,
+    by_address: BTreeMap<Ipv4Addr, Mac>,
+    by_mac: HashMap<Mac, Ipv4Addr>,
+    declined: HashMap<Ipv4Addr, Duration>,
+}
+
+impl Leases {
+    /// None yet.
+    pub fn new(subnet: Subnet) -> Self {
+        let (by_address, by_mac) = (BTreeMap::new(), HashMap::new());
+        Self { subnet, by_address, by_mac, declined: HashMap::new() }
+    }
+
+    /// Reserves an address; what can't be anybody's is left out.
+    pub fn insert(&mut self, address: Ipv4Addr, mac: Mac) {
+        if !self.is_free(address) || mac.is_group() || mac == Mac::GATEWAY {
+            return;
+        }
+        if let Some(before) = self.by_mac.insert(mac, address) {
+            self.by_address.remove(&before);
+        }
+        self.by_address.insert(address, mac);
+    }
+
+    /// All, with the gateway's own, as Lima's API has them.
+    pub fn all(&self) -> BTreeMap<Ipv4Addr, Mac> {
+        let mut all = self.by_address.clone();
+        all.insert(self.subnet.gateway(), Mac::GATEWAY);
+        all
+    }
+
+    /// Who has the address.
+    pub fn holder(&self, address: Ipv4Addr) -> Option<Mac> {
+        self.by_address.get(&address).copied()
+    }
+
+    /// What the VM has.
+    pub fn of(&self, mac: Mac) -> Option<Ipv4Addr> {
+        self.by_mac.get(&mac).copied()
+    }
+
+    /// The VM's address: the one it has, else the one it asks for if that is free, else the first
+    /// free one. If there is none, it gets that of a VM that is not `connected`. `None`: the
+    /// network is full. The flag tells whether it is new.
+    pub fn assign(
+        &mut self,
+        mac: Mac,
+        wish: Option<Ipv4Addr>,
+        now: Duration,
+        connected: impl Fn(Mac) -> bool,
+    ) -> Option<(Ipv4Addr, bool)> {
+        if let Some(address) = self.of(mac) {
+            return Some((address, false));
+        }
+        self.declined.retain(|_, until| *until > now);
+        let free = wish.filter(|&address| self.is_free(address));
+        let free = free.or_else(|| self.subnet.guests().find(|&address| self.is_free(address)));
+        let address = free.or_else(|| {
+            let idle = self.by_address.iter().find(|(_, mac)| !connected(**mac));
+            let (address, mac) = idle.map(|(address, mac)| (*address, *mac))?;
+            self.by_mac.remove(&mac);
+            self.by_address.remove(&address);
+            Some(address)
+        })?;
+        self.insert(address, mac);
+        Some((address, true))
+    }
+
+    /// The VM found its address taken by somebody else.
+    pub fn decline(&mut self, mac: Mac, now: Duration) {
+        if let Some(address) = self.by_mac.remove(&mac) {
+            self.by_address.remove(&address);
+            self.declined.insert(address, now + DECLINED);
+        }
+    }
+
+    fn is_free(&self, address: Ipv4Addr) -> bool {
+        self.subnet.contains(address)
+            && ![self.subnet.gateway(), self.subnet.broadcast()].contains(&address)
+            && self.subnet.guests().next().is_some_and(|first| address >= first)
+            && !self.by_address.contains_key(&address)
+            && !self.declined.contains_key(&address)
+    }
+
+    /// Reads what [`save`] wrote; also what Lima's daemon left. Nothing, if there is no file.
+    ///
+    /// # Errors
+    /// It can't be read, or is no such file.
+    pub fn load(&mut self, path: &Path) -> io::Result<()> {
+        let text = match std::fs::read(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            other => other?,
+        };
+        let map: BTreeMap<Ipv4Addr, String> = serde_json::from_slice(&text)?;
+        for (address, mac) in map {
+            // One line that is damaged costs one address.
+            mac.parse().into_iter().for_each(|mac| self.insert(address, mac));
+        }
+        Ok(())
+    }
+}
+
+/// Replaces the file by these leases, in Lima's form.
+///
+/// # Errors
+/// The directory can't be written, or the disk is full; the old file is as it was then.
+pub fn save(path: &Path, leases: &BTreeMap<Ipv4Addr, Mac>) -> io::Result<()> {
+    let map: BTreeMap<_, _> =
+        leases.iter().map(|(address, mac)| (address, mac.to_string())).collect();
+    write(path, &serde_json::to_vec(&map)?)
+}
+
+/// Replaces a file at once, also across a power cut.
+///
+/// # Errors
+/// The directory can't be written, or the disk is full; the old file is as it was then.
+pub fn write(path: &Path, data: &[u8]) -> io::Result<()> {
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().prefix(".limekiln-").suffix(".tmp").tempfile_in(dir)?;
+    file.write_all(data)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    std::fs::File::open(dir)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Leases, save};
+    use crate::wire::Mac;
+
+    fn assign(leases: &mut Leases, mac: u8, wish: Option<u8>) -> Option<u8> {
+        let wish = wish.map(|last| [10, 0, 0, last].into());
+        let connected = |mac: Mac| mac.0[5] != 4;
+        let lease = leases.assign(Mac([2, 0, 0, 0, 0, mac]), wish, Duration::ZERO, connected);
+        lease.map(|(address, _)| address.octets()[3])
+    }
+
+    #[test]
+    fn addresses_are_limas_and_stay() {
+        let mut leases = Leases::new("10.0.0.0/29".parse().unwrap());
+        let order: Vec<_> = (1..=4).map(|mac| assign(&mut leases, mac, None)).collect();
+        assert_eq!(order, [Some(1), Some(3), Some(4), Some(5)]);
+        assert_eq!(assign(&mut leases, 2, None), Some(3));
+        assert_eq!(assign(&mut leases, 5, Some(2)), Some(6), "the gateway is not for guests");
+        assert_eq!(assign(&mut leases, 6, None), Some(5), "VM 4 is away");
+        assert_eq!(assign(&mut leases, 7, None), None);
+    }
+
+    #[test]
+    fn a_free_address_that_is_asked_for_is_given() {
+        let mut leases = Leases::new("10.0.0.0/24".parse().unwrap());
+        for (wish, given) in [(77, 77), (77, 1), (0, 3), (255, 4), (2, 5)] {
+            let mac = given;
+            assert_eq!(assign(&mut leases, mac, Some(wish)), Some(given));
+        }
+    }
+
+    #[test]
+    fn a_declined_address_is_not_given_again_soon() {
+        let mut leases = Leases::new("10.0.0.0/24".parse().unwrap());
+        assert_eq!(assign(&mut leases, 1, None), Some(1));
+        leases.decline(Mac([2, 0, 0, 0, 0, 1]), Duration::ZERO);
+        assert_eq!(assign(&mut leases, 1, None), Some(3));
+    }
+
+    #[test]
+    fn the_file_is_limas() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("leases.json");
+        let mut leases = Leases::new("192.168.104.0/24".parse().unwrap());
+        leases.load(&path).unwrap();
+        leases.insert([192, 168, 104, 3].into(), Mac([0x52, 0x55, 0x55, 1, 2, 3]));
+        save(&path, &leases.all()).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let expected =
+            r#"{"192.168.104.2":"5a:94:ef:e4:0c:dd","192.168.104.3":"52:55:55:01:02:03"}"#;
+        assert_eq!(text, expected);
+        let mut again = Leases::new("192.168.104.0/24".parse().unwrap());
+        again.load(&path).unwrap();
+        assert_eq!(again.all(), leases.all());
+    }
+}

@@ -1,0 +1,168 @@
+//! The switch: who is behind which port.
+
+use std::collections::HashMap;
+use std::io::IoSlice;
+
+use slab::Slab;
+
+use super::Port;
+use super::port::Kind;
+use crate::wire::Mac;
+use std::os::fd::OwnedFd;
+
+/// A port's number.
+pub type PortId = usize;
+
+/// Hardware addresses learned per port: a VM that makes up more has the rest of its traffic
+/// flooded, and harms no other's.
+const STATIONS: usize = 64;
+
+/// Ports at once.
+const PORTS: usize = 1024;
+
+/// Slices handed to the kernel at once (UIO_MAXIOV).
+const SLICES: usize = 1024;
+
+/// Forwards frames between ports and from the gateway.
+#[derive(Debug, Default)]
+pub struct Switch {
+    ports: Slab<Port>,
+    table: HashMap<Mac, PortId>,
+    dirty: Vec<PortId>,
+    /// Ports whose peer is gone, to be removed by the owner of the poll.
+    gone: Vec<PortId>,
+}
+
+impl Switch {
+    /// Plugs a VM in; `None` if there is no room for more.
+    pub fn add(&mut self, socket: OwnedFd, kind: Kind) -> Option<PortId> {
+        (self.ports.len() < PORTS).then(|| self.ports.insert(Port::new(socket, kind)))
+    }
+
+    /// Pulls the cable out.
+    pub fn remove(&mut self, id: PortId) -> Option<Port> {
+        self.table.retain(|_, port| *port != id);
+        self.dirty.retain(|port| *port != id);
+        self.ports.try_remove(id)
+    }
+
+    /// The port, if it is there.
+    pub fn port(&mut self, id: PortId) -> Option<&mut Port> {
+        self.ports.get_mut(id)
+    }
+
+    /// All ports.
+    pub fn ids(&self) -> Vec<PortId> {
+        self.ports.iter().map(|(id, _)| id).collect()
+    }
+
+    /// Which address was last seen behind which port.
+    pub fn table(&self) -> impl Iterator<Item = (Mac, PortId)> + '_ {
+        self.table.iter().map(|(mac, id)| (*mac, *id))
+    }
+
+    /// Frames dropped so far, for want of room in queues.
+    pub fn dropped(&self) -> u64 {
+        self.ports.iter().map(|(_, port)| port.dropped).sum()
+    }
+
+    /// The port behind which the address was last seen.
+    pub fn behind(&self, mac: Mac) -> Option<PortId> {
+        self.table.get(&mac).copied()
+    }
+
+    /// Notes that the address is behind the port. No group address is, nor the gateway's.
+    pub fn learn(&mut self, mac: Mac, id: PortId) {
+        let before = self.table.get(&mac).copied();
+        if before == Some(id) || mac.is_group() || mac == Mac::GATEWAY {
+            return;
+        }
+        let Some(port) = self.ports.get_mut(id).filter(|port| port.stations < STATIONS) else {
+            return;
+        };
+        port.stations += 1;
+        self.table.insert(mac, id);
+        if let Some(port) = before.and_then(|id| self.ports.get_mut(id)) {
+            port.stations -= 1;
+        }
+    }
+
+    /// Whether the peer behind which the address is takes nothing now.
+    pub fn busy(&self, mac: Mac) -> bool {
+        let port = self.behind(mac).and_then(|id| self.ports.get(id));
+        port.is_some_and(|port| port.blocked)
+    }
+
+    /// Sends streams of whole frames to a port, now.
+    pub fn send(&mut self, id: PortId, streams: &[IoSlice<'_>]) {
+        let Some(port) = self.ports.get_mut(id) else { return };
+        if port.dirty && port.flush().is_err() {
+            self.gone.push(id);
+            return;
+        }
+        for streams in streams.chunks(SLICES) {
+            if port.send(streams).is_err() {
+                self.gone.push(id);
+                return;
+            }
+        }
+    }
+
+    /// Sends a stream of frames to whoever has the address, now. If nobody is known to, it is
+    /// lost: a guest's data is not for others.
+    pub fn send_to(&mut self, mac: Mac, stream: &[u8]) {
+        if let Some(id) = self.behind(mac) {
+            self.send(id, &[IoSlice::new(stream)]);
+        }
+    }
+
+    /// Sends frames at the end of this turn, with others; a broadcast to all.
+    pub fn queue(&mut self, mac: Mac, stream: &[u8]) {
+        match self.behind(mac) {
+            Some(id) => self.queue_at(id, stream),
+            None if mac == Mac::BROADCAST => self.flood(None, stream),
+            None => {}
+        }
+    }
+
+    /// Sends frames at the end of this turn to all ports but one.
+    pub fn flood(&mut self, but: Option<PortId>, stream: &[u8]) {
+        for id in self.ids() {
+            if Some(id) != but {
+                self.queue_at(id, stream);
+            }
+        }
+    }
+
+    fn queue_at(&mut self, id: PortId, stream: &[u8]) {
+        let Some(port) = self.ports.get_mut(id) else { return };
+        port.dropped += port.queue.add(stream, 0);
+        if !std::mem::replace(&mut port.dirty, true) {
+            self.dirty.push(id);
+        }
+    }
+
+    /// Ends a turn: sends what was queued. Returns the ports whose peers are gone.
+    pub fn flush(&mut self) -> Vec<PortId> {
+        for id in std::mem::take(&mut self.dirty) {
+            let Some(port) = self.ports.get_mut(id) else { continue };
+            port.dirty = false;
+            if port.flush().is_err() {
+                self.gone.push(id);
+            }
+        }
+        std::mem::take(&mut self.gone)
+    }
+
+    /// The peer may take more; returns whether nothing waits any longer.
+    pub fn writable(&mut self, id: PortId) -> bool {
+        let Some(port) = self.ports.get_mut(id) else { return false };
+        match port.flush() {
+            Ok(()) => port.queue.is_empty(),
+            Err(_) => {
+                self.gone.push(id);
+                false
+            }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Any bytes, and good ones with faults in them, through the daemon's parsers: what the fuzz
+//! targets do at length (`cargo xtask fuzz usernet_frames usernet_dns`), for a moment with every
+//! run of the tests.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::path::Path;
+
+use limekiln_usernet::fuzzing;
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+/// The fuzz target's corpus.
+fn corpus(name: &str) -> Vec<Vec<u8>> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fuzz/corpus").join(name);
+    let files = std::fs::read_dir(dir).unwrap().flatten();
+    let all: Vec<_> = files.map(|file| std::fs::read(file.path()).unwrap()).collect();
+    assert!(all.len() >= 4);
+    all
+}
+
+/// A good input of which some bytes are others, and the end is missing.
+fn faulty(name: &str) -> impl Strategy<Value = Vec<u8>> {
+    let good = proptest::sample::select(corpus(name));
+    (good, vec((any::<prop::sample::Index>(), any::<u8>()), 0..4), any::<prop::sample::Index>())
+        .prop_map(|(mut bytes, faults, end)| {
+            for (at, byte) in faults {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+            }
+            let cut = end.index(4 * bytes.len());
+            bytes.truncate(bytes.len().min(cut + 1));
+            bytes
+        })
+}
+
+proptest! {
+    #[test]
+    fn frames(bytes in prop_oneof![vec(any::<u8>(), 0..400), faulty("usernet_frames")]) {
+        fuzzing::frames(&bytes);
+    }
+
+    #[test]
+    fn queries(bytes in prop_oneof![vec(any::<u8>(), 0..400), faulty("usernet_dns")]) {
+        fuzzing::dns(&bytes);
+    }
+}
+
+#[test]
+fn the_corpus() {
+    corpus("usernet_frames").iter().for_each(|bytes| fuzzing::frames(bytes));
+    corpus("usernet_dns").iter().for_each(|bytes| fuzzing::dns(bytes));
+}

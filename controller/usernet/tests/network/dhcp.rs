@@ -1,0 +1,133 @@
+//! Addresses.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+use dhcproto::v4::{DhcpOption, Message, MessageType, OptionCode};
+use dhcproto::{Decodable, Decoder, Encodable, Encoder};
+use smoltcp::wire::{EthernetProtocol, IpProtocol};
+
+use crate::peer::guest::{GATEWAY, PATIENCE, SILENCE};
+use crate::peer::{Daemon, Guest};
+
+fn ask(guest: &mut Guest, kind: MessageType, options: &[DhcpOption]) -> Option<Message> {
+    let mut message = Message::default();
+    message.set_chaddr(&guest.mac);
+    message.opts_mut().insert(DhcpOption::MessageType(kind));
+    options.iter().for_each(|option| drop(message.opts_mut().insert(option.clone())));
+    let mut bytes = Vec::new();
+    message.encode(&mut Encoder::new(&mut bytes)).unwrap();
+    let own = std::mem::replace(&mut guest.ip, Ipv4Addr::UNSPECIFIED);
+    let to = SocketAddrV4::new(Ipv4Addr::BROADCAST, 67);
+    let datagram = guest.udp(68, to, &bytes);
+    let packet = guest.ip_packet(*to.ip(), IpProtocol::Udp, &datagram);
+    guest.send_frame([0xff; 6], EthernetProtocol::Ipv4, &packet);
+    guest.ip = own;
+    let patience = if kind == MessageType::Decline { SILENCE } else { PATIENCE };
+    let (from, answer) = guest.find_udp(patience, 68)?;
+    assert_eq!(from, SocketAddrV4::new(GATEWAY, 67));
+    let answer = Message::decode(&mut Decoder::new(&answer)).unwrap();
+    assert_eq!(answer.xid(), message.xid());
+    Some(answer)
+}
+
+/// Gets an address as a guest does when it boots.
+fn boot(guest: &mut Guest) -> Ipv4Addr {
+    let offer = ask(guest, MessageType::Discover, &[]).unwrap();
+    assert_eq!(offer.opts().msg_type(), Some(MessageType::Offer));
+    let wish =
+        [DhcpOption::RequestedIpAddress(offer.yiaddr()), DhcpOption::ServerIdentifier(GATEWAY)];
+    let answer = ask(guest, MessageType::Request, &wish).unwrap();
+    assert_eq!(answer.opts().msg_type(), Some(MessageType::Ack));
+    assert_eq!(answer.yiaddr(), offer.yiaddr());
+    answer.yiaddr()
+}
+
+#[test]
+fn guests_get_limas_addresses_and_options() {
+    let daemon = Daemon::start(&["--mtu", "9000"]);
+    let mut guest = Guest::plug(&daemon, 1, 99);
+    let offer = ask(&mut guest, MessageType::Discover, &[]).unwrap();
+    let options = offer.opts();
+    let expected = [
+        DhcpOption::SubnetMask([255, 255, 255, 0].into()),
+        DhcpOption::Router(vec![GATEWAY]),
+        DhcpOption::DomainNameServer(vec![GATEWAY]),
+        DhcpOption::ServerIdentifier(GATEWAY),
+        DhcpOption::InterfaceMtu(9000),
+        DhcpOption::AddressLeaseTime(3600),
+    ];
+    for option in expected {
+        assert_eq!(options.get(OptionCode::from(&option)), Some(&option));
+    }
+    let addresses: Vec<_> =
+        (1..=3).map(|n| boot(&mut Guest::plug(&daemon, n, 99)).octets()[3]).collect();
+    assert_eq!(addresses, [1, 3, 4]);
+    assert_eq!(boot(&mut Guest::plug(&daemon, 2, 99)).octets()[3], 3, "for good");
+}
+
+#[test]
+fn leases_outlive_a_kill_and_come_from_the_command_line() {
+    let mut daemon = Daemon::start(&["--leases", "192.168.104.50=52:55:55:00:00:07"]);
+    assert_eq!(boot(&mut Guest::plug(&daemon, 7, 99)).octets()[3], 50);
+    assert_eq!(boot(&mut Guest::plug(&daemon, 8, 99)).octets()[3], 1);
+    let (status, leases) = daemon.api("GET", "/services/dhcp/leases", "");
+    assert_eq!(status, 200);
+    assert_eq!(
+        leases,
+        r#"{"192.168.104.1":"52:55:55:00:00:08","192.168.104.2":"5a:94:ef:e4:0c:dd","192.168.104.50":"52:55:55:00:00:07"}"#
+    );
+    daemon.kill();
+    daemon.restart();
+    assert_eq!(boot(&mut Guest::plug(&daemon, 9, 99)).octets()[3], 3);
+    assert_eq!(boot(&mut Guest::plug(&daemon, 8, 99)).octets()[3], 1);
+}
+
+#[test]
+fn wrong_requests_are_refused_and_other_servers_are_left_alone() {
+    let daemon = Daemon::start(&[]);
+    let mut guest = Guest::plug(&daemon, 1, 99);
+    assert_eq!(boot(&mut guest).octets()[3], 1);
+    let far = DhcpOption::RequestedIpAddress([10, 0, 0, 1].into());
+    let answer = ask(&mut guest, MessageType::Request, &[far]).unwrap();
+    assert_eq!(answer.opts().msg_type(), Some(MessageType::Nak));
+    ask(&mut guest, MessageType::Decline, &[]);
+    assert_eq!(boot(&mut guest).octets()[3], 3, "declined for a while");
+    let others = [
+        DhcpOption::RequestedIpAddress([192, 168, 104, 3].into()),
+        DhcpOption::ServerIdentifier([192, 168, 104, 200].into()),
+    ];
+    guest.stream.set_read_timeout(Some(SILENCE)).unwrap();
+    assert!(ask_quick(&mut guest, &others).is_none());
+}
+
+fn ask_quick(guest: &mut Guest, options: &[DhcpOption]) -> Option<()> {
+    let mut message = Message::default();
+    message.set_chaddr(&guest.mac);
+    message.opts_mut().insert(DhcpOption::MessageType(MessageType::Request));
+    options.iter().for_each(|option| drop(message.opts_mut().insert(option.clone())));
+    let mut bytes = Vec::new();
+    message.encode(&mut Encoder::new(&mut bytes)).unwrap();
+    guest.send_udp(68, SocketAddrV4::new(GATEWAY, 67), &bytes);
+    guest.find_udp(SILENCE, 68).map(drop)
+}
+
+#[test]
+fn one_vm_cannot_take_all_addresses() {
+    let daemon = Daemon::start(&[]);
+    let mut guest = Guest::plug(&daemon, 1, 99);
+    for n in 0..40 {
+        guest.mac[4] = n;
+        let mut message = Message::default();
+        message.set_chaddr(&guest.mac);
+        message.opts_mut().insert(DhcpOption::MessageType(MessageType::Discover));
+        let mut bytes = Vec::new();
+        message.encode(&mut Encoder::new(&mut bytes)).unwrap();
+        guest.send_udp(68, SocketAddrV4::new(GATEWAY, 67), &bytes);
+    }
+    let leases = || {
+        let text = daemon.api("GET", "/leases", "").1;
+        serde_json::from_str::<serde_json::Value>(&text).unwrap().as_object().unwrap().len()
+    };
+    boot(&mut Guest::plug(&daemon, 200, 99));
+    assert_eq!(leases(), 1 + 32 + 1);
+}

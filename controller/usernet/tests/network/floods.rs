@@ -1,0 +1,136 @@
+//! Many connections, and many that never become one.
+
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
+use std::time::{Duration, Instant};
+
+use smoltcp::wire::{IpProtocol, TcpControl, TcpPacket};
+
+use crate::peer::guest::{GATEWAY, PATIENCE};
+use crate::peer::tcp::Tcp;
+use crate::peer::{Daemon, Guest};
+
+#[test]
+fn ten_thousand_connections_and_then_none() {
+    const MANY: usize = 10_000;
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    if limit.maximum.is_some_and(|most| most < MANY as u64 + 1000) {
+        println!("SKIPPED: there are not enough descriptors for 10,000 connections");
+        return;
+    }
+    let all = rustix::process::Rlimit { current: limit.maximum, maximum: limit.maximum };
+    rustix::process::setrlimit(rustix::process::Resource::Nofile, all).unwrap();
+    let daemon = Daemon::start(&[]);
+    // It is at rest once it answers.
+    assert_eq!(daemon.connections(), 0);
+    let idle = daemon.descriptors();
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let at = SocketAddrV4::new(GATEWAY, listener.local_addr().unwrap().port());
+    let taken = std::thread::spawn(move || {
+        let hosts: Vec<_> = (0..MANY).map(|_| listener.accept().unwrap().0).collect();
+        (listener, hosts)
+    });
+    let mut guest = Guest::plug(&daemon, 1, 1);
+    let mut ends = HashMap::new();
+    let ports: Vec<u16> = (10_000..).take(MANY).collect();
+    // As a guest does that is in a hurry: some at once.
+    for ports in ports.chunks(100) {
+        for &port in ports {
+            Tcp::new(port, at).send_syn(&mut guest);
+        }
+        for _ in ports {
+            let (port, seq) = guest
+                .find_ip(PATIENCE, IpProtocol::Tcp, |packet| {
+                    let tcp = TcpPacket::new_checked(packet.payload()).ok()?;
+                    (tcp.syn() && tcp.ack()).then(|| (tcp.dst_port(), tcp.seq_number()))
+                })
+                .expect("each is accepted");
+            let mut tcp = Tcp::new(port, at);
+            tcp.seq += 1;
+            tcp.ack = seq + 1;
+            tcp.send(&mut guest, TcpControl::None, &[]);
+            ends.insert(port, tcp);
+        }
+    }
+    let (listener, hosts) = taken.join().unwrap();
+    assert_eq!(daemon.connections(), MANY as u64);
+    let private = daemon.private();
+    assert!(private < 256 << 10, "{private} KiB");
+    // One more works as well as the first.
+    let start = Instant::now();
+    let mut one = Tcp::connect(&mut guest, 9_000, at);
+    one.send(&mut guest, TcpControl::Psh, b"quick");
+    one.heard(&mut guest);
+    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    drop(listener);
+    for tcp in ends.values_mut().chain([&mut one]) {
+        tcp.send(&mut guest, TcpControl::Rst, &[]);
+    }
+    drop(hosts);
+    let start = Instant::now();
+    while daemon.connections() > 0 {
+        assert!(start.elapsed() < PATIENCE, "{} are left", daemon.connections());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    // The API's own connection may still be there.
+    assert!(daemon.descriptors() <= idle + 3, "{} {idle}", daemon.descriptors());
+}
+
+#[test]
+fn a_flood_of_syns_is_bounded_and_hurts_nobody_else() {
+    let daemon = Daemon::start(&[]);
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let at = SocketAddrV4::new(GATEWAY, listener.local_addr().unwrap().port());
+    let (mut enemy, mut friend) = (Guest::plug(&daemon, 1, 1), Guest::plug(&daemon, 2, 3));
+    let mut reader = enemy.stream.try_clone().unwrap();
+    std::thread::spawn(move || std::io::copy(&mut reader, &mut std::io::sink()));
+    std::thread::spawn(move || while listener.accept().is_ok() {});
+    for n in 0..30_000u32 {
+        enemy.ip = Ipv4Addr::new(192, 168, 104, 10 + (n % 200) as u8);
+        Tcp::new(1024 + (n / 200) as u16, at).send_syn(&mut enemy);
+    }
+    let start = Instant::now();
+    Tcp::connect(&mut friend, 40_000, at);
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    assert!(daemon.connections() <= 1026, "{}", daemon.connections());
+    assert!(daemon.private() < 64 << 10, "{} KiB", daemon.private());
+}
+
+#[test]
+fn random_frames_do_no_harm() {
+    let daemon = Daemon::start(&[]);
+    let mut guest = Guest::plug(&daemon, 1, 1);
+    let mut reader = guest.stream.try_clone().unwrap();
+    std::thread::spawn(move || std::io::copy(&mut reader, &mut std::io::sink()));
+    let mut state = 1u64;
+    let mut next = move || {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as u8
+    };
+    let good = {
+        let tcp = Tcp::new(40_000, SocketAddrV4::new(GATEWAY, 80));
+        let bytes = crate::peer::tcp::bytes(guest.ip, GATEWAY, &tcp.repr(TcpControl::Syn, &[]));
+        guest.ip_packet(GATEWAY, IpProtocol::Tcp, &bytes)
+    };
+    for n in 0..20_000 {
+        let mut packet = good.clone();
+        for _ in 0..=n % 4 {
+            let at = usize::from(next()) % packet.len();
+            packet[at] = next();
+        }
+        packet.truncate(packet.len() - usize::from(next()) % packet.len());
+        let mut ip = smoltcp::wire::Ipv4Packet::new_unchecked(&mut packet[..]);
+        if n % 2 == 0 && ip.check_len().is_ok() {
+            ip.fill_checksum();
+        }
+        guest.send_frame(
+            crate::peer::guest::GATEWAY_MAC,
+            smoltcp::wire::EthernetProtocol::Ipv4,
+            &packet,
+        );
+    }
+    let mut other = Guest::plug(&daemon, 2, 3);
+    other.send_udp(1, SocketAddrV4::new(GATEWAY, 53), &[0; 12]);
+    assert!(other.find_udp(PATIENCE, 1).is_some());
+}

@@ -1,0 +1,114 @@
+//! A daemon's life: one per network, what outlives a kill, what is left at the end, and what it
+//! can't do any longer once it serves.
+
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
+use std::process::Command;
+
+use crate::peer::guest::{GATEWAY, PATIENCE};
+use crate::peer::tcp::Tcp;
+use crate::peer::{Daemon, Guest};
+
+#[test]
+fn names_and_forwards_outlive_a_kill_and_end_with_an_orderly_stop() {
+    let mut daemon = Daemon::start(&[]);
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+    let forward =
+        format!(r#"{{"local":"127.0.0.1:{port}","remote":"192.168.104.1:22","protocol":"tcp"}}"#);
+    let zone =
+        r#"{"Name":"internal.","Records":[{"Name":"lima-a","IP":"192.168.104.1"}],"DefaultIP":""}"#;
+    assert_eq!(daemon.api("POST", "/services/forwarder/expose", &forward).0, 200);
+    assert_eq!(daemon.api("POST", "/services/dns/add", zone).0, 200);
+    let (names, forwards) = (
+        daemon.api("GET", "/services/dns/all", "").1,
+        daemon.api("GET", "/services/forwarder/all", "").1,
+    );
+    daemon.kill();
+    daemon.restart();
+    assert_eq!(daemon.api("GET", "/services/dns/all", "").1, names);
+    assert_eq!(daemon.api("GET", "/services/forwarder/all", "").1, forwards);
+    assert!(std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok());
+    assert!(daemon.stop(), "{}", daemon.log());
+    for name in ["state.json", "usernet_n.pid", "qemu.sock", "fd.sock", "ep.sock"] {
+        assert!(!daemon.path(name).exists(), "{name}");
+    }
+    daemon.restart();
+    assert_eq!(daemon.api("GET", "/services/dns/all", "").1, "[]");
+}
+
+#[test]
+fn damaged_and_later_state_is_said_and_left_alone() {
+    let mut daemon = Daemon::start(&[]);
+    daemon.kill();
+    std::fs::write(daemon.path("leases.json"), "{\"192.168").unwrap();
+    std::fs::write(daemon.path("state.json"), r#"{"version":2,"forwards":[]}"#).unwrap();
+    daemon.restart();
+    assert_eq!(daemon.api("GET", "/services/dns/all", "").1, "[]");
+    let log = daemon.log();
+    assert!(log.contains("the leases in") && log.contains("are lost"), "{log}");
+    assert!(log.contains("a later release wrote them"), "{log}");
+}
+
+#[test]
+fn a_second_daemon_is_refused() {
+    let daemon = Daemon::start(&[]);
+    let program = std::fs::read_link(format!("/proc/{}/exe", daemon.pid())).unwrap();
+    let mut second = Command::new(program);
+    let output = second.arg("--pidfile").arg(daemon.path("usernet_n.pid")).output().unwrap();
+    assert!(!output.status.success());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains(&format!("a daemon with pid {} serves", daemon.pid())), "{said}");
+    let pid = std::fs::read_to_string(daemon.path("usernet_n.pid")).unwrap();
+    assert_eq!(pid, format!("{}\n", daemon.pid()));
+}
+
+#[test]
+fn guests_plug_in_again_after_a_kill() {
+    let mut daemon = Daemon::start(&[]);
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let at = SocketAddrV4::new(GATEWAY, listener.local_addr().unwrap().port());
+    let mut guest = Guest::plug(&daemon, 1, 1);
+    let old = Tcp::connect(&mut guest, 40_000, at);
+    daemon.kill();
+    daemon.restart();
+    // As QEMU does: the same card, another connection.
+    guest.stream = std::os::unix::net::UnixStream::connect(daemon.path("qemu.sock")).unwrap();
+    let mut after = old.clone();
+    after.send(&mut guest, smoltcp::wire::TcpControl::Psh, b"are you there?");
+    let answer = old.next(&mut guest, PATIENCE).unwrap();
+    assert_eq!(answer.control, smoltcp::wire::TcpControl::Rst, "the guest is told at once");
+    Tcp::connect(&mut guest, 40_001, at);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn it_is_locked_in_while_it_serves() {
+    let daemon = Daemon::start(&[]);
+    // Its sockets are there before it locks itself in, and nothing is taken from them until then.
+    assert_eq!(daemon.connections(), 0);
+    for task in std::fs::read_dir(format!("/proc/{}/task", daemon.pid())).unwrap() {
+        let status = std::fs::read_to_string(task.unwrap().path().join("status")).unwrap();
+        let value = |key: &str| {
+            let line = status.lines().find(|line| line.starts_with(key)).unwrap();
+            line.split_whitespace().nth(1).unwrap().to_owned()
+        };
+        assert_eq!(value("Seccomp:"), "2", "each thread has a filter");
+        assert_eq!(value("NoNewPrivs:"), "1");
+    }
+    // A socket outside of the network's directory is a file that it can't make.
+    let outside = tempfile::tempdir().unwrap();
+    let path = outside.path().join("s.sock");
+    let body = format!(
+        r#"{{"local":"{}","remote":"192.168.104.1:22","protocol":"unix"}}"#,
+        path.display()
+    );
+    let (status, text) = daemon.api("POST", "/services/forwarder/expose", &body);
+    if daemon.log().contains("no Landlock") {
+        println!("SKIPPED: this kernel has no Landlock");
+        return;
+    }
+    assert_eq!(status, 500);
+    assert!(text.contains("ermission denied"), "{text}");
+    let inside =
+        body.replace(&path.display().to_string(), &daemon.path("s.sock").display().to_string());
+    assert_eq!(daemon.api("POST", "/services/forwarder/expose", &inside).0, 200);
+}

@@ -1,0 +1,14 @@
+//! The daemon as its VMs see it, frame by frame.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+#[path = "../peer/mod.rs"]
+mod peer;
+
+mod api;
+mod dhcp;
+mod dns;
+mod floods;
+mod life;
+mod switch;
+mod tcp;
+mod udp;

@@ -1,0 +1,220 @@
+//! Networks between real guests.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use limekiln_tests::{Home, skip};
+
+use crate::guest::{inside, instance, tiny};
+
+fn network(name: &str, gateway: &str) -> String {
+    format!(
+        "apiVersion: lima-vm.io/v1alpha1\nkind: Network\nmetadata: {{name: {name}}}\nspec: {{mode: user-v2, gateway: {gateway}}}\n"
+    )
+}
+
+/// A guest on these networks.
+fn on(guest: &std::path::Path, name: &str, networks: &[&str]) -> String {
+    let networks: Vec<_> = networks.iter().map(|name| format!("{{lima: {name}}}")).collect();
+    instance(name, "", &tiny(guest, &format!("networks: [{}]", networks.join(", "))))
+}
+
+/// The daemon's process, by its pid file.
+fn daemon(home: &Home, network: &str) -> Option<u32> {
+    let file = home.lima().join(format!("_networks/{network}/usernet_{network}.pid"));
+    fs::read_to_string(file).ok()?.trim().parse().ok()
+}
+
+fn lives(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z'))
+}
+
+/// The guest's address, as `get -o wide` shows it.
+fn address(home: &Home, name: &str) -> String {
+    let table = home.run("get instances -o wide").ok().out;
+    let row = table.lines().find(|line| line.starts_with(&format!("{name} "))).expect(&table);
+    let is_address = |word: &&str| word.parse::<std::net::Ipv4Addr>().is_ok();
+    row.split([' ', ',']).find(is_address).unwrap_or_else(|| panic!("{table}")).to_owned()
+}
+
+/// A server of the host's that says hello to everybody.
+fn host_server() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("bound").port();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { continue };
+            let mut request = [0; 1024];
+            let _ = stream.read(&mut request);
+            let _ = stream.write_all(b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+        }
+    });
+    port
+}
+
+#[test]
+fn three_guests_find_each_other_and_the_host() {
+    let Some(guest) = skip::tiny_guest() else { return };
+    let home = Home::new();
+    home.write("lan.yaml", &network("lan", "10.91.0.1"));
+    for name in ["a", "b", "c"] {
+        home.write(&format!("{name}.yaml"), &on(&guest, name, &["lan"]));
+    }
+    let plan = home.run("plan -f {m}").ok().out;
+    assert!(plan.contains("network/lan"), "{plan}");
+    home.run("apply -f {m} --yes").ok();
+    home.run("diff -f {m} --exit-code").ok();
+    for (from, to) in [("a", "b"), ("b", "c"), ("c", "a")] {
+        inside(&home, from, &format!("sudo ping -c 1 -W 5 lima-{to}.internal"));
+        inside(&home, from, &format!("sudo ping -c 1 -W 5 {}", address(&home, to)));
+    }
+    let port = host_server();
+    let fetch = format!("wget -qO- http://host.lima.internal:{port}/");
+    assert_eq!(inside(&home, "b", &fetch), "hello");
+    let described = home.run("describe a").ok().out;
+    assert!(described.contains("eth0 on network/lan: 10.91.0."), "{described}");
+    let listed = home.run("network list lan").ok().out;
+    assert!(listed.contains("10.91.0.1/24") && listed.contains("Running"), "{listed}");
+
+    // SOCKS5 into the network, as names there are known there.
+    inside(
+        &home,
+        "c",
+        "setsid sh -c 'while :; do echo inside | nc -l -p 7000; done' >/dev/null 2>&1 </dev/null &",
+    );
+    let proxy = home.run("tunnel a").ok().out;
+    let proxy = proxy.lines().next().expect("where it is").trim().to_owned();
+    let fetched = Command::new("curl")
+        .args(["-s", "--http0.9", "--max-time", "20", "--proxy", &proxy])
+        .arg("http://lima-c.internal:7000/")
+        .output();
+    if let Ok(fetched) = fetched {
+        assert_eq!(String::from_utf8_lossy(&fetched.stdout).trim(), "inside", "{fetched:?}");
+    }
+}
+
+#[test]
+fn two_networks_are_apart_and_a_guest_can_be_on_both() {
+    let Some(guest) = skip::tiny_guest() else { return };
+    let home = Home::new();
+    home.write("one.yaml", &network("one", "10.92.0.1"));
+    home.write("two.yaml", &network("two", "10.93.0.1"));
+    for (name, networks) in [("a", &["one"][..]), ("b", &["two"]), ("both", &["one", "two"])] {
+        home.write(&format!("{name}.yaml"), &on(&guest, name, networks));
+    }
+    home.run("apply -f {m} --yes").ok();
+    let b = address(&home, "b");
+    assert!(b.starts_with("10.93.0."), "{b}");
+    let failed =
+        inside(&home, "a", &format!("sudo ping -c 1 -W 2 {b} >/dev/null 2>&1 || echo apart"));
+    assert_eq!(failed, "apart");
+    let failed =
+        inside(&home, "a", "sudo ping -c 1 -W 2 lima-b.internal >/dev/null 2>&1 || echo apart");
+    assert_eq!(failed, "apart");
+    inside(&home, "both", "sudo ping -c 1 -W 5 lima-a.internal");
+    inside(&home, "both", &format!("sudo ping -c 1 -W 5 {b}"));
+}
+
+#[test]
+fn the_first_user_starts_the_daemon_and_the_last_one_stops_it() {
+    let Some(guest) = skip::tiny_guest() else { return };
+    let home = Home::new();
+    let names = ["v1", "v2", "v3", "v4", "v5", "v6"];
+    home.write("lan.yaml", &network("lan", "10.94.0.1"));
+    for name in names {
+        let spec = "runStrategy: Manual";
+        let template = tiny(&guest, "memory: 192MiB\nnetworks: [{lima: lan}]");
+        home.write(&format!("{name}.yaml"), &instance(name, spec, &template));
+    }
+    home.run("apply -f {m} --yes").ok();
+    assert_eq!(daemon(&home, "lan"), None, "nobody uses it yet");
+    home.run(&format!("start {}", names.join(" "))).ok();
+    let pid = daemon(&home, "lan").expect("a daemon");
+    assert!(lives(pid));
+    let addresses: std::collections::BTreeSet<_> =
+        names.iter().map(|name| address(&home, name)).collect();
+    assert_eq!(addresses.len(), 6, "{addresses:?}");
+    assert_eq!(
+        inside(&home, "v1", "sudo ping -c 1 -W 5 lima-v6.internal >/dev/null && echo ok"),
+        "ok"
+    );
+
+    home.run("stop --force v1 v2 v3 v4 v5").ok();
+    assert_eq!(daemon(&home, "lan"), Some(pid), "one is left");
+    assert!(lives(pid));
+    home.run("stop --force v6").ok();
+    assert_eq!(daemon(&home, "lan"), None);
+    assert!(!lives(pid));
+    home.run("start v3").ok();
+    assert!(addresses.contains(&address(&home, "v3")), "leases outlive the daemon");
+}
+
+#[test]
+fn a_killed_network_daemon_is_replaced_within_two_seconds() {
+    let Some(guest) = skip::tiny_guest() else { return };
+    let home = Home::new();
+    home.write("lan.yaml", &network("lan", "10.95.0.1"));
+    for name in ["a", "b"] {
+        home.write(&format!("{name}.yaml"), &on(&guest, name, &["lan"]));
+    }
+    home.run("apply -f {m} --yes").ok();
+    let boot = inside(&home, "a", "cat /proc/sys/kernel/random/boot_id");
+    let b = address(&home, "b");
+    // SSH goes through the daemon, too: what is measured must go on by itself.
+    inside(
+        &home,
+        "b",
+        "setsid sh -c 'sleep 600 | nc -l -p 9000 >/tmp/got' >/dev/null 2>&1 </dev/null &",
+    );
+    let beat = format!(
+        "sudo setsid sh -c 'ping -i 0.1 {b} | while read -r line; do read -r now rest </proc/uptime; echo $now; done' >/tmp/beats 2>/dev/null </dev/null &"
+    );
+    inside(&home, "a", &beat);
+    let send = format!(
+        "setsid sh -c 'for i in $(seq 40); do dd if=/dev/zero bs=65536 count=4; usleep 200000; done 2>/dev/null | (cat; sleep 60) | nc {b} 9000' >/dev/null 2>&1 </dev/null &"
+    );
+    inside(&home, "a", &send);
+    thread::sleep(Duration::from_secs(3));
+    let pid = daemon(&home, "lan").expect("it runs");
+    let killed = Command::new("kill").args(["-9", &pid.to_string()]).status();
+    assert!(killed.expect("kill is everywhere").success());
+    let start = Instant::now();
+    while daemon(&home, "lan").is_none_or(|now| now == pid) {
+        assert!(start.elapsed() < Duration::from_secs(20), "nobody started it again");
+        thread::sleep(Duration::from_millis(20));
+    }
+    thread::sleep(Duration::from_secs(12));
+    let beats = inside(&home, "a", "cat /tmp/beats");
+    let beats: Vec<f64> = beats.lines().filter_map(|line| line.parse().ok()).collect();
+    let gap = beats.windows(2).map(|pair| pair[1] - pair[0]).fold(0.0, f64::max);
+    println!("the longest gap of {} beats: {gap:.2} s", beats.len());
+    assert!(beats.len() > 20 && gap <= 2.0, "{gap} s");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while inside(&home, "b", "wc -c </tmp/got") != "10485760" {
+        assert!(Instant::now() < deadline, "the transfer did not come to its end");
+        thread::sleep(Duration::from_millis(500));
+    }
+    assert_eq!(inside(&home, "a", "cat /proc/sys/kernel/random/boot_id"), boot);
+    assert_eq!(address(&home, "b"), b, "leases survive");
+    inside(&home, "a", "sudo ping -c 1 -W 5 lima-b.internal");
+}
+
+#[test]
+fn a_network_in_use_is_changed_with_its_users_stopped() {
+    let Some(guest) = skip::tiny_guest() else { return };
+    let home = Home::new();
+    home.write("lan.yaml", &network("lan", "10.96.0.1"));
+    home.write("a.yaml", &on(&guest, "a", &["lan"]));
+    home.run("apply -f {m} --yes").ok();
+    assert!(address(&home, "a").starts_with("10.96.0."));
+    home.write("lan.yaml", &network("lan", "10.97.0.1"));
+    let plan = home.run("plan -f {m}").ok().out;
+    assert!(plan.contains("10.96.0.1 → 10.97.0.1"), "{plan}");
+    home.run("apply -f {m} --yes").ok();
+    assert!(address(&home, "a").starts_with("10.97.0."), "{}", address(&home, "a"));
+}
