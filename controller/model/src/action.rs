@@ -125,6 +125,20 @@ pub enum Action {
         /// Where in the guest.
         mount_point: String,
     },
+    /// Plug an additional disk of the configuration into the running VM, and mount it in the guest.
+    AttachDisk {
+        /// The instance.
+        instance: Name,
+        /// The disk.
+        disk: Name,
+    },
+    /// Unmount an additional disk in the running guest, and plug it out. Fails if the guest uses it.
+    DetachDisk {
+        /// The instance.
+        instance: Name,
+        /// The disk.
+        disk: Name,
+    },
     /// Put the forwards of the configuration in place.
     Forward {
         /// The instance.
@@ -174,6 +188,8 @@ impl Action {
             | Self::StartDriver { instance }
             | Self::AwaitReady { instance }
             | Self::Mount { instance, .. }
+            | Self::AttachDisk { instance, .. }
+            | Self::DetachDisk { instance, .. }
             | Self::Forward { instance }
             | Self::StopInstance { instance, .. } => ObjectId::instance(instance),
             Self::CreateDisk { disk, .. } | Self::ResizeDisk { disk, .. } => ObjectId::disk(disk),
@@ -200,6 +216,8 @@ impl Action {
             Self::EditInstance { .. } => "edit",
             Self::AwaitReady { .. } => "wait until ready",
             Self::Mount { .. } => "mount",
+            Self::AttachDisk { .. } => "attach disk",
+            Self::DetachDisk { .. } => "detach disk",
             Self::Forward { .. } => "forward ports",
             Self::Park { .. } => "park",
             Self::Restore { .. } => "bring back",

@@ -28,8 +28,8 @@ pub use event::{Event, Progress, StepOutcome};
 pub use fingerprint::{Fingerprint, fingerprint};
 pub use id::{Kind, Name, ObjectId};
 pub use observed::{
-    Accelerator, Host, InstancePhase, MountFault, Mounted, NetworkPhase, Observed, ObservedDisk,
-    ObservedInstance, ObservedNetwork, Owner, Parked,
+    Accelerator, DiskFault, Host, InstancePhase, LiveDisks, MountFault, Mounted, NetworkPhase,
+    Observed, ObservedDisk, ObservedInstance, ObservedNetwork, Owner, Parked,
 };
 pub use plan::{Basis, Plan, Step, StepId};
 pub use policy::Policy;

@@ -73,5 +73,6 @@ pub fn observed_instance(of: &str, yaml: &str, phase: InstancePhase) -> Observed
         protected: false,
         mounts: Vec::new(),
         mount_faults: Vec::new(),
+        live_disks: Default::default(),
     }
 }

@@ -15,6 +15,8 @@ pub fn done(action: &Action) -> &'static str {
         Action::EditInstance { .. } => "edited",
         Action::AwaitReady { .. } => "ready",
         Action::Mount { .. } => "mounted",
+        Action::AttachDisk { .. } => "disk attached",
+        Action::DetachDisk { .. } => "disk detached",
         Action::Forward { .. } => "ports forwarded",
         Action::Park { .. } => "parked",
         Action::Restore { .. } => "brought back",

@@ -1,11 +1,21 @@
 //! What a running instance's host agent says.
 
 use limekiln_hostagent::InstanceFiles;
-use limekiln_hostagent::api::{AgentStatus, Client, ClientError, MountState, MountStatus, Phase};
+use limekiln_hostagent::api::{
+    AgentStatus, Client, ClientError, DiskStatus, MountState, MountStatus, Phase,
+};
 use limekiln_hostagent::events::EventReader;
-use limekiln_model::{Accelerator, InstancePhase, MountFault, Mounted, ObservedInstance};
+use limekiln_model::{
+    Accelerator, DiskFault, InstancePhase, LiveDisks, MountFault, Mounted, Name, ObservedInstance,
+};
 
 use super::process::driver_pid;
+
+/// Why an older host agent's disks do not change. It is also so for the moment before a host agent
+/// has looked at them.
+const OLD: &str = "its host agent does not change disks of a running VM";
+/// The same of Lima's.
+const LIMAS: &str = "Lima's host agent runs it, and changes no disks of a running VM";
 
 /// What came of asking a host agent.
 #[derive(Clone, Debug)]
@@ -43,6 +53,7 @@ impl Answer {
             Self::Status(status) => from_status(instance, status),
             Self::Lima { ssh_port } => {
                 instance.ssh_port = ssh_port;
+                instance.live_disks.fixed = Some(LIMAS.to_owned());
                 // Lima's tells nothing of mounts, and sees to them itself.
                 let config = instance.config.iter();
                 let mounts = config.flat_map(|config| config.mounts.iter().flatten());
@@ -76,10 +87,21 @@ fn from_status(instance: &mut ObservedInstance, status: AgentStatus) {
     let point = |mount: MountStatus| Mounted { mount_point: mount.mount_point };
     instance.mounts = mounted.into_iter().map(point).collect();
     instance.mount_faults = missing.into_iter().filter_map(fault).collect();
+    instance.live_disks = LiveDisks {
+        fixed: status.free_disk_places.is_none().then(|| OLD.to_owned()),
+        free: status.free_disk_places,
+        faults: status.disks.into_iter().filter_map(disk_fault).collect(),
+    };
     instance.accelerator = status.accelerator.map(|accelerator| Accelerator {
         name: accelerator.word().to_owned(),
         fallback: status.fallback_reason,
     });
+}
+
+/// What is left to be done with a disk.
+fn disk_fault(disk: DiskStatus) -> Option<DiskFault> {
+    let name = disk.name.map(Name::new).transpose().ok()?;
+    Some(DiskFault { disk: name, why: disk.fault? })
 }
 
 /// Why a mount is not there; `None` for one that is still on its first way.

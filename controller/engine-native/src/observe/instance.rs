@@ -66,6 +66,11 @@ impl Known {
         known
     }
 
+    /// What seldom changes has changed.
+    pub(super) fn look_again(&mut self) {
+        self.thorough = SystemTime::UNIX_EPOCH;
+    }
+
     /// Looks at what seldom changes, if that was long ago. `None` if all is to be read again,
     /// because defaults depend on who made the instance.
     fn with_the_rest(mut self, dir: &Path, now: SystemTime) -> Option<Self> {
@@ -106,6 +111,7 @@ impl Known {
             protected: dir.join("protected").symlink_metadata().is_ok(),
             mounts: Vec::new(),
             mount_faults: Vec::new(),
+            live_disks: Default::default(),
             dir: dir.to_owned(),
         };
         let instance = instance.into();

@@ -1,5 +1,6 @@
 //! Running instances: start, wait, stop.
 
+mod disks;
 mod forward;
 mod log;
 mod mounts;
@@ -7,6 +8,7 @@ mod ready;
 mod start;
 mod stop;
 
+pub(crate) use disks::{attach, detach, order, resize_disk};
 pub(crate) use forward::forward;
 pub(crate) use mounts::{mount, reload};
 pub(crate) use ready::await_ready;

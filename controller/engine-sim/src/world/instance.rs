@@ -243,6 +243,15 @@ impl World {
         }
     }
 
+    /// The instance, if its guest is up, whole or not.
+    pub(super) fn up(&mut self, name: &Name) -> Result<&mut ObservedInstance, EngineError> {
+        let instance = self.instance(name)?;
+        match instance.phase {
+            InstancePhase::Ready | InstancePhase::Degraded { .. } => Ok(instance),
+            _ => refuse(format!("{name} is not up")),
+        }
+    }
+
     /// The instance, if its making has finished.
     fn instance(&mut self, name: &Name) -> Result<&mut ObservedInstance, EngineError> {
         match self.observed.instance_mut(name) {
@@ -285,5 +294,6 @@ pub(super) fn blank(name: &Name, phase: InstancePhase) -> ObservedInstance {
         protected: false,
         mounts: Vec::new(),
         mount_faults: Vec::new(),
+        live_disks: Default::default(),
     }
 }

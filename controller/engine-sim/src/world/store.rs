@@ -78,6 +78,8 @@ impl World {
             Action::Mount { instance, mount_point } => {
                 self.mount(instance, mount_point, capabilities)
             }
+            Action::AttachDisk { instance, disk } => self.attach_disk(instance, disk, capabilities),
+            Action::DetachDisk { instance, disk } => self.detach_disk(instance, disk, capabilities),
             Action::Forward { instance } => self.forward(instance, capabilities),
             Action::StopInstance { instance, .. } => self.stop_instance(instance),
             Action::Park { object } => self.park(object),

@@ -69,6 +69,7 @@ impl Watchdog {
 #[cfg(test)]
 mod tests {
     use std::process::Command;
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
     use std::time::Duration;
 
@@ -76,7 +77,7 @@ mod tests {
     use tokio::time::Instant;
 
     use super::{Outcome, Watchdog};
-    use crate::driver::{DriverError, Machine, Progress};
+    use crate::driver::{DriverError, LiveDisks, Machine, Progress};
     use crate::process::Process;
 
     /// A guest whose progress is a function of how often it was looked at.
@@ -109,6 +110,10 @@ mod tests {
 
         async fn quit(&self) -> Result<(), DriverError> {
             Ok(())
+        }
+
+        fn disks(&self) -> Arc<dyn LiveDisks> {
+            unreachable!("a watchdog changes nothing")
         }
 
         fn clean_up(&mut self) -> Option<String> {

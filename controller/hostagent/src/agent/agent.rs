@@ -6,10 +6,11 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::api::Shared;
+use crate::disks::Locks;
 use crate::driver::{Driver, Machine};
 use crate::events::{EventWriter, Status};
 use crate::mounts::Mounts;
-use crate::spec::{DiskLock, GuestSpec, VmSpec};
+use crate::spec::{GuestSpec, VmSpec};
 use crate::ssh::Session;
 use crate::state::State;
 use crate::{HostAgentArgs, chain};
@@ -29,8 +30,8 @@ pub(super) struct Agent {
     pub(super) missing: Vec<String>,
     /// When the guest counts as degraded if it is not ready.
     pub(super) boot_deadline: Instant,
-    /// Given back when the agent ends.
-    pub(super) _locks: Vec<DiskLock>,
+    /// Given back when the VM is down.
+    pub(super) locks: Locks,
 }
 
 impl Agent {
@@ -67,6 +68,7 @@ impl Agent {
     /// Forgets the VM, which is down.
     pub(super) fn forget(&mut self) {
         self.mounts.forget();
+        self.locks.release();
         let files = &self.spec.files;
         for path in [
             files.state(),

@@ -8,6 +8,7 @@ mod changes;
 mod copy_to_host;
 mod live;
 mod mounting;
+mod orders;
 mod prepare;
 mod readiness;
 mod reload;

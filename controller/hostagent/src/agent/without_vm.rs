@@ -48,6 +48,8 @@ fn status() -> AgentStatus {
         guest_agent: None,
         forwards: std::collections::BTreeMap::new(),
         mounts: Vec::new(),
+        disks: Vec::new(),
+        free_disk_places: None,
         reloads: 0,
     }
 }

@@ -1,8 +1,10 @@
 //! The seam between the host agent and a hypervisor.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
-use super::{DriverError, Progress};
+use super::{DriverError, LiveDisks, Progress};
 use crate::accel::Accelerator;
 use crate::process::Process;
 use crate::spec::VmSpec;
@@ -57,6 +59,9 @@ pub trait Machine: Send + Sync {
     /// # Errors
     /// The hypervisor does not answer.
     async fn quit(&self) -> Result<(), DriverError>;
+
+    /// Its disks, for changes while it runs.
+    fn disks(&self) -> Arc<dyn LiveDisks>;
 
     /// After the process has ended: why, if it was not asked to, and removes what it left behind.
     fn clean_up(&mut self) -> Option<String>;

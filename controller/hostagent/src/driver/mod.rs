@@ -1,5 +1,6 @@
 //! Hypervisors. A [`Driver`] starts a VM, or takes over one that runs, and gives a [`Machine`].
 
+mod disks;
 #[expect(clippy::module_inception, reason = "the file is named after its trait")]
 mod driver;
 mod error;
@@ -8,6 +9,7 @@ pub mod power;
 mod progress;
 pub mod qemu;
 
+pub use disks::{LiveDisks, Place};
 pub use driver::{Driver, Machine};
 pub use error::DriverError;
 pub use progress::Progress;

@@ -154,18 +154,24 @@ fn direct_kernel(files: &InstanceFiles) -> Result<Option<DirectKernel>, Error> {
 }
 
 fn attached_disks(lima: &Lima, lima_home: &Path) -> Result<Vec<AttachedDisk>, Error> {
-    let attach = |disk: &AdditionalDisk| {
-        let path = lima_home.join("_disks").join(&disk.name).join("datadisk");
-        Ok(AttachedDisk {
-            name: disk.name.clone(),
-            format: DiskFormat::stated(&path)?,
-            path,
-            make_fs: disk.format != Some(false),
-            fs_type: disk.fs_type.clone().unwrap_or_else(|| "ext4".to_owned()),
-            fs_args: disk.fs_args.clone().unwrap_or_default(),
-        })
-    };
-    lima.additional_disks.iter().flatten().map(attach).collect()
+    lima.additional_disks.iter().flatten().map(|disk| attached_disk(disk, lima_home)).collect()
+}
+
+/// An additional disk of a filled configuration.
+///
+/// # Errors
+/// It can't be read.
+pub fn attached_disk(disk: &AdditionalDisk, lima_home: &Path) -> Result<AttachedDisk, Error> {
+    let path = lima_home.join("_disks").join(&disk.name).join("datadisk");
+    Ok(AttachedDisk {
+        name: disk.name.clone(),
+        serial: AttachedDisk::serial_of(&disk.name),
+        format: DiskFormat::stated(&path)?,
+        path,
+        make_fs: disk.format != Some(false),
+        fs_type: disk.fs_type.clone().unwrap_or_else(|| "ext4".to_owned()),
+        fs_args: disk.fs_args.clone().unwrap_or_default(),
+    })
 }
 
 fn guest_spec(

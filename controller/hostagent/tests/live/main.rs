@@ -6,6 +6,7 @@
 mod agent;
 mod boot;
 mod death;
+mod disks;
 mod fallback;
 mod forwards;
 mod full;

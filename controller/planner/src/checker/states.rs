@@ -76,9 +76,11 @@ impl States {
                 self.running.insert(id);
                 needs(exists && !running, "it runs or does not exist")
             }
-            Action::AwaitReady { .. } | Action::Mount { .. } | Action::Forward { .. } => {
-                needs(runs, "it does not run")
-            }
+            Action::AwaitReady { .. }
+            | Action::Mount { .. }
+            | Action::AttachDisk { .. }
+            | Action::DetachDisk { .. }
+            | Action::Forward { .. } => needs(runs, "it does not run"),
             Action::StopNetwork { .. } | Action::StopInstance { .. } => {
                 self.running.remove(&id);
                 self.half.remove(&id);

@@ -8,7 +8,8 @@ use limekiln_model::{
     ObservedInstance, StopMode, WaitReason,
 };
 
-use super::change::Changes;
+use super::change::{Changes, possible};
+use super::plugging::Plugging;
 use super::start::{push_forward, push_mounts, push_ready, push_start};
 use super::{Stage, allowed, withhold};
 use crate::diff::{mounts_are_live, refused_hint};
@@ -181,14 +182,20 @@ impl Subject<'_, '_> {
         let live = mounts_are_live(booted, filled, self.stage.scene.capabilities);
         let wanted = if live { filled } else { booted };
         let in_place = self.unchanged_mounts(booted, wanted);
+        let disks = Plugging::between(self.stage.scene.capabilities, self.instance, filled);
         let Stage { scene, draft, .. } = &mut *self.stage;
         match self.instance.phase {
             InstancePhase::Booting => {
                 draft.push(Action::AwaitReady { instance: self.name.clone() }, None);
+                disks.push(scene, self.name, draft);
                 push_mounts(scene, self.name, wanted, &in_place, draft);
                 push_forward(scene, self.name, filled, draft);
             }
-            InstancePhase::Ready => push_mounts(scene, self.name, wanted, &in_place, draft),
+            InstancePhase::Ready => {
+                disks.push(scene, self.name, draft);
+                push_mounts(scene, self.name, wanted, &in_place, draft);
+            }
+            InstancePhase::Degraded { .. } => disks.push(scene, self.name, draft),
             _ => {}
         }
     }
@@ -256,7 +263,10 @@ impl Subject<'_, '_> {
             return;
         };
         let live = self.running() && !stops;
-        if to <= from || (live && !self.stage.scene.capabilities.live_disk_resize) {
+        let can = possible(self.stage.scene.capabilities, self.instance, filled).live_disk_resize;
+        // What the guest has made of an earlier growth, it has to try again.
+        let left = live && self.instance.live_disks.fault(None).is_some();
+        if to < from || (to == from && !left) || (live && !can) {
             return;
         }
         let cost = self.running().then_some(if live { Cost::Live } else { Cost::Restart });

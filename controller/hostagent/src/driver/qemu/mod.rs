@@ -2,7 +2,9 @@
 
 mod args;
 mod command_line;
+mod live_disks;
 mod machine_type;
+mod places;
 pub mod qmp;
 mod running;
 mod start;

@@ -1,11 +1,13 @@
 //! A QEMU that runs.
 
 use std::fs;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::live_disks::QemuDisks;
 use super::qmp::{Qmp, QueryBlockStats, Quit, SystemPowerdown};
-use crate::driver::{DriverError, Machine, Progress};
+use crate::driver::{DriverError, LiveDisks, Machine, Progress};
 use crate::files::InstanceFiles;
 use crate::process::Process;
 
@@ -68,6 +70,10 @@ impl Machine for RunningQemu {
     async fn quit(&self) -> Result<(), DriverError> {
         Qmp::connect(&self.files.qmp_sock()).await?.execute(&Quit).await?;
         Ok(())
+    }
+
+    fn disks(&self) -> Arc<dyn LiveDisks> {
+        Arc::new(QemuDisks::new(self.files.clone()))
     }
 
     fn clean_up(&mut self) -> Option<String> {

@@ -62,8 +62,13 @@ impl Qmp {
         timeout(DEADLINE, self.answer(command)).await.unwrap_or(Err(QmpError::Deadline))
     }
 
-    async fn answer<C: Command>(&mut self, _: &C) -> Result<C::Return, QmpError> {
-        let line = format!("{{\"execute\":\"{}\"}}\n", C::NAME);
+    async fn answer<C: Command>(&mut self, command: &C) -> Result<C::Return, QmpError> {
+        let mut request = serde_json::json!({ "execute": C::NAME });
+        match command.arguments() {
+            Value::Null => {}
+            arguments => request["arguments"] = arguments,
+        }
+        let line = format!("{request}\n");
         self.stream.get_mut().write_all(line.as_bytes()).await?;
         loop {
             let line = self.line().await?;

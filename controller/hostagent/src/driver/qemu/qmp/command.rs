@@ -2,13 +2,19 @@
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
-/// A command without arguments.
+/// A command.
 pub trait Command {
     /// Its name.
     const NAME: &'static str;
     /// What QEMU returns.
     type Return: DeserializeOwned;
+
+    /// Its arguments, an object; `Null` for none.
+    fn arguments(&self) -> Value {
+        Value::Null
+    }
 }
 
 /// Leaves the negotiation that a connection starts in.

@@ -1,9 +1,14 @@
 //! QEMU's control protocol (QEMU: docs/interop/qmp-spec.rst), as far as it is needed here.
 
+mod blocks;
 mod client;
 mod command;
 mod error;
 
+pub use blocks::{
+    AddDevice, AddNode, BlockDevice, BlockNode, BlockResize, DeleteDevice, DeleteNode, Peripherals,
+    QueryBlock, QueryNodes,
+};
 pub use client::Qmp;
 pub use command::{
     AllBlockStats, BlockStats, Command, Nothing, QueryBlockStats, QueryStatus, Quit, RunState,
