@@ -77,7 +77,7 @@ mod tests {
     use tokio::time::Instant;
 
     use super::{Outcome, Watchdog};
-    use crate::driver::{DriverError, LiveDisks, Machine, Progress};
+    use crate::driver::{DriverError, LiveDisks, Machine, Progress, Snapshots};
     use crate::process::Process;
 
     /// A guest whose progress is a function of how often it was looked at.
@@ -114,6 +114,10 @@ mod tests {
 
         fn disks(&self) -> Arc<dyn LiveDisks> {
             unreachable!("a watchdog changes nothing")
+        }
+
+        fn snapshots(&self) -> Arc<dyn Snapshots> {
+            unreachable!("a watchdog keeps nothing")
         }
 
         fn clean_up(&mut self) -> Option<String> {

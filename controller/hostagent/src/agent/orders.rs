@@ -6,7 +6,7 @@ use tokio::task::JoinHandle;
 
 use super::agent::{Agent, Known};
 use crate::api::Order;
-use crate::disks::DiskSet;
+use crate::disks::{DiskSet, SnapshotSet};
 use crate::driver::Machine;
 
 /// Carries out orders, one after the other, until it is dropped.
@@ -29,6 +29,13 @@ impl Orders {
             disks: machine.disks(),
             locks: agent.locks.clone(),
         };
+        let snapshots = SnapshotSet {
+            files: agent.spec.files.clone(),
+            session: agent.session.clone(),
+            shared: Arc::clone(&agent.shared),
+            mounts: Arc::clone(&agent.mounts),
+            snapshots: machine.snapshots(),
+        };
         let mut orders = agent.shared.take_orders();
         Self(tokio::spawn(async move {
             disks.count_places().await;
@@ -39,6 +46,10 @@ impl Orders {
                 let outcome = match &given.order {
                     Order::GrowDisk { disk, bytes } => disks.grow(disk.as_deref(), *bytes).await,
                     Order::AttachDisk { disk } => disks.attach(disk).await,
+                    Order::SaveSnapshot { tag } => snapshots.save(tag).await,
+                    Order::SaveDisks { tag } => snapshots.save_disks(tag).await,
+                    Order::LoadSnapshot { tag } => snapshots.load(tag).await,
+                    Order::DeleteSnapshot { tag } => snapshots.delete(tag).await,
                     Order::DetachDisk { disk } => disks.detach(disk).await,
                 };
                 // Whoever gave it may have gone.

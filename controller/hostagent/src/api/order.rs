@@ -19,6 +19,26 @@ pub enum Order {
         /// Its name.
         disk: String,
     },
+    /// Keep the state of memory and disks under a new tag.
+    SaveSnapshot {
+        /// The tag.
+        tag: String,
+    },
+    /// Keep the state of the disks alone, which goes also where that of memory does not.
+    SaveDisks {
+        /// The tag. That it is there already is fine.
+        tag: String,
+    },
+    /// Go back to a state of memory and disks.
+    LoadSnapshot {
+        /// The tag.
+        tag: String,
+    },
+    /// Forget a state.
+    DeleteSnapshot {
+        /// The tag. That it is not there is fine.
+        tag: String,
+    },
     /// Unmount an additional disk, and plug it out.
     DetachDisk {
         /// Its name.

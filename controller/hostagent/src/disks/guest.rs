@@ -10,6 +10,9 @@ use crate::ssh::{Session, shell};
 /// A file system of some terabytes takes minutes, on an emulated processor more.
 const DEADLINE: Duration = Duration::from_secs(20 * 60);
 
+/// How long a guest may take to write what it has in memory.
+const SYNC: Duration = Duration::from_secs(60);
+
 const GROW: &str = include_str!("scripts/grow.sh");
 const DETACH: &str = include_str!("scripts/detach.sh");
 /// The same as at boot.
@@ -56,6 +59,14 @@ pub(super) async fn attach(session: &Session, disk: &AttachedDisk) -> Result<(),
 /// Who uses it, in words.
 pub(super) async fn detach(session: &Session, disk: &AttachedDisk) -> Result<(), String> {
     run(session, &shell::script(DETACH, &[disk.serial(), &disk.mount_point()])).await.map(drop)
+}
+
+/// Has the guest write what it has not written yet; one that is too slow is done without.
+pub(super) async fn sync(session: &Session) {
+    match timeout(SYNC, session.run("sync", "")).await {
+        Ok(Ok(output)) if output.status.success() => {}
+        _ => tracing::warn!("the guest did not write everything within {} s", SYNC.as_secs()),
+    }
 }
 
 async fn run(session: &Session, command: &str) -> Result<String, String> {

@@ -3,5 +3,7 @@
 mod board;
 mod guest;
 mod live;
+mod snapshots;
 
 pub(crate) use live::{DiskSet, Locks};
+pub(crate) use snapshots::SnapshotSet;

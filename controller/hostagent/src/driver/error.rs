@@ -30,6 +30,9 @@ pub enum DriverError {
     /// The control socket failed.
     #[error("the hypervisor's control socket failed")]
     Qmp(#[from] QmpError),
+    /// Something that takes time failed.
+    #[error("QEMU failed: {0}")]
+    Job(String),
     /// The VM has no such disk.
     #[error("the VM does not have {}", .0.display())]
     NoDisk(PathBuf),

@@ -8,8 +8,10 @@ pub(crate) mod firmware;
 pub mod power;
 mod progress;
 pub mod qemu;
+mod snapshots;
 
 pub use disks::{LiveDisks, Place};
 pub use driver::{Driver, Machine};
 pub use error::DriverError;
 pub use progress::Progress;
+pub use snapshots::{Snapshot, Snapshots};

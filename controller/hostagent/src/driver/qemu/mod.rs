@@ -7,6 +7,7 @@ mod machine_type;
 mod places;
 pub mod qmp;
 mod running;
+mod snapshots;
 mod start;
 
 pub use command_line::{command_line, program};

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 
 use super::live_disks::QemuDisks;
 use super::qmp::{Qmp, QueryBlockStats, Quit, SystemPowerdown};
-use crate::driver::{DriverError, LiveDisks, Machine, Progress};
+use super::snapshots::QemuSnapshots;
+use crate::driver::{DriverError, LiveDisks, Machine, Progress, Snapshots};
 use crate::files::InstanceFiles;
 use crate::process::Process;
 
@@ -74,6 +75,10 @@ impl Machine for RunningQemu {
 
     fn disks(&self) -> Arc<dyn LiveDisks> {
         Arc::new(QemuDisks::new(self.files.clone()))
+    }
+
+    fn snapshots(&self) -> Arc<dyn Snapshots> {
+        Arc::new(QemuSnapshots::new(self.files.clone()))
     }
 
     fn clean_up(&mut self) -> Option<String> {

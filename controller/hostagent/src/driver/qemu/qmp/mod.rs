@@ -4,6 +4,7 @@ mod blocks;
 mod client;
 mod command;
 mod error;
+mod jobs;
 
 pub use blocks::{
     AddDevice, AddNode, BlockDevice, BlockNode, BlockResize, DeleteDevice, DeleteNode, Peripherals,
@@ -15,3 +16,7 @@ pub use command::{
     SystemPowerdown,
 };
 pub use error::QmpError;
+pub use jobs::{
+    DismissJob, Job, QueryJobs, QueryMigrate, QueryVersion, SnapshotDelete, SnapshotDisks,
+    SnapshotLoad, SnapshotSave, State,
+};
