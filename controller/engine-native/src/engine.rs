@@ -169,6 +169,18 @@ impl Engine for NativeEngine {
             Action::DetachDisk { instance, disk } => {
                 run::detach(&self.paths, &instance, &disk, context).await
             }
+            Action::TakeSnapshot { instance, tag } => {
+                run::take(&self.paths, &instance, &tag, context).await
+            }
+            Action::Probe { instance } => run::probe(&self.paths, &instance, context).await,
+            Action::RestoreSnapshot { instance, tag } => {
+                let done = run::restore(&self.paths, &instance, &tag).await;
+                self.memory.look_again(&instance);
+                done
+            }
+            Action::ForgetSnapshot { instance, tag } => {
+                run::forget(&self.paths, &instance, &tag, context).await
+            }
             Action::AwaitReady { instance } => {
                 run::await_ready(&self.paths, &instance, context).await
             }

@@ -139,6 +139,33 @@ pub enum Action {
         /// The disk.
         disk: Name,
     },
+    /// Keep the instance's configuration and the state of its disks, to go back to if a change goes
+    /// wrong. Under a tag that it has already, nothing happens.
+    TakeSnapshot {
+        /// The instance.
+        instance: Name,
+        /// The tag.
+        tag: String,
+    },
+    /// Run the readiness probes of the configuration in the running guest. Holds: it is up.
+    Probe {
+        /// The instance.
+        instance: Name,
+    },
+    /// Go back to a snapshot, with the configuration of then. Holds: stopped.
+    RestoreSnapshot {
+        /// The instance.
+        instance: Name,
+        /// The tag.
+        tag: String,
+    },
+    /// Forget a snapshot.
+    ForgetSnapshot {
+        /// The instance.
+        instance: Name,
+        /// The tag.
+        tag: String,
+    },
     /// Put the forwards of the configuration in place.
     Forward {
         /// The instance.
@@ -190,6 +217,10 @@ impl Action {
             | Self::Mount { instance, .. }
             | Self::AttachDisk { instance, .. }
             | Self::DetachDisk { instance, .. }
+            | Self::TakeSnapshot { instance, .. }
+            | Self::Probe { instance }
+            | Self::RestoreSnapshot { instance, .. }
+            | Self::ForgetSnapshot { instance, .. }
             | Self::Forward { instance }
             | Self::StopInstance { instance, .. } => ObjectId::instance(instance),
             Self::CreateDisk { disk, .. } | Self::ResizeDisk { disk, .. } => ObjectId::disk(disk),
@@ -218,6 +249,10 @@ impl Action {
             Self::Mount { .. } => "mount",
             Self::AttachDisk { .. } => "attach disk",
             Self::DetachDisk { .. } => "detach disk",
+            Self::TakeSnapshot { .. } => "take snapshot",
+            Self::Probe { .. } => "probe",
+            Self::RestoreSnapshot { .. } => "go back to snapshot",
+            Self::ForgetSnapshot { .. } => "forget snapshot",
             Self::Forward { .. } => "forward ports",
             Self::Park { .. } => "park",
             Self::Restore { .. } => "bring back",

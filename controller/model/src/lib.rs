@@ -32,5 +32,5 @@ pub use observed::{
     Observed, ObservedDisk, ObservedInstance, ObservedNetwork, Owner, Parked,
 };
 pub use plan::{Basis, Plan, Step, StepId};
-pub use policy::Policy;
+pub use policy::{Policy, SnapshotFirst};
 pub use report::{Report, WaitReason, Waiting};

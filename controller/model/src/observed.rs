@@ -203,6 +203,9 @@ pub struct ObservedInstance {
     /// Those that failed or were lost, and why. The engine tries again by itself where it can.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mount_faults: Vec<MountFault>,
+    /// Whether its own disk is raw, which keeps no snapshots.
+    #[serde(default)]
+    pub raw_disk: bool,
     /// What is known of its disks while it runs.
     #[serde(default)]
     pub live_disks: LiveDisks,

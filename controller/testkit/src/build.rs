@@ -73,6 +73,7 @@ pub fn observed_instance(of: &str, yaml: &str, phase: InstancePhase) -> Observed
         protected: false,
         mounts: Vec::new(),
         mount_faults: Vec::new(),
+        raw_disk: false,
         live_disks: Default::default(),
     }
 }

@@ -111,6 +111,8 @@ impl Known {
             protected: dir.join("protected").symlink_metadata().is_ok(),
             mounts: Vec::new(),
             mount_faults: Vec::new(),
+            raw_disk: fs::read_to_string(dir.join("disk.format"))
+                .is_ok_and(|format| format.trim() == "raw"),
             live_disks: Default::default(),
             dir: dir.to_owned(),
         };

@@ -91,6 +91,25 @@ impl World {
         Ok(())
     }
 
+    pub(super) fn take_snapshot(&mut self, name: &Name, tag: &str) -> Result<(), EngineError> {
+        let instance = self.instance(name)?;
+        let kept = (instance.config.clone(), instance.disk_bytes);
+        self.snapshots.entry((name.clone(), tag.to_owned())).or_insert(kept);
+        Ok(())
+    }
+
+    pub(super) fn restore_snapshot(&mut self, name: &Name, tag: &str) -> Result<(), EngineError> {
+        let Some(kept) = self.snapshots.get(&(name.clone(), tag.to_owned())).cloned() else {
+            return refuse(format!("{name} has no snapshot {tag}"));
+        };
+        let instance = self.instance(name)?;
+        if instance.phase.is_running() {
+            return refuse(format!("{name} runs"));
+        }
+        (instance.config, instance.disk_bytes) = kept;
+        Ok(())
+    }
+
     pub(super) fn start_driver(
         &mut self,
         name: &Name,
@@ -294,6 +313,7 @@ pub(super) fn blank(name: &Name, phase: InstancePhase) -> ObservedInstance {
         protected: false,
         mounts: Vec::new(),
         mount_faults: Vec::new(),
+        raw_disk: false,
         live_disks: Default::default(),
     }
 }

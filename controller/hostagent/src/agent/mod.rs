@@ -10,6 +10,7 @@ mod live;
 mod mounting;
 mod orders;
 mod prepare;
+mod probing;
 mod readiness;
 mod reload;
 mod run;

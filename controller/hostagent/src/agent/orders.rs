@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 
 use super::agent::{Agent, Known};
+use super::probing::Probing;
 use crate::api::Order;
 use crate::disks::{DiskSet, SnapshotSet};
 use crate::driver::Machine;
@@ -36,6 +37,11 @@ impl Orders {
             mounts: Arc::clone(&agent.mounts),
             snapshots: machine.snapshots(),
         };
+        let probing = Probing {
+            args: agent.args.clone(),
+            files: agent.spec.files.clone(),
+            session: agent.session.clone(),
+        };
         let mut orders = agent.shared.take_orders();
         Self(tokio::spawn(async move {
             disks.count_places().await;
@@ -50,6 +56,7 @@ impl Orders {
                     Order::SaveDisks { tag } => snapshots.save_disks(tag).await,
                     Order::LoadSnapshot { tag } => snapshots.load(tag).await,
                     Order::DeleteSnapshot { tag } => snapshots.delete(tag).await,
+                    Order::Probe => probing.once().await,
                     Order::DetachDisk { disk } => disks.detach(disk).await,
                 };
                 // Whoever gave it may have gone.

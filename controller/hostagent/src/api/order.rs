@@ -29,6 +29,8 @@ pub enum Order {
         /// The tag. That it is there already is fine.
         tag: String,
     },
+    /// Run the readiness probes of `lima.yaml`; each is tried until it succeeds, for a minute at most.
+    Probe,
     /// Go back to a state of memory and disks.
     LoadSnapshot {
         /// The tag.

@@ -67,7 +67,9 @@ impl SnapshotSet {
         }
         self.must_be_possible().await?;
         if self.notes().get(tag) != Some(&self.machine().await?) {
-            return Err(format!("the machine is another one than that of snapshot {tag}: {stopped}"));
+            return Err(format!(
+                "the machine is another one than that of snapshot {tag}: {stopped}"
+            ));
         }
         self.snapshots.load(tag).await.map_err(|error| chain(&error))?;
         tracing::warn!("went back to snapshot {tag}");
@@ -99,7 +101,9 @@ impl SnapshotSet {
     async fn must_be_new(&self, tag: &str) -> Result<(), String> {
         let all = self.snapshots.list().await.map_err(|error| chain(&error))?;
         match all.iter().any(|one| one.tag == tag) {
-            true => Err(format!("there is a snapshot {tag}: choose another tag, or delete that one")),
+            true => {
+                Err(format!("there is a snapshot {tag}: choose another tag, or delete that one"))
+            }
             false => Ok(()),
         }
     }
@@ -127,7 +131,8 @@ impl SnapshotSet {
         let booted = self.files.read_booted().unwrap_or_default();
         let accelerator = self.shared.status().accelerator;
         text += &format!("\n{:?} {:?} {:?}", booted.cpus, booted.memory, booted.arch);
-        text += &format!("\n{:?} {accelerator:?} {:?}", booted.qemu_opts().cpu_type, mounts(&booted));
+        text +=
+            &format!("\n{:?} {accelerator:?} {:?}", booted.qemu_opts().cpu_type, mounts(&booted));
         Ok(Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect())
     }
 

@@ -209,7 +209,7 @@ fn guest_spec(
             .any(|step| step.skip_default_dependency_resolution == Some(true)),
         host_home: None,
         steps: lima.provision.iter().flatten().enumerate().map(step).collect::<Result<_, _>>()?,
-        probes: lima.probes.iter().flatten().map(probe).collect(),
+        probes: probes(lima),
         copies: copies(lima),
         mac,
         load_dot_ssh: ssh.load_dot_ssh_pub_keys == Some(true),
@@ -242,6 +242,11 @@ fn step((index, step): (usize, &Provision)) -> Result<Step, SpecError> {
     };
     let text = if mode == ProvisionMode::Data { &step.content } else { &step.script };
     Ok(Step { kind, text: text.clone().unwrap_or_default() })
+}
+
+/// The probes of a filled configuration.
+pub fn probes(lima: &Lima) -> Vec<ReadinessProbe> {
+    lima.probes.iter().flatten().map(probe).collect()
 }
 
 fn probe(probe: &Probe) -> ReadinessProbe {

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use limekiln_api::{Disruption, Lima, RunStrategy};
+use limekiln_api::{DiskFormat, Disruption, Lima, RunStrategy};
 use limekiln_model::{
     Action, Change, Cost, DesiredInstance, InstancePhase, Mounted, Name, ObjectId,
-    ObservedInstance, StopMode, WaitReason,
+    ObservedInstance, SnapshotFirst, StopMode, WaitReason,
 };
 
 use super::change::{Changes, possible};
@@ -155,11 +155,24 @@ impl Subject<'_, '_> {
         let withheld = changes.withheld();
         let template = withhold::keep(&self.wanted.spec.template, self.config, &withheld);
         let filled = withhold::keep(&self.wanted.filled, self.config, &withheld);
+        let will_change = *filled != *self.config || !changes.restart.is_empty();
+        if will_change && self.cannot_go_back(&filled) {
+            return;
+        }
         let (stops, starts) = self.run_steps(changes, moved, allowed);
         let carried_out = changes.carried_out(stops && starts, &withheld);
+        // One that neither runs nor comes to run does not show whether it works.
+        let safely = self.stage.scene.policy.snapshot_first.clone();
+        let safely = safely.filter(|_| {
+            (*filled != *self.config || !carried_out.is_empty())
+                && (starts || (self.running() && !stops))
+        });
         if stops {
             let why = moved.and_then(|under| under.first()).map(|id| format!("{id} changes"));
             self.stop(why, Cost::Restart);
+        }
+        if let Some(SnapshotFirst { tag, .. }) = safely.clone() {
+            self.push(|instance| Action::TakeSnapshot { instance, tag });
         }
         if *filled != *self.config {
             self.edit(template, Arc::clone(&filled), carried_out.clone(), stops);
@@ -172,7 +185,36 @@ impl Subject<'_, '_> {
             push_start(self.stage.scene, self.name, &filled, self.stage.draft);
         } else if !stops {
             self.finish_start(&filled);
+            if safely.is_some() {
+                self.push(|instance| Action::Probe { instance });
+            }
         }
+        if let Some(SnapshotFirst { tag, keep: false }) = safely {
+            self.push(|instance| Action::ForgetSnapshot { instance, tag });
+        }
+    }
+
+    fn push(&mut self, action: impl FnOnce(Name) -> Action) {
+        self.stage.draft.push(action(self.name.clone()), None);
+    }
+
+    /// Whether a snapshot is to come first, and cannot: then nothing is begun.
+    fn cannot_go_back(&mut self, filled: &Lima) -> bool {
+        if self.stage.scene.policy.snapshot_first.is_none() {
+            return false;
+        }
+        let disks = &self.stage.scene.observed.disks;
+        let raw = |disk: &Name| disks.get(disk).is_some_and(|disk| disk.format == DiskFormat::Raw);
+        let why = match uses::disks(self.config).chain(uses::disks(filled)).find(raw) {
+            _ if self.instance.raw_disk => "its disk is raw".to_owned(),
+            Some(disk) => format!("{} is raw", ObjectId::disk(&disk)),
+            None => return false,
+        };
+        let why = format!("{why}, and keeps no snapshots");
+        let hint =
+            format!("apply it without --snapshot-first, after `limekiln clone {}`", self.name);
+        self.stage.draft.report.add(self.id(), WaitReason::Host { why }, Some(hint));
+        true
     }
 
     /// What is left of a start that this or another run began. The VM has the mounts that it was

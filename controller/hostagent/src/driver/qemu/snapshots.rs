@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::live_disks::node_of;
 use super::qmp::{
-    BlockNode, Command, DismissJob, Job, QmpError, Qmp, QueryBlock, QueryJobs, QueryMigrate,
+    BlockNode, Command, DismissJob, Job, Qmp, QmpError, QueryBlock, QueryJobs, QueryMigrate,
     QueryNodes, QueryVersion, SnapshotDelete, SnapshotDisks, SnapshotLoad, SnapshotSave, State,
 };
 use crate::driver::{DriverError, Snapshot, Snapshots};
@@ -133,8 +133,8 @@ impl Snapshots for QemuSnapshots {
 
     async fn list(&self) -> Result<Vec<Snapshot>, DriverError> {
         let snapshots = self.disks().await?.own.image.snapshots.into_iter();
-        let shown = snapshots
-            .map(|one| Snapshot { tag: one.name, with_memory: one.vm_state_size > 0 });
+        let shown =
+            snapshots.map(|one| Snapshot { tag: one.name, with_memory: one.vm_state_size > 0 });
         Ok(shown.collect())
     }
 
