@@ -44,10 +44,11 @@ pub fn run(app: &App, planned: Planned, options: Options) -> anyhow::Result<Exit
     let start = Instant::now();
     let (shown, before) = (planned.report.clone(), planned.observed.clone());
     let (settled, timed_out) = app.block_on(execute(app, planned, options))?;
-    if !options.quiet {
+    let tags = to_go_back_to(&settled, timed_out);
+    if !options.quiet && tags.is_empty() {
         say(app.facts(), &settled, &shown, start.elapsed());
     }
-    go_back(app, &before, &settled, options, timed_out)?;
+    go_back(app, &before, &tags, options)?;
     Ok(if timed_out { Exit::TimedOut } else { exit_of(&settled) })
 }
 
@@ -56,22 +57,20 @@ pub fn run(app: &App, planned: Planned, options: Options) -> anyhow::Result<Exit
 fn go_back(
     app: &App,
     before: &Observed,
-    settled: &Settled,
+    tags: &BTreeMap<Name, String>,
     options: Options,
-    timed_out: bool,
 ) -> anyhow::Result<()> {
-    let tags = to_go_back_to(settled, timed_out);
     if tags.is_empty() {
         return Ok(());
     }
-    for (name, tag) in &tags {
-        outln!("instance/{name} goes back to what it was: snapshot {tag}");
+    for (name, tag) in tags {
+        outln!("Failed: see above. instance/{name} goes back to what it was, snapshot {tag}.");
     }
-    let planned = app.block_on(app.reconciler.plan_go_back(before, &tags)).map_err(told)?;
+    let planned = app.block_on(app.reconciler.plan_go_back(before, tags)).map_err(told)?;
     // Whoever waits no longer than some time for a change gets the state before it all the same.
     let options = Options { timeout: None, no_wait: false, ..options };
     let (back, _) = app.block_on(execute(app, planned, options))?;
-    for (name, tag) in &tags {
+    for (name, tag) in tags {
         match back.end {
             End::Settled => outln!(
                 "instance/{name} is as it was. Its manifest still asks for the change: mend that before the next apply."

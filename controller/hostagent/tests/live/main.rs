@@ -13,4 +13,5 @@ mod full;
 mod guest;
 mod instance;
 mod mounts;
+mod snapshots;
 mod stop;
