@@ -47,7 +47,7 @@ fn planned(web: &str, db: &str, data: u64, live: LiveDisks, can: &Capabilities) 
             format: DiskFormat::Qcow2,
             deletion_policy: DeletionPolicy::Retain,
         };
-        desired.disks.insert(name(disk), wanted(spec).into());
+        desired.disks.insert(name(disk), wanted(spec));
     }
     let observed = world(live);
     let (plan, _) = plan(&desired, &observed, can, &Policy::default());

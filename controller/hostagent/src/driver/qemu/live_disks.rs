@@ -98,10 +98,9 @@ impl LiveDisks for QemuDisks {
         }
         let free = places.iter().find(|place| place.disk.is_none());
         let number = free.ok_or(DriverError::NoPlace(places.len()))?.number;
-        match node {
-            // An earlier try came so far.
-            Some(_) => {}
-            None => drop(qmp.execute(&places::open(disk)).await?),
+        // An earlier try may have come so far.
+        if node.is_none() {
+            qmp.execute(&places::open(disk)).await?;
         }
         qmp.execute(&AddDevice(places::device(number, disk))).await?;
         Ok(())
