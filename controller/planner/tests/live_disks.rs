@@ -3,7 +3,7 @@
 use limekiln_api::{ByteSize, DeletionPolicy, DiskFormat, DiskSpec, Disruption};
 use limekiln_model::{
     Action, Capabilities, Cost, DiskFault, InstancePhase, LiveDisks, Name, ObjectId, Observed,
-    ObservedDisk, Origin, Owner, Plan, Policy,
+    ObservedDisk, Origin, Owner, Plan, Policy, SnapshotFirst,
 };
 use limekiln_planner::{checker, plan};
 use limekiln_testkit::{desired, instance, name, observed_instance, wanted};
@@ -128,4 +128,35 @@ fn what_was_left_undone_is_tried_again() {
     let plan = planned(BEFORE, "disk: 10GiB", 1024, live, &able());
     assert_eq!(steps(&plan), ["data grows", "web grows live", "web gets data"]);
     assert_eq!(with(BEFORE, "disk: 10GiB"), [""; 0]);
+}
+
+/// The verbs for `web`, with a snapshot first.
+fn safely(web: &str, raw_disk: bool, keep: bool) -> (Vec<&'static str>, bool) {
+    let allow = |spec: &mut limekiln_api::InstanceSpec| spec.max_disruption = Disruption::Restart;
+    let desired = desired([instance("web", web, allow)]);
+    let mut observed = world(LiveDisks::default());
+    std::sync::Arc::make_mut(observed.instances.get_mut(&name("web")).expect("it is there"))
+        .raw_disk = raw_disk;
+    let first = SnapshotFirst { tag: "before".to_owned(), keep };
+    let policy = Policy { snapshot_first: Some(first), ..Policy::default() };
+    let (plan, report) = plan(&desired, &observed, &able(), &policy);
+    assert_eq!(checker::check(&plan, &desired, &observed, false), [], "{plan:#?}");
+    (
+        plan.steps.iter().map(|step| step.action.verb()).collect(),
+        !report.waiting.contains_key(&ObjectId::instance(&name("web"))),
+    )
+}
+
+#[test]
+fn a_snapshot_comes_before_the_change_and_goes_when_the_guest_is_ready() {
+    let restarted =
+        ["stop", "take snapshot", "edit", "start", "wait until ready", "forget snapshot"];
+    let cpus = &format!("{BEFORE}\ncpus: 8");
+    assert_eq!(safely(cpus, false, false), (restarted.to_vec(), true));
+    assert_eq!(safely(cpus, false, true).0, restarted[..5]);
+    let message = &format!("{BEFORE}\nmessage: hello");
+    let live = ["take snapshot", "edit", "probe", "forget snapshot"];
+    assert_eq!(safely(message, false, false), (live.to_vec(), true));
+    assert_eq!(safely(BEFORE, false, false), (vec![], true), "nothing changes");
+    assert_eq!(safely(cpus, true, false), (vec![], false), "a raw disk is told, and nothing done");
 }
