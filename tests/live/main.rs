@@ -2,6 +2,7 @@
 
 mod boot;
 mod controller;
+mod disks;
 mod faults;
 mod full;
 mod guest;

@@ -1,9 +1,10 @@
 //! Running a plan for a command: consent, progress, outcome.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use limekiln_model::{Action, Plan, StepId};
+use limekiln_model::{Action, Name, Observed, Plan, StepId, StepOutcome};
 use limekiln_reconciler::{
     End, HomeError, Outcome, Pass, Planned, ReconcileError, Run, RunResult, Settled,
 };
@@ -41,12 +42,72 @@ pub fn run(app: &App, planned: Planned, options: Options) -> anyhow::Result<Exit
         crate::compose::warn_about_root();
     }
     let start = Instant::now();
-    let shown = planned.report.clone();
+    let (shown, before) = (planned.report.clone(), planned.observed.clone());
     let (settled, timed_out) = app.block_on(execute(app, planned, options))?;
-    if !options.quiet {
+    let tags = to_go_back_to(&settled, timed_out);
+    if !options.quiet && tags.is_empty() {
         say(app.facts(), &settled, &shown, start.elapsed());
     }
+    go_back(app, &before, &tags, options)?;
     Ok(if timed_out { Exit::TimedOut } else { exit_of(&settled) })
+}
+
+/// Takes instances whose change failed back to the snapshots that were taken before it. The outcome
+/// of the command stays a failure, also if that succeeds: what was asked for is not so.
+fn go_back(
+    app: &App,
+    before: &Observed,
+    tags: &BTreeMap<Name, String>,
+    options: Options,
+) -> anyhow::Result<()> {
+    if tags.is_empty() {
+        return Ok(());
+    }
+    for (name, tag) in tags {
+        outln!("Failed: see above. instance/{name} goes back to what it was, snapshot {tag}.");
+    }
+    let planned = app.block_on(app.reconciler.plan_go_back(before, tags)).map_err(told)?;
+    // Whoever waits no longer than some time for a change gets the state before it all the same.
+    let options = Options { timeout: None, no_wait: false, ..options };
+    let (back, _) = app.block_on(execute(app, planned, options))?;
+    for (name, tag) in tags {
+        match back.end {
+            End::Settled => outln!(
+                "instance/{name} is as it was. Its manifest still asks for the change: mend that before the next apply."
+            ),
+            _ => errln!(
+                "instance/{name} could not go back; its disks of then are kept: limekiln stop --force {name}, then limekiln snapshot apply {name} --tag {tag}"
+            ),
+        }
+    }
+    Ok(())
+}
+
+/// The instances for which a snapshot was taken, and whose change failed after it. Whoever
+/// interrupts a change goes on with it, or back, by hand; time that runs out is a failure.
+fn to_go_back_to(settled: &Settled, timed_out: bool) -> BTreeMap<Name, String> {
+    let failed = |outcome: Option<&StepOutcome>| match outcome {
+        Some(StepOutcome::Failed { .. } | StepOutcome::Skipped) => true,
+        Some(StepOutcome::Cancelled) => timed_out,
+        Some(StepOutcome::Done) | None => false,
+    };
+    let mut tags = BTreeMap::new();
+    for Pass { plan, result } in &settled.passes {
+        let outcome = |number: StepId| result.outcomes.get(number.0);
+        for (number, step) in plan.iter() {
+            let Action::TakeSnapshot { instance, tag } = &step.action else { continue };
+            let id = step.action.object();
+            let mut later = plan.iter().skip(number.0 + 1);
+            let undone =
+                later.any(|(number, step)| step.action.object() == id && failed(outcome(number)));
+            if undone && outcome(number) == Some(&StepOutcome::Done) {
+                tags.insert(instance.clone(), tag.clone());
+            } else {
+                tags.remove(instance);
+            }
+        }
+    }
+    tags
 }
 
 fn agree(plan: &Plan, yes: bool) -> anyhow::Result<()> {

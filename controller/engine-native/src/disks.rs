@@ -69,8 +69,15 @@ fn already_there(data: &Path, name: &Name, spec: &DiskSpec) -> Result<(), Engine
 /// Grows a disk that no VM has open.
 pub(crate) fn resize(paths: &Paths, name: &Name, to: u64) -> Result<(), EngineError> {
     let image = data(&paths.disk(name));
-    let format = format(&image);
-    let size = header::virtual_size(&image, format == DiskFormat::Raw).map_err(|error| {
+    let size = must_not_shrink(paths, name, to)?;
+    grow(&image, format(&image), size, to)
+}
+
+/// The size that a disk has, if that is not more than so many bytes.
+pub(crate) fn must_not_shrink(paths: &Paths, name: &Name, to: u64) -> Result<u64, EngineError> {
+    let image = data(&paths.disk(name));
+    let raw = format(&image) == DiskFormat::Raw;
+    let size = header::virtual_size(&image, raw).map_err(|error| {
         EngineError::precondition(format!("disk/{name} cannot be read")).because(error)
     })?;
     if size > to {
@@ -78,7 +85,7 @@ pub(crate) fn resize(paths: &Paths, name: &Name, to: u64) -> Result<(), EngineEr
             "disk/{name} has {size} bytes; disks never shrink"
         )));
     }
-    grow(&image, format, size, to)
+    Ok(size)
 }
 
 /// `qemu-img resize` for a file of a stated format.

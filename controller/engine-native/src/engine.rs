@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use limekiln_api::lima::MountType;
 use limekiln_api::{HostFacts, Lima};
 use limekiln_engine::{ActionContext, Engine, EngineError};
+use limekiln_hostagent::api::Order;
 use limekiln_model::{Action, Capabilities, Kind, Name, ObjectId, Observed};
 
 use crate::error::blocking;
@@ -104,6 +105,8 @@ impl Engine for NativeEngine {
             forwards: true,
             networks: true,
             mounts: true,
+            live_disk_resize: true,
+            live_disks: true,
             live_mounts: [MountType::ReverseSshfs].into(),
             live_fields: LIVE_FIELDS.iter().map(|&field| field.to_owned()).collect(),
             ..Capabilities::default()
@@ -130,8 +133,7 @@ impl Engine for NativeEngine {
                 self.in_files(move |paths| disks::create(paths, &disk, &spec)).await
             }
             Action::ResizeDisk { disk, to, .. } => {
-                self.must_be_free(&disk)?;
-                self.in_files(move |paths| disks::resize(paths, &disk, to)).await
+                run::resize_disk(&self.paths, &disk, to, context).await
             }
             Action::CreateInstance { instance, template, filled } => {
                 self.must_have_disks(&filled)?;
@@ -145,7 +147,14 @@ impl Engine for NativeEngine {
                     .await?;
                 run::reload(&self.paths, &instance, context).await
             }
-            Action::ResizeInstanceDisk { instance, to, .. } => {
+            Action::ResizeInstanceDisk { instance, to, live: true, .. } => {
+                instance::must_not_shrink(&self.paths, &instance, to)?;
+                let order = Order::GrowDisk { disk: None, bytes: to };
+                let done = run::order(&self.paths, &instance, order, context).await;
+                self.memory.look_again(&instance);
+                done
+            }
+            Action::ResizeInstanceDisk { instance, to, live: false, .. } => {
                 self.must_be_stopped(&ObjectId::instance(&instance))?;
                 self.in_files(move |paths| instance::resize(paths, &instance, to)).await
             }
@@ -154,6 +163,24 @@ impl Engine for NativeEngine {
             }
             Action::Mount { instance, mount_point } => {
                 run::mount(&self.paths, &instance, &mount_point, context).await
+            }
+            Action::AttachDisk { instance, disk } => {
+                run::attach(&self.paths, &instance, &disk, context).await
+            }
+            Action::DetachDisk { instance, disk } => {
+                run::detach(&self.paths, &instance, &disk, context).await
+            }
+            Action::TakeSnapshot { instance, tag } => {
+                run::take(&self.paths, &instance, &tag, context).await
+            }
+            Action::Probe { instance } => run::probe(&self.paths, &instance, context).await,
+            Action::RestoreSnapshot { instance, tag } => {
+                let done = run::restore(&self.paths, &instance, &tag).await;
+                self.memory.look_again(&instance);
+                done
+            }
+            Action::ForgetSnapshot { instance, tag } => {
+                run::forget(&self.paths, &instance, &tag, context).await
             }
             Action::AwaitReady { instance } => {
                 run::await_ready(&self.paths, &instance, context).await

@@ -15,12 +15,14 @@ mod networks;
 mod observe;
 mod paths;
 mod run;
+mod snapshot;
 mod staging;
 mod tool;
 mod trash;
 mod unsupported;
 
-pub use by_hand::{ByHand, Snapshot};
+pub use by_hand::ByHand;
 pub use config::NativeConfig;
 pub use engine::NativeEngine;
 pub use limekiln_hostagent::spec::{LayerError, host_facts};
+pub use snapshot::Snapshot;

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use limekiln_api::{Lima, LimaVersion};
 
+use crate::{Error, atomic};
+
 /// An instance directory.
 #[derive(Clone, Debug)]
 pub struct InstanceFiles(PathBuf);
@@ -46,6 +48,17 @@ impl InstanceFiles {
     /// What [`Self::booted_filled`] holds. An older host agent has not written it.
     pub fn read_booted(&self) -> Option<Lima> {
         serde_json::from_slice(&fs::read(self.booted_filled()).ok()?).ok()
+    }
+
+    /// Changes what [`Self::read_booted`] tells, where it tells something: the running VM has
+    /// something else now.
+    pub(crate) fn change_booted(&self, change: impl FnOnce(&mut Lima)) -> Result<(), Error> {
+        let Some(mut booted) = self.read_booted() else { return Ok(()) };
+        change(&mut booted);
+        let path = self.booted_filled();
+        let json = serde_json::to_vec(&booted)
+            .map_err(|error| Error::file("write", &path)(error.into()))?;
+        atomic::write(&path, &json, 0o644)
     }
 
     /// What a new host agent needs to adopt the running VM. Ours.

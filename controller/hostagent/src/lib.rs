@@ -11,6 +11,7 @@ pub mod api;
 mod args;
 pub mod atomic;
 pub mod cidata;
+mod disks;
 pub mod driver;
 mod error;
 pub mod events;

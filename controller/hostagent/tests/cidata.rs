@@ -46,6 +46,7 @@ fn guest() -> GuestSpec {
         param: [("KEY".to_owned(), "$(reboot) 'it''s'".to_owned())].into(),
         disks: vec![AttachedDisk {
             name: "data".to_owned(),
+            serial: AttachedDisk::serial_of("data"),
             path: "/lima/_disks/data/datadisk".into(),
             format: DiskFormat::Qcow2,
             make_fs: true,

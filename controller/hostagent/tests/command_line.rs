@@ -88,6 +88,7 @@ fn further_disks_an_iso_and_a_chosen_processor() {
     for (name, format) in [("data", DiskFormat::Qcow2), ("a,b", DiskFormat::Raw)] {
         spec.disks.push(AttachedDisk {
             name: name.to_owned(),
+            serial: AttachedDisk::serial_of(name),
             path: format!("/lima/_disks/{name}/datadisk").into(),
             format,
             make_fs: true,

@@ -125,6 +125,47 @@ pub enum Action {
         /// Where in the guest.
         mount_point: String,
     },
+    /// Plug an additional disk of the configuration into the running VM, and mount it in the guest.
+    AttachDisk {
+        /// The instance.
+        instance: Name,
+        /// The disk.
+        disk: Name,
+    },
+    /// Unmount an additional disk in the running guest, and plug it out. Fails if the guest uses it.
+    DetachDisk {
+        /// The instance.
+        instance: Name,
+        /// The disk.
+        disk: Name,
+    },
+    /// Keep the instance's configuration and the state of its disks, to go back to if a change goes
+    /// wrong. Under a tag that it has already, nothing happens.
+    TakeSnapshot {
+        /// The instance.
+        instance: Name,
+        /// The tag.
+        tag: String,
+    },
+    /// Run the readiness probes of the configuration in the running guest. Holds: it is up.
+    Probe {
+        /// The instance.
+        instance: Name,
+    },
+    /// Go back to a snapshot, with the configuration of then. Holds: stopped.
+    RestoreSnapshot {
+        /// The instance.
+        instance: Name,
+        /// The tag.
+        tag: String,
+    },
+    /// Forget a snapshot.
+    ForgetSnapshot {
+        /// The instance.
+        instance: Name,
+        /// The tag.
+        tag: String,
+    },
     /// Put the forwards of the configuration in place.
     Forward {
         /// The instance.
@@ -174,6 +215,12 @@ impl Action {
             | Self::StartDriver { instance }
             | Self::AwaitReady { instance }
             | Self::Mount { instance, .. }
+            | Self::AttachDisk { instance, .. }
+            | Self::DetachDisk { instance, .. }
+            | Self::TakeSnapshot { instance, .. }
+            | Self::Probe { instance }
+            | Self::RestoreSnapshot { instance, .. }
+            | Self::ForgetSnapshot { instance, .. }
             | Self::Forward { instance }
             | Self::StopInstance { instance, .. } => ObjectId::instance(instance),
             Self::CreateDisk { disk, .. } | Self::ResizeDisk { disk, .. } => ObjectId::disk(disk),
@@ -200,6 +247,12 @@ impl Action {
             Self::EditInstance { .. } => "edit",
             Self::AwaitReady { .. } => "wait until ready",
             Self::Mount { .. } => "mount",
+            Self::AttachDisk { .. } => "attach disk",
+            Self::DetachDisk { .. } => "detach disk",
+            Self::TakeSnapshot { .. } => "take snapshot",
+            Self::Probe { .. } => "probe",
+            Self::RestoreSnapshot { .. } => "go back to snapshot",
+            Self::ForgetSnapshot { .. } => "forget snapshot",
             Self::Forward { .. } => "forward ports",
             Self::Park { .. } => "park",
             Self::Restore { .. } => "bring back",

@@ -25,6 +25,9 @@ pub struct Capabilities {
     pub forwards: bool,
     /// Whether an instance's disk can be grown while the VM runs.
     pub live_disk_resize: bool,
+    /// Whether additional disks can be plugged in and out while the VM runs.
+    #[serde(default)]
+    pub live_disks: bool,
     /// Field paths (below the instance, as in [`crate::Change::path`], without indices) that this
     /// engine changes in a running VM.
     pub live_fields: BTreeSet<String>,

@@ -29,10 +29,10 @@ pub use event::{Event, Progress, StepOutcome};
 pub use fingerprint::{Fingerprint, fingerprint};
 pub use id::{Kind, Name, ObjectId};
 pub use observed::{
-    Accelerator, Host, InstancePhase, MountFault, Mounted, NetworkPhase, Observed, ObservedDisk,
-    ObservedInstance, ObservedNetwork, ObservedNic, Owner, Parked,
+    Accelerator, DiskFault, Host, InstancePhase, LiveDisks, MountFault, Mounted, NetworkPhase,
+    Observed, ObservedDisk, ObservedInstance, ObservedNetwork, ObservedNic, Owner, Parked,
 };
 pub use plan::{Basis, Plan, Step, StepId};
-pub use policy::Policy;
+pub use policy::{Policy, SnapshotFirst};
 pub use report::{Report, WaitReason, Waiting};
 pub use shared::Shared;

@@ -169,6 +169,34 @@ pub struct MountFault {
     pub why: String,
 }
 
+/// What is known of the disks of a running instance, beside their sizes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct LiveDisks {
+    /// Why nothing of its disks can be changed while it runs, though the engine could.
+    pub fixed: Option<String>,
+    /// How many more disks can be plugged in; `None` for any number.
+    pub free: Option<usize>,
+    /// What is left to be done.
+    pub faults: Vec<DiskFault>,
+}
+
+impl LiveDisks {
+    /// What is left to be done with a disk; `None` asks for the instance's own.
+    pub fn fault(&self, disk: Option<&str>) -> Option<&DiskFault> {
+        self.faults.iter().find(|fault| fault.disk.as_ref().map(Name::as_str) == disk)
+    }
+}
+
+/// A disk with which something is left to be done, though the instance runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskFault {
+    /// The additional disk; `None` for the instance's own.
+    pub disk: Option<Name>,
+    /// What failed, in words.
+    pub why: String,
+}
+
 /// An instance as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObservedInstance {
@@ -201,6 +229,12 @@ pub struct ObservedInstance {
     /// The guest's network cards, when it runs and its host agent tells of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nics: Vec<ObservedNic>,
+    /// Whether its own disk is raw, which keeps no snapshots.
+    #[serde(default)]
+    pub raw_disk: bool,
+    /// What is known of its disks while it runs.
+    #[serde(default)]
+    pub live_disks: LiveDisks,
 }
 
 /// An additional disk as it is.

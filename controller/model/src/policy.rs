@@ -16,4 +16,16 @@ pub struct Policy {
     pub max_disruption: Option<Disruption>,
     /// Whether existing objects that nobody owns are taken over.
     pub adopt: bool,
+    /// Whether instances are changed only after a snapshot, to which a change that fails goes back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot_first: Option<SnapshotFirst>,
+}
+
+/// The snapshot before a change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotFirst {
+    /// Its tag.
+    pub tag: String,
+    /// Whether it stays when the change has succeeded.
+    pub keep: bool,
 }

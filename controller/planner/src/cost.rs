@@ -38,7 +38,7 @@ const TABLE: &[Rule] = &[
     noted(
         "template.disk",
         Cost::Restart,
-        "grown while stopped; the guest's file system follows at boot",
+        "grown while stopped; the guest's file system follows at boot. Live where the engine grows disks of a running VM, and what is on them",
     ),
     rule("template.cpus", Cost::Restart),
     rule("template.memory", Cost::Restart),
@@ -52,9 +52,13 @@ const TABLE: &[Rule] = &[
     rule("template.ssh", Cost::Restart),
     rule("template.networks", Cost::Restart),
     noted("template.mounts", Cost::Restart, "live only with `mountType: reverse-sshfs`"),
-    rule("template.additionalDisks", Cost::Restart),
+    noted(
+        "template.additionalDisks",
+        Cost::Restart,
+        "live where the engine plugs disks in and out, and the VM has room for them",
+    ),
     noted("template.provision", Cost::Restart, "scripts run at boot"),
-    rule("disk.size", Cost::Restart),
+    noted("disk.size", Cost::Restart, "live where the engine grows disks of a running VM"),
     noted("disk.format", Cost::Refused, "a disk keeps its format; make another one and copy"),
     noted("network", Cost::Restart, "every instance on it is restarted"),
 ];

@@ -1,5 +1,6 @@
 //! Field-level differences.
 
+use limekiln_api::lima::AdditionalDisk;
 use limekiln_api::{ByteSize, Lima};
 use limekiln_model::{Capabilities, Change, Cost};
 use serde::Serialize;
@@ -22,6 +23,10 @@ pub fn templates(from: &Lima, to: &Lima, capabilities: &Capabilities) -> Vec<Cha
             change.cost = Cost::Live;
             change.note = None;
         }
+        if is_disk(&change.path) && disks_are_live(from, to, capabilities) {
+            change.cost = Cost::Live;
+            change.note = None;
+        }
         if change.path.starts_with("template.images") && same_image(from, to) {
             // A fallback that was not used, or another architecture's image.
             change.cost = Cost::Live;
@@ -37,9 +42,28 @@ pub(crate) fn mounts_are_live(from: &Lima, to: &Lima, capabilities: &Capabilitie
         && from.mount_type.is_some_and(|kind| capabilities.live_mounts.contains(&kind))
 }
 
+/// Whether additional disks can be changed while the VM runs. How one that stays is to be formatted
+/// is only asked for at boot.
+fn disks_are_live(from: &Lima, to: &Lima, capabilities: &Capabilities) -> bool {
+    let before = from.additional_disks.as_deref().unwrap_or_default();
+    let mut after = to.additional_disks.iter().flatten();
+    let stays =
+        |disk: &AdditionalDisk| before.iter().all(|old| old.name != disk.name || old == disk);
+    capabilities.live_disks && after.all(stays)
+}
+
+/// `template.additionalDisks` or below it.
+pub(crate) fn is_disk(path: &str) -> bool {
+    is_at(path, "template.additionalDisks")
+}
+
 /// `template.mounts` or below it.
 fn is_mount(path: &str) -> bool {
-    let below = path.strip_prefix("template.mounts");
+    is_at(path, "template.mounts")
+}
+
+fn is_at(path: &str, root: &str) -> bool {
+    let below = path.strip_prefix(root);
     below.is_some_and(|rest| rest.is_empty() || rest.starts_with(['[', '.']))
 }
 

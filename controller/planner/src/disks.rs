@@ -49,7 +49,7 @@ fn change(
     draft: &mut Draft,
 ) {
     let id = ObjectId::disk(name);
-    let changes = changes(scene, spec, observed);
+    let changes = changes(scene, name, spec, observed);
     let (refused, possible): (Vec<_>, Vec<_>) =
         changes.into_iter().partition(|change| change.cost == Cost::Refused);
     if !refused.is_empty() {
@@ -58,7 +58,9 @@ fn change(
     }
     let users: Vec<_> = running_users(scene, name).collect();
     let possible: Vec<_> = possible.into_iter().map(|change| on_users(change, &users)).collect();
-    let Some(cost) = possible.iter().map(|change| change.cost).max() else { return };
+    let left = || scene.capabilities.live_disk_resize && is_left_undone(scene, name, &users);
+    let cost = possible.iter().map(|change| change.cost).max();
+    let Some(cost) = cost.or_else(|| left().then_some(Cost::Live)) else { return };
     if cost == Cost::Restart {
         let fixed = users.iter().find(|user| !crate::instances::may_restart(scene, user));
         if let Some(user) = fixed.or(blocked.get(&id)) {
@@ -70,17 +72,37 @@ fn change(
             moved.entry(user.clone()).or_default().push(id.clone());
         }
     }
-    draft.changes.insert(id, possible);
+    if !possible.is_empty() {
+        draft.changes.insert(id, possible);
+    }
     let resize = Action::ResizeDisk {
         disk: name.clone(),
         from: observed.size,
-        to: spec.size.0,
+        to: spec.size.0.max(observed.size),
         format: observed.format,
     };
     draft.push(resize, (!users.is_empty()).then_some(cost));
 }
 
-fn changes(scene: &Scene<'_>, spec: &DiskSpec, observed: &ObservedDisk) -> Vec<Change> {
+/// Whether the guest of the VM that has the disk did not get through with what is on it.
+fn is_left_undone(scene: &Scene<'_>, disk: &Name, users: &[Name]) -> bool {
+    let fault =
+        |user: &Name| scene.observed.instances.get(user)?.live_disks.fault(Some(disk.as_str()));
+    users.iter().any(|user| fault(user).is_some())
+}
+
+/// Why no running VM that has the disk can grow it, if one can't.
+fn fixed(scene: &Scene<'_>, disk: &Name) -> Option<String> {
+    let of = |user: Name| scene.observed.instances.get(&user)?.live_disks.fixed.clone();
+    running_users(scene, disk).find_map(of)
+}
+
+fn changes(
+    scene: &Scene<'_>,
+    name: &Name,
+    spec: &DiskSpec,
+    observed: &ObservedDisk,
+) -> Vec<Change> {
     let mut changes = Vec::new();
     let now = limekiln_api::ByteSize(observed.size);
     if spec.size != now {
@@ -97,8 +119,11 @@ fn changes(scene: &Scene<'_>, spec: &DiskSpec, observed: &ObservedDisk) -> Vec<C
             &mut change,
             Some(now),
             Some(spec.size),
-            scene.capabilities.live_disk_resize,
+            scene.capabilities.live_disk_resize && fixed(scene, name).is_none(),
         );
+        if change.cost == Cost::Restart && scene.capabilities.live_disk_resize {
+            change.note = fixed(scene, name);
+        }
         changes.push(change);
     }
     if spec.format != observed.format {

@@ -28,4 +28,4 @@ mod verbs;
 
 pub use basis::basis_holds;
 pub use plan::plan;
-pub use verbs::{RunVerb, plan_delete, plan_expire, plan_restore, plan_run};
+pub use verbs::{RunVerb, plan_delete, plan_expire, plan_go_back, plan_restore, plan_run};

@@ -24,6 +24,9 @@ pub(crate) fn connect(scene: &Scene<'_>, draft: &mut Draft) {
     for node in draft.all(|action| matches!(action, Action::StartDriver { .. })) {
         before_start(scene, &holders, draft, node);
     }
+    for node in draft.all(|action| matches!(action, Action::AttachDisk { .. })) {
+        before_attaching(&holders, draft, node);
+    }
     for node in draft.all(|action| {
         matches!(
             action,
@@ -65,9 +68,15 @@ impl Holders {
     }
 }
 
-/// The last step that takes an instance's hands off what it holds.
-fn let_go(draft: &Draft, name: &Name) -> Option<Node> {
+/// The last step that takes an instance's hands off an object that it holds.
+fn let_go(draft: &Draft, name: &Name, held: Option<&ObjectId>) -> Option<Node> {
     let id = ObjectId::instance(name);
+    let detached = draft.find(&id, |action| {
+        matches!(action, Action::DetachDisk { disk, .. } if held == Some(&ObjectId::disk(disk)))
+    });
+    if detached.is_some() {
+        return detached;
+    }
     let parked =
         draft.find(&id, |action| matches!(action, Action::Park { .. } | Action::Purge { .. }));
     parked.or_else(|| draft.find(&id, |action| matches!(action, Action::StopInstance { .. })))
@@ -99,14 +108,14 @@ fn before_start(scene: &Scene<'_>, holders: &Holders, draft: &mut Draft, node: N
         for other in
             holders.objects.get(&used).into_iter().flatten().filter(|other| **other != name)
         {
-            if let Some(stopped) = let_go(draft, other) {
+            if let Some(stopped) = let_go(draft, other, Some(&used)) {
                 draft.edge(stopped, node);
             }
         }
     }
     let port = uses::port(lima).and_then(|port| holders.ports.get(&port));
     for other in port.into_iter().flatten().filter(|other| **other != name) {
-        if let Some(stopped) = let_go(draft, other) {
+        if let Some(stopped) = let_go(draft, other, None) {
             draft.edge(stopped, node);
         }
     }
@@ -135,11 +144,28 @@ fn after_dependencies(scene: &Scene<'_>, draft: &mut Draft, name: &Name, node: N
     }
 }
 
+/// A disk is plugged in when it exists, has its size, and nobody else has it any more.
+fn before_attaching(holders: &Holders, draft: &mut Draft, node: Node) {
+    let Action::AttachDisk { instance, disk } = draft.action(node).clone() else { return };
+    let id = ObjectId::disk(&disk);
+    if let Some(last) = draft.last(&id) {
+        draft.edge(last, node);
+    }
+    let others = holders.objects.get(&id).into_iter().flatten();
+    for other in others.filter(|other| **other != instance) {
+        if let Some(gone) = let_go(draft, other, Some(&id)) {
+            draft.edge(gone, node);
+        }
+    }
+}
+
 /// A disk is grown, a daemon stopped and either parked when nobody uses it any more.
 fn after_users_stop(holders: &Holders, draft: &mut Draft, node: Node) {
     let id = draft.action(node).object();
     for user in holders.objects.get(&id).into_iter().flatten() {
-        if let Some(stopped) = let_go(draft, user).filter(|_| !is_on(Mutant::ChangesUnderUsers)) {
+        if let Some(stopped) =
+            let_go(draft, user, Some(&id)).filter(|_| !is_on(Mutant::ChangesUnderUsers))
+        {
             draft.edge(stopped, node);
         }
     }

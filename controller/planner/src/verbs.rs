@@ -1,6 +1,6 @@
 //! Plans for commands that name their objects: delete, undelete, start, stop, restart.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use limekiln_model::{
     Action, Capabilities, Cost, Desired, InstancePhase, Name, ObjectId, Observed, ObservedInstance,
@@ -170,6 +170,40 @@ pub fn plan_run(
         }
         networks::daemons(scene, &Held::default(), &mut draft);
         order::connect(scene, &mut draft);
+        draft.finish(observed, "")
+    })
+}
+
+/// Plans the way back to a snapshot that was taken before a change, for instances and their tags:
+/// stopped, disks and configuration as they were, and started again if they ran.
+pub fn plan_go_back(
+    observed: &Observed,
+    before: &Observed,
+    capabilities: &Capabilities,
+    tags: &BTreeMap<Name, String>,
+) -> (Plan, Report) {
+    with_scene(observed, capabilities, |scene| {
+        let mut draft = Draft::default();
+        for (name, tag) in tags {
+            let Some(was) = before.instances.get(name) else { continue };
+            let (instance, tag) = (name.clone(), tag.clone());
+            let lives = observed.instances.get(name).is_some_and(|instance| {
+                instance.phase.is_running()
+                    || matches!(instance.phase, InstancePhase::Broken { .. })
+            });
+            if lives {
+                // What its guest has in memory is not to stay.
+                let stop =
+                    Action::StopInstance { instance: instance.clone(), mode: StopMode::Force };
+                draft.push(stop, Some(Cost::Restart));
+            }
+            let (of, with) = (instance.clone(), tag.clone());
+            draft.push(Action::RestoreSnapshot { instance: of, tag: with }, None);
+            if let Some(config) = was.config.as_ref().filter(|_| was.phase.is_running()) {
+                push_start(scene, name, config, &mut draft);
+            }
+            draft.push(Action::ForgetSnapshot { instance, tag }, None);
+        }
         draft.finish(observed, "")
     })
 }

@@ -242,5 +242,6 @@ pub fn policy() -> impl Strategy<Value = Policy> {
         prune_all,
         max_disruption,
         adopt,
+        snapshot_first: None,
     })
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use limekiln_api::Disruption;
-use limekiln_model::{ObjectId, Plan, Policy, WaitReason};
+use limekiln_model::{ObjectId, Plan, Policy, SnapshotFirst, WaitReason};
 use limekiln_reconciler::{Planned, SavedPlan};
 
 use crate::compose::{App, told};
@@ -29,7 +29,7 @@ pub struct ApplyArgs {
     /// A plan that `limekiln plan -o` wrote; it runs as it was shown, or not at all
     #[arg(
         value_name = "PLAN",
-        conflicts_with_all = ["filename", "recursive", "locked", "lock_file", "prune", "prune_all", "max_disruption", "adopt"]
+        conflicts_with_all = ["filename", "recursive", "locked", "lock_file", "prune", "prune_all", "max_disruption", "adopt", "snapshot_first", "keep_snapshot"]
     )]
     plan: Option<PathBuf>,
     #[command(flatten)]
@@ -66,6 +66,12 @@ pub struct PolicyArgs {
     /// Take over objects of these names that limekiln did not make
     #[arg(long)]
     adopt: bool,
+    /// Before an instance is changed, keep its disks and configuration; if the change fails, or the guest is not ready after it, go back
+    #[arg(long)]
+    snapshot_first: bool,
+    /// With --snapshot-first: keep the snapshot also when all went well
+    #[arg(long, requires = "snapshot_first")]
+    keep_snapshot: bool,
 }
 
 /// What may be done to running instances.
@@ -83,9 +89,13 @@ impl PolicyArgs {
     /// The same words again, for the command that one would want next.
     pub fn words(&self) -> String {
         let mut words = String::new();
-        for (given, word) in
-            [(self.prune, " --prune"), (self.prune_all, " --prune-all"), (self.adopt, " --adopt")]
-        {
+        for (given, word) in [
+            (self.prune, " --prune"),
+            (self.prune_all, " --prune-all"),
+            (self.adopt, " --adopt"),
+            (self.snapshot_first, " --snapshot-first"),
+            (self.keep_snapshot, " --keep-snapshot"),
+        ] {
             words += if given { word } else { "" };
         }
         if let Some(value) = self.max_disruption.and_then(|how| how.to_possible_value()) {
@@ -105,6 +115,10 @@ impl PolicyArgs {
                 MaxDisruption::Recreate => Disruption::Recreate,
             }),
             adopt: self.adopt,
+            snapshot_first: self.snapshot_first.then(|| SnapshotFirst {
+                tag: jiff::Timestamp::now().strftime("before-%Y%m%dT%H%M%SZ").to_string(),
+                keep: self.keep_snapshot,
+            }),
             ..Policy::default()
         }
     }

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use limekiln_api::{DiskFormat, DiskSpec};
-use limekiln_engine::EngineError;
+use limekiln_engine::{ActionContext, EngineError};
 use limekiln_hostagent::atomic;
 use limekiln_model::Name;
 
@@ -15,6 +15,7 @@ use crate::error::{file, write};
 use crate::images::header::{ImageKind, inspect};
 use crate::images::{ImageError, copy_now};
 use crate::observe::lives;
+use crate::run;
 use crate::staging::Staging;
 
 impl ByHand {
@@ -27,14 +28,13 @@ impl ByHand {
         disks::create(&self.paths, name, spec)
     }
 
-    /// Grows a disk that nobody uses to so many bytes. Blocks.
+    /// Grows a disk to so many bytes. In a VM that runs and has it, what is on it grows, too.
     ///
     /// # Errors
-    /// If there is none, it is larger, or an instance that runs has it.
-    pub fn resize_disk(&self, name: &Name, to: u64) -> Result<(), EngineError> {
+    /// If there is none, it is larger, or the instance that has it cannot grow it.
+    pub async fn resize_disk(&self, name: &Name, to: u64) -> Result<(), EngineError> {
         self.disk_must_exist(name)?;
-        self.disk_must_be_idle(name)?;
-        disks::resize(&self.paths, name, to)
+        run::resize_disk(&self.paths, name, to, &ActionContext::silent()).await
     }
 
     /// Makes a disk of a file, which stays as it is: qcow2 without a backing file, or raw. Blocks.

@@ -17,8 +17,6 @@ use limekiln_model::Name;
 use crate::observe::lives;
 use crate::paths::Paths;
 
-pub use snapshot::Snapshot;
-
 /// The instances and disks of one home.
 #[derive(Clone, Debug)]
 pub struct ByHand {

@@ -1,92 +1,61 @@
-//! Snapshots in an instance's disk.
-
-use std::process::{Command, Stdio};
+//! Snapshots of an instance.
 
 use limekiln_api::DiskFormat;
-use limekiln_engine::EngineError;
+use limekiln_engine::{ActionContext, EngineError};
 use limekiln_hostagent::InstanceFiles;
+use limekiln_hostagent::api::Order;
 use limekiln_model::Name;
-use serde::Deserialize;
 
 use super::ByHand;
 use crate::disks::format;
-use crate::tool::{cannot_start, qemu_img};
-
-/// A state of a disk that can be gone back to.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "kebab-case")]
-pub struct Snapshot {
-    /// What it is called.
-    #[serde(rename = "name")]
-    pub tag: String,
-    /// When it was made, in seconds since 1970.
-    pub date_sec: i64,
-    /// Bytes of the machine's memory that were kept with it; 0 for one that did not run.
-    pub vm_state_size: u64,
-}
-
-#[derive(Deserialize)]
-struct Info {
-    #[serde(default)]
-    snapshots: Vec<Snapshot>,
-}
+use crate::observe::agent_pid;
+use crate::run;
+use crate::snapshot::{Snapshot, snapshots};
+use crate::tool::qemu_img;
 
 impl ByHand {
-    /// The snapshots of an instance, oldest first. One that runs may be asked, too.
+    /// The snapshots of an instance, oldest first. One that runs may be asked, too. Blocks.
     ///
     /// # Errors
     /// If there is no such instance, or its disk cannot be read.
     pub fn snapshots(&self, name: &Name) -> Result<Vec<Snapshot>, EngineError> {
         self.must_exist(name)?;
-        let disk = self.qcow2(name)?;
-        let output = Command::new("qemu-img")
-            .args(["info", "--force-share", "--output=json", "-f", "qcow2"])
-            .arg(disk)
-            .stdin(Stdio::null())
-            .output()
-            .map_err(cannot_start)?;
-        let info = serde_json::from_slice::<Info>(&output.stdout).map_err(|_| {
-            let said = String::from_utf8_lossy(&output.stderr);
-            EngineError::permanent(format!("qemu-img failed: {}", said.trim()))
-        })?;
-        let mut snapshots = info.snapshots;
-        snapshots.sort_by_key(|one| one.date_sec);
-        Ok(snapshots)
+        snapshots(&self.qcow2(name)?)
     }
 
-    /// Keeps the present state of a stopped instance's disk.
+    /// Keeps the present state: of the disk, and where the instance runs, of its memory and of all
+    /// its disks.
     ///
     /// # Errors
-    /// If it runs, has such a snapshot, or its disk is not qcow2.
-    pub fn create_snapshot(&self, name: &Name, tag: &str) -> Result<(), EngineError> {
-        self.must_be_stopped(name)?;
+    /// If it has such a snapshot, a disk is not qcow2, or its memory cannot be kept.
+    pub async fn create_snapshot(&self, name: &Name, tag: &str) -> Result<(), EngineError> {
         if self.snapshots(name)?.iter().any(|one| one.tag == tag) {
             return Err(EngineError::precondition(format!("instance/{name} has a snapshot {tag}"))
                 .hint("choose another tag, or delete that one"));
         }
-        self.snapshot(name, "-c", tag)
+        self.snapshot(name, Order::SaveSnapshot { tag: tag.to_owned() }, "-c").await
     }
 
-    /// Goes back to a snapshot: what was written since is lost.
+    /// Goes back to a snapshot: what was written since is lost. An instance that runs goes on from
+    /// where it was.
     ///
     /// # Errors
-    /// If the instance runs, or has no such snapshot.
-    pub fn apply_snapshot(&self, name: &Name, tag: &str) -> Result<(), EngineError> {
+    /// If there is no such snapshot, or the instance runs and is another machine than it was then.
+    pub async fn apply_snapshot(&self, name: &Name, tag: &str) -> Result<(), EngineError> {
         self.must_have(name, tag)?;
-        self.snapshot(name, "-a", tag)
+        self.snapshot(name, Order::LoadSnapshot { tag: tag.to_owned() }, "-a").await
     }
 
     /// Forgets a snapshot.
     ///
     /// # Errors
-    /// If the instance runs, or has no such snapshot.
-    pub fn delete_snapshot(&self, name: &Name, tag: &str) -> Result<(), EngineError> {
+    /// If there is no such snapshot.
+    pub async fn delete_snapshot(&self, name: &Name, tag: &str) -> Result<(), EngineError> {
         self.must_have(name, tag)?;
-        self.snapshot(name, "-d", tag)
+        self.snapshot(name, Order::DeleteSnapshot { tag: tag.to_owned() }, "-d").await
     }
 
     fn must_have(&self, name: &Name, tag: &str) -> Result<(), EngineError> {
-        self.must_be_stopped(name)?;
         if self.snapshots(name)?.iter().any(|one| one.tag == tag) {
             return Ok(());
         }
@@ -94,7 +63,23 @@ impl ByHand {
             .hint(format!("`limekiln snapshot list {name}` shows those that it has")))
     }
 
-    fn snapshot(&self, name: &Name, what: &str, tag: &str) -> Result<(), EngineError> {
+    /// By its host agent where it runs, else in the file.
+    async fn snapshot(&self, name: &Name, order: Order, what: &str) -> Result<(), EngineError> {
+        if agent_pid(&self.paths.instance(name)).is_some() {
+            let context = ActionContext::silent();
+            let done = run::order(&self.paths, name, order.clone(), &context).await;
+            return done.map_err(|error| match error.hint {
+                None => error.hint(format!("it goes when it is stopped: limekiln stop {name}")),
+                Some(_) => error,
+            });
+        }
+        self.must_be_stopped(name)?;
+        let (Order::SaveSnapshot { tag }
+        | Order::LoadSnapshot { tag }
+        | Order::DeleteSnapshot { tag }) = order
+        else {
+            return Ok(());
+        };
         let disk = self.qcow2(name)?;
         qemu_img(["snapshot".as_ref(), what.as_ref(), tag.as_ref(), disk.as_os_str()])
     }

@@ -38,6 +38,17 @@ pub(crate) fn edit(
     atomic::write(&path, stored(template).as_bytes(), 0o644).map_err(write)
 }
 
+/// Whether its disk has no more than so many bytes.
+pub(crate) fn must_not_shrink(paths: &Paths, name: &Name, to: u64) -> Result<(), EngineError> {
+    let has = disk_bytes(&paths.instance(name));
+    if has.is_some_and(|has| has > to) {
+        return Err(EngineError::precondition(format!(
+            "instance/{name} has a larger disk; disks never shrink"
+        )));
+    }
+    Ok(())
+}
+
 /// Grows the disk of an instance that does not run.
 pub(crate) fn resize(paths: &Paths, name: &Name, to: u64) -> Result<(), EngineError> {
     let disk = InstanceFiles::new(paths.instance(name)).disk();

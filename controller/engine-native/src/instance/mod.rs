@@ -5,4 +5,4 @@ mod edit;
 mod stored;
 
 pub(crate) use create::create;
-pub(crate) use edit::{disk_bytes, edit, resize};
+pub(crate) use edit::{disk_bytes, edit, must_not_shrink, resize};

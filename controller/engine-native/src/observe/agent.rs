@@ -2,14 +2,21 @@
 
 use limekiln_hostagent::InstanceFiles;
 use limekiln_hostagent::api::{
-    AgentStatus, Client, ClientError, MountState, MountStatus, NetworkStatus, Phase,
+    AgentStatus, Client, ClientError, DiskStatus, MountState, MountStatus, NetworkStatus, Phase,
 };
 use limekiln_hostagent::events::EventReader;
 use limekiln_model::{
-    Accelerator, InstancePhase, MountFault, Mounted, ObservedInstance, ObservedNic,
+    Accelerator, DiskFault, InstancePhase, LiveDisks, MountFault, Mounted, Name, ObservedInstance,
+    ObservedNic,
 };
 
 use super::process::driver_pid;
+
+/// Why an older host agent's disks do not change. It is also so for the moment before a host agent
+/// has looked at them.
+const OLD: &str = "its host agent does not change disks of a running VM";
+/// The same of Lima's.
+const LIMAS: &str = "Lima's host agent runs it, and changes no disks of a running VM";
 
 /// What came of asking a host agent.
 #[derive(Clone, Debug)]
@@ -47,6 +54,7 @@ impl Answer {
             Self::Status(status) => from_status(instance, status),
             Self::Lima { ssh_port } => {
                 instance.ssh_port = ssh_port;
+                instance.live_disks.fixed = Some(LIMAS.to_owned());
                 // Lima's tells nothing of mounts, and sees to them itself.
                 let config = instance.config.iter();
                 let mounts = config.flat_map(|config| config.mounts.iter().flatten());
@@ -81,6 +89,11 @@ fn from_status(instance: &mut ObservedInstance, status: AgentStatus) {
     instance.mounts = mounted.into_iter().map(point).collect();
     instance.mount_faults = missing.into_iter().filter_map(fault).collect();
     instance.nics = status.networks.into_iter().map(nic).collect();
+    instance.live_disks = LiveDisks {
+        fixed: status.free_disk_places.is_none().then(|| OLD.to_owned()),
+        free: status.free_disk_places,
+        faults: status.disks.into_iter().filter_map(disk_fault).collect(),
+    };
     instance.accelerator = status.accelerator.map(|accelerator| Accelerator {
         name: accelerator.word().to_owned(),
         fallback: status.fallback_reason,
@@ -90,6 +103,12 @@ fn from_status(instance: &mut ObservedInstance, status: AgentStatus) {
 fn nic(status: NetworkStatus) -> ObservedNic {
     let NetworkStatus { interface, network, address, reason, mac: _ } = status;
     ObservedNic { interface, network, address, fault: reason }
+}
+
+/// What is left to be done with a disk.
+fn disk_fault(disk: DiskStatus) -> Option<DiskFault> {
+    let name = disk.name.map(Name::new).transpose().ok()?;
+    Some(DiskFault { disk: name, why: disk.fault? })
 }
 
 /// Why a mount is not there; `None` for one that is still on its first way.

@@ -60,6 +60,11 @@ impl Known {
         }
     }
 
+    /// What seldom changes has changed.
+    pub(super) fn look_again(&mut self) {
+        self.thorough = SystemTime::UNIX_EPOCH;
+    }
+
     fn look_at_processes(&mut self, dir: &Path) {
         if self.has_pids && self.instance.config.is_some() {
             let (phase, agent) = phase(dir);
@@ -111,6 +116,9 @@ impl Known {
             mounts: Vec::new(),
             mount_faults: Vec::new(),
             nics: Vec::new(),
+            raw_disk: fs::read_to_string(dir.join("disk.format"))
+                .is_ok_and(|format| format.trim() == "raw"),
+            live_disks: Default::default(),
             dir: dir.to_owned(),
         };
         let instance = instance.into();

@@ -29,6 +29,14 @@ impl Memory {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// The next look reads again what seldom changes of this instance.
+    pub(crate) fn look_again(&self, name: &Name) {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = seen.known.get_mut(name) {
+            known.look_again();
+        }
+    }
+
     pub(super) fn put(&self, seen: Seen) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = seen;
     }

@@ -35,7 +35,7 @@ pub(crate) async fn forward(paths: &Paths, name: &Name) -> Result<(), EngineErro
 }
 
 /// What a host agent says that does not know the request: an older one of ours, and Lima's.
-const NO_ROUTE: [&str; 2] = ["no such path", "404 Not Found"];
+pub(super) const NO_ROUTE: [&str; 2] = ["no such path", "404 Not Found"];
 
 fn started_after_edit(files: &InstanceFiles) -> bool {
     let changed = |path: PathBuf| path.metadata().and_then(|file| file.modified()).ok();

@@ -11,6 +11,7 @@ use limekiln_model::Name;
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
+use super::disks::forget_dead_holder;
 use super::log;
 use crate::error::file;
 use crate::observe::{agent_pid, driver_pid};
@@ -44,6 +45,7 @@ pub(crate) async fn start(
         context.message("adopts the VM that runs");
     } else {
         must_be_honoured(&files, name)?;
+        free_disks(paths, &files, name)?;
     }
     let command = spawn::command(exe, &args).map_err(file("open the logs in", &dir))?;
     // tokio's: it reaps the child when it ends, however long from now.
@@ -72,6 +74,17 @@ fn must_be_honoured(files: &InstanceFiles, name: &Name) -> Result<(), EngineErro
     let file = files.lima_yaml();
     Err(EngineError::needs_human(message)
         .hint(format!("start it with limactl, or remove that from {}", file.display())))
+}
+
+/// A lock that a crash left must not keep a disk from who has it now.
+fn free_disks(paths: &Paths, files: &InstanceFiles, name: &Name) -> Result<(), EngineError> {
+    let text = std::fs::read_to_string(files.lima_yaml()).unwrap_or_default();
+    let lima = read_lima(&text).unwrap_or_default();
+    let disks = lima.additional_disks.iter().flatten();
+    for disk in disks.filter_map(|disk| Name::new(disk.name.as_str()).ok()) {
+        forget_dead_holder(paths, &disk, name)?;
+    }
+    Ok(())
 }
 
 async fn serves(files: &InstanceFiles, mut child: Child, name: &Name) -> Result<(), EngineError> {

@@ -91,6 +91,25 @@ impl World {
         Ok(())
     }
 
+    pub(super) fn take_snapshot(&mut self, name: &Name, tag: &str) -> Result<(), EngineError> {
+        let instance = self.instance(name)?;
+        let kept = (instance.config.clone(), instance.disk_bytes);
+        self.snapshots.entry((name.clone(), tag.to_owned())).or_insert(kept);
+        Ok(())
+    }
+
+    pub(super) fn restore_snapshot(&mut self, name: &Name, tag: &str) -> Result<(), EngineError> {
+        let Some(kept) = self.snapshots.get(&(name.clone(), tag.to_owned())).cloned() else {
+            return refuse(format!("{name} has no snapshot {tag}"));
+        };
+        let instance = self.instance(name)?;
+        if instance.phase.is_running() {
+            return refuse(format!("{name} runs"));
+        }
+        (instance.config, instance.disk_bytes) = kept;
+        Ok(())
+    }
+
     pub(super) fn start_driver(
         &mut self,
         name: &Name,
@@ -243,6 +262,15 @@ impl World {
         }
     }
 
+    /// The instance, if its guest is up, whole or not.
+    pub(super) fn up(&mut self, name: &Name) -> Result<&mut ObservedInstance, EngineError> {
+        let instance = self.instance(name)?;
+        match instance.phase {
+            InstancePhase::Ready | InstancePhase::Degraded { .. } => Ok(instance),
+            _ => refuse(format!("{name} is not up")),
+        }
+    }
+
     /// The instance, if its making has finished.
     fn instance(&mut self, name: &Name) -> Result<&mut ObservedInstance, EngineError> {
         match self.observed.instance_mut(name) {
@@ -286,5 +314,7 @@ pub(super) fn blank(name: &Name, phase: InstancePhase) -> ObservedInstance {
         mounts: Vec::new(),
         mount_faults: Vec::new(),
         nics: Vec::new(),
+        raw_disk: false,
+        live_disks: Default::default(),
     }
 }

@@ -17,8 +17,12 @@ pub struct World {
     pub cache: BTreeSet<String>,
     /// Virtual milliseconds.
     pub clock_ms: u64,
+    pub(super) snapshots: BTreeMap<(Name, String), Kept>,
     pub(super) trash: BTreeMap<String, Contents>,
 }
+
+/// What a snapshot goes back to: the configuration, and the disk's size.
+pub(super) type Kept = (Option<Arc<limekiln_api::Lima>>, Option<u64>);
 
 /// A parked object.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,6 +81,15 @@ impl World {
             Action::AwaitReady { instance } => self.await_ready(instance),
             Action::Mount { instance, mount_point } => {
                 self.mount(instance, mount_point, capabilities)
+            }
+            Action::AttachDisk { instance, disk } => self.attach_disk(instance, disk, capabilities),
+            Action::DetachDisk { instance, disk } => self.detach_disk(instance, disk, capabilities),
+            Action::TakeSnapshot { instance, tag } => self.take_snapshot(instance, tag),
+            Action::Probe { instance } => self.up(instance).map(drop),
+            Action::RestoreSnapshot { instance, tag } => self.restore_snapshot(instance, tag),
+            Action::ForgetSnapshot { instance, tag } => {
+                self.snapshots.remove(&(instance.clone(), tag.clone()));
+                Ok(())
             }
             Action::Forward { instance } => self.forward(instance, capabilities),
             Action::StopInstance { instance, .. } => self.stop_instance(instance),

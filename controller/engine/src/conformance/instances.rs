@@ -111,9 +111,42 @@ impl Subject<'_> {
             to: ByteSize::mib(128).0,
             format: DiskFormat::Qcow2,
         };
-        if !self.probe.engine().capabilities().live_disk_resize {
+        if self.probe.engine().capabilities().live_disk_resize {
+            self.grows_while_it_runs(size, bytes).await;
+        } else {
             self.probe.refused(size).await;
         }
+        if self.probe.engine().capabilities().live_disks {
+            self.plugs_while_it_runs().await;
+        }
+    }
+
+    async fn grows_while_it_runs(&self, size: Action, bytes: u64) {
+        self.probe.twice(size).await;
+        let larger = self.probe.observe().await.disks.get(&self.disk).map(|disk| disk.size);
+        assert_eq!(larger, Some(ByteSize::mib(128).0), "its disk has grown");
+        let to = bytes + (64 << 20);
+        let instance = self.name.clone();
+        self.probe.twice(Action::ResizeInstanceDisk { instance, from: None, to, live: true }).await;
+        assert_eq!(self.now().await.disk_bytes, Some(to), "its own disk has grown");
+        let instance = self.name.clone();
+        let less = Action::ResizeInstanceDisk { instance, from: None, to: bytes, live: true };
+        self.probe.refused(less).await;
+    }
+
+    async fn plugs_while_it_runs(&self) {
+        let (instance, disk) = (self.name.clone(), self.disk.clone());
+        let user = async || {
+            let observed = self.probe.observe().await;
+            observed.disks.get(&self.disk).and_then(|disk| disk.in_use_by.clone())
+        };
+        let detach = Action::DetachDisk { instance: instance.clone(), disk: disk.clone() };
+        self.probe.twice(detach).await;
+        assert_eq!(user().await, None, "a disk that was detached is free");
+        self.probe.twice(Action::AttachDisk { instance, disk }).await;
+        assert_eq!(user().await.as_ref(), Some(&self.name), "a disk that was attached is in use");
+        let now = self.now().await;
+        assert_eq!(now.booted, now.config, "the VM has what its configuration says again");
     }
 
     async fn change_while_stopped(&self) {

@@ -77,7 +77,7 @@ mod tests {
     use tokio::time::Instant;
 
     use super::{Outcome, Watchdog};
-    use crate::driver::{DriverError, Links, Machine, Progress};
+    use crate::driver::{DriverError, Links, LiveDisks, Machine, Progress, Snapshots};
     use crate::process::Process;
 
     /// A guest whose progress is a function of how often it was looked at.
@@ -114,6 +114,14 @@ mod tests {
 
         fn links(&self) -> Arc<dyn Links> {
             unreachable!("it has no cards")
+        }
+
+        fn disks(&self) -> Arc<dyn LiveDisks> {
+            unreachable!("a watchdog changes nothing")
+        }
+
+        fn snapshots(&self) -> Arc<dyn Snapshots> {
+            unreachable!("a watchdog keeps nothing")
         }
 
         fn clean_up(&mut self) -> Option<String> {

@@ -7,10 +7,11 @@ use tokio::time::Instant;
 
 use super::networks::Networks;
 use crate::api::Shared;
+use crate::disks::Locks;
 use crate::driver::{Driver, Machine};
 use crate::events::{EventWriter, Status};
 use crate::mounts::Mounts;
-use crate::spec::{DiskLock, GuestSpec, VmSpec};
+use crate::spec::{GuestSpec, VmSpec};
 use crate::ssh::Session;
 use crate::state::State;
 use crate::{HostAgentArgs, chain};
@@ -32,8 +33,8 @@ pub(super) struct Agent {
     pub(super) boot_deadline: Instant,
     /// While a VM runs.
     pub(super) networks: Option<Networks>,
-    /// Given back when the agent ends.
-    pub(super) _locks: Vec<DiskLock>,
+    /// Given back when the VM is down.
+    pub(super) locks: Locks,
 }
 
 impl Agent {
@@ -70,6 +71,7 @@ impl Agent {
     /// Forgets the VM, which is down.
     pub(super) fn forget(&mut self) {
         self.mounts.forget();
+        self.locks.release();
         let files = &self.spec.files;
         for path in [
             files.state(),

@@ -1,6 +1,7 @@
 //! From a VM that runs to one that does not.
 
 use super::agent::{Agent, Known};
+use super::orders::Orders;
 use super::reload::Reloads;
 use super::services::Services;
 use crate::Error;
@@ -56,6 +57,7 @@ impl Agent {
         services: &Services,
     ) -> Next {
         let _reloads = Reloads::listen(self);
+        let _orders = Orders::listen(self, machine, known);
         if known == Known::Ready {
             self.mounts.set(&self.spec.mounts).await;
             self.mounts.see_devices(&self.session, &self.spec.mounts).await;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -11,12 +10,13 @@ use tokio::time::Instant;
 
 use super::agent::{Agent, new_instance_id};
 use crate::api::{AgentStatus, Phase, Shared};
+use crate::disks::Locks;
 use crate::driver::qemu::{Qemu, reconnect};
 use crate::events::EventWriter;
 use crate::guest::find_binary;
 use crate::mounts::Mounts;
 use crate::process::{self, Process};
-use crate::spec::{DiskLock, GuestSpec, VmSpec, filled, resolve};
+use crate::spec::{GuestSpec, VmSpec, filled, resolve};
 use crate::ssh::{self, Session};
 use crate::state::State;
 use crate::{Error, HostAgentArgs, atomic, cidata, pidfile};
@@ -82,19 +82,21 @@ pub(super) fn assemble(
         forwards: BTreeMap::new(),
         mounts: Vec::new(),
         networks: Vec::new(),
+        disks: Vec::new(),
+        free_disk_places: None,
         reloads: 0,
     };
-    let locks = spec
-        .disks
-        .iter()
-        .map(|disk| DiskLock::take(disk.path.parent().unwrap_or(Path::new("/")), spec.files.dir()));
+    let locks = Locks::default();
+    for disk in &spec.disks {
+        locks.take(&disk.name, &disk.path, &spec.files)?;
+    }
     let session = Session::new(options, spec.files.ssh_sock(), spec.ssh_port);
     let shared = Arc::new(Shared::new(status));
     let apart = session.apart(spec.files.mounts_sock());
     let mounts = Mounts::new(apart, Arc::clone(&shared), &spec.files);
     mounts.announce(&spec.mounts);
     let agent = Agent {
-        _locks: locks.collect::<Result<_, _>>()?,
+        locks,
         session,
         mounts: Arc::new(mounts),
         shared,

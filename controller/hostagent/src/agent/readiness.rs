@@ -111,7 +111,7 @@ fn wait_command(instance_id: &str) -> String {
 
 /// Runs the interpreter that the script names, with the parameters in its environment. The
 /// parameters are read in the guest: joined into this text, they could be commands.
-fn probe_command(script: &str) -> String {
+pub(super) fn probe_command(script: &str) -> String {
     let first = script.lines().next().unwrap_or_default();
     let interpreter = first.strip_prefix("#!").map_or("/bin/sh", str::trim).replace('\'', "'\\''");
     let mut command = String::from("sh -c 'while IFS= read -r line; do export \"$line\"; done");
@@ -135,7 +135,7 @@ fn last_line(stderr: &[u8]) -> String {
     lines(stderr).pop().unwrap_or_else(|| "the connection broke".to_owned())
 }
 
-fn printable(bytes: &[u8]) -> String {
+pub(super) fn printable(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     text.trim().chars().take(400).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

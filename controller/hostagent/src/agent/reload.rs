@@ -1,6 +1,5 @@
 //! Reading the configuration again while the VM runs.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use limekiln_api::Lima;
@@ -13,7 +12,7 @@ use crate::files::InstanceFiles;
 use crate::mounts::Mounts;
 use crate::spec::{filled, mounts};
 use crate::ssh::Session;
-use crate::{Error, HostAgentArgs, atomic, chain};
+use crate::{Error, HostAgentArgs, chain};
 
 /// Answers requests to reload until it is dropped.
 pub(super) struct Reloads(JoinHandle<()>);
@@ -62,13 +61,12 @@ impl Reload {
     /// Makes of the running VM what `lima.yaml` says, as far as that goes without a restart.
     async fn once(&self) -> Result<(), Error> {
         let wanted = filled(&self.args, &self.files.lima_yaml())?;
-        let Some(mut booted) = self.files.read_booted() else { return Ok(()) };
+        let Some(booted) = self.files.read_booted() else { return Ok(()) };
         self.mounts.see_devices(&self.session, &mounts(&booted)).await;
         if is_live(&wanted) && is_live(&booted) {
             self.mounts.set(&mounts(&wanted)).await;
             // The VM has them now, also for a host agent that adopts it.
-            booted.mounts = wanted.mounts;
-            write(&self.files.booted_filled(), &booted)?;
+            self.files.change_booted(|booted| booted.mounts = wanted.mounts)?;
         }
         Ok(())
     }
@@ -77,10 +75,4 @@ impl Reload {
 /// Whether mounts come and go while the VM runs.
 fn is_live(lima: &Lima) -> bool {
     lima.mount_type == Some(MountType::ReverseSshfs)
-}
-
-fn write(path: &Path, lima: &Lima) -> Result<(), Error> {
-    let json =
-        serde_json::to_vec(lima).map_err(|error| Error::file("write", path)(error.into()))?;
-    atomic::write(path, &json, 0o644)
 }

@@ -49,6 +49,8 @@ fn status() -> AgentStatus {
         forwards: std::collections::BTreeMap::new(),
         mounts: Vec::new(),
         networks: Vec::new(),
+        disks: Vec::new(),
+        free_disk_places: None,
         reloads: 0,
     }
 }

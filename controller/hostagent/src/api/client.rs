@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper::{Method, Request};
@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-use super::{AgentStatus, Info, Reload};
+use super::{AgentStatus, Info, Order, Reload};
 
 /// As long as Lima waits.
 const DEADLINE: Duration = Duration::from_secs(3);
@@ -22,7 +22,8 @@ const DEADLINE: Duration = Duration::from_secs(3);
 /// No answer is longer.
 const LONGEST: usize = 1 << 20;
 
-/// A client of one host agent. Every call makes its own connection and ends within three seconds.
+/// A client of one host agent. Every call makes its own connection and, but for [`Self::order`],
+/// ends within three seconds.
 #[derive(Clone, Debug)]
 pub struct Client {
     socket: PathBuf,
@@ -102,18 +103,33 @@ impl Client {
         self.call(Method::POST, "/v1/limekiln/reload").await
     }
 
+    /// Has an order carried out. Takes as long as that takes; dropping it does not undo the order.
+    ///
+    /// # Errors
+    /// The host agent does not answer, it is Lima's or an older one, which has no such route, or the
+    /// order can't be carried out.
+    pub async fn order(&self, order: &Order) -> Result<(), ClientError> {
+        let body =
+            serde_json::to_vec(order).map_err(|error| ClientError::Answer(error.to_string()))?;
+        let path = "/v1/limekiln/orders";
+        let done = self.exchange::<serde_json::Value>(Method::POST, path, body.into());
+        done.await.map(|_| ())
+    }
+
     async fn call<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
     ) -> Result<T, ClientError> {
-        timeout(DEADLINE, self.exchange(method, path)).await.unwrap_or(Err(ClientError::Deadline))
+        let exchange = self.exchange(method, path, Bytes::new());
+        timeout(DEADLINE, exchange).await.unwrap_or(Err(ClientError::Deadline))
     }
 
     async fn exchange<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
+        body: Bytes,
     ) -> Result<T, ClientError> {
         let stream = UnixStream::connect(&self.socket)
             .await
@@ -123,7 +139,7 @@ impl Client {
             .method(method)
             .uri(path)
             .header("host", "lima-hostagent")
-            .body(Empty::<Bytes>::new())
+            .body(Full::new(body))
             .map_err(|error| ClientError::Answer(error.to_string()))?;
         let answer = async move {
             let response = sender.send_request(request).await?;

@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::CONTENT_TYPE;
 use hyper::server::conn::http1;
@@ -17,8 +17,14 @@ use serde::Serialize;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 
-use super::{Info, Reload, Shared, StopRequest};
+use super::{Info, Order, Reload, Shared, StopRequest};
 use crate::Error;
+
+/// The path of orders, which alone are more than a path.
+const ORDERS: &str = "/v1/limekiln/orders";
+
+/// No order is longer.
+const LONGEST_ORDER: usize = 1 << 16;
 
 /// Serves until dropped; then the socket is removed.
 #[derive(Debug)]
@@ -56,9 +62,17 @@ async fn accept(listener: UnixListener, shared: Arc<Shared>) {
             Ok((stream, _)) if is_friend(&stream) => {
                 let shared = Arc::clone(&shared);
                 tokio::spawn(async move {
-                    let service = service_fn(|request| {
-                        let response = answer(&request, &shared);
-                        async move { Ok::<_, Infallible>(response) }
+                    let service = service_fn(|request: Request<Incoming>| {
+                        let shared = Arc::clone(&shared);
+                        async move {
+                            let is_order = request.uri().path() == ORDERS;
+                            let response = if is_order && request.method() == Method::POST {
+                                obey(request, shared).await
+                            } else {
+                                answer(&request, &shared)
+                            };
+                            Ok::<_, Infallible>(response)
+                        }
                     });
                     // A client that goes away is its own business.
                     let _ =
@@ -81,11 +95,29 @@ fn is_friend(stream: &UnixStream) -> bool {
     stream.peer_cred().is_ok_and(|peer| peer.uid() == own || peer.uid() == 0)
 }
 
+/// Carries out an order, also if whoever gave it goes away meanwhile.
+async fn obey(request: Request<Incoming>, shared: Arc<Shared>) -> Response<Full<Bytes>> {
+    let Ok(body) = Limited::new(request.into_body(), LONGEST_ORDER).collect().await else {
+        return refuse(StatusCode::BAD_REQUEST, "the order is too long");
+    };
+    let order: Order = match serde_json::from_slice(&body.to_bytes()) {
+        Ok(order) => order,
+        Err(error) => return refuse(StatusCode::BAD_REQUEST, &format!("no order: {error}")),
+    };
+    let done = tokio::spawn(async move { shared.order(order).await }).await;
+    match done.unwrap_or_else(|_| Err("the host agent gave up".to_owned())) {
+        Ok(()) => json(StatusCode::OK, &serde_json::json!({})),
+        Err(why) => refuse(StatusCode::UNPROCESSABLE_ENTITY, &why),
+    }
+}
+
 fn answer(request: &Request<Incoming>, shared: &Shared) -> Response<Full<Bytes>> {
     let (method, path) = (request.method(), request.uri().path());
     let wanted = match path {
         "/v1/info" | "/v1/limekiln/status" => Method::GET,
-        "/v1/limekiln/stop" | "/v1/limekiln/forwards" | "/v1/limekiln/reload" => Method::POST,
+        "/v1/limekiln/stop" | "/v1/limekiln/forwards" | "/v1/limekiln/reload" | ORDERS => {
+            Method::POST
+        }
         _ => return refuse(StatusCode::NOT_FOUND, "no such path"),
     };
     if *method != wanted {

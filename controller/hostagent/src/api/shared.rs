@@ -1,11 +1,11 @@
 //! What the API and the host agent share.
 
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 
-use super::AgentStatus;
+use super::{AgentStatus, Order};
 
 /// How urgently the VM shall stop. Only ever grows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +24,15 @@ pub(crate) struct Shared {
     stop: watch::Sender<StopRequest>,
     new_forwards: OnceLock<NewForwards>,
     reload: watch::Sender<u64>,
+    orders: Mutex<Option<mpsc::Sender<Given>>>,
+}
+
+/// An order, and who waits for what comes of it.
+pub(crate) struct Given {
+    /// The order.
+    pub(crate) order: Order,
+    /// Hears when it is carried out, or in words why it can't be.
+    pub(crate) done: oneshot::Sender<Result<(), String>>,
 }
 
 /// Takes in a part of the configuration anew; in words what is wrong with it.
@@ -42,6 +51,7 @@ impl Shared {
             stop: watch::Sender::new(StopRequest::None),
             new_forwards: OnceLock::new(),
             reload: watch::Sender::new(0),
+            orders: Mutex::default(),
         }
     }
 
@@ -66,6 +76,24 @@ impl Shared {
     /// Takes in the port forwards of `lima.yaml` anew. A VM that is not up takes them in when it is.
     pub(crate) fn reload_forwards(&self) -> Result<(), String> {
         self.new_forwards.get().map_or(Ok(()), |reload| reload())
+    }
+
+    /// Who carries out orders from now on.
+    pub(crate) fn take_orders(&self) -> mpsc::Receiver<Given> {
+        // More than that wait at the door.
+        let (sender, receiver) = mpsc::channel(16);
+        *self.orders.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
+        receiver
+    }
+
+    /// Has an order carried out; in words why it can't be.
+    pub(crate) async fn order(&self, order: Order) -> Result<(), String> {
+        let orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let orders = orders.ok_or("the VM does not run yet")?;
+        let (done, outcome) = oneshot::channel();
+        let gone = "the VM has ended";
+        orders.send(Given { order, done }).await.map_err(|_| gone)?;
+        outcome.await.map_err(|_| gone)?
     }
 
     /// Waits until the status is so.

@@ -96,6 +96,18 @@ pub enum MountState {
     Failed,
 }
 
+/// A disk of a running VM.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DiskStatus {
+    /// The additional disk; `None` for the instance's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What is left to be done with it and failed, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
+}
+
 /// Our answer to `/v1/limekiln/status`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -136,6 +148,13 @@ pub struct AgentStatus {
     /// The guest's network cards, the first first. Lima's host agent does not say.
     #[serde(default)]
     pub networks: Vec<NetworkStatus>,
+    /// The disks that were looked at since the host agent runs.
+    #[serde(default)]
+    pub disks: Vec<DiskStatus>,
+    /// How many more disks can be plugged in; `None` until that is known, and where the host agent
+    /// cannot change disks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub free_disk_places: Option<usize>,
     /// How often the configuration was read again; see [`Reload`](super::Reload).
     #[serde(default)]
     pub reloads: u64,

@@ -89,6 +89,8 @@ fn disks(env: &mut Env, guest: &GuestSpec) {
         let letter = u8::try_from(index).map_or('?', |index| char::from(b'b' + index.min(24)));
         env.set(&format!("DISK_{index}_NAME"), &disk.name);
         env.set(&format!("DISK_{index}_DEVICE"), format!("vd{letter}"));
+        // Ours: Lima goes by the device's name.
+        env.set(&format!("DISK_{index}_SERIAL"), disk.serial());
         env.set(&format!("DISK_{index}_FORMAT"), disk.make_fs);
         env.set(&format!("DISK_{index}_FSTYPE"), &disk.fs_type);
         env.set(&format!("DISK_{index}_FSARGS"), disk.fs_args.join(" "));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{DriverError, Progress};
+use super::{DriverError, LiveDisks, Progress, Snapshots};
 use crate::accel::Accelerator;
 use crate::process::Process;
 use crate::spec::VmSpec;
@@ -62,6 +62,12 @@ pub trait Machine: Send + Sync {
 
     /// The other ends of its network cards.
     fn links(&self) -> Arc<dyn Links>;
+
+    /// Its disks, for changes while it runs.
+    fn disks(&self) -> Arc<dyn LiveDisks>;
+
+    /// Its snapshots.
+    fn snapshots(&self) -> Arc<dyn Snapshots>;
 
     /// After the process has ended: why, if it was not asked to, and removes what it left behind.
     fn clean_up(&mut self) -> Option<String>;

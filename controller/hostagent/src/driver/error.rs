@@ -34,6 +34,21 @@ pub enum DriverError {
     /// A network can't be joined.
     #[error(transparent)]
     Network(#[from] NetworkError),
+    /// Something that takes time failed.
+    #[error("QEMU failed: {0}")]
+    Job(String),
+    /// The VM has no such disk.
+    #[error("the VM does not have {}", .0.display())]
+    NoDisk(PathBuf),
+    /// All places for disks are taken.
+    #[error("all {0} places for disks are taken; a restart makes more")]
+    NoPlace(usize),
+    /// The disk cannot be plugged out.
+    #[error("the disk came with the start of a machine that cannot give it back; a restart does")]
+    Fixed,
+    /// The guest does not let go of a device.
+    #[error("the guest did not let go of the disk within {} s", .0.as_secs())]
+    Held(Duration),
     /// A file in the instance directory can't be handled.
     #[error("cannot use {}", path.display())]
     File {

@@ -5,6 +5,8 @@ use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
+
 use super::DiskFormat;
 use crate::Error;
 
@@ -15,6 +17,8 @@ pub struct AttachedDisk {
     pub name: String,
     /// The file.
     pub path: PathBuf,
+    /// What the guest knows it by, and QEMU: virtio has 20 bytes for it.
+    pub serial: String,
     /// Its format.
     pub format: DiskFormat,
     /// Whether the guest makes a file system if there is none.
@@ -23,6 +27,25 @@ pub struct AttachedDisk {
     pub fs_type: String,
     /// Arguments of mkfs.
     pub fs_args: Vec<String>,
+}
+
+impl AttachedDisk {
+    /// The serial number of the disk of that name. Names are longer than it may be.
+    pub fn serial_of(name: &str) -> String {
+        let hex: String =
+            Sha256::digest(name).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        format!("lk-{hex}")
+    }
+
+    /// See [`Self::serial_of`].
+    pub fn serial(&self) -> &str {
+        &self.serial
+    }
+
+    /// Where the guest has it.
+    pub fn mount_point(&self) -> String {
+        format!("/mnt/lima-{}", self.name)
+    }
 }
 
 /// Lima's lock of a disk, `in_use_by`: a symbolic link to the instance's directory. Released

@@ -161,18 +161,24 @@ fn direct_kernel(files: &InstanceFiles) -> Result<Option<DirectKernel>, Error> {
 }
 
 fn attached_disks(lima: &Lima, lima_home: &Path) -> Result<Vec<AttachedDisk>, Error> {
-    let attach = |disk: &AdditionalDisk| {
-        let path = lima_home.join("_disks").join(&disk.name).join("datadisk");
-        Ok(AttachedDisk {
-            name: disk.name.clone(),
-            format: DiskFormat::stated(&path)?,
-            path,
-            make_fs: disk.format != Some(false),
-            fs_type: disk.fs_type.clone().unwrap_or_else(|| "ext4".to_owned()),
-            fs_args: disk.fs_args.clone().unwrap_or_default(),
-        })
-    };
-    lima.additional_disks.iter().flatten().map(attach).collect()
+    lima.additional_disks.iter().flatten().map(|disk| attached_disk(disk, lima_home)).collect()
+}
+
+/// An additional disk of a filled configuration.
+///
+/// # Errors
+/// It can't be read.
+pub fn attached_disk(disk: &AdditionalDisk, lima_home: &Path) -> Result<AttachedDisk, Error> {
+    let path = lima_home.join("_disks").join(&disk.name).join("datadisk");
+    Ok(AttachedDisk {
+        name: disk.name.clone(),
+        serial: AttachedDisk::serial_of(&disk.name),
+        format: DiskFormat::stated(&path)?,
+        path,
+        make_fs: disk.format != Some(false),
+        fs_type: disk.fs_type.clone().unwrap_or_else(|| "ext4".to_owned()),
+        fs_args: disk.fs_args.clone().unwrap_or_default(),
+    })
 }
 
 fn guest_spec(
@@ -210,7 +216,7 @@ fn guest_spec(
             .any(|step| step.skip_default_dependency_resolution == Some(true)),
         host_home: None,
         steps: lima.provision.iter().flatten().enumerate().map(step).collect::<Result<_, _>>()?,
-        probes: lima.probes.iter().flatten().map(probe).collect(),
+        probes: probes(lima),
         copies: copies(lima),
         nics,
         load_dot_ssh: ssh.load_dot_ssh_pub_keys == Some(true),
@@ -243,6 +249,11 @@ fn step((index, step): (usize, &Provision)) -> Result<Step, SpecError> {
     };
     let text = if mode == ProvisionMode::Data { &step.content } else { &step.script };
     Ok(Step { kind, text: text.clone().unwrap_or_default() })
+}
+
+/// The probes of a filled configuration.
+pub fn probes(lima: &Lima) -> Vec<ReadinessProbe> {
+    lima.probes.iter().flatten().map(probe).collect()
 }
 
 fn probe(probe: &Probe) -> ReadinessProbe {

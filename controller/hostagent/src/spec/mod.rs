@@ -15,7 +15,7 @@ mod vm_spec;
 pub use copy::CopySpec;
 pub use disk::{AttachedDisk, DiskLock};
 pub use format::DiskFormat;
-pub use from_lima::{SpecError, filled, resolve};
+pub use from_lima::{SpecError, attached_disk, filled, probes, resolve};
 pub use guest::{GuestSpec, ReadinessProbe, Step, StepKind};
 pub use host_facts::host_facts;
 pub use layers::LayerError;

@@ -25,6 +25,11 @@ impl Instance {
         Self::of("tiny-generic-x86_64", yaml)
     }
 
+    /// A guest of another architecture.
+    pub fn aarch64(yaml: &str) -> Option<Self> {
+        Self::of("tiny-aarch64", &format!("arch: aarch64\n{yaml}"))
+    }
+
     fn of(guest: &str, yaml: &str) -> Option<Self> {
         let Some(guests) = std::env::var_os("LIMEKILN_TEST_GUEST") else {
             println!("SKIPPED: LIMEKILN_TEST_GUEST is not set");

@@ -6,10 +6,12 @@
 mod agent;
 mod boot;
 mod death;
+mod disks;
 mod fallback;
 mod forwards;
 mod full;
 mod guest;
 mod instance;
 mod mounts;
+mod snapshots;
 mod stop;

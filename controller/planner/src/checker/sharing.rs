@@ -114,6 +114,12 @@ fn of_action(
                 .map(|thing| (thing, Touch::Takes))
                 .collect()
         }
+        Action::AttachDisk { disk, .. } => {
+            vec![(Thing::Object(ObjectId::disk(disk)), Touch::Takes)]
+        }
+        Action::DetachDisk { disk, .. } => {
+            vec![(Thing::Object(ObjectId::disk(disk)), Touch::LetsGo)]
+        }
         Action::CreateInstance { filled, .. } => uses::disks(filled)
             .map(|disk| (Thing::Object(ObjectId::disk(&disk)), Touch::Needs))
             .collect(),

@@ -76,9 +76,12 @@ impl States {
                 self.running.insert(id);
                 needs(exists && !running, "it runs or does not exist")
             }
-            Action::AwaitReady { .. } | Action::Mount { .. } | Action::Forward { .. } => {
-                needs(runs, "it does not run")
-            }
+            Action::AwaitReady { .. }
+            | Action::Mount { .. }
+            | Action::AttachDisk { .. }
+            | Action::DetachDisk { .. }
+            | Action::Probe { .. }
+            | Action::Forward { .. } => needs(runs, "it does not run"),
             Action::StopNetwork { .. } | Action::StopInstance { .. } => {
                 self.running.remove(&id);
                 self.half.remove(&id);
@@ -87,9 +90,11 @@ impl States {
             Action::ResizeInstanceDisk { live, .. } => {
                 needs(exists && *live == runs, "it runs, or is to be resized live and does not")
             }
-            Action::EditInstance { .. } | Action::ResizeDisk { .. } => {
-                needs(exists, "it does not exist")
-            }
+            Action::RestoreSnapshot { .. } => needs(exists && !runs, "it runs or does not exist"),
+            Action::EditInstance { .. }
+            | Action::ResizeDisk { .. }
+            | Action::TakeSnapshot { .. }
+            | Action::ForgetSnapshot { .. } => needs(exists, "it does not exist"),
             Action::Park { .. } => {
                 let begun = self.begun.remove(&id);
                 self.exists.remove(&id);

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use limekiln_api::Lima;
 use limekiln_api::mutant::{Mutant, is_on};
-use limekiln_model::{Change, Cost, ObservedInstance};
+use limekiln_model::{Capabilities, Change, Cost, Name, ObservedInstance};
 
-use crate::diff;
 use crate::scene::Scene;
+use crate::{diff, uses};
 
 /// The differences of one instance, sorted by what can be done about them.
 #[derive(Debug, Default)]
@@ -33,14 +33,15 @@ impl Changes {
         let mut changes = Self::default();
         let running = instance.phase.is_running();
         let booted = instance.booted.as_deref().filter(|_| running);
-        let ahead = booted
-            .map(|booted| diff::templates(booted, filled, scene.capabilities))
-            .unwrap_or_default();
+        let capabilities = &possible(scene.capabilities, instance, filled);
+        let ahead =
+            booted.map(|booted| diff::templates(booted, filled, capabilities)).unwrap_or_default();
         let ahead_paths: BTreeSet<_> = ahead.iter().map(|change| change.path.clone()).collect();
-        let stored = diff::templates(config, filled, scene.capabilities);
+        let stored = diff::templates(config, filled, capabilities);
         let stored_paths: BTreeSet<_> = stored.iter().map(|change| change.path.clone()).collect();
         for mut change in stored {
             refuse_below_disk(&mut change, instance, filled);
+            say_why_not(&mut change, scene.capabilities, instance, running);
             let vm_has_it = !running || (booted.is_some() && !ahead_paths.contains(&change.path));
             match change.cost {
                 Cost::Refused => changes.refused.push(change),
@@ -85,6 +86,51 @@ impl Changes {
             !top_field(&change.path).is_some_and(|field| withheld.contains(&field))
         };
         self.restart.iter().filter(stored_only).chain(&self.live).filter(kept).cloned().collect()
+    }
+}
+
+/// What the engine can do with this instance as it runs.
+pub(super) fn possible(
+    of_engine: &Capabilities,
+    instance: &ObservedInstance,
+    filled: &Lima,
+) -> Capabilities {
+    let mut capabilities = of_engine.clone();
+    let disks = &instance.live_disks;
+    let booted = instance.booted.as_deref();
+    let has =
+        |disk: &Name| booted.is_some_and(|booted| uses::disks(booted).any(|one| one == *disk));
+    let new = uses::disks(filled).filter(|disk| !has(disk)).count();
+    // One that goes makes room, but for a moment there are both.
+    let room = disks.free.is_none_or(|free| new <= free);
+    if instance.phase.is_running() {
+        capabilities.live_disk_resize &= disks.fixed.is_none();
+        capabilities.live_disks &= disks.fixed.is_none() && room && booted.is_some();
+    }
+    capabilities
+}
+
+/// What the engine can do elsewhere, and not here.
+fn say_why_not(
+    change: &mut Change,
+    of_engine: &Capabilities,
+    instance: &ObservedInstance,
+    running: bool,
+) {
+    if !running || change.cost != Cost::Restart {
+        return;
+    }
+    let disks = &instance.live_disks;
+    if change.path == "template.disk" && of_engine.live_disk_resize {
+        change.note.clone_from(&disks.fixed);
+    }
+    if diff::is_disk(&change.path) && of_engine.live_disks {
+        let more = || match disks.free {
+            Some(0) => "it has no room for another disk while it runs".to_owned(),
+            Some(free) => format!("it has room for {free} more while it runs"),
+            None => "how a disk that it has is formatted is looked at when it starts".to_owned(),
+        };
+        change.note = Some(disks.fixed.clone().unwrap_or_else(more));
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use limekiln_api::{Disruption, Lima, RunStrategy};
+use limekiln_api::{DiskFormat, Disruption, Lima, RunStrategy};
 use limekiln_model::{
     Action, Change, Cost, DesiredInstance, InstancePhase, Mounted, Name, ObjectId,
-    ObservedInstance, StopMode, WaitReason,
+    ObservedInstance, SnapshotFirst, StopMode, WaitReason,
 };
 
-use super::change::Changes;
+use super::change::{Changes, possible};
+use super::plugging::Plugging;
 use super::start::{push_forward, push_mounts, push_ready, push_start};
 use super::{Stage, allowed, withhold};
 use crate::diff::{mounts_are_live, refused_hint};
@@ -154,11 +155,24 @@ impl Subject<'_, '_> {
         let withheld = changes.withheld();
         let template = withhold::keep(&self.wanted.spec.template, self.config, &withheld);
         let filled = withhold::keep(&self.wanted.filled, self.config, &withheld);
+        let will_change = *filled != *self.config || !changes.restart.is_empty();
+        if will_change && self.cannot_go_back(&filled) {
+            return;
+        }
         let (stops, starts) = self.run_steps(changes, moved, allowed);
         let carried_out = changes.carried_out(stops && starts, &withheld);
+        // One that neither runs nor comes to run does not show whether it works.
+        let safely = self.stage.scene.policy.snapshot_first.clone();
+        let safely = safely.filter(|_| {
+            (*filled != *self.config || !carried_out.is_empty())
+                && (starts || (self.running() && !stops))
+        });
         if stops {
             let why = moved.and_then(|under| under.first()).map(|id| format!("{id} changes"));
             self.stop(why, Cost::Restart);
+        }
+        if let Some(SnapshotFirst { tag, .. }) = safely.clone() {
+            self.push(|instance| Action::TakeSnapshot { instance, tag });
         }
         if !std::ptr::eq(&*filled, self.config) && *filled != *self.config {
             self.edit(template, Arc::clone(&filled), carried_out.clone(), stops);
@@ -171,7 +185,36 @@ impl Subject<'_, '_> {
             push_start(self.stage.scene, self.name, &filled, self.stage.draft);
         } else if !stops {
             self.finish_start(&filled);
+            if safely.is_some() {
+                self.push(|instance| Action::Probe { instance });
+            }
         }
+        if let Some(SnapshotFirst { tag, keep: false }) = safely {
+            self.push(|instance| Action::ForgetSnapshot { instance, tag });
+        }
+    }
+
+    fn push(&mut self, action: impl FnOnce(Name) -> Action) {
+        self.stage.draft.push(action(self.name.clone()), None);
+    }
+
+    /// Whether a snapshot is to come first, and cannot: then nothing is begun.
+    fn cannot_go_back(&mut self, filled: &Lima) -> bool {
+        if self.stage.scene.policy.snapshot_first.is_none() {
+            return false;
+        }
+        let disks = &self.stage.scene.observed.disks;
+        let raw = |disk: &Name| disks.get(disk).is_some_and(|disk| disk.format == DiskFormat::Raw);
+        let why = match uses::disks(self.config).chain(uses::disks(filled)).find(raw) {
+            _ if self.instance.raw_disk => "its disk is raw".to_owned(),
+            Some(disk) => format!("{} is raw", ObjectId::disk(&disk)),
+            None => return false,
+        };
+        let why = format!("{why}, and keeps no snapshots");
+        let hint =
+            format!("apply it without --snapshot-first, after `limekiln clone {}`", self.name);
+        self.stage.draft.report.add(self.id(), WaitReason::Host { why }, Some(hint));
+        true
     }
 
     /// What is left of a start that this or another run began. The VM has the mounts that it was
@@ -181,14 +224,20 @@ impl Subject<'_, '_> {
         let live = mounts_are_live(booted, filled, self.stage.scene.capabilities);
         let wanted = if live { filled } else { booted };
         let in_place = self.unchanged_mounts(booted, wanted);
+        let disks = Plugging::between(self.stage.scene.capabilities, self.instance, filled);
         let Stage { scene, draft, .. } = &mut *self.stage;
         match self.instance.phase {
             InstancePhase::Booting => {
                 draft.push(Action::AwaitReady { instance: self.name.clone() }, None);
+                disks.push(scene, self.name, draft);
                 push_mounts(scene, self.name, wanted, &in_place, draft);
                 push_forward(scene, self.name, filled, draft);
             }
-            InstancePhase::Ready => push_mounts(scene, self.name, wanted, &in_place, draft),
+            InstancePhase::Ready => {
+                disks.push(scene, self.name, draft);
+                push_mounts(scene, self.name, wanted, &in_place, draft);
+            }
+            InstancePhase::Degraded { .. } => disks.push(scene, self.name, draft),
             _ => {}
         }
     }
@@ -256,7 +305,10 @@ impl Subject<'_, '_> {
             return;
         };
         let live = self.running() && !stops;
-        if to <= from || (live && !self.stage.scene.capabilities.live_disk_resize) {
+        let can = possible(self.stage.scene.capabilities, self.instance, filled).live_disk_resize;
+        // What the guest has made of an earlier growth, it has to try again.
+        let left = live && self.instance.live_disks.fault(None).is_some();
+        if to < from || (to == from && !left) || (live && !can) {
             return;
         }
         let cost = self.running().then_some(if live { Cost::Live } else { Cost::Restart });

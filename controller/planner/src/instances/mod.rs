@@ -2,6 +2,7 @@
 
 mod change;
 mod existing;
+mod plugging;
 mod start;
 mod withhold;
 

@@ -184,6 +184,8 @@ fn sign(actions: &[&Action]) -> Sign {
                 Action::EditInstance { .. }
                     | Action::ResizeDisk { .. }
                     | Action::ResizeInstanceDisk { .. }
+                    | Action::AttachDisk { .. }
+                    | Action::DetachDisk { .. }
             )
         }) =>
         {

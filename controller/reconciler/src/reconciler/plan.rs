@@ -1,5 +1,6 @@
 //! Plans.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use limekiln_model::{Capabilities, Desired, Name, ObjectId, Observed, Plan, Policy, Report};
@@ -110,6 +111,18 @@ impl Reconciler {
     /// If the home or the ledger cannot be read.
     pub async fn plan_run(&self, names: &[Name], verb: RunVerb) -> Result<Planned, ReconcileError> {
         self.plan_with(|observed, can| limekiln_planner::plan_run(observed, can, names, verb)).await
+    }
+
+    /// Plans the way back to snapshots that were taken before a change, by instance.
+    ///
+    /// # Errors
+    /// If the home or the ledger cannot be read.
+    pub async fn plan_go_back(
+        &self,
+        before: &Observed,
+        tags: &BTreeMap<Name, String>,
+    ) -> Result<Planned, ReconcileError> {
+        self.plan_with(|now, can| limekiln_planner::plan_go_back(now, before, can, tags)).await
     }
 
     async fn plan_with(

@@ -6,7 +6,7 @@ use limekiln_api::ByteSize;
 use crate::compose::{App, refused};
 use crate::exit::Exit;
 
-/// Grow a disk that nobody uses.
+/// Grow a disk, and what is on it where a VM that runs has it.
 #[derive(Args)]
 pub struct ResizeArgs {
     /// The disk
@@ -19,11 +19,11 @@ pub struct ResizeArgs {
 /// Does it.
 ///
 /// # Errors
-/// If there is none, it is larger, somebody uses it, or a manifest describes it.
+/// If there is none, it is larger, its user cannot grow it, or a manifest describes it.
 pub fn run(args: &ResizeArgs) -> anyhow::Result<Exit> {
     let (app, name) = (App::open()?, super::disk(&args.name)?);
     super::must_be_free(&app, &name)?;
-    app.by_hand().resize_disk(&name, args.size.0).map_err(refused)?;
+    app.block_on(app.by_hand().resize_disk(&name, args.size.0)).map_err(refused)?;
     outln!("disk/{name} has {} now", args.size);
     Ok(Exit::Done)
 }

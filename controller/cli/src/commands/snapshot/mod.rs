@@ -8,7 +8,7 @@ use crate::output::ask::consent;
 use crate::output::table::Table;
 use crate::refs::instance;
 
-/// States of a stopped instance's disk that can be gone back to.
+/// States of an instance that can be gone back to: its disk, and while it runs, all its disks and its memory.
 #[derive(Args)]
 #[command(after_help = "Example: limekiln snapshot create web --tag before-upgrade")]
 pub struct SnapshotArgs {
@@ -56,25 +56,26 @@ struct Tagged {
 /// Does what was asked.
 ///
 /// # Errors
-/// If there is no such instance or snapshot, the instance runs, or its disk keeps none.
+/// If there is no such instance or snapshot, or a disk or the memory cannot be kept.
 pub fn run(args: &SnapshotArgs) -> anyhow::Result<Exit> {
-    let hand = App::open()?.by_hand();
+    let app = App::open()?;
+    let hand = app.by_hand();
     match &args.command {
         SnapshotCommand::Create(Tagged { name, tag }) => {
             let name = instance(name)?;
-            hand.create_snapshot(&name, tag).map_err(refused)?;
+            app.block_on(hand.create_snapshot(&name, tag)).map_err(refused)?;
             outln!("snapshot {tag} of instance/{name} is kept");
             outln!("go back with: limekiln snapshot apply {name} --tag {tag}");
         }
         SnapshotCommand::Apply { which: Tagged { name, tag }, yes } => {
             let name = instance(name)?;
             consent(*yes, &format!("what instance/{name} wrote since {tag} is lost. Go on?"))?;
-            hand.apply_snapshot(&name, tag).map_err(refused)?;
+            app.block_on(hand.apply_snapshot(&name, tag)).map_err(refused)?;
             outln!("instance/{name} is as it was at {tag}");
         }
         SnapshotCommand::Delete(Tagged { name, tag }) => {
             let name = instance(name)?;
-            hand.delete_snapshot(&name, tag).map_err(refused)?;
+            app.block_on(hand.delete_snapshot(&name, tag)).map_err(refused)?;
             outln!("snapshot {tag} of instance/{name} is gone");
         }
         SnapshotCommand::List { name, quiet } => {
@@ -84,11 +85,15 @@ pub fn run(args: &SnapshotArgs) -> anyhow::Result<Exit> {
             } else if snapshots.is_empty() {
                 errln!("no snapshots; make one with `limekiln snapshot create {name} --tag TAG`");
             } else {
-                let mut table = Table::new(&["TAG", "MADE"]);
+                let mut table = Table::new(&["TAG", "MADE", "MEMORY"]);
                 for one in &snapshots {
                     let made = jiff::Timestamp::from_second(one.date_sec);
                     let made = made.map(|made| made.to_string()).unwrap_or_default();
-                    table.row(vec![one.tag.clone(), made]);
+                    let memory = match one.vm_state_size {
+                        0 => "-".to_owned(),
+                        bytes => format!("{} MiB", bytes >> 20),
+                    };
+                    table.row(vec![one.tag.clone(), made, memory]);
                 }
                 out!("{}", table.render());
             }

@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 
 use super::args::{Args, escaped};
-use super::machine_type;
 use super::network::network;
+use super::{machine_type, places};
 use crate::accel::Accelerator;
 use crate::spec::{Firmware, MountKind, VmSpec};
 
@@ -89,7 +89,10 @@ fn boot_disk(args: &mut Args, spec: &VmSpec) {
 
 /// In order: the guest's names follow from it (`vdb`, `vdc`, then the seed as `sr0`).
 fn disks(args: &mut Args, spec: &VmSpec) {
-    for disk in &spec.disks {
+    if places::has_places(spec.arch) {
+        places::at_start(args, spec);
+    }
+    for disk in spec.disks.iter().filter(|_| !places::has_places(spec.arch)) {
         let before = format!("format={},if=virtio,discard=on,file=", disk.format.word());
         args.path("-drive", &before, &disk.path, "");
     }

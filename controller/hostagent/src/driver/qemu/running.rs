@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::live_disks::QemuDisks;
 use super::network;
 use super::qmp::{AnnounceSelf, Qmp, QueryBlockStats, Quit, SystemPowerdown};
-use crate::driver::{DriverError, Links, Machine, Progress};
+use super::snapshots::QemuSnapshots;
+use crate::driver::{DriverError, Links, LiveDisks, Machine, Progress, Snapshots};
 use crate::files::InstanceFiles;
 use crate::process::Process;
 use crate::spec::VmSpec;
@@ -76,6 +78,14 @@ impl Machine for RunningQemu {
 
     fn links(&self) -> Arc<dyn Links> {
         Arc::new(QemuLinks(self.files.qmp_sock()))
+    }
+
+    fn disks(&self) -> Arc<dyn LiveDisks> {
+        Arc::new(QemuDisks::new(self.files.clone()))
+    }
+
+    fn snapshots(&self) -> Arc<dyn Snapshots> {
+        Arc::new(QemuSnapshots::new(self.files.clone()))
     }
 
     fn clean_up(&mut self) -> Option<String> {

@@ -18,6 +18,25 @@ partition() {
     return 0
 }
 
+# The disk with that serial number. Names change when disks are plugged in and out; numbers do not.
+by_serial() {
+    tries=0 numbered=$patience
+    # One that is plugged in just now takes a moment.
+    while [ "$tries" -lt "${patience:-1}" ]; do
+        for at in /sys/block/vd*/serial; do
+            serial=$(cat "$at" 2>/dev/null)
+            at=${at%/serial}
+            case $serial in
+            "$1") echo "/dev/${at##*/}" && return ;;
+            lk-*) numbered=1 ;;
+            esac
+        done
+        tries=$((tries + 1))
+        sleep 0.1
+    done
+    [ -z "$numbered" ] || echo "with the serial number $1"
+}
+
 type_of() { blkid -p -s TYPE -o value "$1" 2>/dev/null || blkid "$1" | sed -n 's/.* TYPE="\([^"]*\)".*/\1/p'; }
 
 make() {
@@ -42,7 +61,9 @@ grow() {
 
 attach() {
     name=$(of_disk "$1" NAME) fstype=$(of_disk "$1" FSTYPE) fsargs=$(of_disk "$1" FSARGS)
-    disk=/dev/$(of_disk "$1" DEVICE)
+    disk=$(by_serial "$(of_disk "$1" SERIAL)")
+    # Machines whose disks have no serial number number them as the names go.
+    : "${disk:=/dev/$(of_disk "$1" DEVICE)}"
     label=lima-$name mountpoint=/mnt/lima-$name
     : "${fstype:=ext4}"
     [ -b "$disk" ] || { echo "no disk $disk"; return 1; }

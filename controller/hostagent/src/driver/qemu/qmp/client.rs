@@ -63,12 +63,12 @@ impl Qmp {
     }
 
     async fn answer<C: Command>(&mut self, command: &C) -> Result<C::Return, QmpError> {
-        let line = match command.arguments() {
-            None => format!("{{\"execute\":\"{}\"}}\n", C::NAME),
-            Some(arguments) => {
-                format!("{{\"execute\":\"{}\",\"arguments\":{arguments}}}\n", C::NAME)
-            }
-        };
+        let mut request = serde_json::json!({ "execute": C::NAME });
+        match command.arguments() {
+            Value::Null => {}
+            arguments => request["arguments"] = arguments,
+        }
+        let line = format!("{request}\n");
         self.stream.get_mut().write_all(line.as_bytes()).await?;
         loop {
             let line = self.line().await?;

@@ -11,9 +11,9 @@ pub trait Command {
     /// What QEMU returns.
     type Return: DeserializeOwned;
 
-    /// Its arguments, if it has any.
-    fn arguments(&self) -> Option<Value> {
-        None
+    /// Its arguments, an object; `Null` for none.
+    fn arguments(&self) -> Value {
+        Value::Null
     }
 }
 
@@ -105,8 +105,8 @@ impl Command for NetdevAdd {
     const NAME: &'static str = "netdev_add";
     type Return = Nothing;
 
-    fn arguments(&self) -> Option<Value> {
-        Some(self.0.clone())
+    fn arguments(&self) -> Value {
+        self.0.clone()
     }
 }
 
@@ -121,8 +121,8 @@ impl Command for NetdevDel<'_> {
     const NAME: &'static str = "netdev_del";
     type Return = Nothing;
 
-    fn arguments(&self) -> Option<Value> {
-        Some(json!({"id": self.id}))
+    fn arguments(&self) -> Value {
+        json!({"id": self.id})
     }
 }
 
@@ -134,8 +134,8 @@ impl Command for AnnounceSelf {
     const NAME: &'static str = "announce-self";
     type Return = Nothing;
 
-    fn arguments(&self) -> Option<Value> {
-        Some(json!({"initial": 20, "max": 600, "rounds": 5, "step": 200}))
+    fn arguments(&self) -> Value {
+        json!({"initial": 20, "max": 600, "rounds": 5, "step": 200})
     }
 }
 
@@ -150,8 +150,8 @@ impl Command for HumanMonitor<'_> {
     const NAME: &'static str = "human-monitor-command";
     type Return = String;
 
-    fn arguments(&self) -> Option<Value> {
-        Some(json!({"command-line": self.line}))
+    fn arguments(&self) -> Value {
+        json!({"command-line": self.line})
     }
 }
 
