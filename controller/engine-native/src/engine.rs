@@ -109,7 +109,6 @@ impl Engine for NativeEngine {
             live_disks: true,
             live_mounts: [MountType::ReverseSshfs].into(),
             live_fields: LIVE_FIELDS.iter().map(|&field| field.to_owned()).collect(),
-            ..Capabilities::default()
         }
     }
 

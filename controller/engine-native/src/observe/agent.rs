@@ -22,7 +22,7 @@ const LIMAS: &str = "Lima's host agent runs it, and changes no disks of a runnin
 #[derive(Clone, Debug)]
 pub(super) enum Answer {
     /// Ours.
-    Status(AgentStatus),
+    Status(Box<AgentStatus>),
     /// Lima's tells its port, and has no route for the rest.
     Lima {
         /// The port.
@@ -37,7 +37,7 @@ pub(super) enum Answer {
 /// Asks a host agent; ends within the client's own deadline.
 pub(super) async fn ask(client: &Client) -> Answer {
     match client.status().await {
-        Ok(status) => Answer::Status(status),
+        Ok(status) => Answer::Status(status.into()),
         Err(ClientError::Refused(_)) => {
             let port = client.info().await.map_or(0, |info| info.ssh_local_port);
             Answer::Lima { ssh_port: Some(port).filter(|port| *port != 0) }
@@ -51,7 +51,7 @@ impl Answer {
     /// Fills in what only the host agent knows.
     pub(super) fn fill(self, instance: &mut ObservedInstance) {
         match self {
-            Self::Status(status) => from_status(instance, status),
+            Self::Status(status) => from_status(instance, *status),
             Self::Lima { ssh_port } => {
                 instance.ssh_port = ssh_port;
                 instance.live_disks.fixed = Some(LIMAS.to_owned());
