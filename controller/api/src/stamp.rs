@@ -8,8 +8,9 @@ use std::time::{Duration, SystemTime};
 /// systems count in steps, of which the coarsest is that of FAT.
 const STEP: Duration = Duration::from_secs(2);
 /// The same where times are seen to be counted in less than milliseconds: Linux steps then with
-/// its timer, at 100 Hz or more often.
-const FINE_STEP: Duration = Duration::from_millis(50);
+/// its timer, at 100 Hz or more often. Twice that, for clocks of other hosts that are not quite
+/// right.
+const FINE_STEP: Duration = Duration::from_millis(20);
 
 /// Which file it is, how large, and when it and its name were last changed.
 ///

@@ -1,5 +1,7 @@
 //! What the person who runs a plan allows.
 
+use std::collections::BTreeMap;
+
 use limekiln_api::Disruption;
 use serde::{Deserialize, Serialize};
 
@@ -8,8 +10,12 @@ use serde::{Deserialize, Serialize};
 pub struct Policy {
     /// Whether owned objects that are no longer in their source are deleted.
     pub prune: bool,
-    /// The most objects that one pass deletes; `None` means max(1, 20 %) of those owned.
+    /// The most objects of each source that one pass deletes; `None` means max(1, 20 %) of those
+    /// owned.
     pub prune_budget: Option<usize>,
+    /// The same for single sources, by identity. 0 means never, whatever else is allowed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub prune_budgets: BTreeMap<String, usize>,
     /// Whether deleting every owned object is allowed.
     pub prune_all: bool,
     /// Overrides every instance's `maxDisruption` when set.

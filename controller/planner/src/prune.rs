@@ -1,6 +1,6 @@
 //! Objects that are ours and that no manifest speaks of any more.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use limekiln_api::DeletionPolicy;
 use limekiln_api::mutant::{Mutant, is_on};
@@ -15,55 +15,68 @@ use crate::uses;
 
 /// Deletes what may be deleted; reports the rest.
 pub(crate) fn plan(scene: &Scene<'_>, draft: &mut Draft) {
-    let gone = gone(scene);
-    if gone.is_empty() {
-        return;
-    }
-    if let Err((why, hint)) = permission(scene, gone.len()) {
-        for id in gone {
-            draft.report.add(id, WaitReason::Unpruned { why: why.clone() }, Some(hint.to_owned()));
+    let mut going = BTreeSet::new();
+    for (source, gone) in gone(scene) {
+        match permission(scene, source, gone.len()) {
+            Ok(()) => going.extend(gone),
+            Err((why, hint)) => report(gone, &why, hint, draft),
         }
+    }
+    if going.is_empty() {
         return;
     }
     // Instances come first, so that what they use is free.
     let nothing = BTreeSet::new();
-    let leaving = gone.iter().filter(|id| {
+    let leaving = going.iter().filter(|id| {
         let needed = id.kind == Kind::Instance && remaining_user(scene, id, &nothing).is_some();
         !needed && !retained(scene, id) && !is_protected(scene, id)
     });
     let leaving = leaving.cloned().collect();
-    for id in &gone {
+    for id in &going {
         delete(scene, id, &leaving, draft);
     }
 }
 
-/// Owned objects of sources that were read whole, which are in none of their manifests.
-fn gone(scene: &Scene<'_>) -> BTreeSet<ObjectId> {
-    let owned = scene.observed.owners.iter().filter(|(id, owner)| {
-        scene.desired.sources.contains(&owner.origin.source)
-            && !scene.desired.mentions(id)
-            && scene.exists(id)
-    });
-    owned.map(|(id, _)| id.clone()).collect()
+fn report(gone: BTreeSet<ObjectId>, why: &str, hint: &str, draft: &mut Draft) {
+    for id in gone {
+        draft.report.add(id, WaitReason::Unpruned { why: why.to_owned() }, Some(hint.to_owned()));
+    }
 }
 
-/// Whether so many may go: a wrong directory or a bad merge must not take everything.
-fn permission(scene: &Scene<'_>, gone: usize) -> Result<(), (String, &'static str)> {
-    if !scene.policy.prune {
+/// By source that was read whole, owned objects which are in no manifest of any.
+fn gone<'a>(scene: &Scene<'a>) -> BTreeMap<&'a str, BTreeSet<ObjectId>> {
+    let mut gone = BTreeMap::<&str, BTreeSet<ObjectId>>::new();
+    for (id, owner) in &scene.observed.owners {
+        let source = &owner.origin.source;
+        let read = scene.desired.sources.contains(source);
+        if read && !scene.desired.mentions(id) && scene.exists(id) {
+            gone.entry(source).or_default().insert(id.clone());
+        }
+    }
+    gone
+}
+
+/// Whether so many of one source may go: a wrong directory or a bad merge must not take
+/// everything, also where other sources have so much that it would be little.
+fn permission(scene: &Scene<'_>, source: &str, gone: usize) -> Result<(), (String, &'static str)> {
+    let policy = scene.policy;
+    if !policy.prune {
         return Err((
             "it is in no manifest any more".to_owned(),
             "delete it with `limekiln apply --prune`",
         ));
     }
-    if scene.policy.prune_all || is_on(Mutant::PrunesBeyondBudget) {
+    let own = policy.prune_budgets.get(source);
+    // Never, whatever somebody acknowledges.
+    if own == Some(&0) {
+        let why = "the policy of its source lets nothing be deleted".to_owned();
+        return Err((why, "delete it with `limekiln delete`, or change `pruneBudget`"));
+    }
+    if policy.prune_all || is_on(Mutant::PrunesBeyondBudget) {
         return Ok(());
     }
-    let owned = scene
-        .observed
-        .owners
-        .values()
-        .filter(|owner| scene.desired.sources.contains(&owner.origin.source))
-        .count();
+    let owners = scene.observed.owners.values();
+    let owned = owners.filter(|owner| owner.origin.source == source).count();
     if gone == owned {
         let why = match owned {
             1 => "the only object of the source would be deleted".to_owned(),
@@ -71,7 +84,7 @@ fn permission(scene: &Scene<'_>, gone: usize) -> Result<(), (String, &'static st
         };
         return Err((why, "if that is meant: --prune-all"));
     }
-    let budget = scene.policy.prune_budget.unwrap_or_else(|| (owned / 5).max(1));
+    let budget = own.copied().or(policy.prune_budget).unwrap_or_else(|| (owned / 5).max(1));
     if gone > budget {
         let why =
             format!("{gone} of {owned} objects would be deleted, and at most {budget} are at once");

@@ -239,6 +239,7 @@ pub fn policy() -> impl Strategy<Value = Policy> {
     all.prop_map(|(prune, prune_budget, prune_all, max_disruption, adopt)| Policy {
         prune,
         prune_budget,
+        prune_budgets: Default::default(),
         prune_all,
         max_disruption,
         adopt,

@@ -1,7 +1,8 @@
 //! What one host agent costs while its VM idles.
 
 use std::fs;
-use std::path::Path;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -14,19 +15,67 @@ use crate::workspace;
 /// Settled after the boot before measuring, then observed for so long.
 const SETTLE: Duration = Duration::from_secs(5);
 const WATCH: Duration = Duration::from_secs(15);
+/// What the one that serves its guest has.
+const FORWARDS: usize = 50;
+const MOUNTS: usize = 3;
 
-/// Private memory and wake-ups of the agent of one idle tiny guest.
+/// Private memory and wake-ups of the agent of one idle tiny guest, and memory of one that serves
+/// its guest.
 ///
 /// # Errors
-/// The guest doesn't boot.
+/// A guest doesn't boot.
 pub fn rows() -> anyhow::Result<Vec<Row>> {
-    let home = Home::new()?;
+    let mut rows = idle()?;
+    rows.push(busy()?);
+    Ok(rows)
+}
+
+/// Starts a guest with this in its template; its host agent, once that has settled.
+fn start(home: &Home, name: &str, more: &str) -> anyhow::Result<PathBuf> {
     let guest = workspace::target().join("guest/tiny-x86_64");
-    let manifest = home.write("idle.yaml", &instance("idle", "Always", &tiny_template(&guest)))?;
+    let template = format!("{}{more}", tiny_template(&guest));
+    let manifest = home.write("guest.yaml", &instance(name, "Always", &template))?;
     home.run(&["apply", "-f", &manifest.display().to_string(), "--yes"])?;
-    let pid = fs::read_to_string(home.lima().join("idle/ha.pid"))?;
-    let process = Path::new("/proc").join(pid.trim());
+    let pid = fs::read_to_string(home.lima().join(name).join("ha.pid"))?;
     sleep(SETTLE);
+    Ok(Path::new("/proc").join(pid.trim()))
+}
+
+/// With forwards that all listen, and mounts.
+fn busy() -> anyhow::Result<Row> {
+    let home = Home::new()?;
+    let shared = tempfile::tempdir()?;
+    // Held together, so that no two are the same.
+    let free: Vec<_> =
+        (0..FORWARDS).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<_, _>>()?;
+    let ports = free.iter().map(|one| Ok(one.local_addr()?.port()));
+    let ports: Vec<u16> = ports.collect::<std::io::Result<_>>()?;
+    drop(free);
+    let mut more = "    mountType: reverse-sshfs\n    mounts:\n".to_owned();
+    for mount in 0..MOUNTS {
+        let from = shared.path().display();
+        more += &format!("    - {{location: \"{from}\", mountPoint: /mnt/{mount}}}\n");
+    }
+    more += "    portForwards:\n";
+    for (guest, host) in (10_000..).zip(&ports) {
+        more += &format!("    - {{guestPort: {guest}, hostPort: {host}, static: true}}\n");
+    }
+    let process = start(&home, "busy", &more)?;
+    for port in &ports {
+        TcpStream::connect(("127.0.0.1", *port)).context("a forward does not listen")?;
+    }
+    sleep(SETTLE);
+    Ok(Row {
+        name: "hostagent: private memory, 50 forwards, 3 mounts",
+        value: private_kib(&process)? / 1024.0,
+        unit: "MiB",
+        bound: 12.0,
+    })
+}
+
+fn idle() -> anyhow::Result<Vec<Row>> {
+    let home = Home::new()?;
+    let process = start(&home, "idle", "")?;
     let before = switches(&process)?;
     sleep(WATCH);
     let wakeups = (switches(&process)? - before) / WATCH.as_secs_f64();

@@ -10,6 +10,7 @@ use limekiln_model::Name;
 use proptest::prelude::*;
 
 use super::instance::Known;
+use super::known::{Instances, Running, Shown};
 use crate::paths::Paths;
 
 /// Something that a user, Lima or a guest does to the files of an instance.
@@ -119,4 +120,39 @@ fn what_did_not_change_is_one_and_the_same_and_what_is_young_is_read_again() {
     assert!(std::ptr::eq(&*config, &**second.instance.config.as_ref().expect("readable")));
     let young = look(Some(second), 0);
     assert!(!std::ptr::eq(&*config, &**young.instance.config.as_ref().expect("readable")));
+}
+
+/// Those that show at once; what is written once is looked at seldom.
+fn edit_that_shows() -> impl Strategy<Value = Edit> {
+    edit().prop_filter("it shows at once", |edit| {
+        !matches!(edit, Edit::Version(_) | Edit::Grow(_) | Edit::Format)
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Which there are, and what is in them.
+    #[test]
+    fn the_home_that_is_remembered_is_the_one_that_is_there(
+        edits in prop::collection::vec((0..3u8, edit_that_shows()), 1..12)
+    ) {
+        let home = tempfile::tempdir().expect("a directory");
+        let (paths, facts) = (Paths::new(home.path()), HostFacts::example());
+        let look = |instances: &mut Instances| instances.look(&paths, &facts).expect("readable");
+        let mut known = Instances::default();
+        let mut before = Shown::default();
+        for (vm, edit) in edits {
+            // Now and then so soon that nothing rests, and now and then not.
+            std::thread::sleep(Duration::from_millis(u64::from(vm) * 15));
+            let name = Name::new(format!("vm{vm}")).expect("a name");
+            make(edit, &paths.instance(&name)).expect("writable");
+            look(&mut known);
+            let shown = known.shown(&Running::new(), before.clone());
+            let mut anew = Instances::default();
+            look(&mut anew);
+            prop_assert_eq!(&*shown, &*anew.shown(&Running::new(), Shown::default()));
+            before = shown;
+        }
+    }
 }

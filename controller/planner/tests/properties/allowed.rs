@@ -1,6 +1,6 @@
 //! What a plan may do without asking: stated from the manifests and the policy alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use limekiln_api::{Disruption, Lima, RunStrategy};
 use limekiln_model::{Action, InstancePhase, Name, ObjectId, Observed, Plan};
@@ -48,11 +48,15 @@ fn park(scenario: &Scenario, object: &ObjectId) {
 fn pruned(scenario: &Scenario, plan: &Plan, observed: &Observed) {
     let goes = |action: &Action| matches!(action, Action::Park { .. } | Action::Release { .. });
     let steps = plan.steps.iter().filter(|step| goes(&step.action));
-    let gone = steps.filter(|step| !scenario.desired.mentions(&step.action.object())).count();
-    let owned = observed.owners.len();
+    let objects = steps.map(|step| step.action.object());
+    let gone: Vec<_> = objects.filter(|object| !scenario.desired.mentions(object)).collect();
     let policy = &scenario.policy;
-    assert!(gone == 0 || policy.prune, "pruned unasked");
-    if !policy.prune_all {
+    assert!(gone.is_empty() || policy.prune, "pruned unasked");
+    let source_of = |object: &ObjectId| observed.owners.get(object).map(|it| &it.origin.source);
+    let sources: BTreeSet<_> = gone.iter().map(source_of).collect();
+    for source in sources.into_iter().filter(|_| !policy.prune_all) {
+        let gone = gone.iter().filter(|object| source_of(object) == source).count();
+        let owned = observed.owners.values().filter(|it| Some(&it.origin.source) == source).count();
         let budget = policy.prune_budget.unwrap_or((owned / 5).max(1));
         assert!(gone <= budget, "{gone} of {owned} pruned, {budget} allowed");
         assert!(gone == 0 || gone < owned, "everything pruned");

@@ -85,9 +85,7 @@ impl Controller {
             return Err(ReconcileError::OutOfDate { seen: observed.generation, last });
         }
         let mut policy = self.options.policy.clone();
-        policy.prune_budget = loaded.prune_budget.or(policy.prune_budget);
-        // A policy that says 0 means never, whatever somebody acknowledges.
-        policy.prune &= policy.prune_budget != Some(0);
+        policy.prune_budgets.clone_from(&loaded.prune_budgets);
         let desired = loaded.desired.clone();
         let last = self.state.borrow().planned.clone();
         let planned = self.reconciler.plan_again(last.as_ref(), observed, desired, policy)?;

@@ -76,7 +76,8 @@ impl Revision {
 #[derive(Debug)]
 pub struct History {
     dir: PathBuf,
-    /// By name of the file. Its name says what it holds, so that is never another thing later.
+    /// By name of the file. Its name says what it holds; when that was first read is another time
+    /// if it is written anew, which only we do.
     heads: Mutex<BTreeMap<OsString, Head>>,
 }
 
@@ -109,13 +110,13 @@ impl History {
         read(&self.file(source, revision)).map(|stored| stored.revision)
     }
 
-    /// Keeps what a source held, unless that is more than 16 MiB, and lets go what is too old. A
-    /// file that is no text is no manifest, and is not kept. What is kept already stays, unless it
-    /// is damaged.
+    /// Keeps what a source held, unless that is more than 16 MiB, and lets go what is too old, but
+    /// for the one that it is `pinned` to. A file that is no text is no manifest, and is not kept.
+    /// What is kept already stays, unless it is damaged.
     ///
     /// # Errors
     /// If it cannot be written.
-    pub(crate) fn note(&self, snapshot: &Snapshot) -> io::Result<()> {
+    pub(crate) fn note(&self, snapshot: &Snapshot, pinned: Option<&str>) -> io::Result<()> {
         let path = self.file(&snapshot.source, &snapshot.revision);
         let bytes: usize = snapshot.files.iter().map(|file| file.bytes.len()).sum();
         if bytes > LARGEST || path.exists() && !is_damaged(&path) {
@@ -132,19 +133,28 @@ impl History {
             at: Timestamp::now(),
             files: snapshot.files.iter().filter_map(file).collect(),
         };
+        self.forget_head(&path);
         atomic::write(&path, &serde_json::to_vec(&Stored { version: VERSION, revision })?)?;
-        self.forget(&snapshot.source)
+        self.forget(&snapshot.source, pinned)
     }
 
-    fn forget(&self, source: &str) -> io::Result<()> {
+    fn forget(&self, source: &str, pinned: Option<&str>) -> io::Result<()> {
         let mut of_source = self.heads()?;
         of_source.retain(|one| one.source == source);
         of_source.sort_by(|a, b| (a.at, &a.revision).cmp(&(b.at, &b.revision)));
         let surplus = of_source.len().saturating_sub(KEPT);
-        for old in &of_source[..surplus] {
-            atomic::remove(&self.file(source, &old.revision))?;
+        for old in of_source[..surplus].iter().filter(|old| pinned != Some(&old.revision)) {
+            let path = self.file(source, &old.revision);
+            self.forget_head(&path);
+            atomic::remove(&path)?;
         }
         Ok(())
+    }
+
+    /// The file is to be another one, or none.
+    fn forget_head(&self, path: &Path) {
+        let mut known = self.heads.lock().unwrap_or_else(PoisonError::into_inner);
+        path.file_name().and_then(|name| known.remove(name));
     }
 
     /// Whose the files are, without what the revisions held.
@@ -210,21 +220,40 @@ mod tests {
     fn a_damaged_revision_is_kept_anew_and_a_whole_or_newer_one_stays() {
         let dir = tempfile::tempdir().expect("dir");
         let history = History::new(&Home::new(dir.path()));
-        history.note(&snapshot()).expect("written");
+        history.note(&snapshot(), None).expect("written");
         let path = history.file("git:team", "1");
         let whole = fs::read(&path).expect("there");
-        history.note(&snapshot()).expect("kept");
+        history.note(&snapshot(), None).expect("kept");
         assert_eq!(fs::read(&path).expect("there"), whole, "it was written again");
         for cut in 0..whole.len() {
             fs::write(&path, &whole[..cut]).expect("cut");
             assert_eq!(history.read().expect("read"), [], "cut at {cut}");
-            history.note(&snapshot()).expect("written");
+            history.note(&snapshot(), None).expect("written");
             let kept = history.get("git:team", "1").expect("whole again");
             assert_eq!(kept.snapshot(), snapshot());
         }
         let newer = br#"{"version":2,"of":"a later release"}"#;
         fs::write(&path, newer).expect("write");
-        history.note(&snapshot()).expect("left alone");
+        history.note(&snapshot(), None).expect("left alone");
         assert_eq!(fs::read(&path).expect("there"), newer);
+    }
+
+    #[test]
+    fn one_that_comes_back_is_new_again_and_a_pinned_one_stays() {
+        let dir = tempfile::tempdir().expect("dir");
+        let history = History::new(&Home::new(dir.path()));
+        let note = |number: usize, pinned| {
+            let snapshot = Snapshot { revision: number.to_string(), ..snapshot() };
+            history.note(&snapshot, pinned).expect("written");
+        };
+        let is_kept = |number: usize| history.get("git:team", &number.to_string()).is_some();
+        (1..=KEPT + 1).for_each(|number| note(number, None));
+        assert!(!is_kept(1) && is_kept(2), "the oldest went");
+        note(1, None);
+        assert!(is_kept(1) && !is_kept(2), "it is the newest now");
+        for number in KEPT + 2..3 * KEPT {
+            note(number, Some("1"));
+        }
+        assert!(is_kept(1) && !is_kept(KEPT));
     }
 }

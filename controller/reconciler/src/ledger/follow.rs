@@ -11,9 +11,10 @@ use crate::Planned;
 /// wanted.
 ///
 /// The last of these matters: an object that somebody else makes later under that name is not
-/// ours. An object is gone when it was missing `earlier`, too: one look may be out of date. Claims that neither the plan nor a manifest speaks of are left: on a full disk, what is
-/// removed must not wait for a note about something else. So are those of objects that are being
-/// worked on.
+/// ours. An object is gone when it was missing `earlier`, too: one look may be out of date.
+/// Claims that neither the plan nor a manifest speaks of are left: on a full disk, what is removed
+/// must not wait for a note about something else. So are those of objects that are being worked
+/// on.
 pub(crate) fn follow(
     ledger: &Ledger,
     claims: &Claims,

@@ -83,6 +83,11 @@ impl Seen {
         Change(known.copied())
     }
 
+    /// All files are to be looked at again.
+    pub(super) fn look_again(&mut self) {
+        self.thorough = None;
+    }
+
     /// What is known stays known, if it was before the change: it was ours.
     pub(super) fn changed(
         &mut self,

@@ -99,6 +99,9 @@ impl Ledger {
     /// If one cannot be renamed.
     pub fn set_aside(&self, claims: &Claims) -> Result<Vec<PathBuf>, LedgerError> {
         self.may_write()?;
+        if !claims.damaged.is_empty() {
+            self.seen.lock().unwrap_or_else(PoisonError::into_inner).look_again();
+        }
         let mut moved = Vec::new();
         for path in &claims.damaged {
             let aside = (1..)
@@ -143,11 +146,15 @@ impl Ledger {
         claim: Option<&Claim>,
         change: impl FnOnce() -> Result<(), LedgerError>,
     ) -> Result<(), LedgerError> {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = seen.changing(&self.owners, SystemTime::now());
-        change()?;
+        let seen = || self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = seen().changing(&self.owners, SystemTime::now());
+        // Not held meanwhile: a disk that hangs holds up whoever writes, and nobody who reads.
+        if let Err(error) = change() {
+            seen().look_again();
+            return Err(error);
+        }
         if self.fence.is_some() {
-            seen.changed(&self.owners, id, claim.cloned(), before, SystemTime::now());
+            seen().changed(&self.owners, id, claim.cloned(), before, SystemTime::now());
         }
         Ok(())
     }

@@ -45,8 +45,8 @@ pub fn load(snapshots: &[Snapshot], context: &LoadContext<'_>) -> Result<Loaded,
     // What is wrong with a layer is found with every instance.
     diagnostics.dedup();
     let sources = snapshots.iter().map(|snapshot| snapshot.source.as_str());
-    let prune_budget = context.policies.prune_budget(sources);
-    Ok(Loaded { desired, diagnostics, verdicts, prune_budget })
+    let prune_budgets = context.policies.prune_budgets(sources);
+    Ok(Loaded { desired, diagnostics, verdicts, prune_budgets })
 }
 
 fn revision(snapshots: &[Snapshot]) -> String {

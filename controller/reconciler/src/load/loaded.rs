@@ -46,8 +46,9 @@ pub struct Loaded {
     pub diagnostics: Vec<Diagnostic>,
     /// What the policies say of each object, if that was asked for.
     pub verdicts: Vec<Judged>,
-    /// The most objects that one pass may delete, if the policy of a source says so; 0 is none.
-    pub prune_budget: Option<usize>,
+    /// The most objects of each source that one pass may delete, where its policy says so; 0 is
+    /// none.
+    pub prune_budgets: BTreeMap<String, usize>,
 }
 
 impl Loaded {

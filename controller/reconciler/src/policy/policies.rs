@@ -56,10 +56,14 @@ impl Policies {
         }
     }
 
-    /// The least number of objects that a policy of these sources lets one pass delete, if any
-    /// says so.
-    pub fn prune_budget<'a>(&self, sources: impl Iterator<Item = &'a str>) -> Option<usize> {
-        sources.filter_map(|source| self.of(source).rules().prune_budget).min()
+    /// How many objects of each of these sources one pass may delete, where its policy says so.
+    pub fn prune_budgets<'a>(
+        &self,
+        sources: impl Iterator<Item = &'a str>,
+    ) -> BTreeMap<String, usize> {
+        let budget =
+            |source: &'a str| Some((source.to_owned(), self.of(source).rules().prune_budget?));
+        sources.filter_map(budget).collect()
     }
 }
 

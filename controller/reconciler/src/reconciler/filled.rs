@@ -119,3 +119,70 @@ impl<'a, T> InStep<'a, T> {
         self.0.next_if(|(here, _)| *here == name).map(|(_, value)| value)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use limekiln_model::InstancePhase;
+    use limekiln_testkit::{desired, instance, name, observed_instance};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What one of three instances is wanted and stored with, if it is, and by whom it was made.
+    type One = (Option<u8>, Option<u8>, bool);
+
+    fn world(all: &[One]) -> (Desired, Observed) {
+        let yaml = |cpus: u8| format!("cpus: {cpus}\n");
+        let vm = |number: usize| format!("vm{number}");
+        let wanted = all.iter().enumerate().filter_map(|(number, (wanted, ..))| {
+            Some(instance(&vm(number), &yaml((*wanted)?), |_| {}))
+        });
+        let mut observed = Observed::default();
+        for (number, (_, stored, old)) in all.iter().enumerate() {
+            let Some(cpus) = stored else { continue };
+            let mut seen = observed_instance(&vm(number), &yaml(*cpus), InstancePhase::Ready);
+            seen.booted.clone_from(&seen.config);
+            if *old {
+                seen.creator = LimaVersion::unrecorded();
+            }
+            observed.instances.insert(name(&vm(number)), seen.into());
+        }
+        (desired(wanted), observed)
+    }
+
+    fn one() -> impl Strategy<Value = One> {
+        let cpus = || prop::option::of(1..3u8);
+        (cpus(), cpus(), prop::bool::weighted(0.2))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn what_is_remembered_is_what_comes_of_it_anew(
+            worlds in prop::collection::vec(prop::array::uniform3(one()), 1..6)
+        ) {
+            let (last, facts) = (LastFilled::default(), HostFacts::example());
+            for all in &worlds {
+                let world = world(all);
+                // Twice, as where nothing changes.
+                for _ in 0..2 {
+                    let (mut desired, mut observed) = world.clone();
+                    last.prepare(&mut desired, &mut observed, &facts);
+                    let (mut desired_anew, mut observed_anew) = world.clone();
+                    refill(&mut desired_anew, &observed_anew, &facts);
+                    prop_assert_eq!(&desired, &desired_anew);
+                    prop_assert_eq!(&observed, &observed_anew, "joining changes nothing");
+                    LastFilled::default().prepare(&mut desired_anew, &mut observed_anew, &facts);
+                    prop_assert_eq!(&observed, &observed_anew);
+                    for (name, wanted) in &desired.instances {
+                        let Some(seen) = observed.instances.get(name) else { continue };
+                        let config = seen.config.as_ref().expect("it is stored");
+                        let same = Arc::ptr_eq(config, &wanted.spec.filled);
+                        prop_assert_eq!(same, **config == *wanted.spec.filled, "{}", name);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -208,11 +208,12 @@ async fn quotas_of_a_source_deny_what_is_too_much() {
 }
 
 #[test]
-fn the_smallest_prune_budget_counts() {
+fn each_source_has_the_prune_budget_of_its_policy() {
     let fixture = Fixture::new();
     let sources = [snapshot("git:team", &[]), snapshot("git:other", &[])];
-    assert_eq!(load(&fixture, &sources, &Policies::default()).prune_budget, None);
-    assert_eq!(load(&fixture, &sources, &policy("pruneBudget: 0")).prune_budget, Some(0));
+    assert!(load(&fixture, &sources, &Policies::default()).prune_budgets.is_empty());
+    let none = load(&fixture, &sources, &policy("pruneBudget: 0")).prune_budgets;
+    assert_eq!(none, [("git:team".to_owned(), 0)].into());
 }
 
 /// A manifest of a repository builds on nothing of this host but `template:`.

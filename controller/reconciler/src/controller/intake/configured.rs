@@ -1,5 +1,6 @@
 //! The sources of a configuration file: directories and git repositories.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -33,6 +34,8 @@ pub struct Configured {
     last: Option<Vec<(String, String)>>,
     cache: Arc<LoadCache>,
     unkept: Unkept,
+    /// What last counted of each source.
+    in_force: BTreeMap<String, Snapshot>,
     /// When somebody last asked for something by hand.
     asked: Vec<Option<SystemTime>>,
 }
@@ -101,8 +104,19 @@ impl Configured {
         }
         let trusted = Trusted::read(home).map_err(ConfiguredError::Trusted)?;
         let (policies, last, asked) = (Arc::new(policies), None, Vec::new());
-        let (cache, unkept) = (Arc::default(), Unkept::default());
-        Ok(Self { sources, trusted, fetch, policies, tell: None, last, cache, unkept, asked })
+        let (cache, unkept, in_force) = (Arc::default(), Unkept::default(), BTreeMap::new());
+        Ok(Self {
+            sources,
+            trusted,
+            fetch,
+            policies,
+            tell: None,
+            last,
+            cache,
+            unkept,
+            in_force,
+            asked,
+        })
     }
 
     /// The same, showing what was read each time that it is new.
@@ -137,10 +151,10 @@ impl Configured {
         let mut snapshots: Vec<_> =
             self.sources.iter().filter_map(|source| source.snapshot.clone()).collect();
         self.unkept.read(&snapshots);
-        in_force(reconciler.home(), &mut snapshots)?;
+        let errors = in_force(reconciler.home(), &mut snapshots, &mut self.in_force)?;
         let now: Vec<_> = snapshots.iter().map(identity_of).collect();
         if self.last.as_ref() == Some(&now) {
-            return Ok(Taken::default());
+            return Ok(Taken { loaded: None, errors });
         }
         let (reconciler, fetch) = (Arc::clone(reconciler), Arc::clone(&self.fetch));
         let (policies, cache) = (Arc::clone(&self.policies), Arc::clone(&self.cache));
@@ -155,7 +169,7 @@ impl Configured {
         if let Some(tell) = &self.tell {
             tell(&loaded);
         }
-        Ok(Taken { loaded: Some(loaded), errors: Vec::new() })
+        Ok(Taken { loaded: Some(loaded), errors })
     }
 }
 

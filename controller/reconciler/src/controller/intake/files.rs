@@ -1,11 +1,12 @@
 //! What `-f` names.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use limekiln_api::template::Fetch;
 use limekiln_sources::lock::Lock;
-use limekiln_sources::{Input, ReadOptions, Reader};
+use limekiln_sources::{Input, ReadOptions, Reader, Snapshot};
 
 use super::super::Handle;
 use super::{Intake, Taken, Tell, Unkept, blocking, identity_of, in_force, load};
@@ -24,6 +25,8 @@ pub struct Files {
     reader: Arc<Mutex<Reader>>,
     cache: Arc<LoadCache>,
     unkept: Unkept,
+    /// What last counted of each source.
+    in_force: BTreeMap<String, Snapshot>,
 }
 
 impl Files {
@@ -43,6 +46,7 @@ impl Files {
             reader: Arc::default(),
             cache: Arc::default(),
             unkept: Unkept::default(),
+            in_force: BTreeMap::new(),
         }
     }
 
@@ -63,7 +67,7 @@ impl Files {
 impl Intake for Files {
     async fn take(&mut self, reconciler: &Arc<Reconciler>, _: &Handle) -> Taken {
         match self.read(reconciler).await {
-            Ok(loaded) => Taken { loaded, errors: Vec::new() },
+            Ok(taken) => taken,
             Err(error) => Taken::failed(&error),
         }
     }
@@ -74,10 +78,7 @@ impl Intake for Files {
 }
 
 impl Files {
-    async fn read(
-        &mut self,
-        reconciler: &Arc<Reconciler>,
-    ) -> Result<Option<Box<Loaded>>, ReconcileError> {
+    async fn read(&mut self, reconciler: &Arc<Reconciler>) -> Result<Taken, ReconcileError> {
         let (inputs, options) = (self.inputs.clone(), self.options.clone());
         let reader = Arc::clone(&self.reader);
         let read = move || {
@@ -86,10 +87,10 @@ impl Files {
         };
         let mut snapshots = blocking(read).await?;
         self.unkept.read(&snapshots);
-        in_force(reconciler.home(), &mut snapshots)?;
+        let errors = in_force(reconciler.home(), &mut snapshots, &mut self.in_force)?;
         let now: Vec<_> = snapshots.iter().map(identity_of).collect();
         if self.last.as_ref() == Some(&now) {
-            return Ok(None);
+            return Ok(Taken { loaded: None, errors });
         }
         let (reconciler, fetch) = (Arc::clone(reconciler), Arc::clone(&self.fetch));
         let (lock, cache) = (self.lock.clone(), Arc::clone(&self.cache));
@@ -102,6 +103,6 @@ impl Files {
         if let Some(tell) = &self.tell {
             tell(&loaded);
         }
-        Ok(Some(loaded))
+        Ok(Taken { loaded: Some(loaded), errors })
     }
 }

@@ -5,6 +5,7 @@ mod files;
 mod repository;
 mod trusted;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -91,15 +92,20 @@ impl Unkept {
         }
         let history = self.history.get_or_insert_with(|| History::new(home).into());
         let (history, now) = (Arc::clone(history), std::mem::take(&mut self.now));
-        self.kept = now.iter().map(identity_of).collect();
-        blocking(move || {
-            for snapshot in &now {
-                if let Err(error) = history.note(snapshot) {
-                    tracing::warn!("the revision cannot be kept for a rollback: {error}");
-                }
+        // Of requests that cannot be read nothing is known, and nothing comes of it either.
+        let pinned = Requests::read(home).unwrap_or_default().pinned;
+        let note = move |snapshot: &Snapshot| {
+            let pinned = pinned.get(&snapshot.source).map(String::as_str);
+            let noted = history.note(snapshot, pinned);
+            if let Err(error) = &noted {
+                tracing::warn!("the revision cannot be kept for a rollback: {error}");
             }
-        })
-        .await;
+            noted.is_ok()
+        };
+        let read: Vec<_> = now.iter().map(identity_of).collect();
+        if blocking(move || now.iter().all(note)).await {
+            self.kept = read;
+        }
     }
 }
 
@@ -121,15 +127,31 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     }
 }
 
-/// Puts what is in force in the place of what was read.
-fn in_force(home: &Home, snapshots: &mut [Snapshot]) -> Result<(), ReconcileError> {
+/// Puts what is in force in the place of what was read. Of a source of which that cannot be had
+/// the `last` counts; returned is why.
+fn in_force(
+    home: &Home,
+    snapshots: &mut Vec<Snapshot>,
+    last: &mut BTreeMap<String, Snapshot>,
+) -> Result<Vec<String>, ReconcileError> {
     let requests = Requests::read(home)?;
     let history = History::new(home);
-    for snapshot in snapshots {
-        let pinned = pinned(snapshot, &requests, &history).map_err(ReconcileError::History)?;
-        if let Some(pinned) = pinned {
-            *snapshot = pinned;
+    let mut errors = Vec::new();
+    snapshots.retain_mut(|snapshot| {
+        match pinned(snapshot, &requests, &history) {
+            Ok(None) => {}
+            Ok(Some(pinned)) => *snapshot = pinned,
+            Err(why) => {
+                errors.push(ReconcileError::History(why).told());
+                // Without one, what came from it stays as it is.
+                let Some(last) = last.get(&snapshot.source) else { return false };
+                *snapshot = last.clone();
+            }
         }
-    }
-    Ok(())
+        if last.get(&snapshot.source).is_none_or(|last| last.revision != snapshot.revision) {
+            last.insert(snapshot.source.clone(), snapshot.clone());
+        }
+        true
+    });
+    Ok(errors)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::error::Error;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use limekiln_sources::Snapshot;
 use limekiln_sources::git::{GitConfig, GitError, GitOptions, GitSource, Stopper};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use tracing::warn;
 
 use super::super::Handle;
 use crate::Home;
@@ -19,6 +21,9 @@ const SOON: Duration = Duration::from_millis(500);
 
 /// A repository, and its fetch if one runs.
 pub(super) struct Repository {
+    name: String,
+    config: GitConfig,
+    cache: PathBuf,
     /// Here while no fetch runs.
     git: Option<GitSource>,
     fetch: Option<JoinHandle<(GitSource, Fetched)>>,
@@ -43,15 +48,28 @@ pub(super) struct Fetched {
 
 impl Repository {
     pub(super) fn open(name: &str, config: &GitConfig, home: &Home) -> Result<Self, GitError> {
-        let (cache, options) = (home.dir().join("git"), GitOptions::default());
-        let git = GitSource::open(name, config, &cache, &options)?;
-        Ok(Self { stopper: git.stopper(), git: Some(git), fetch: None })
+        let cache = home.dir().join("git");
+        let git = GitSource::open(name, config, &cache, &GitOptions::default())?;
+        let (name, config) = (name.to_owned(), config.clone());
+        Ok(Self { name, config, cache, stopper: git.stopper(), git: Some(git), fetch: None })
+    }
+
+    /// The repository. It is opened anew after a fetch that broke in the middle and took it along.
+    fn take(&mut self) -> Option<GitSource> {
+        if self.git.is_none() && self.fetch.is_none() {
+            let opened =
+                GitSource::open(&self.name, &self.config, &self.cache, &GitOptions::default());
+            let warn = |error: &GitError| warn!("the repository cannot be opened: {error}");
+            self.git = opened.inspect_err(warn).ok();
+            self.stopper = self.git.as_ref()?.stopper();
+        }
+        self.git.take()
     }
 
     /// Begins a fetch, unless one runs. Where it fails and nothing is `known`, the last commit
     /// acted on is read from the cache.
     pub(super) fn begin(&mut self, asked: Asked, known: bool, controller: &Handle) {
-        let Some(git) = self.git.take() else { return };
+        let Some(git) = self.take() else { return };
         let controller = controller.clone();
         self.fetch = Some(tokio::task::spawn_blocking(move || {
             let done = fetch(git, &asked, known);

@@ -1,0 +1,74 @@
+//! What may be deleted is counted source by source.
+
+use limekiln_api::DeletionPolicy;
+use limekiln_model::{
+    Action, Capabilities, Desired, InstancePhase, ObjectId, Observed, Origin, Owner, Plan, Policy,
+    Report, WaitReason,
+};
+use limekiln_testkit::{desired, instance, name, observed_instance};
+
+const TEAM: &str = "/team";
+const OTHER: &str = "/other";
+
+/// So many stopped instances of each of two sources, of which the manifests still have some.
+fn world(team: (usize, usize), other: (usize, usize)) -> (Desired, Observed) {
+    let mut observed = Observed::default();
+    let mut wanted = Vec::new();
+    for (source, (owned, kept)) in [(TEAM, team), (OTHER, other)] {
+        for number in 0..owned {
+            let vm = format!("{}{number}", &source[1..]);
+            let stopped = observed_instance(&vm, "cpus: 1", InstancePhase::Stopped);
+            observed.instances.insert(name(&vm), stopped.into());
+            let origin = Origin { source: source.to_owned(), file: "all.yaml".into(), line: 1 };
+            let owner = Owner { origin, deletion_policy: DeletionPolicy::Delete };
+            observed.owners.insert(ObjectId::instance(&name(&vm)), owner);
+            if number < kept {
+                wanted.push(instance(&vm, "cpus: 1", |spec| {
+                    spec.run_strategy = limekiln_api::RunStrategy::Halted;
+                }));
+            }
+        }
+    }
+    let mut desired = desired(wanted);
+    desired.sources = vec![TEAM.to_owned(), OTHER.to_owned()];
+    (desired, observed)
+}
+
+fn plan((desired, observed): &(Desired, Observed), policy: &Policy) -> (Plan, Report) {
+    limekiln_planner::plan(desired, observed, &Capabilities::default(), policy)
+}
+
+/// The parked ones, by source, and those that stay though nobody wants them.
+fn counts((plan, report): &(Plan, Report)) -> (usize, usize, usize) {
+    let parked = |source: &str| {
+        let of = |action: &Action| matches!(action, Action::Park { object } if object.name.as_str().starts_with(source));
+        plan.steps.iter().filter(|step| of(&step.action)).count()
+    };
+    let reasons = report.waiting.values().flatten().map(|waiting| &waiting.reason);
+    let kept = reasons.filter(|reason| matches!(reason, WaitReason::Unpruned { .. })).count();
+    (parked("team"), parked("other"), kept)
+}
+
+fn pruning() -> Policy {
+    Policy { prune: true, ..Policy::default() }
+}
+
+#[test]
+fn a_source_that_is_emptied_keeps_its_objects_beside_a_large_one() {
+    let emptied = world((18, 18), (3, 0));
+    assert_eq!(counts(&plan(&emptied, &pruning())), (0, 0, 3));
+    let all = Policy { prune_all: true, ..pruning() };
+    assert_eq!(counts(&plan(&emptied, &all)), (0, 3, 0), "unless that is meant");
+    assert_eq!(counts(&plan(&world((18, 16), (3, 2)), &pruning())), (2, 1, 0));
+}
+
+#[test]
+fn a_policy_of_one_source_says_nothing_about_another() {
+    let both = world((10, 8), (10, 8));
+    let none = Policy { prune_budgets: [(TEAM.to_owned(), 0)].into(), ..pruning() };
+    assert_eq!(counts(&plan(&both, &none)), (0, 2, 2));
+    let all = Policy { prune_all: true, ..none };
+    assert_eq!(counts(&plan(&both, &all)), (0, 2, 2), "0 is never");
+    let one = Policy { prune_budgets: [(OTHER.to_owned(), 1)].into(), ..pruning() };
+    assert_eq!(counts(&plan(&both, &one)), (2, 0, 2));
+}
