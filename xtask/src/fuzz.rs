@@ -39,8 +39,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(unknown) = args.names.iter().find(|name| !known.contains(name)) {
         bail!("there is no fuzz target {unknown}; there are {}", known.join(", "));
     }
-    let bin = build()?;
     let chosen = known.iter().filter(|name| args.names.is_empty() || args.names.contains(name));
+    let bin = build(chosen.clone().any(|name| name.starts_with("usernet")))?;
     for name in chosen {
         fuzz(&bin.join(name), name, args.seconds)?;
     }
@@ -61,8 +61,8 @@ fn folder() -> PathBuf {
     workspace::root().join("tests/fuzz")
 }
 
-/// Builds all targets; returns the folder that they are in.
-fn build() -> anyhow::Result<PathBuf> {
+/// Builds the targets; returns the folder that they are in.
+fn build(usernet: bool) -> anyhow::Result<PathBuf> {
     // With a target named, build scripts and macros are not instrumented.
     let host = host_triple()?;
     let target = workspace::target().join("fuzz");
@@ -72,6 +72,7 @@ fn build() -> anyhow::Result<PathBuf> {
         Command::new(cargo)
             .args(["build", "--release", "--quiet", "--locked", "--target", &host, "--target-dir"])
             .arg(&target)
+            .args(usernet.then_some("--features=usernet"))
             .current_dir(folder())
             .env("RUSTFLAGS", INSTRUMENTATION),
     )?;

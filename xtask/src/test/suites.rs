@@ -1,4 +1,4 @@
-//! Test programs, some at once.
+//! Test programs, two at once.
 
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
@@ -12,11 +12,9 @@ use serde_json::Value;
 use super::tally::Tally;
 use crate::sh;
 
-/// So many programs run at once. Tests on guests wait for most of their time, and the last ones of
-/// a program leave processors idle.
-const LANES: usize = 2;
-/// What the names of programs that take longest hold. They begin first.
-const LONG: [&str; 3] = ["live", "conformance", "scenarios"];
+/// What the names of programs that start guests hold. Two of them at once would have more guests
+/// than boot in time.
+const ON_GUESTS: [&str; 2] = ["live", "engine-native: conformance"];
 
 /// A program of tests.
 struct Suite {
@@ -33,28 +31,31 @@ pub fn run(variables: &[(&'static str, PathBuf)]) -> anyhow::Result<Tally> {
     let mut documentation = sh::cargo(&["test", "--workspace", "--doc", "--no-fail-fast"]);
     documentation.args(["--", "--show-output"]);
     suites.push(Suite { name: "documentation".to_owned(), command: documentation });
-    let is_long = |name: &str| LONG.iter().position(|long| name.contains(long));
-    suites.sort_by_key(|suite| is_long(&suite.name).unwrap_or(LONG.len()));
     for suite in &mut suites {
         suite.command.envs(variables.iter().cloned());
     }
-    let waiting = Mutex::new(suites.into_iter());
+    let on_guests = |suite: &Suite| ON_GUESTS.iter().any(|part| suite.name.contains(part));
+    let (guests, others): (Vec<_>, Vec<_>) = suites.into_iter().partition(on_guests);
+    let guests = guests.into_iter().map(Suite::with_a_thread_more).collect();
+    let (guests, others) = (Mutex::new(guests), Mutex::new(others));
     let tally = Mutex::new(Tally::default());
-    let lane = || -> anyhow::Result<()> {
-        loop {
-            let next = waiting.lock().ok().and_then(|mut waiting| waiting.next());
-            let Some(suite) = next else { return Ok(()) };
-            suite.run(&tally)?;
-        }
-    };
     thread::scope(|scope| {
-        let lanes: Vec<_> = (0..LANES).map(|_| scope.spawn(lane)).collect();
-        lanes.into_iter().try_for_each(|lane| match lane.join() {
-            Ok(done) => done,
-            Err(panic) => std::panic::resume_unwind(panic),
-        })
+        // Guests leave processors idle now and then, and the others fill that.
+        let beside = scope.spawn(|| run_all(&others, &tally));
+        run_all(&guests, &tally)?;
+        run_all(&others, &tally)?;
+        beside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })?;
-    tally.into_inner().map_err(|_| anyhow::anyhow!("a lane broke"))
+    tally.into_inner().map_err(|_| anyhow::anyhow!("a test program broke"))
+}
+
+/// Runs one after the other until there are none.
+fn run_all(waiting: &Mutex<Vec<Suite>>, tally: &Mutex<Tally>) -> anyhow::Result<()> {
+    loop {
+        let next = waiting.lock().ok().and_then(|mut waiting| waiting.pop());
+        let Some(suite) = next else { return Ok(()) };
+        suite.run(tally)?;
+    }
 }
 
 /// The programs, as cargo names them.
@@ -83,11 +84,20 @@ fn suite(message: &Value) -> Option<Suite> {
 }
 
 impl Suite {
+    /// A test on a guest waits for most of its time: one more than there are processors.
+    fn with_a_thread_more(mut self) -> Self {
+        if std::env::var_os("RUST_TEST_THREADS").is_none() {
+            let threads = thread::available_parallelism().map_or(2, |count| count.get() + 1);
+            self.command.env("RUST_TEST_THREADS", threads.to_string());
+        }
+        self
+    }
+
     fn run(mut self, tally: &Mutex<Tally>) -> anyhow::Result<()> {
         let begun = Instant::now();
         let output = self.command.stdin(Stdio::null()).output();
         let output = output.with_context(|| format!("cannot run {}", self.name))?;
-        let mut tally = tally.lock().map_err(|_| io::Error::other("the other lane broke"))?;
+        let mut tally = tally.lock().map_err(|_| io::Error::other("a test program broke"))?;
         println!("\n{} ({} s)", self.name, begun.elapsed().as_secs());
         let before = tally.failed;
         for text in [&output.stdout, &output.stderr] {
