@@ -91,7 +91,7 @@ impl Gateway {
         let packet = &packet[..usize::from(ip.total_len())];
         if ip.more_frags() || ip.frag_offset() > 0 {
             let Ok(part) = Ipv4Packet::new_checked(packet) else { return };
-            if let Some(whole) = self.fragments.add(turn.clock.now(), &part) {
+            if let Some(whole) = self.fragments.add(turn.clock.now(), origin.port, &part) {
                 self.whole(turn, origin, &whole, None, alone);
             }
             return;
@@ -269,6 +269,7 @@ impl Gateway {
     pub fn forget(&mut self, turn: &mut Turn<'_>, port: PortId, macs: Vec<Mac>) {
         self.tcp.forget(port);
         self.dhcp.forget(port);
+        self.fragments.forget(port);
         let until = turn.clock.now() + GRACE;
         self.gone.extend(macs.into_iter().map(|mac| (until, mac)));
     }

@@ -21,10 +21,17 @@ fn echo() -> SocketAddrV4 {
 
 /// Sends a datagram in parts of so many bytes.
 fn send_in_parts(guest: &mut Guest, to: SocketAddrV4, data: &[u8], size: usize) {
+    for part in in_parts(guest, to, data, size) {
+        guest.send_frame(GATEWAY_MAC, EthernetProtocol::Ipv4, &part);
+    }
+}
+
+/// The parts of a datagram, of so many bytes.
+fn in_parts(guest: &mut Guest, to: SocketAddrV4, data: &[u8], size: usize) -> Vec<Vec<u8>> {
     let datagram = guest.udp(4000, to, data);
     guest.ident += 1;
     let parts: Vec<_> = datagram.chunks(size).collect();
-    for (n, part) in parts.iter().enumerate() {
+    let part = |(n, part): (usize, &&[u8])| {
         let mut bytes = guest.ip_packet(*to.ip(), IpProtocol::Udp, part);
         let mut packet = Ipv4Packet::new_unchecked(&mut bytes[..]);
         packet.set_dont_frag(false);
@@ -32,8 +39,9 @@ fn send_in_parts(guest: &mut Guest, to: SocketAddrV4, data: &[u8], size: usize) 
         packet.set_more_frags(n + 1 < parts.len());
         packet.set_frag_offset(u16::try_from(n * size).unwrap());
         packet.fill_checksum();
-        guest.send_frame(GATEWAY_MAC, EthernetProtocol::Ipv4, &bytes);
-    }
+        bytes
+    };
+    parts.iter().enumerate().map(part).collect()
 }
 
 #[test]
@@ -103,6 +111,30 @@ fn fragments_without_end_cost_nothing() {
     guest.send_udp(4000, at, b"alive");
     assert!(guest.find_udp(PATIENCE, 4000).is_some());
     assert!(daemon.private() < 12 << 10, "{} KiB", daemon.private());
+}
+
+#[test]
+fn fragments_of_one_vm_push_out_no_others() {
+    let daemon = Daemon::start(&[]);
+    let (mut enemy, mut friend) = (Guest::plug(&daemon, 1, 1), Guest::plug(&daemon, 2, 3));
+    let at = echo();
+    let parts = in_parts(&mut friend, at, &[7; 2000], 1480);
+    friend.send_frame(GATEWAY_MAC, EthernetProtocol::Ipv4, &parts[0]);
+    // Both speak with the address of the other, too: it is the cable that counts.
+    let own = enemy.ip;
+    for ip in [own, friend.ip] {
+        (enemy.ip, enemy.ident) = (ip, 0);
+        for _ in 0..200 {
+            let begun = in_parts(&mut enemy, at, &[1; 2000], 1480).swap_remove(1);
+            enemy.send_frame(GATEWAY_MAC, EthernetProtocol::Ipv4, &begun);
+        }
+    }
+    enemy.ip = own;
+    enemy.send_udp(4001, at, b"all came");
+    assert!(enemy.find_udp(PATIENCE, 4001).is_some());
+    friend.send_frame(GATEWAY_MAC, EthernetProtocol::Ipv4, &parts[1]);
+    let first = friend.find_ip(PATIENCE, IpProtocol::Udp, |packet| Some(packet.more_frags()));
+    assert_eq!(first, Some(true), "the answer comes, in parts");
 }
 
 #[test]
