@@ -19,7 +19,7 @@ use crate::services::Services;
 use crate::switch::{Batch, Kind, PortId, Switch, receive};
 use crate::token::{self, Who};
 use crate::turn::{Network, Turn};
-use crate::wire::frames::{ETHERNET, LONGEST, PREFIX};
+use crate::wire::frames::{ANNOUNCED, ETHERNET, PREFIX};
 
 /// Bytes read from a VM at once, beside the start of a frame that was left over.
 const BATCH: usize = 256 << 10;
@@ -101,7 +101,7 @@ impl Datapath {
             handing: Slab::new(),
             mail,
             batch: Batch::default(),
-            buffer: vec![0; BATCH + PREFIX + LONGEST],
+            buffer: vec![0; BATCH + PREFIX + ANNOUNCED],
             accepting: Vec::new(),
             stopped: false,
         })

@@ -63,6 +63,7 @@ impl Gateway {
     pub fn arrive(&mut self, turn: &mut Turn<'_>, port: PortId, batch: &[u8], at: Range<usize>) {
         let Ok(frame) = EthernetFrame::new_checked(&batch[at.clone()]) else { return };
         let origin = Origin { port, mac: Mac(frame.src_addr().0) };
+        self.welcome(origin);
         match frame.ethertype() {
             EthernetProtocol::Arp => self.neighbours.arp(turn, origin, frame.payload()),
             EthernetProtocol::Ipv4 => {
@@ -71,6 +72,14 @@ impl Gateway {
                 self.ip(turn, origin, &batch[start..at.end], start, alone);
             }
             _ => {}
+        }
+    }
+
+    /// A VM that was unplugged may be back.
+    fn welcome(&mut self, origin: Origin) {
+        if self.gone.iter().any(|(_, mac)| *mac == origin.mac) {
+            self.gone.retain(|(_, mac)| *mac != origin.mac);
+            self.tcp.adopt(origin.mac, origin.port);
         }
     }
 
@@ -287,8 +296,9 @@ impl Gateway {
         self.fragments.sweep(now);
         let due: Vec<_> = self.gone.extract_if(.., |(until, _)| *until <= now).collect();
         for (_, mac) in due {
-            if turn.switch.behind(mac).is_none() {
-                self.tcp.reset_all(turn, mac);
+            match turn.switch.behind(mac) {
+                Some(port) => self.tcp.adopt(mac, port),
+                None => self.tcp.reset_all(turn, mac),
             }
         }
     }

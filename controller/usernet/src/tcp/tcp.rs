@@ -122,6 +122,9 @@ impl Tcp {
         if let Some(stale) = stale {
             self.close(turn, stale, true);
         }
+        if let Some(orphan) = self.table.gives_way() {
+            self.close(turn, orphan, true);
+        }
         if !self.table.has_room(Some(port)) {
             return;
         }
@@ -311,6 +314,11 @@ impl Tcp {
     pub fn forget(&mut self, port: PortId) {
         self.table.forget(port);
         self.unblocked(port);
+    }
+
+    /// The VM is back, behind this port.
+    pub fn adopt(&mut self, mac: Mac, port: PortId) {
+        self.table.adopt(mac, port);
     }
 
     fn run(&mut self, turn: &mut Turn<'_>, id: FlowId, incoming: &[&[u8]]) {

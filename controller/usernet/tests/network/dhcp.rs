@@ -111,11 +111,10 @@ fn ask_quick(guest: &mut Guest, options: &[DhcpOption]) -> Option<()> {
     guest.find_udp(SILENCE, 68).map(drop)
 }
 
-#[test]
-fn one_vm_cannot_take_all_addresses() {
-    let daemon = Daemon::start(&[]);
-    let mut guest = Guest::plug(&daemon, 1, 99);
-    for n in 0..40 {
+/// Asks for addresses under hardware addresses that it makes up, and waits until all was heard.
+fn take_many(guest: &mut Guest, names: std::ops::Range<u8>) {
+    let own = guest.mac;
+    for n in names {
         guest.mac[4] = n;
         let mut message = Message::default();
         message.set_chaddr(&guest.mac);
@@ -124,10 +123,33 @@ fn one_vm_cannot_take_all_addresses() {
         message.encode(&mut Encoder::new(&mut bytes)).unwrap();
         guest.send_udp(68, SocketAddrV4::new(GATEWAY, 67), &bytes);
     }
-    let leases = || {
-        let text = daemon.api("GET", "/leases", "").1;
-        serde_json::from_str::<serde_json::Value>(&text).unwrap().as_object().unwrap().len()
-    };
+    guest.mac = own;
+}
+
+fn leases(daemon: &Daemon) -> usize {
+    let text = daemon.api("GET", "/leases", "").1;
+    serde_json::from_str::<serde_json::Value>(&text).unwrap().as_object().unwrap().len()
+}
+
+#[test]
+fn one_vm_cannot_take_all_addresses() {
+    let daemon = Daemon::start(&[]);
+    let mut guest = Guest::plug(&daemon, 1, 99);
+    boot(&mut guest);
+    take_many(&mut guest, 1..40);
+    boot(&mut guest);
     boot(&mut Guest::plug(&daemon, 200, 99));
-    assert_eq!(leases(), 1 + 32 + 1);
+    assert_eq!(leases(&daemon), 1 + 32 + 1);
+}
+
+#[test]
+fn to_be_plugged_in_anew_is_no_way_to_more_addresses() {
+    let daemon = Daemon::start(&[]);
+    for names in [1..30, 30..60, 60..90] {
+        let mut guest = Guest::plug(&daemon, 1, 99);
+        boot(&mut guest);
+        take_many(&mut guest, names);
+        boot(&mut guest);
+    }
+    assert_eq!(leases(&daemon), 1 + 32);
 }

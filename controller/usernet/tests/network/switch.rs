@@ -121,7 +121,7 @@ fn frames_as_long_as_the_mtu_pass_and_longer_ones_do_not() {
 fn what_is_no_frame_costs_its_sender_the_cable() {
     let daemon = Daemon::start(&[]);
     let mut other = Guest::plug(&daemon, 2, 3);
-    for garbage in [&[0xff; 64][..], &[0, 1, 0, 3]] {
+    for garbage in [&[0xff; 64][..], &[0, 1, 0x10, 1]] {
         let mut guest = Guest::plug(&daemon, 1, 1);
         guest.stream.write_all(garbage).unwrap();
         assert_eq!(guest.find(PATIENCE, |_| None::<()>), None);
@@ -134,6 +134,18 @@ fn what_is_no_frame_costs_its_sender_the_cable() {
     }
     other.send_arp(ArpOperation::Request, [0xff; 6], GATEWAY);
     assert!(other.find(PATIENCE, |frame| (frame[6..12] == GATEWAY_MAC).then_some(())).is_some());
+}
+
+#[test]
+fn a_frame_that_is_too_long_is_dropped_and_its_sender_stays() {
+    let daemon = Daemon::start(&[]);
+    let (mut a, mut b) = (Guest::plug(&daemon, 1, 1), Guest::plug(&daemon, 2, 3));
+    // 65,538 is the longest of any link, 69,632 the longest that QEMU lets through.
+    for length in [65_538, 65_539, 69_632] {
+        a.send_frame(b.mac, TEST, &vec![1; length - 14]);
+        a.send_frame(b.mac, TEST, b"after it");
+        assert_eq!(next(&mut b, PATIENCE).unwrap(), b"after it", "{length}");
+    }
 }
 
 #[test]
