@@ -177,7 +177,8 @@ impl Gateway {
         };
         if to == turn.network.gateway() {
             if udp.dst_port() == crate::dns::PORT {
-                return turn.services.dns_query(origin.mac, ends.guest, udp.payload());
+                let Origin { port, mac } = origin;
+                return turn.services.dns_query(port, mac, ends.guest, udp.payload());
             }
             let peer = self.udp.peer(udp.dst_port(), turn.clock.now());
             if let Some((slot, address)) = peer {
@@ -279,6 +280,7 @@ impl Gateway {
         self.tcp.forget(port);
         self.dhcp.forget(port);
         self.fragments.forget(port);
+        turn.services.forget(port);
         let until = turn.clock.now() + GRACE;
         self.gone.extend(macs.into_iter().map(|mac| (until, mac)));
     }

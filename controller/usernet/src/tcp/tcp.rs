@@ -128,7 +128,7 @@ impl Tcp {
         if !self.table.has_room(Some(port)) {
             return;
         }
-        match connect(turn, key.remote) {
+        match connect(turn, port, key.remote) {
             Ok(host) => self.connecting(turn, origin, key, host, packet),
             Err(error) => failed(turn, origin.mac, key, &error, packet),
         }
@@ -397,13 +397,13 @@ fn read(packet: &[u8]) -> Option<(Key, Flags)> {
 }
 
 /// The host's socket for a connection of a guest.
-fn connect(turn: &mut Turn<'_>, to: SocketAddrV4) -> io::Result<Host> {
+fn connect(turn: &mut Turn<'_>, port: PortId, to: SocketAddrV4) -> io::Result<Host> {
     if *to.ip() != turn.network.gateway() {
         return Host::connect(to);
     }
     if to.port() == crate::dns::PORT {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
-        turn.services.dns_stream(theirs);
+        turn.services.dns_stream(port, theirs);
         return Ok(Host::new(ours.into()));
     }
     // The gateway is the host: Lima's rule.

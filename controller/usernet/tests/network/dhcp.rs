@@ -31,7 +31,7 @@ fn ask(guest: &mut Guest, kind: MessageType, options: &[DhcpOption]) -> Option<M
 }
 
 /// Gets an address as a guest does when it boots.
-fn boot(guest: &mut Guest) -> Ipv4Addr {
+pub fn boot(guest: &mut Guest) -> Ipv4Addr {
     let offer = ask(guest, MessageType::Discover, &[]).unwrap();
     assert_eq!(offer.opts().msg_type(), Some(MessageType::Offer));
     let wish =

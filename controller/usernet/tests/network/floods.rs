@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 use std::time::{Duration, Instant};
 
+use hickory_proto::rr::RecordType;
 use smoltcp::wire::{IpProtocol, TcpControl, TcpPacket};
 
 use crate::peer::guest::{GATEWAY, PATIENCE};
@@ -94,6 +95,35 @@ fn a_flood_of_syns_is_bounded_and_hurts_nobody_else() {
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     assert!(daemon.connections() <= 1026, "{}", daemon.connections());
     assert!(daemon.private() < 64 << 10, "{} KiB", daemon.private());
+}
+
+#[test]
+fn a_flood_of_queries_keeps_no_other_vm_waiting() {
+    let address = Ipv4Addr::new(127, 0, 0, 253);
+    // It takes what it is asked, and never answers.
+    let Ok(_silent) = std::net::UdpSocket::bind((address, 53)) else {
+        println!("SKIPPED: only root may be a name server");
+        return;
+    };
+    let Some(daemon) = Daemon::start_with_name_server(address) else {
+        println!("SKIPPED: this user may mount nothing");
+        return;
+    };
+    let (mut enemy, mut friend) = (Guest::plug(&daemon, 1, 1), Guest::plug(&daemon, 2, 3));
+    let server = SocketAddrV4::new(GATEWAY, 53);
+    for n in 0..3000 {
+        enemy.send_udp(5353, server, &crate::dns::query(&format!("x{n}.test."), RecordType::A));
+        // Over TCP, too.
+        Tcp::new(10_000 + n, server).send_syn(&mut enemy);
+    }
+    std::thread::sleep(Duration::from_millis(200));
+    let start = Instant::now();
+    for name in ["host.lima.internal.", "localhost."] {
+        assert!(crate::dns::address(&mut friend, name).is_some(), "{name}");
+    }
+    crate::dhcp::boot(&mut Guest::plug(&daemon, 3, 99));
+    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    assert!(daemon.threads() < 40, "{}", daemon.threads());
 }
 
 #[test]

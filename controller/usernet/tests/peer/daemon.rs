@@ -13,22 +13,41 @@ pub struct Daemon {
     child: Child,
     dir: TempDir,
     words: Vec<String>,
+    /// Takes the place of the host's `/etc/resolv.conf`.
+    resolver: Option<PathBuf>,
 }
 
 impl Daemon {
     /// Starts one, with these words besides its sockets and files.
     pub fn start(words: &[&str]) -> Self {
+        Self::start_with(words, None)
+    }
+
+    /// Starts one with this name server instead of the host's, by a mount that it alone sees.
+    /// `None` if this user may make none.
+    pub fn start_with_name_server(server: std::net::Ipv4Addr) -> Option<Self> {
+        let may = Command::new("unshare").args(["-m", "true"]).stderr(Stdio::null()).status();
+        may.ok().filter(std::process::ExitStatus::success)?;
+        Some(Self::start_with(&[], Some(&format!("nameserver {server}\n"))))
+    }
+
+    fn start_with(words: &[&str], resolver: Option<&str>) -> Self {
         let dir = tempfile::tempdir().expect("a directory can be made");
         let words: Vec<_> = words.iter().map(|word| (*word).to_owned()).collect();
-        let child = spawn(dir.path(), &words);
-        let daemon = Self { child, dir, words };
+        let resolver = resolver.map(|text| {
+            let path = dir.path().join("resolv.conf");
+            std::fs::write(&path, text).expect("a file can be written");
+            path
+        });
+        let child = spawn(dir.path(), &words, resolver.as_deref());
+        let daemon = Self { child, dir, words, resolver };
         daemon.wait();
         daemon
     }
 
     /// Starts it again in the same place.
     pub fn restart(&mut self) {
-        self.child = spawn(self.dir.path(), &self.words);
+        self.child = spawn(self.dir.path(), &self.words, self.resolver.as_deref());
         self.wait();
     }
 
@@ -94,6 +113,11 @@ impl Daemon {
         std::fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("it lives").count()
     }
 
+    /// Its threads.
+    pub fn threads(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/task", self.pid())).expect("it lives").count()
+    }
+
     /// Its private memory in KiB.
     pub fn private(&self) -> u64 {
         let path = format!("/proc/{}/smaps_rollup", self.pid());
@@ -114,10 +138,14 @@ impl Drop for Daemon {
     }
 }
 
-fn spawn(dir: &Path, words: &[String]) -> Child {
+fn spawn(dir: &Path, words: &[String], resolver: Option<&Path>) -> Child {
     let log = std::fs::File::options().append(true).create(true).open(dir.join("log"));
     let file = |name: &str| dir.join(name).into_os_string();
-    program()
+    let mut command = program();
+    if let Some(resolver) = resolver {
+        command = behind(resolver, &command);
+    }
+    command
         .args(["--pidfile".into(), file("usernet_n.pid"), "--endpoint".into(), file("ep.sock")])
         .args(["--listen-qemu".into(), file("qemu.sock"), "--listen".into(), file("fd.sock")])
         .args(["--leases-file".into(), file("leases.json")])
@@ -128,6 +156,14 @@ fn spawn(dir: &Path, words: &[String]) -> Child {
         .stderr(log.expect("a log can be written"))
         .spawn()
         .expect("the daemon starts")
+}
+
+/// The same command, for which the file is `/etc/resolv.conf`.
+fn behind(resolver: &Path, command: &Command) -> Command {
+    let mut shell = Command::new("unshare");
+    shell.args(["-m", "sh", "-ec", "mount --bind \"$0\" /etc/resolv.conf; exec \"$@\""]);
+    shell.arg(resolver).arg(command.get_program()).args(command.get_args());
+    shell
 }
 
 /// The daemon that cargo built for the tests, or the program that measurements name.
