@@ -127,6 +127,21 @@ fn a_flood_of_queries_keeps_no_other_vm_waiting() {
 }
 
 #[test]
+fn the_log_does_not_grow_with_what_happens() {
+    let daemon = Daemon::start(&[]);
+    for _ in 0..500 {
+        drop(Guest::plug(&daemon, 1, 1));
+    }
+    // All were seen when this one is answered.
+    let mut last = Guest::plug(&daemon, 2, 3);
+    last.send_udp(1, SocketAddrV4::new(GATEWAY, 53), &[0; 12]);
+    assert!(last.find_udp(PATIENCE, 1).is_some());
+    let log = daemon.log();
+    assert_eq!(log.matches("a VM is plugged in").count(), 64, "{}", log.lines().count());
+    assert!(log.lines().count() < 200, "{}", log.lines().count());
+}
+
+#[test]
 fn random_frames_do_no_harm() {
     let daemon = Daemon::start(&[]);
     let mut guest = Guest::plug(&daemon, 1, 1);
