@@ -13,7 +13,7 @@ use crate::api::{Api, Forwards, StateFile, serve};
 use crate::datapath::{Datapath, Listeners};
 use crate::dns::{Zones, upstream};
 use crate::gateway::{Dhcp, Gateway};
-use crate::leases::Leases;
+use crate::leases::{self, Leases};
 use crate::mail::{Mail, Mailbox};
 use crate::pidfile::PidFile;
 use crate::reach::Reach;
@@ -142,7 +142,8 @@ fn leases(config: &Config) -> Leases {
     if let Some(path) = &config.leases_file
         && let Err(error) = leases.load(path)
     {
-        tracing::warn!("the leases in {} are lost: {error}", path.display());
+        let aside = leases::aside(path);
+        tracing::warn!("the leases in {} can't be read: {error}; {aside}", path.display());
     }
     config.leases.iter().for_each(|(address, mac)| leases.insert(*address, *mac));
     leases
