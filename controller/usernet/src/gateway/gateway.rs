@@ -9,7 +9,7 @@ use smoltcp::wire::{EthernetFrame, EthernetProtocol, IpProtocol, Ipv4Packet, Udp
 
 use super::Origin;
 use super::dhcp::{self, Dhcp};
-use super::forwards::{Forward, Forwards, Listener, seen};
+use super::forwards::{Forward, Forwards, Listener, More, seen};
 use super::fragments::Fragments;
 use super::neighbours::Neighbours;
 use super::ping::Ping;
@@ -215,9 +215,11 @@ impl Gateway {
         self.forwards.remove(id);
     }
 
-    /// Somebody on the host connects to a guest; returns whether there may be more of them.
-    pub fn forward_event(&mut self, turn: &mut Turn<'_>, slot: usize) -> bool {
-        let Some(guest) = self.forwards.at(slot).map(|forward| forward.guest) else { return false };
+    /// Somebody on the host connects to a guest; returns whether there are more of them.
+    pub fn forward_event(&mut self, turn: &mut Turn<'_>, slot: usize) -> More {
+        let Some(guest) = self.forwards.at(slot).map(|forward| forward.guest) else {
+            return More::None;
+        };
         let datagram = matches!(
             self.forwards.at(slot).map(|forward| &forward.listener),
             Some(Listener::Datagram(_))
@@ -232,14 +234,14 @@ impl Gateway {
         more
     }
 
-    fn forward_datagrams(&mut self, turn: &mut Turn<'_>, slot: usize, guest: SocketAddrV4) -> bool {
+    fn forward_datagrams(&mut self, turn: &mut Turn<'_>, slot: usize, guest: SocketAddrV4) -> More {
         let Some(Forward { listener: Listener::Datagram(socket), .. }) = self.forwards.at(slot)
         else {
-            return false;
+            return More::None;
         };
         let mut buffer = vec![0; usize::from(u16::MAX)];
         for _ in 0..64 {
-            let Ok((count, address)) = socket.recv_from(&mut buffer) else { return false };
+            let Ok((count, address)) = socket.recv_from(&mut buffer) else { return More::None };
             let now = turn.clock.now();
             let Some(port) = self.udp.peer_port(slot, address, now) else { continue };
             let ends = Ends { guest, remote: seen(turn.network.gateway(), port) };
@@ -247,7 +249,7 @@ impl Gateway {
                 udp::answer(turn, mac, ends, &buffer[..count]);
             }
         }
-        true
+        More::Now
     }
 
     /// Connects a socket of the host to a guest.

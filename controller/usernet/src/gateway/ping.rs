@@ -108,6 +108,9 @@ impl Ping {
                 reply(turn, mac, ends, icmp);
             }
         }
+        // Edges come once: what is left is asked for again by registering anew.
+        let fd = entry.flow.socket.as_raw_fd();
+        let _ = turn.registry.reregister(&mut SourceFd(&fd), token::ping(slot), Interest::READABLE);
     }
 
     /// Ends what was not used for long.

@@ -105,7 +105,11 @@ fn a_flood_of_queries_keeps_no_other_vm_waiting() {
         println!("SKIPPED: only root may be a name server");
         return;
     };
-    let Some(daemon) = Daemon::start_with_name_server(address) else {
+    let dir = tempfile::tempdir().unwrap();
+    let conf = dir.path().join("resolv.conf");
+    std::fs::write(&conf, format!("nameserver {address}\n")).unwrap();
+    let mount = format!("mount --bind {} /etc/resolv.conf", conf.display());
+    let Some(daemon) = Daemon::start_apart("-m", &mount) else {
         println!("SKIPPED: this user may mount nothing");
         return;
     };
@@ -124,6 +128,23 @@ fn a_flood_of_queries_keeps_no_other_vm_waiting() {
     crate::dhcp::boot(&mut Guest::plug(&daemon, 3, 99));
     assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
     assert!(daemon.threads() < 40, "{}", daemon.threads());
+}
+
+#[test]
+fn who_connects_while_there_is_no_descriptor_is_served_later() {
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+    let daemon = Daemon::start(&[]);
+    let free = (0..40).map(|n| Guest::plug(&daemon, n, 1)).collect::<Vec<_>>();
+    let (most, pid) = (daemon.descriptors() as u64, i32::try_from(daemon.pid()).unwrap());
+    let limit = Rlimit { current: Some(most), maximum: Some(most) };
+    prlimit(Pid::from_raw(pid), Resource::Nofile, limit).unwrap();
+    // There are some that were free when they were counted.
+    let mut late: Vec<_> = (100..140).map(|n| Guest::plug(&daemon, n, 3)).collect();
+    let last = late.last_mut().unwrap();
+    last.send_udp(1, SocketAddrV4::new(GATEWAY, 53), &[0; 12]);
+    assert!(last.find_udp(Duration::from_millis(500), 1).is_none(), "it has no descriptor");
+    drop(free);
+    assert!(last.find_udp(PATIENCE, 1).is_some());
 }
 
 #[test]

@@ -138,6 +138,38 @@ fn fragments_of_one_vm_push_out_no_others() {
 }
 
 #[test]
+fn many_echo_replies_at_once_all_come() {
+    const MANY: u8 = 60;
+    let host = Ipv4Addr::new(198, 51, 100, 1);
+    let allowed = format!(
+        "echo 0 2147483647 >/proc/sys/net/ipv4/ping_group_range; \
+         ip link set lo up; ip address add {host}/32 dev lo"
+    );
+    let Some(daemon) = Daemon::start_apart("-n", &allowed) else {
+        println!("SKIPPED: this user may make no network of its own");
+        return;
+    };
+    let mut guest = Guest::plug(&daemon, 1, 1);
+    let mut stream = Vec::new();
+    for n in 0..MANY {
+        let mut icmp = vec![8, 0, 0, 0, 0, 9, 0, n];
+        smoltcp::wire::Icmpv4Packet::new_unchecked(&mut icmp[..]).fill_checksum();
+        let packet = guest.ip_packet(host, IpProtocol::Icmp, &icmp);
+        let frame = [&GATEWAY_MAC[..], &guest.mac, &[8, 0], &packet].concat();
+        stream.extend_from_slice(&u32::try_from(frame.len()).unwrap().to_be_bytes());
+        stream.extend_from_slice(&frame);
+    }
+    // One write: the daemon asks for all of them before it hears the first reply.
+    std::io::Write::write_all(&mut guest.stream, &stream).unwrap();
+    for n in 0..MANY {
+        let answer = guest.find_ip(PATIENCE, IpProtocol::Icmp, |packet| {
+            Some((packet.payload()[0], packet.payload()[7]))
+        });
+        assert_eq!(answer, Some((0, n)));
+    }
+}
+
+#[test]
 fn the_gateway_answers_echo_requests() {
     let daemon = Daemon::start(&[]);
     let mut guest = Guest::plug(&daemon, 1, 1);

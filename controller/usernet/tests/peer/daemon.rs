@@ -13,8 +13,8 @@ pub struct Daemon {
     child: Child,
     dir: TempDir,
     words: Vec<String>,
-    /// Takes the place of the host's `/etc/resolv.conf`.
-    resolver: Option<PathBuf>,
+    /// What is done before it starts, in namespaces of its own (unshare(1)).
+    before: Option<[String; 2]>,
 }
 
 impl Daemon {
@@ -23,31 +23,27 @@ impl Daemon {
         Self::start_with(words, None)
     }
 
-    /// Starts one with this name server instead of the host's, by a mount that it alone sees.
-    /// `None` if this user may make none.
-    pub fn start_with_name_server(server: std::net::Ipv4Addr) -> Option<Self> {
-        let may = Command::new("unshare").args(["-m", "true"]).stderr(Stdio::null()).status();
+    /// Starts one in namespaces of its own, by their letter for unshare(1), after a shell script
+    /// there. `None` if this user may make none.
+    pub fn start_apart(namespaces: &str, script: &str) -> Option<Self> {
+        let before = [namespaces.to_owned(), script.to_owned()];
+        let may = apart(&before, &Command::new("true")).stderr(Stdio::null()).status();
         may.ok().filter(std::process::ExitStatus::success)?;
-        Some(Self::start_with(&[], Some(&format!("nameserver {server}\n"))))
+        Some(Self::start_with(&[], Some(before)))
     }
 
-    fn start_with(words: &[&str], resolver: Option<&str>) -> Self {
+    fn start_with(words: &[&str], before: Option<[String; 2]>) -> Self {
         let dir = tempfile::tempdir().expect("a directory can be made");
         let words: Vec<_> = words.iter().map(|word| (*word).to_owned()).collect();
-        let resolver = resolver.map(|text| {
-            let path = dir.path().join("resolv.conf");
-            std::fs::write(&path, text).expect("a file can be written");
-            path
-        });
-        let child = spawn(dir.path(), &words, resolver.as_deref());
-        let daemon = Self { child, dir, words, resolver };
+        let child = spawn(dir.path(), &words, before.as_ref());
+        let daemon = Self { child, dir, words, before };
         daemon.wait();
         daemon
     }
 
     /// Starts it again in the same place.
     pub fn restart(&mut self) {
-        self.child = spawn(self.dir.path(), &self.words, self.resolver.as_deref());
+        self.child = spawn(self.dir.path(), &self.words, self.before.as_ref());
         self.wait();
     }
 
@@ -138,12 +134,12 @@ impl Drop for Daemon {
     }
 }
 
-fn spawn(dir: &Path, words: &[String], resolver: Option<&Path>) -> Child {
+fn spawn(dir: &Path, words: &[String], before: Option<&[String; 2]>) -> Child {
     let log = std::fs::File::options().append(true).create(true).open(dir.join("log"));
     let file = |name: &str| dir.join(name).into_os_string();
     let mut command = program();
-    if let Some(resolver) = resolver {
-        command = behind(resolver, &command);
+    if let Some(before) = before {
+        command = apart(before, &command);
     }
     command
         .args(["--pidfile".into(), file("usernet_n.pid"), "--endpoint".into(), file("ep.sock")])
@@ -158,11 +154,11 @@ fn spawn(dir: &Path, words: &[String], resolver: Option<&Path>) -> Child {
         .expect("the daemon starts")
 }
 
-/// The same command, for which the file is `/etc/resolv.conf`.
-fn behind(resolver: &Path, command: &Command) -> Command {
+/// The same command in namespaces of its own, after a script.
+fn apart([namespaces, script]: &[String; 2], command: &Command) -> Command {
     let mut shell = Command::new("unshare");
-    shell.args(["-m", "sh", "-ec", "mount --bind \"$0\" /etc/resolv.conf; exec \"$@\""]);
-    shell.arg(resolver).arg(command.get_program()).args(command.get_args());
+    shell.args([namespaces, "sh", "-ec", &format!("{script}; exec \"$@\""), "sh"]);
+    shell.arg(command.get_program()).args(command.get_args());
     shell
 }
 
