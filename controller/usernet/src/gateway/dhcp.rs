@@ -22,7 +22,8 @@ const CLIENT: u16 = 68;
 /// As Lima's daemon: an hour.
 const SECONDS: u32 = 3600;
 
-/// Addresses that one VM may take under names that it makes up, so that it can't take all.
+/// Addresses that one VM may take under names that it makes up, so that it can't take all; in a
+/// small network it is half of them.
 const MOST_OF_ONE: usize = 32;
 
 /// Gives addresses out.
@@ -125,7 +126,7 @@ impl Dhcp {
         wish: Option<Ipv4Addr>,
     ) -> Option<Ipv4Addr> {
         let given = self.given(origin).len();
-        if self.leases.of(origin.mac).is_none() && given >= MOST_OF_ONE {
+        if self.leases.of(origin.mac).is_none() && given >= most_of_one(turn.network) {
             return None;
         }
         let connected = |mac| turn.switch.behind(mac).is_some();
@@ -166,6 +167,11 @@ impl Dhcp {
         }
         answer
     }
+}
+
+fn most_of_one(network: &Network) -> usize {
+    let half = network.subnet.guests().take(2 * MOST_OF_ONE).count() / 2;
+    half.max(1)
 }
 
 fn reply(query: &Message, kind: MessageType, gateway: Ipv4Addr) -> Message {

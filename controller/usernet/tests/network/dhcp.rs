@@ -143,6 +143,19 @@ fn one_vm_cannot_take_all_addresses() {
 }
 
 #[test]
+fn one_vm_takes_no_more_than_half_of_a_small_network() {
+    // Room for five VMs.
+    let daemon = Daemon::start(&["--subnet", "192.168.104.0/29"]);
+    let mut enemy = Guest::plug(&daemon, 1, 6);
+    boot(&mut enemy);
+    take_many(&mut enemy, 1..20);
+    for friend in [200, 201, 202] {
+        boot(&mut Guest::plug(&daemon, friend, 6));
+    }
+    assert_eq!(leases(&daemon), 1 + 2 + 3);
+}
+
+#[test]
 fn to_be_plugged_in_anew_is_no_way_to_more_addresses() {
     let daemon = Daemon::start(&[]);
     for names in [1..30, 30..60, 60..90] {

@@ -141,12 +141,14 @@ fn spawn(dir: &Path, words: &[String], before: Option<&[String; 2]>) -> Child {
     if let Some(before) = before {
         command = apart(before, &command);
     }
+    if !words.iter().any(|word| word == "--subnet") {
+        command.args(["--subnet", "192.168.104.0/24"]);
+    }
     command
         .args(["--pidfile".into(), file("usernet_n.pid"), "--endpoint".into(), file("ep.sock")])
         .args(["--listen-qemu".into(), file("qemu.sock"), "--listen".into(), file("fd.sock")])
         .args(["--leases-file".into(), file("leases.json")])
         .args(["--state-file".into(), file("state.json")])
-        .args(["--subnet", "192.168.104.0/24"])
         .args(words)
         .stdin(Stdio::null())
         .stderr(log.expect("a log can be written"))
