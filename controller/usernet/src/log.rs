@@ -124,8 +124,8 @@ mod tests {
             (0..lines).filter_map(|_| allowance.take(now)).collect::<Vec<_>>()
         };
         assert_eq!(said(5, 1000), vec![0; BURST as usize]);
-        assert_eq!(said(64, 10), [], "not yet");
-        assert_eq!(said(65, 10), [1000 - u64::from(BURST) + 10]);
+        assert!(said(64, 10).is_empty(), "not yet");
+        assert_eq!(said(65, 10), vec![1000 - u64::from(BURST) + 10]);
         assert_eq!(said(65 + 10 * PACE.as_secs(), 100).len(), 10);
         assert_eq!(said(1_000_000, 100).len(), BURST as usize, "it never has more");
     }

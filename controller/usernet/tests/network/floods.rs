@@ -134,15 +134,18 @@ fn a_flood_of_queries_keeps_no_other_vm_waiting() {
 fn who_connects_while_there_is_no_descriptor_is_served_later() {
     use rustix::process::{Pid, Resource, Rlimit, prlimit};
     let daemon = Daemon::start(&[]);
-    let free = (0..40).map(|n| Guest::plug(&daemon, n, 1)).collect::<Vec<_>>();
+    let mut free: Vec<_> = (0..40).map(|n| Guest::plug(&daemon, n, 1)).collect();
+    let served = |guest: &mut Guest, patience| {
+        guest.send_udp(1, SocketAddrV4::new(GATEWAY, 53), &[0; 12]);
+        guest.find_udp(patience, 1).is_some()
+    };
+    assert!(served(free.last_mut().unwrap(), PATIENCE), "all are plugged in");
     let (most, pid) = (daemon.descriptors() as u64, i32::try_from(daemon.pid()).unwrap());
     let limit = Rlimit { current: Some(most), maximum: Some(most) };
     prlimit(Pid::from_raw(pid), Resource::Nofile, limit).unwrap();
-    // There are some that were free when they were counted.
-    let mut late: Vec<_> = (100..140).map(|n| Guest::plug(&daemon, n, 3)).collect();
+    let mut late: Vec<_> = (100..120).map(|n| Guest::plug(&daemon, n, 3)).collect();
     let last = late.last_mut().unwrap();
-    last.send_udp(1, SocketAddrV4::new(GATEWAY, 53), &[0; 12]);
-    assert!(last.find_udp(Duration::from_millis(500), 1).is_none(), "it has no descriptor");
+    assert!(!served(last, Duration::from_millis(500)), "there is no descriptor for it");
     drop(free);
     assert!(last.find_udp(PATIENCE, 1).is_some());
 }
@@ -158,7 +161,9 @@ fn the_log_does_not_grow_with_what_happens() {
     last.send_udp(1, SocketAddrV4::new(GATEWAY, 53), &[0; 12]);
     assert!(last.find_udp(PATIENCE, 1).is_some());
     let log = daemon.log();
-    assert_eq!(log.matches("a VM is plugged in").count(), 64, "{}", log.lines().count());
+    // A machine that is busy may take more than a minute for it.
+    let said = log.matches("a VM is plugged in").count();
+    assert!((64..70).contains(&said), "{said}");
     assert!(log.lines().count() < 200, "{}", log.lines().count());
 }
 
