@@ -174,7 +174,9 @@ impl Datapath {
 
     fn port_event(&mut self, id: PortId, event: &mio::event::Event) {
         if let Some(port) = self.switch.port(id) {
-            port.readable |= event.is_readable() || event.is_read_closed() || event.is_error();
+            let ending = event.is_read_closed() || event.is_error();
+            port.readable |= event.is_readable() || ending;
+            port.ending |= ending;
         }
         if event.is_writable() && self.switch.writable(id) {
             self.gateway.tcp.unblocked(id);

@@ -63,7 +63,7 @@ impl Gateway {
     pub fn arrive(&mut self, turn: &mut Turn<'_>, port: PortId, batch: &[u8], at: Range<usize>) {
         let Ok(frame) = EthernetFrame::new_checked(&batch[at.clone()]) else { return };
         let origin = Origin { port, mac: Mac(frame.src_addr().0) };
-        self.welcome(origin);
+        self.welcome(turn, origin);
         match frame.ethertype() {
             EthernetProtocol::Arp => self.neighbours.arp(turn, origin, frame.payload()),
             EthernetProtocol::Ipv4 => {
@@ -76,10 +76,10 @@ impl Gateway {
     }
 
     /// A VM that was unplugged may be back.
-    fn welcome(&mut self, origin: Origin) {
+    fn welcome(&mut self, turn: &Turn<'_>, origin: Origin) {
         if self.gone.iter().any(|(_, mac)| *mac == origin.mac) {
             self.gone.retain(|(_, mac)| *mac != origin.mac);
-            self.tcp.adopt(origin.mac, origin.port);
+            self.tcp.adopt(turn.switch);
         }
     }
 
@@ -245,7 +245,7 @@ impl Gateway {
             let now = turn.clock.now();
             let Some(port) = self.udp.peer_port(slot, address, now) else { continue };
             let ends = Ends { guest, remote: seen(turn.network.gateway(), port) };
-            if let Some(mac) = self.find(*guest.ip()) {
+            if let Some(mac) = self.find(turn, *guest.ip()) {
                 udp::answer(turn, mac, ends, &buffer[..count]);
             }
         }
@@ -263,7 +263,7 @@ impl Gateway {
         let inside = turn.network.subnet.contains(*guest.ip())
             && *guest.ip() != turn.network.gateway()
             && guest.port() != 0;
-        let mac = self.find(*guest.ip());
+        let mac = self.find(turn, *guest.ip());
         // Its answer tells the switch where it is; the first segment may be lost until then.
         if inside && mac.and_then(|mac| turn.switch.behind(mac)).is_none() {
             Neighbours::ask(turn, *guest.ip());
@@ -273,13 +273,18 @@ impl Gateway {
         let _ = self.tcp.dial(turn, guest, mac, socket, outcome);
     }
 
-    fn find(&self, address: Ipv4Addr) -> Option<Mac> {
-        self.neighbours.find(address).or_else(|| self.dhcp.leases.holder(address))
+    /// Who has the address: the VM that was given it, if it is there; else whoever says so.
+    fn find(&self, turn: &Turn<'_>, address: Ipv4Addr) -> Option<Mac> {
+        let holder = self.dhcp.leases.holder(address);
+        let there = holder.filter(|mac| turn.switch.behind(*mac).is_some());
+        there.or_else(|| self.neighbours.find(address)).or(holder)
     }
 
     /// A VM's cable was pulled out.
     pub fn forget(&mut self, turn: &mut Turn<'_>, port: PortId, macs: Vec<Mac>) {
         self.tcp.forget(port);
+        // It may be back before its old cable is out.
+        self.tcp.adopt(turn.switch);
         self.dhcp.forget(port);
         self.fragments.forget(port);
         turn.services.forget(port);
@@ -301,7 +306,7 @@ impl Gateway {
         let due: Vec<_> = self.gone.extract_if(.., |(until, _)| *until <= now).collect();
         for (_, mac) in due {
             match turn.switch.behind(mac) {
-                Some(port) => self.tcp.adopt(mac, port),
+                Some(_) => self.tcp.adopt(turn.switch),
                 None => self.tcp.reset_all(turn, mac),
             }
         }

@@ -75,6 +75,9 @@ impl Ping {
     ) -> io::Result<()> {
         let now = turn.clock.now();
         if let Some(entry) = self.flows.find(&ends, now) {
+            if !turn.belongs(entry.flow.mac, origin) {
+                return Ok(());
+            }
             entry.flow.mac = origin.mac;
             return send(&entry.flow.socket, request);
         }

@@ -225,12 +225,13 @@ impl Table {
         }
     }
 
-    /// A VM is back, behind this port: its connections count again.
-    pub fn adopt(&mut self, mac: Mac, port: PortId) {
+    /// VMs may be back, behind the ports that `behind` tells: their connections count again.
+    pub fn adopt(&mut self, behind: impl Fn(Mac) -> Option<PortId>) {
         if self.orphans == 0 {
             return;
         }
-        for (_, entry) in self.entries.iter_mut().filter(|(_, e)| e.orphan && e.mac == mac) {
+        for (_, entry) in self.entries.iter_mut().filter(|(_, entry)| entry.orphan) {
+            let Some(port) = behind(entry.mac) else { continue };
             entry.port = Some(port);
             entry.orphan = false;
             self.orphans -= 1;
@@ -281,7 +282,7 @@ mod tests {
         let mut table = Table::new(100);
         assert_eq!(fill(&mut table, 1), 75, "three quarters are for one");
         table.forget(1);
-        table.adopt(VM, 2);
+        table.adopt(|mac| (mac == VM).then_some(2));
         assert!(!table.has_room(Some(2)), "it has its share");
         assert!(table.has_room(Some(3)));
         assert_eq!(table.gives_way(), None);

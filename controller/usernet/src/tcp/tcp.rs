@@ -19,7 +19,7 @@ use super::table::{Entry, FlowId, Outcome, Side, Table};
 use super::timers::Timers;
 use super::{Flow, Host, Key, Outgoing};
 use crate::gateway::Origin;
-use crate::switch::PortId;
+use crate::switch::{PortId, Switch};
 use crate::token;
 use crate::turn::Turn;
 use crate::wire::Mac;
@@ -69,6 +69,9 @@ impl Tcp {
             self.begin(turn, origin, key, flags, packet);
             return;
         };
+        if !turn.belongs(entry.mac, origin) {
+            return;
+        }
         entry.mac = origin.mac;
         let id = entry.id;
         match entry.side {
@@ -316,9 +319,9 @@ impl Tcp {
         self.unblocked(port);
     }
 
-    /// The VM is back, behind this port.
-    pub fn adopt(&mut self, mac: Mac, port: PortId) {
-        self.table.adopt(mac, port);
+    /// VMs may be back, behind these ports.
+    pub fn adopt(&mut self, switch: &Switch) {
+        self.table.adopt(|mac| switch.behind(mac));
     }
 
     fn run(&mut self, turn: &mut Turn<'_>, id: FlowId, incoming: &[&[u8]]) {

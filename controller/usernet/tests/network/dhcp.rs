@@ -59,6 +59,7 @@ fn guests_get_limas_addresses_and_options() {
     for option in expected {
         assert_eq!(options.get(OptionCode::from(&option)), Some(&option));
     }
+    drop(guest);
     let addresses: Vec<_> =
         (1..=3).map(|n| boot(&mut Guest::plug(&daemon, n, 99)).octets()[3]).collect();
     assert_eq!(addresses, [1, 3, 4]);

@@ -76,6 +76,30 @@ fn nobody_takes_the_gateways_address() {
 }
 
 #[test]
+fn nobody_takes_the_address_of_a_vm_that_is_there_or_keeps_that_of_one_that_comes() {
+    let daemon = Daemon::start(&[]);
+    let (mut thief, mut other) = (Guest::plug(&daemon, 1, 1), Guest::plug(&daemon, 3, 4));
+    let own = thief.mac;
+    // Before the victim is there, and while it is.
+    let mac = [0x52, 0x55, 0x55, 0, 0, 2];
+    thief.mac = mac;
+    thief.send_frame([0xff; 6], TEST, b"mine");
+    assert_eq!(next(&mut other, PATIENCE).unwrap(), b"mine");
+    let mut victim = Guest::plug(&daemon, 2, 3);
+    victim.send_frame([0xff; 6], TEST, b"no, mine");
+    assert_eq!(next(&mut other, PATIENCE).unwrap(), b"no, mine");
+    thief.send_frame(other.mac, TEST, b"mine again");
+    thief.mac = own;
+    thief.send_frame(other.mac, TEST, b"as itself");
+    assert_eq!(next(&mut other, PATIENCE).unwrap(), b"as itself");
+    other.send_frame(mac, TEST, b"for the victim");
+    assert_eq!(next(&mut victim, PATIENCE).unwrap(), b"for the victim");
+    // The broadcast before was for all.
+    assert_eq!(next(&mut thief, PATIENCE).unwrap(), b"no, mine");
+    assert_eq!(next(&mut thief, SILENCE), None);
+}
+
+#[test]
 fn a_slow_vm_holds_nobody_up_and_gets_whole_frames() {
     let daemon = Daemon::start(&[]);
     let (mut sender, mut slow, mut quick) =

@@ -69,6 +69,27 @@ fn a_port_on_which_nobody_listens_is_told() {
 }
 
 #[test]
+fn answers_go_to_whom_they_are_for() {
+    let daemon = Daemon::start(&[]);
+    let (mut victim, mut thief) = (Guest::plug(&daemon, 1, 1), Guest::plug(&daemon, 2, 3));
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let at = SocketAddrV4::new(GATEWAY, socket.local_addr().unwrap().port());
+    victim.send_udp(4000, at, b"question");
+    let mut buffer = [0; 64];
+    let (count, from) = socket.recv_from(&mut buffer).unwrap();
+    assert_eq!(&buffer[..count], b"question");
+    let own = std::mem::replace(&mut thief.ip, victim.ip);
+    thief.send_udp(4000, at, b"for me");
+    thief.ip = own;
+    thief.send_udp(4001, at, b"as itself");
+    let (count, _) = socket.recv_from(&mut buffer).unwrap();
+    assert_eq!(&buffer[..count], b"as itself");
+    socket.send_to(b"answer", from).unwrap();
+    assert_eq!(victim.find_udp(PATIENCE, 4000).unwrap().1, b"answer");
+}
+
+#[test]
 fn fragments_are_put_together_and_long_answers_cut() {
     let daemon = Daemon::start(&[]);
     let mut guest = Guest::plug(&daemon, 1, 1);
