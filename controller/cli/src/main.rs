@@ -43,8 +43,9 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    // A host agent has a log of its own, in the shape that Lima's tools read.
-    if !matches!(cli.command, Command::Hostagent(_)) {
+    // A host agent has a log of its own, in the shape that Lima's tools read; that of a network
+    // daemon has bounds, since guests can make it speak.
+    if !matches!(cli.command, Command::Hostagent(_) | Command::Usernet(_)) {
         log_to_stderr(cli.verbose);
     }
     let exit = run(&cli.command).unwrap_or_else(|error| report(&error));

@@ -13,14 +13,14 @@ use crate::api::{Api, Forwards, StateFile, serve};
 use crate::datapath::{Datapath, Listeners};
 use crate::dns::{Zones, upstream};
 use crate::gateway::{Dhcp, Gateway};
-use crate::leases::Leases;
+use crate::leases::{self, Leases};
 use crate::mail::{Mail, Mailbox};
 use crate::pidfile::PidFile;
 use crate::reach::Reach;
 use crate::sandbox::{self, Bounds};
 use crate::services::Services;
 use crate::turn::Network;
-use crate::worker::Worker;
+use crate::worker::{Worker, save};
 use crate::{Config, Error, token};
 
 /// Descriptors that are not for connections of guests.
@@ -79,14 +79,14 @@ impl Helper {
     fn run(
         self,
         endpoint: Option<UnixListener>,
-        tasks: tokio::sync::mpsc::Receiver<crate::services::Task>,
+        tasks: tokio::sync::mpsc::UnboundedReceiver<crate::services::Task>,
         saved: tokio::sync::mpsc::UnboundedReceiver<crate::services::Lease>,
         started: &mpsc::Sender<io::Result<()>>,
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
-            // For the C library's resolver, which blocks.
-            .max_blocking_threads(16)
+            // For the C library's resolver, which blocks: as many VMs can ask all that they may.
+            .max_blocking_threads(512)
             .build();
         let runtime = match runtime {
             Ok(runtime) => runtime,
@@ -94,11 +94,10 @@ impl Helper {
         };
         let gateway = self.config.subnet.gateway();
         let zones = Arc::new(Mutex::new(Zones::new(gateway, self.config.hosts.clone())));
-        let worker = Worker {
-            mailbox: self.mailbox.clone(),
-            zones: Arc::clone(&zones),
-            gateway,
-            leases_file: self.config.leases_file.clone(),
+        let worker = Worker { mailbox: self.mailbox.clone(), zones: Arc::clone(&zones), gateway };
+        let saving = match self.save(saved) {
+            Ok(saving) => saving,
+            Err(error) => return drop(started.send(Err(error))),
         };
         let forwards = Mutex::new(Forwards::default());
         self.state.restore(&self.mailbox, &zones, &forwards);
@@ -115,12 +114,25 @@ impl Helper {
                 Err(error) => return drop(started.send(Err(error))),
             }
             if started.send(Ok(())).is_ok() {
-                worker.run(tasks, saved).await;
+                worker.run(tasks).await;
             }
         });
         // A resolver that hangs keeps nobody from ending.
         runtime.shutdown_background();
         mailbox.post(Mail::Stop);
+        // What was to be saved is saved.
+        let _ = saving.join();
+    }
+
+    /// Starts the thread that saves leases.
+    fn save(
+        &self,
+        saved: tokio::sync::mpsc::UnboundedReceiver<crate::services::Lease>,
+    ) -> io::Result<std::thread::JoinHandle<()>> {
+        let (path, mailbox) = (self.config.leases_file.clone(), self.mailbox.clone());
+        std::thread::Builder::new()
+            .name("leases".to_owned())
+            .spawn(move || save(path.as_deref(), &mailbox, saved))
     }
 }
 
@@ -130,7 +142,8 @@ fn leases(config: &Config) -> Leases {
     if let Some(path) = &config.leases_file
         && let Err(error) = leases.load(path)
     {
-        tracing::warn!("the leases in {} are lost: {error}", path.display());
+        let aside = leases::aside(path);
+        tracing::warn!("the leases in {} can't be read: {error}; {aside}", path.display());
     }
     config.leases.iter().for_each(|(address, mac)| leases.insert(*address, *mac));
     leases

@@ -10,22 +10,26 @@ use std::time::Duration;
 
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll};
+use rustix::io::Errno;
 use slab::Slab;
 
 use crate::clock::Clock;
-use crate::gateway::{self, Gateway};
+use crate::gateway::{self, Gateway, More};
 use crate::mail::{Figures, Mail};
 use crate::services::Services;
 use crate::switch::{Batch, Kind, PortId, Switch, receive};
 use crate::token::{self, Who};
 use crate::turn::{Network, Turn};
-use crate::wire::frames::{ETHERNET, LONGEST, PREFIX};
+use crate::wire::frames::{ANNOUNCED, ETHERNET, PREFIX};
 
 /// Bytes read from a VM at once, beside the start of a frame that was left over.
 const BATCH: usize = 256 << 10;
 
 /// Clients at once that are about to hand a descriptor over.
 const HANDING: usize = 64;
+
+/// How soon after descriptors ran out it is looked whether there are some again.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// What the loop listens on.
 pub struct Listeners {
@@ -50,6 +54,10 @@ pub struct Datapath {
     buffer: Vec<u8>,
     /// Forwards that may have more connections.
     accepting: Vec<usize>,
+    /// Forwards that had connections, and no descriptor for them.
+    starved: Vec<usize>,
+    /// When to try again what no descriptor was there for.
+    retry: Option<Duration>,
     stopped: bool,
 }
 
@@ -101,8 +109,10 @@ impl Datapath {
             handing: Slab::new(),
             mail,
             batch: Batch::default(),
-            buffer: vec![0; BATCH + PREFIX + LONGEST],
+            buffer: vec![0; BATCH + PREFIX + ANNOUNCED],
             accepting: Vec::new(),
+            starved: Vec::new(),
+            retry: None,
             stopped: false,
         })
     }
@@ -123,6 +133,7 @@ impl Datapath {
             for event in &events {
                 self.event(event);
             }
+            self.retry();
             self.accept_more();
             self.serve_ports();
             self.gateway.work(&mut turn!(self));
@@ -142,7 +153,8 @@ impl Datapath {
         if busy {
             return Some(Duration::ZERO);
         }
-        self.gateway.due().map(|due| due.saturating_sub(self.clock.now()))
+        let due = [self.gateway.due(), self.retry].into_iter().flatten().min();
+        due.map(|due| due.saturating_sub(self.clock.now()))
     }
 
     fn event(&mut self, event: &mio::event::Event) {
@@ -162,7 +174,9 @@ impl Datapath {
 
     fn port_event(&mut self, id: PortId, event: &mio::event::Event) {
         if let Some(port) = self.switch.port(id) {
-            port.readable |= event.is_readable() || event.is_read_closed() || event.is_error();
+            let ending = event.is_read_closed() || event.is_error();
+            port.readable |= event.is_readable() || ending;
+            port.ending |= ending;
         }
         if event.is_writable() && self.switch.writable(id) {
             self.gateway.tcp.unblocked(id);
@@ -171,20 +185,61 @@ impl Datapath {
 
     fn accept_more(&mut self) {
         for slot in std::mem::take(&mut self.accepting) {
-            if self.gateway.forward_event(&mut turn!(self), slot) {
-                self.accepting.push(slot);
+            match self.gateway.forward_event(&mut turn!(self), slot) {
+                More::None => {}
+                More::Now => self.accepting.push(slot),
+                More::Later => {
+                    self.starved.push(slot);
+                    self.try_later();
+                }
+            }
+        }
+    }
+
+    /// Events come once, and none comes when there is a descriptor again.
+    fn try_later(&mut self) {
+        if self.retry.is_none() {
+            tracing::warn!("there is no descriptor left for a connection: it waits");
+        }
+        self.retry = Some(self.clock.now() + RETRY);
+    }
+
+    fn retry(&mut self) {
+        if self.retry.is_none_or(|at| at > self.clock.now()) {
+            return;
+        }
+        self.retry = None;
+        self.accepting.append(&mut self.starved);
+        self.accept_qemu();
+        self.accept_handing();
+    }
+
+    /// The next connection to a listener of the network.
+    fn accept(&mut self, listener: fn(&Listeners) -> Option<&UnixListener>) -> Option<UnixStream> {
+        loop {
+            match listener(&self.listeners)?.accept() {
+                Ok((stream, _)) => return Some(stream),
+                Err(error) => match Errno::from_io_error(&error) {
+                    Some(Errno::INTR | Errno::CONNABORTED) => {}
+                    error => {
+                        if error.map(More::after) != Some(More::None) {
+                            self.try_later();
+                        }
+                        return None;
+                    }
+                },
             }
         }
     }
 
     fn accept_qemu(&mut self) {
-        while let Some((stream, _)) = self.listeners.qemu.as_ref().and_then(|l| l.accept().ok()) {
+        while let Some(stream) = self.accept(|listeners| listeners.qemu.as_ref()) {
             self.plug(stream.into(), Kind::Stream);
         }
     }
 
     fn accept_handing(&mut self) {
-        while let Some((stream, _)) = self.listeners.handed.as_ref().and_then(|l| l.accept().ok()) {
+        while let Some(stream) = self.accept(|listeners| listeners.handed.as_ref()) {
             if self.handing.len() >= HANDING {
                 continue;
             }

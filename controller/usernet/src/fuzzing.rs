@@ -65,7 +65,7 @@ pub fn dns(bytes: &[u8]) {
     let alias = ("alias.test".to_owned(), Target::Name("host.lima.internal".to_owned()));
     let zones = Mutex::new(Zones::new([192, 168, 104, 2].into(), vec![alias]));
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("it needs nothing");
-    let answer = runtime.block_on(crate::dns::datagram(&zones, Upstream::Nobody, bytes));
+    let answer = runtime.block_on(crate::dns::datagram(&zones, &Upstream::Nobody, bytes));
     if let Some(answer) = answer {
         assert!(answer.len() >= 12 && answer.len() <= 4096);
         assert_eq!(answer[..2], bytes[..2], "the query's number");

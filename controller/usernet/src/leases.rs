@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
 use std::net::Ipv4Addr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::subnet::Subnet;
@@ -140,11 +140,36 @@ pub fn write(path: &Path, data: &[u8]) -> io::Result<()> {
     std::fs::File::open(dir)?.sync_all()
 }
 
+/// Moves a file that can't be understood out of the way of the next one, and tells where it is:
+/// whoever can mend it, or a later release, still has it.
+///
+/// # Errors
+/// The directory can't be written.
+pub fn set_aside(path: &Path) -> io::Result<PathBuf> {
+    let beside = |number: u32| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".set-aside-{number}"));
+        PathBuf::from(name)
+    };
+    // Of many, the last one gives way: the first has what was there before all went wrong.
+    let free = (1..9).map(beside).find(|name| !name.exists()).unwrap_or_else(|| beside(9));
+    std::fs::rename(path, &free)?;
+    Ok(free)
+}
+
+/// The same, in words for the log.
+pub fn aside(path: &Path) -> String {
+    match set_aside(path) {
+        Ok(aside) => format!("they are kept as {}", aside.display()),
+        Err(error) => format!("and can't be set aside: {error}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use super::{Leases, save};
+    use super::{Leases, save, set_aside};
     use crate::wire::Mac;
 
     fn assign(leases: &mut Leases, mac: u8, wish: Option<u8>) -> Option<u8> {
@@ -180,6 +205,22 @@ mod tests {
         assert_eq!(assign(&mut leases, 1, None), Some(1));
         leases.decline(Mac([2, 0, 0, 0, 0, 1]), Duration::ZERO);
         assert_eq!(assign(&mut leases, 1, None), Some(3));
+    }
+
+    #[test]
+    fn what_is_set_aside_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("leases.json");
+        for number in 1..=12 {
+            std::fs::write(&path, format!("{number}")).unwrap();
+            let aside = set_aside(&path).unwrap();
+            assert_eq!(aside, dir.path().join(format!("leases.json.set-aside-{}", number.min(9))));
+        }
+        let text = |number| {
+            std::fs::read_to_string(dir.path().join(format!("leases.json.set-aside-{number}")))
+        };
+        assert_eq!((text(1).unwrap(), text(8).unwrap()), ("1".to_owned(), "8".to_owned()));
+        assert!(set_aside(&path).is_err(), "there is none any more");
     }
 
     #[test]

@@ -28,6 +28,7 @@ mod error;
 pub mod fuzzing;
 mod gateway;
 mod leases;
+mod log;
 mod mail;
 mod pidfile;
 mod reach;
@@ -48,14 +49,15 @@ pub use error::Error;
 pub use subnet::Subnet;
 pub use wire::Mac;
 
-/// Serves a network until SIGINT or SIGTERM, with its log on standard error.
+/// Serves a network until SIGINT or SIGTERM, with its log on standard error: at once 64 lines of a
+/// kind, then one in a minute.
 ///
 /// # Errors
 /// As of [`run`].
 pub fn main(args: UsernetArgs) -> Result<(), Error> {
     // Somebody may have set one up before.
     let _ = tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
+        .with_writer(log::Log::new())
         .with_max_level(tracing::Level::INFO)
         .with_ansi(false)
         .with_target(false)

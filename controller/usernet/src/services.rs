@@ -1,15 +1,22 @@
 //! What the datapath hands to the other thread: all that may take its time.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
+use crate::dns::Lookups;
+use crate::switch::PortId;
 use crate::wire::Mac;
 
-/// Tasks that wait; what comes then is dropped, as datagrams may be.
-const WAITING: usize = 1024;
+/// Queries of one VM that are not answered yet; what comes then is dropped, as datagrams may be.
+const QUERIES: usize = 64;
+
+/// Connections of one VM to the name server; the next are closed.
+const STREAMS: usize = 16;
 
 /// A task.
 #[derive(Debug)]
@@ -22,9 +29,48 @@ pub enum Task {
         guest: SocketAddrV4,
         /// The query.
         data: Vec<u8>,
+        /// What it may use.
+        share: Share,
     },
     /// Answer the queries that come on a stream.
-    DnsStream(UnixStream),
+    DnsStream {
+        /// The stream.
+        stream: UnixStream,
+        /// What they may use.
+        share: Share,
+    },
+}
+
+/// What a task uses of that which its VM may use.
+#[derive(Debug)]
+pub struct Share {
+    /// Its own place, given back at its end.
+    pub place: OwnedSemaphorePermit,
+    /// Those of the VM.
+    pub lookups: Lookups,
+}
+
+/// What one VM may use: what it asks for keeps no other waiting.
+#[derive(Debug)]
+struct Asker {
+    queries: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
+    lookups: Lookups,
+}
+
+impl Default for Asker {
+    fn default() -> Self {
+        let (queries, streams) = (Semaphore::new(QUERIES), Semaphore::new(STREAMS));
+        let (queries, streams) = (Arc::new(queries), Arc::new(streams));
+        Self { queries, streams, lookups: Lookups::default() }
+    }
+}
+
+impl Asker {
+    fn share(&self, places: &Arc<Semaphore>) -> Option<Share> {
+        let place = Arc::clone(places).try_acquire_owned().ok()?;
+        Some(Share { place, lookups: self.lookups.clone() })
+    }
 }
 
 /// Leases that are to be saved, and what is sent to the guest once they are: a guest that knows
@@ -42,34 +88,75 @@ pub struct Lease {
 /// The datapath's end.
 #[derive(Debug)]
 pub struct Services {
-    tasks: mpsc::Sender<Task>,
+    // Bounded by what each VM may use.
+    tasks: mpsc::UnboundedSender<Task>,
     leases: mpsc::UnboundedSender<Lease>,
+    askers: RefCell<HashMap<PortId, Asker>>,
 }
 
 impl Services {
     /// Both ends.
-    pub fn new() -> (Self, mpsc::Receiver<Task>, mpsc::UnboundedReceiver<Lease>) {
-        let (tasks, task) = mpsc::channel(WAITING);
+    pub fn new() -> (Self, mpsc::UnboundedReceiver<Task>, mpsc::UnboundedReceiver<Lease>) {
+        let (tasks, task) = mpsc::unbounded_channel();
         // As many as there are addresses that VMs may take.
         let (leases, saved) = mpsc::unbounded_channel();
-        (Self { tasks, leases }, task, saved)
+        (Self { tasks, leases, askers: RefCell::default() }, task, saved)
     }
 
     /// Answers a guest's query.
-    pub fn dns_query(&self, mac: Mac, guest: SocketAddrV4, data: &[u8]) {
+    pub fn dns_query(&self, port: PortId, mac: Mac, guest: SocketAddrV4, data: &[u8]) {
+        let mut askers = self.askers.borrow_mut();
+        let asker = askers.entry(port).or_default();
         // Dropped when too many wait: the guest asks again.
-        let _ = self.tasks.try_send(Task::DnsQuery { mac, guest, data: data.to_vec() });
+        if let Some(share) = asker.share(&asker.queries) {
+            let _ = self.tasks.send(Task::DnsQuery { mac, guest, data: data.to_vec(), share });
+        }
     }
 
     /// Answers what a guest asks on a connection.
-    pub fn dns_stream(&self, stream: UnixStream) {
-        // Closed when too many wait.
-        let _ = self.tasks.try_send(Task::DnsStream(stream));
+    pub fn dns_stream(&self, port: PortId, stream: UnixStream) {
+        let mut askers = self.askers.borrow_mut();
+        let asker = askers.entry(port).or_default();
+        // Closed when there are too many.
+        if let Some(share) = asker.share(&asker.streams) {
+            let _ = self.tasks.send(Task::DnsStream { stream, share });
+        }
+    }
+
+    /// A port is no more; what its VM asked for comes to its end.
+    pub fn forget(&self, port: PortId) {
+        self.askers.borrow_mut().remove(&port);
     }
 
     /// Saves leases, then answers.
     pub fn save(&self, lease: Lease) {
         // Fails when the daemon is ending.
         let _ = self.leases.send(lease);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddrV4;
+    use std::os::unix::net::UnixStream;
+
+    use super::{QUERIES, STREAMS, Services};
+    use crate::wire::Mac;
+
+    #[test]
+    fn each_vm_has_places_of_its_own_and_gets_them_back() {
+        let (services, mut tasks, _leases) = Services::new();
+        let ask = |port| {
+            services.dns_query(port, Mac([2; 6]), SocketAddrV4::new([10, 0, 0, 1].into(), 9), b"")
+        };
+        (0..1000).for_each(|_| ask(1));
+        (0..100).for_each(|_| services.dns_stream(1, UnixStream::pair().unwrap().0));
+        assert_eq!(tasks.len(), QUERIES + STREAMS);
+        ask(2);
+        assert_eq!(tasks.len(), QUERIES + STREAMS + 1);
+        // One is done.
+        drop(tasks.try_recv().unwrap());
+        (0..10).for_each(|_| ask(1));
+        assert_eq!(tasks.len(), QUERIES + STREAMS + 1);
     }
 }

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use mio::Registry;
 
 use crate::clock::Clock;
+use crate::gateway::Origin;
 use crate::reach::Reach;
 use crate::services::Services;
 use crate::subnet::Subnet;
@@ -58,6 +59,14 @@ impl Turn<'_> {
         let mut out = Vec::with_capacity(payload.len() + 64);
         packet::ip(&mut out, link, ip, payload);
         out
+    }
+
+    /// Whether what belongs to this hardware address is now the sender's: it is the same, or a VM
+    /// that is nowhere else. Who only knows the numbers of another's connection is not answered in
+    /// its place.
+    pub fn belongs(&self, mac: Mac, origin: Origin) -> bool {
+        let port = self.switch.behind(mac);
+        mac == origin.mac || port.is_none_or(|port| port == origin.port)
     }
 
     /// Tells a guest why its packet went nowhere.

@@ -101,9 +101,10 @@ fn impossible(
 pub(crate) fn failed(error: NetworkError) -> EngineError {
     let hint = error.hint().map(str::to_owned);
     let made = match &error {
-        NetworkError::Host { .. } | NetworkError::Definition { .. } | NetworkError::Yaml { .. } => {
-            EngineError::needs_human("the network cannot be used")
-        }
+        NetworkError::Host { .. }
+        | NetworkError::Definition { .. }
+        | NetworkError::Yaml { .. }
+        | NetworkError::Other { .. } => EngineError::needs_human("the network cannot be used"),
         NetworkError::Busy { .. } | NetworkError::Endpoint { .. } => {
             EngineError::new(limekiln_engine::ErrorClass::Transient, "the network is not ready")
         }

@@ -41,6 +41,22 @@ fn is_limas(exe: &Path) -> bool {
     exe.file_name().is_some_and(|name| name == "limactl")
 }
 
+/// A new log; the one before stays beside it, since it tells why the daemon before ended.
+fn new_log(path: &Path) -> io::Result<File> {
+    // One that is empty tells nothing that the one before it doesn't tell better.
+    if fs::metadata(path).is_ok_and(|log| log.len() > 0) {
+        fs::rename(path, path.with_extension("log.old"))?;
+    }
+    File::create(path)
+}
+
+/// The value of an option among a program's words: `--name value` or `--name=value`.
+fn option(words: &[String], name: &str) -> Option<String> {
+    let after = words.iter().position(|word| word == name).and_then(|at| words.get(at + 1));
+    let joined = || words.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+    after.map(String::as_str).or_else(joined).map(str::to_owned)
+}
+
 /// The daemon of one network, whether it runs or not.
 #[derive(Clone, Debug)]
 pub struct Daemon {
@@ -72,10 +88,32 @@ impl Daemon {
 
     /// Whether it is Lima's program that runs.
     pub fn is_limas(&self) -> bool {
-        let Some(pid) = self.pid() else { return false };
+        let words = self.running_words();
+        words.first().is_some_and(|first| first.rsplit('/').next() == Some("limactl"))
+    }
+
+    /// The words with which the one that runs was started; none if that can't be seen, as
+    /// everywhere but on Linux.
+    fn running_words(&self) -> Vec<String> {
+        let Some(pid) = self.pid() else { return Vec::new() };
         let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        let first = words.split(|byte| *byte == 0).next().unwrap_or_default();
-        first.rsplit(|byte| *byte == b'/').next() == Some(b"limactl".as_slice())
+        let words = words.split(|byte| *byte == 0);
+        words.map(|word| String::from_utf8_lossy(word).into_owned()).collect()
+    }
+
+    /// Whether the one that runs serves the definition's addresses. The pid file's owner may have
+    /// been started by Lima, or before `networks.yaml` was changed.
+    fn agrees(&self, spec: &NetworkSpec) -> Result<(), NetworkError> {
+        let words = self.running_words();
+        let (Some(theirs), Some(wanted)) = (option(&words, "--subnet"), spec.subnet()) else {
+            return Ok(());
+        };
+        // Lima writes its gateway's address before the slash.
+        let same = theirs.parse::<ipnet::Ipv4Net>().is_ok_and(|theirs| theirs.trunc() == wanted);
+        if same {
+            return Ok(());
+        }
+        Err(NetworkError::Other { network: self.files.name().to_owned(), theirs, wanted })
     }
 
     /// The same, to be watched.
@@ -92,13 +130,15 @@ impl Daemon {
     /// Makes sure that it runs: starts it unless it does. Of many who ask at once one starts it.
     ///
     /// # Errors
-    /// It does not start, or ends at once.
+    /// It does not start, or ends at once; or one runs that serves other addresses than the
+    /// definition's: guests would get these, so it is not used, nor ended under others' guests.
     pub async fn ensure(&self, exe: &Path, spec: &NetworkSpec) -> Result<(), NetworkError> {
         if self.serves() && self.endpoint().answers().await {
-            return Ok(());
+            return self.agrees(spec);
         }
         let _lock = Lock::take(self.files.dir()).await?;
         if self.pid().is_some() {
+            self.agrees(spec)?;
             return self.until_it_serves(None).await;
         }
         self.remove_stale()?;
@@ -165,7 +205,7 @@ impl Daemon {
 
     fn spawn(&self, exe: &Path, spec: &NetworkSpec) -> Result<Child, NetworkError> {
         let (out, err) = (self.files.stdout(), self.files.stderr());
-        let log = |path: &Path| File::create(path).map_err(NetworkError::file("write", path));
+        let log = |path: &Path| new_log(path).map_err(NetworkError::file("write", path));
         let mut command = Command::new(exe);
         command.args(self.words(exe, spec)?);
         command.stdin(Stdio::null()).stdout(log(&out)?).stderr(log(&err)?);
@@ -208,7 +248,8 @@ impl Daemon {
     }
 
     /// Notes the addresses that the daemon has given out, in case that it is killed. Ours does so
-    /// itself.
+    /// itself, and two that write one file lose leases; so the one that runs counts, not the one
+    /// that would be started.
     ///
     /// # Errors
     /// They can't be written.
@@ -216,7 +257,8 @@ impl Daemon {
         &self,
         leases: &BTreeMap<Ipv4Addr, String>,
     ) -> Result<(), NetworkError> {
-        if !is_limas(&program()) {
+        let limas = if cfg!(target_os = "linux") { self.is_limas() } else { is_limas(&program()) };
+        if !limas {
             return Ok(());
         }
         let _lock = Lock::take(self.files.dir()).await?;
@@ -300,6 +342,79 @@ mod tests {
         let words = |exe: &str| daemon.words(exe.as_ref(), &spec()).unwrap();
         assert!(!words("/usr/bin/limactl").contains(&"--leases".into()));
         assert!(words("/usr/bin/limekiln").contains(&"--leases-file".into()));
+    }
+
+    #[test]
+    fn one_old_log_is_kept() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("usernet.lan.stderr.log");
+        for text in ["first", "second", "", "third"] {
+            let mut log = new_log(&path).unwrap();
+            io::Write::write_all(&mut log, text.as_bytes()).unwrap();
+        }
+        let read = |name: &str| fs::read_to_string(home.path().join(name)).unwrap();
+        assert_eq!(read("usernet.lan.stderr.log"), "third");
+        assert_eq!(read("usernet.lan.stderr.log.old"), "second");
+    }
+
+    #[test]
+    fn options_are_found_in_both_forms() {
+        let words = |text: &str| -> Vec<String> { text.split(' ').map(str::to_owned).collect() };
+        let subnet = |text| option(&words(text), "--subnet");
+        assert_eq!(
+            subnet("limekiln usernet --subnet 10.7.0.0/24 -e x"),
+            Some("10.7.0.0/24".into())
+        );
+        assert_eq!(subnet("limactl usernet --subnet=10.7.0.0/24"), Some("10.7.0.0/24".into()));
+        assert_eq!(subnet("limactl usernet --subnets 1"), None);
+        assert_eq!(subnet("limactl usernet --subnet"), None);
+    }
+
+    /// A process with these words, which are in its command line and do nothing.
+    #[cfg(target_os = "linux")]
+    async fn pretend(daemon: &Daemon, program: &str, subnet: &str) -> Child {
+        fs::create_dir_all(daemon.files.dir()).unwrap();
+        let mut command = Command::new("sh");
+        command.arg0(program).args(["-c", "sleep 60; :", "usernet", "--endpoint"]);
+        command.arg(daemon.files.endpoint()).args(["--subnet", subnet]);
+        let child = command.kill_on_drop(true).spawn().unwrap();
+        fs::write(daemon.files.pidfile(), child.id().unwrap().to_string()).unwrap();
+        let begun = Instant::now();
+        while daemon.running_words().first().is_none_or(|word| word != program) {
+            assert!(begun.elapsed() < Duration::from_secs(10));
+            sleep(LOOK).await;
+        }
+        child
+    }
+
+    #[tokio::test]
+    #[cfg(target_os = "linux")]
+    async fn one_that_serves_other_addresses_is_refused() {
+        let (_home, daemon) = daemon();
+        let _child = pretend(&daemon, "limekiln", "10.8.0.0/24").await;
+        let error = daemon.ensure("/bin/false".as_ref(), &spec()).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the daemon of network/lan that runs serves 10.8.0.0/24, and its definition says \
+             10.7.0.0/24"
+        );
+        assert!(error.hint().is_some());
+        assert!(daemon.pid().is_some(), "it is left running");
+        drop(_child);
+        let _child = pretend(&daemon, "limactl", "10.7.0.2/24").await;
+        assert!(daemon.agrees(&spec()).is_ok(), "the same network in other words");
+    }
+
+    #[tokio::test]
+    #[cfg(target_os = "linux")]
+    async fn leases_are_noted_for_limas_daemon_alone() {
+        let leases = BTreeMap::from([([10, 7, 0, 3].into(), "52:55:55:00:00:01".to_owned())]);
+        for (program, noted) in [("/usr/bin/limekiln", false), ("/usr/bin/limactl", true)] {
+            let (_home, daemon) = daemon();
+            let _child = pretend(&daemon, program, "10.7.0.0/24").await;
+            daemon.note_leases(&leases).await.unwrap();
+            assert_eq!(daemon.files.leases().exists(), noted, "{program}");
+        }
     }
 
     #[tokio::test]

@@ -47,6 +47,18 @@ pub enum NetworkError {
         /// Its last words, or what was waited for.
         reason: String,
     },
+    /// A daemon runs that serves other addresses than the definition's.
+    #[error(
+        "the daemon of network/{network} that runs serves {theirs}, and its definition says {wanted}"
+    )]
+    Other {
+        /// The network.
+        network: String,
+        /// What it serves, in its own words.
+        theirs: String,
+        /// What it should serve.
+        wanted: ipnet::Ipv4Net,
+    },
     /// Another process starts or stops the daemon, and does not come to an end.
     #[error("another process holds {} since long", path.display())]
     Busy {
@@ -84,6 +96,10 @@ impl NetworkError {
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::Host { hint, .. } => Some(hint),
+            Self::Other { .. } => Some(
+                "stop the instances on it, also Lima's: its daemon ends with the last one, and \
+                 the next is started with the definition's addresses",
+            ),
             _ => None,
         }
     }

@@ -32,15 +32,17 @@ pub struct StateFile(pub Option<PathBuf>);
 
 impl StateFile {
     /// Takes up what an earlier daemon, which was killed, was told. What is damaged or of a later
-    /// release is left out, and said so.
+    /// release is set aside, and said so.
     pub fn restore(&self, mailbox: &Mailbox, zones: &Mutex<Zones>, forwards: &Mutex<Forwards>) {
         let Some(path) = &self.0 else { return };
         let state = match read(path) {
             Ok(Some(state)) => state,
             Ok(None) => return,
             Err(error) => {
-                let path = path.display();
-                return tracing::warn!("names and forwards in {path} are lost: {error}");
+                let (aside, path) = (leases::aside(path), path.display());
+                return tracing::warn!(
+                    "names and forwards in {path} can't be read: {error}; {aside}"
+                );
             }
         };
         let (Ok(mut zones), Ok(mut forwards)) = (zones.lock(), forwards.lock()) else { return };

@@ -5,7 +5,7 @@ pub mod upstream;
 mod zones;
 
 pub use server::{answer, datagram};
-pub use upstream::Upstream;
+pub use upstream::{Lookups, Upstream};
 pub use zones::{Target, Zone, Zones};
 
 /// DNS.

@@ -21,7 +21,7 @@ const DATAGRAM: usize = 512;
 const ALIASES: usize = 8;
 
 /// Answers a query as a datagram: cut, with a mark, if it is too long for one.
-pub async fn datagram(zones: &Mutex<Zones>, upstream: Upstream, query: &[u8]) -> Option<Vec<u8>> {
+pub async fn datagram(zones: &Mutex<Zones>, upstream: &Upstream, query: &[u8]) -> Option<Vec<u8>> {
     let answer = answer(zones, upstream, query).await?;
     let asked = Message::from_vec(query).ok().map_or(DATAGRAM, |q| usize::from(q.max_payload()));
     if answer.len() <= asked.clamp(DATAGRAM, 4096) {
@@ -31,7 +31,7 @@ pub async fn datagram(zones: &Mutex<Zones>, upstream: Upstream, query: &[u8]) ->
 }
 
 /// Answers a query; `None` for what is no query.
-pub async fn answer(zones: &Mutex<Zones>, upstream: Upstream, bytes: &[u8]) -> Option<Vec<u8>> {
+pub async fn answer(zones: &Mutex<Zones>, upstream: &Upstream, bytes: &[u8]) -> Option<Vec<u8>> {
     let query = match Message::from_vec(bytes) {
         Ok(query) => query,
         Err(_) => return malformed(bytes),
@@ -65,7 +65,7 @@ enum Found {
     Ask,
 }
 
-async fn find(zones: &Mutex<Zones>, upstream: Upstream, question: &Query) -> Found {
+async fn find(zones: &Mutex<Zones>, upstream: &Upstream, question: &Query) -> Found {
     match question.query_type() {
         RecordType::A => addresses(zones, upstream, question.name()).await,
         // There is no IPv6 on the network: a guest need not try it first.
@@ -89,7 +89,7 @@ fn known(zones: &Mutex<Zones>, name: &str) -> Known {
     }
 }
 
-async fn addresses(zones: &Mutex<Zones>, upstream: Upstream, name: &Name) -> Found {
+async fn addresses(zones: &Mutex<Zones>, upstream: &Upstream, name: &Name) -> Found {
     let (mut records, mut at) = (Vec::new(), name.clone());
     for _ in 0..ALIASES {
         match known(zones, &at.to_ascii()) {
@@ -111,7 +111,7 @@ async fn addresses(zones: &Mutex<Zones>, upstream: Upstream, name: &Name) -> Fou
     Found::Missing
 }
 
-async fn from_host(upstream: Upstream, mut records: Vec<Record>, name: Name) -> Found {
+async fn from_host(upstream: &Upstream, mut records: Vec<Record>, name: Name) -> Found {
     let found = upstream.addresses(name.to_utf8().trim_end_matches('.')).await;
     if found.is_empty() && records.is_empty() {
         // Only the servers know whether there is no such name, or whether they failed.

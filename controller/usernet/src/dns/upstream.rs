@@ -1,17 +1,23 @@
 //! The host's resolver.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 
 /// How long a server may take, before the next one is asked.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// What one VM may ask the host at once. Each keeps a thread or a socket, for as long as the
+/// host's resolver takes.
+const LOOKUPS: usize = 16;
 
 /// The servers that `resolv.conf` names.
 pub fn servers() -> Vec<SocketAddr> {
@@ -35,38 +41,67 @@ fn words<'a>(text: &'a str, key: &'static str) -> impl Iterator<Item = &'a str> 
         .flatten()
 }
 
+/// Questions to the host that a VM may still ask.
+#[derive(Clone, Debug)]
+pub struct Lookups(Arc<Semaphore>);
+
+impl Default for Lookups {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(LOOKUPS)))
+    }
+}
+
+impl Lookups {
+    /// Waits until it may ask one more.
+    async fn next(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0).acquire_owned().await.ok()
+    }
+}
+
 /// Who is asked for names that are not the network's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Upstream {
-    /// The host's resolver.
-    Host,
+    /// The host's resolver, as far as the VM may ask it.
+    Host(Lookups),
     /// Nobody: for fuzz targets, which are to reach nothing.
     Nobody,
 }
 
 impl Upstream {
     /// The addresses of a name.
-    pub async fn addresses(self, name: &str) -> Vec<Ipv4Addr> {
+    pub async fn addresses(&self, name: &str) -> Vec<Ipv4Addr> {
         match self {
-            Self::Host => addresses(name).await,
+            Self::Host(lookups) => {
+                let found = timeout(2 * PATIENCE, addresses(lookups, name.to_owned())).await;
+                found.unwrap_or_default()
+            }
             Self::Nobody => Vec::new(),
         }
     }
 
     /// What the first server that answers says to a query.
-    pub async fn relay(self, query: &[u8]) -> Option<Vec<u8>> {
+    pub async fn relay(&self, query: &[u8]) -> Option<Vec<u8>> {
         match self {
-            Self::Host => relay(query).await,
+            Self::Host(lookups) => {
+                let _place = timeout(2 * PATIENCE, lookups.next()).await.ok()??;
+                relay(query).await
+            }
             Self::Nobody => None,
         }
     }
 }
 
 /// The addresses of a name, by all that the host has: its files, its servers, its own services.
-async fn addresses(name: &str) -> Vec<Ipv4Addr> {
-    let found = timeout(2 * PATIENCE, tokio::net::lookup_host((name, 0))).await;
+async fn addresses(lookups: &Lookups, name: String) -> Vec<Ipv4Addr> {
+    let Some(place) = lookups.next().await else { return Vec::new() };
+    // The thread goes on when nobody waits for it any longer, and has the place until its end.
+    let found = tokio::task::spawn_blocking(move || {
+        let found = (name.as_str(), 0).to_socket_addrs();
+        drop(place);
+        found
+    });
     let mut addresses = Vec::new();
-    for address in found.ok().and_then(Result::ok).into_iter().flatten() {
+    for address in found.await.ok().and_then(Result::ok).into_iter().flatten() {
         if let IpAddr::V4(address) = address.ip()
             && !addresses.contains(&address)
         {

@@ -1,6 +1,6 @@
 //! DHCP: each VM gets its address for good.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::Ipv4Addr;
 
 use dhcproto::v4::{DhcpOption, Flags, Message, MessageType, Opcode, OptionCode};
@@ -12,6 +12,7 @@ use crate::leases::Leases;
 use crate::services::Lease;
 use crate::switch::PortId;
 use crate::turn::{Network, Turn};
+use crate::wire::Mac;
 use crate::wire::packet::{self, Ip};
 
 /// The server's port.
@@ -21,7 +22,8 @@ const CLIENT: u16 = 68;
 /// As Lima's daemon: an hour.
 const SECONDS: u32 = 3600;
 
-/// Addresses that one VM may take under names that it makes up, so that it can't take all.
+/// Addresses that one VM may take under names that it makes up, so that it can't take all; in a
+/// small network it is half of them.
 const MOST_OF_ONE: usize = 32;
 
 /// Gives addresses out.
@@ -31,14 +33,17 @@ pub struct Dhcp {
     pub leases: Leases,
     /// Domains that guests add to names without dots: the host's own.
     search: Vec<Name>,
-    given: HashMap<PortId, usize>,
+    /// The hardware addresses under which a VM was given one.
+    given: HashMap<PortId, HashSet<Mac>>,
+    /// The same of VMs that are unplugged and may come back.
+    away: Vec<HashSet<Mac>>,
 }
 
 impl Dhcp {
     /// With these leases, and the host's search list.
     pub fn new(leases: Leases, search: &[String]) -> Self {
         let search = search.iter().filter_map(|name| Name::from_ascii(name).ok()).collect();
-        Self { leases, search, given: HashMap::new() }
+        Self { leases, search, given: HashMap::new(), away: Vec::new() }
     }
 
     /// Answers a guest's datagram.
@@ -69,9 +74,23 @@ impl Dhcp {
         }
     }
 
-    /// A port is no more.
+    /// A port is no more. What its VM was given counts when it comes back: to be plugged in anew
+    /// would be a way to all addresses.
     pub fn forget(&mut self, port: PortId) {
-        self.given.remove(&port);
+        let Some(mut given) = self.given.remove(&port) else { return };
+        given.retain(|mac| self.leases.of(*mac).is_some());
+        if !given.is_empty() {
+            self.away.push(given);
+        }
+    }
+
+    /// What the VM behind the port was given, before it was plugged in anew, too.
+    fn given(&mut self, origin: Origin) -> &mut HashSet<Mac> {
+        let given = self.given.entry(origin.port).or_default();
+        for back in self.away.extract_if(.., |away| away.contains(&origin.mac)) {
+            given.extend(back);
+        }
+        given
     }
 
     fn offer(&mut self, turn: &mut Turn<'_>, origin: Origin, query: &Message) -> Option<Message> {
@@ -106,8 +125,8 @@ impl Dhcp {
         origin: Origin,
         wish: Option<Ipv4Addr>,
     ) -> Option<Ipv4Addr> {
-        let given = self.given.entry(origin.port).or_default();
-        if self.leases.of(origin.mac).is_none() && *given >= MOST_OF_ONE {
+        let given = self.given(origin).len();
+        if self.leases.of(origin.mac).is_none() && given >= most_of_one(turn.network) {
             return None;
         }
         let connected = |mac| turn.switch.behind(mac).is_some();
@@ -117,7 +136,7 @@ impl Dhcp {
             return None;
         };
         if new {
-            *given += 1;
+            self.given(origin).insert(origin.mac);
         }
         Some(address)
     }
@@ -148,6 +167,11 @@ impl Dhcp {
         }
         answer
     }
+}
+
+fn most_of_one(network: &Network) -> usize {
+    let half = network.subnet.guests().take(2 * MOST_OF_ONE).count() / 2;
+    half.max(1)
 }
 
 fn reply(query: &Message, kind: MessageType, gateway: Ipv4Addr) -> Message {

@@ -14,6 +14,24 @@ use crate::turn::Turn;
 /// Connections taken from one listener before others have their turn.
 const BURST: usize = 64;
 
+/// Whether there is more to accept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum More {
+    /// Until the next event there is none.
+    None,
+    /// There may be; others have their turn first.
+    Now,
+    /// There is, and no descriptor for it: no event tells when there is one again.
+    Later,
+}
+
+impl More {
+    /// After a failure to accept.
+    pub fn after(error: Errno) -> Self {
+        if error == Errno::AGAIN { Self::None } else { Self::Later }
+    }
+}
+
 /// What listens on the host.
 #[derive(Debug)]
 pub enum Listener {
@@ -70,10 +88,10 @@ impl Forwards {
         self.all.get(slot)
     }
 
-    /// Connections that came to a listener, and whether there may be more.
-    pub fn accept(&self, slot: usize) -> (Vec<OwnedFd>, bool) {
+    /// Connections that came to a listener, and whether there are more.
+    pub fn accept(&self, slot: usize) -> (Vec<OwnedFd>, More) {
         let Some(Forward { listener: Listener::Stream(listener), .. }) = self.all.get(slot) else {
-            return (Vec::new(), false);
+            return (Vec::new(), More::None);
         };
         let mut taken = Vec::new();
         while taken.len() < BURST {
@@ -88,10 +106,10 @@ impl Forwards {
                     }
                 }
                 Err(Errno::INTR | Errno::CONNABORTED) => {}
-                Err(_) => return (taken, false),
+                Err(error) => return (taken, More::after(error)),
             }
         }
-        (taken, true)
+        (taken, More::Now)
     }
 }
 

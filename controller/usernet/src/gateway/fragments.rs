@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use smoltcp::wire::{IpProtocol, Ipv4Packet};
 
+use crate::switch::PortId;
 use crate::wire::packet::IP;
 
-/// Packets whose parts are kept at once.
+/// Packets of one VM whose parts are kept at once; the oldest gives way.
 const MOST: usize = 32;
 
 /// Parts of one packet: at the smallest MTU of IPv4 a datagram of 64 KiB has 1,366.
@@ -38,52 +39,75 @@ struct Partial {
     total: Option<usize>,
 }
 
-/// Packets of which something is missing.
+/// Packets of which something is missing, by who sends them: what one VM begins and never ends
+/// pushes out no other's.
 #[derive(Debug, Default)]
 pub struct Fragments {
-    partial: HashMap<Name, Partial>,
+    of_port: HashMap<PortId, HashMap<Name, Partial>>,
 }
 
 impl Fragments {
     /// Takes a part in; the whole packet, if this was the last missing one. Parts that overlap or
     /// contradict each other are an attack or an error: all of the packet is forgotten (RFC 5722).
-    pub fn add(&mut self, now: Duration, packet: &Ipv4Packet<&[u8]>) -> Option<Vec<u8>> {
-        self.partial.retain(|_, partial| now.saturating_sub(partial.since) < PATIENCE);
+    pub fn add(
+        &mut self,
+        now: Duration,
+        port: PortId,
+        packet: &Ipv4Packet<&[u8]>,
+    ) -> Option<Vec<u8>> {
         let name = Name {
             from: packet.src_addr(),
             to: packet.dst_addr(),
             protocol: packet.next_header(),
             ident: packet.ident(),
         };
-        if self.partial.len() >= MOST && !self.partial.contains_key(&name) {
-            let oldest = self.partial.iter().min_by_key(|(_, partial)| partial.since);
-            let oldest = oldest.map(|(name, _)| *name);
-            oldest.and_then(|name| self.partial.remove(&name));
+        let all = self.of_port.entry(port).or_default();
+        make_room(all, name, now);
+        let partial = all.entry(name).or_insert_with(|| Partial::new(now));
+        let whole = if partial.add(packet) { partial.whole()? } else { Vec::new() };
+        all.remove(&name);
+        if all.is_empty() {
+            self.of_port.remove(&port);
         }
-        let partial = self.partial.entry(name).or_insert_with(|| Partial::new(now));
-        if !partial.add(packet) {
-            self.partial.remove(&name);
-            return None;
-        }
-        let whole = partial.whole()?;
-        self.partial.remove(&name);
-        Some(whole)
+        Some(whole).filter(|whole| !whole.is_empty())
     }
 
     /// Whether nothing is kept.
     pub fn is_empty(&self) -> bool {
-        self.partial.is_empty()
+        self.of_port.is_empty()
     }
 
     /// Forgets what took too long.
     pub fn sweep(&mut self, now: Duration) {
-        self.partial.retain(|_, partial| now.saturating_sub(partial.since) < PATIENCE);
+        self.of_port.retain(|_, all| {
+            all.retain(|_, partial| partial.is_fresh(now));
+            !all.is_empty()
+        });
+    }
+
+    /// A port is no more.
+    pub fn forget(&mut self, port: PortId) {
+        self.of_port.remove(&port);
+    }
+}
+
+/// Makes room for a part of the packet of this name.
+fn make_room(all: &mut HashMap<Name, Partial>, name: Name, now: Duration) {
+    all.retain(|_, partial| partial.is_fresh(now));
+    if all.len() >= MOST && !all.contains_key(&name) {
+        let oldest = all.iter().min_by_key(|(_, partial)| partial.since);
+        let oldest = oldest.map(|(name, _)| *name);
+        oldest.and_then(|name| all.remove(&name));
     }
 }
 
 impl Partial {
     fn new(since: Duration) -> Self {
         Self { since, header: Vec::new(), parts: Vec::new(), total: None }
+    }
+
+    fn is_fresh(&self, now: Duration) -> bool {
+        now.saturating_sub(self.since) < PATIENCE
     }
 
     /// `false` if the part can't belong to any packet.
@@ -168,7 +192,7 @@ mod tests {
     }
 
     fn add(fragments: &mut Fragments, part: &[u8]) -> Option<Vec<u8>> {
-        fragments.add(Duration::ZERO, &Ipv4Packet::new_checked(part).unwrap())
+        fragments.add(Duration::ZERO, 1, &Ipv4Packet::new_checked(part).unwrap())
     }
 
     #[test]
@@ -201,7 +225,7 @@ mod tests {
         for ident in 0..1000 {
             add(&mut fragments, &parts(ident, 3000)[1]);
         }
-        assert_eq!(fragments.partial.len(), super::MOST);
+        assert_eq!(fragments.of_port[&1].len(), super::MOST);
         fragments.sweep(Duration::from_secs(16));
         assert!(fragments.is_empty());
     }

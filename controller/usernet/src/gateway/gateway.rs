@@ -9,7 +9,7 @@ use smoltcp::wire::{EthernetFrame, EthernetProtocol, IpProtocol, Ipv4Packet, Udp
 
 use super::Origin;
 use super::dhcp::{self, Dhcp};
-use super::forwards::{Forward, Forwards, Listener, seen};
+use super::forwards::{Forward, Forwards, Listener, More, seen};
 use super::fragments::Fragments;
 use super::neighbours::Neighbours;
 use super::ping::Ping;
@@ -63,6 +63,7 @@ impl Gateway {
     pub fn arrive(&mut self, turn: &mut Turn<'_>, port: PortId, batch: &[u8], at: Range<usize>) {
         let Ok(frame) = EthernetFrame::new_checked(&batch[at.clone()]) else { return };
         let origin = Origin { port, mac: Mac(frame.src_addr().0) };
+        self.welcome(turn, origin);
         match frame.ethertype() {
             EthernetProtocol::Arp => self.neighbours.arp(turn, origin, frame.payload()),
             EthernetProtocol::Ipv4 => {
@@ -71,6 +72,14 @@ impl Gateway {
                 self.ip(turn, origin, &batch[start..at.end], start, alone);
             }
             _ => {}
+        }
+    }
+
+    /// A VM that was unplugged may be back.
+    fn welcome(&mut self, turn: &Turn<'_>, origin: Origin) {
+        if self.gone.iter().any(|(_, mac)| *mac == origin.mac) {
+            self.gone.retain(|(_, mac)| *mac != origin.mac);
+            self.tcp.adopt(turn.switch);
         }
     }
 
@@ -91,7 +100,7 @@ impl Gateway {
         let packet = &packet[..usize::from(ip.total_len())];
         if ip.more_frags() || ip.frag_offset() > 0 {
             let Ok(part) = Ipv4Packet::new_checked(packet) else { return };
-            if let Some(whole) = self.fragments.add(turn.clock.now(), &part) {
+            if let Some(whole) = self.fragments.add(turn.clock.now(), origin.port, &part) {
                 self.whole(turn, origin, &whole, None, alone);
             }
             return;
@@ -168,7 +177,8 @@ impl Gateway {
         };
         if to == turn.network.gateway() {
             if udp.dst_port() == crate::dns::PORT {
-                return turn.services.dns_query(origin.mac, ends.guest, udp.payload());
+                let Origin { port, mac } = origin;
+                return turn.services.dns_query(port, mac, ends.guest, udp.payload());
             }
             let peer = self.udp.peer(udp.dst_port(), turn.clock.now());
             if let Some((slot, address)) = peer {
@@ -205,9 +215,11 @@ impl Gateway {
         self.forwards.remove(id);
     }
 
-    /// Somebody on the host connects to a guest; returns whether there may be more of them.
-    pub fn forward_event(&mut self, turn: &mut Turn<'_>, slot: usize) -> bool {
-        let Some(guest) = self.forwards.at(slot).map(|forward| forward.guest) else { return false };
+    /// Somebody on the host connects to a guest; returns whether there are more of them.
+    pub fn forward_event(&mut self, turn: &mut Turn<'_>, slot: usize) -> More {
+        let Some(guest) = self.forwards.at(slot).map(|forward| forward.guest) else {
+            return More::None;
+        };
         let datagram = matches!(
             self.forwards.at(slot).map(|forward| &forward.listener),
             Some(Listener::Datagram(_))
@@ -222,22 +234,22 @@ impl Gateway {
         more
     }
 
-    fn forward_datagrams(&mut self, turn: &mut Turn<'_>, slot: usize, guest: SocketAddrV4) -> bool {
+    fn forward_datagrams(&mut self, turn: &mut Turn<'_>, slot: usize, guest: SocketAddrV4) -> More {
         let Some(Forward { listener: Listener::Datagram(socket), .. }) = self.forwards.at(slot)
         else {
-            return false;
+            return More::None;
         };
         let mut buffer = vec![0; usize::from(u16::MAX)];
         for _ in 0..64 {
-            let Ok((count, address)) = socket.recv_from(&mut buffer) else { return false };
+            let Ok((count, address)) = socket.recv_from(&mut buffer) else { return More::None };
             let now = turn.clock.now();
             let Some(port) = self.udp.peer_port(slot, address, now) else { continue };
             let ends = Ends { guest, remote: seen(turn.network.gateway(), port) };
-            if let Some(mac) = self.find(*guest.ip()) {
+            if let Some(mac) = self.find(turn, *guest.ip()) {
                 udp::answer(turn, mac, ends, &buffer[..count]);
             }
         }
-        true
+        More::Now
     }
 
     /// Connects a socket of the host to a guest.
@@ -251,7 +263,7 @@ impl Gateway {
         let inside = turn.network.subnet.contains(*guest.ip())
             && *guest.ip() != turn.network.gateway()
             && guest.port() != 0;
-        let mac = self.find(*guest.ip());
+        let mac = self.find(turn, *guest.ip());
         // Its answer tells the switch where it is; the first segment may be lost until then.
         if inside && mac.and_then(|mac| turn.switch.behind(mac)).is_none() {
             Neighbours::ask(turn, *guest.ip());
@@ -261,14 +273,21 @@ impl Gateway {
         let _ = self.tcp.dial(turn, guest, mac, socket, outcome);
     }
 
-    fn find(&self, address: Ipv4Addr) -> Option<Mac> {
-        self.neighbours.find(address).or_else(|| self.dhcp.leases.holder(address))
+    /// Who has the address: the VM that was given it, if it is there; else whoever says so.
+    fn find(&self, turn: &Turn<'_>, address: Ipv4Addr) -> Option<Mac> {
+        let holder = self.dhcp.leases.holder(address);
+        let there = holder.filter(|mac| turn.switch.behind(*mac).is_some());
+        there.or_else(|| self.neighbours.find(address)).or(holder)
     }
 
     /// A VM's cable was pulled out.
     pub fn forget(&mut self, turn: &mut Turn<'_>, port: PortId, macs: Vec<Mac>) {
         self.tcp.forget(port);
+        // It may be back before its old cable is out.
+        self.tcp.adopt(turn.switch);
         self.dhcp.forget(port);
+        self.fragments.forget(port);
+        turn.services.forget(port);
         let until = turn.clock.now() + GRACE;
         self.gone.extend(macs.into_iter().map(|mac| (until, mac)));
     }
@@ -286,8 +305,9 @@ impl Gateway {
         self.fragments.sweep(now);
         let due: Vec<_> = self.gone.extract_if(.., |(until, _)| *until <= now).collect();
         for (_, mac) in due {
-            if turn.switch.behind(mac).is_none() {
-                self.tcp.reset_all(turn, mac);
+            match turn.switch.behind(mac) {
+                Some(_) => self.tcp.adopt(turn.switch),
+                None => self.tcp.reset_all(turn, mac),
             }
         }
     }

@@ -12,7 +12,7 @@ mod ping;
 mod udp;
 
 pub use dhcp::Dhcp;
-pub use forwards::{Forward, Listener};
+pub use forwards::{Forward, Listener, More};
 pub use gateway::Gateway;
 pub use origin::Origin;
 pub use udp::{Ends, answer};

@@ -75,6 +75,9 @@ impl Ping {
     ) -> io::Result<()> {
         let now = turn.clock.now();
         if let Some(entry) = self.flows.find(&ends, now) {
+            if !turn.belongs(entry.flow.mac, origin) {
+                return Ok(());
+            }
             entry.flow.mac = origin.mac;
             return send(&entry.flow.socket, request);
         }
@@ -108,6 +111,9 @@ impl Ping {
                 reply(turn, mac, ends, icmp);
             }
         }
+        // Edges come once: what is left is asked for again by registering anew.
+        let fd = entry.flow.socket.as_raw_fd();
+        let _ = turn.registry.reregister(&mut SourceFd(&fd), token::ping(slot), Interest::READABLE);
     }
 
     /// Ends what was not used for long.

@@ -78,6 +78,9 @@ impl Udp {
         let now = turn.clock.now();
         let sent = match self.flows.find(&ends, now) {
             Some(entry) => {
+                if !turn.belongs(entry.flow.mac, origin) {
+                    return;
+                }
                 entry.flow.mac = origin.mac;
                 entry.flow.socket.send(data)
             }

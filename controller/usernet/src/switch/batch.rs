@@ -41,8 +41,11 @@ impl Batch {
             if from.is_group() || from == Mac::GATEWAY {
                 continue;
             }
-            if last_sender.replace(from) != Some(from) {
-                switch.learn(from, port);
+            if last_sender != Some(from) {
+                if !switch.learn(from, port) {
+                    continue;
+                }
+                last_sender = Some(from);
             }
             if to == Mac::GATEWAY {
                 gateway(switch, range.start + PREFIX..range.end);

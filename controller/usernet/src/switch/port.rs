@@ -7,6 +7,7 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, send, sendmsg};
 
 use super::Queue;
+use crate::wire::Mac;
 use crate::wire::frames::{Frames, LONGEST, PREFIX};
 
 /// How a socket marks where a frame ends.
@@ -31,6 +32,8 @@ pub struct Port {
     pub(super) queue: Queue,
     /// Hardware addresses seen behind it.
     pub(super) stations: usize,
+    /// The first of them: the card's own, which firmware and kernels use before anything else.
+    pub(super) home: Option<Mac>,
     /// Frames that it was too slow for.
     pub(super) dropped: u64,
     /// Whether it is in the switch's list of ports with something to send.
@@ -39,6 +42,8 @@ pub struct Port {
     pub(super) blocked: bool,
     /// There may be something to read.
     pub readable: bool,
+    /// Its peer has hung up; what it sent before may still be there.
+    pub ending: bool,
 }
 
 impl Port {
@@ -49,10 +54,12 @@ impl Port {
             begun: Vec::new(),
             queue: Queue::default(),
             stations: 0,
+            home: None,
             dropped: 0,
             dirty: false,
             blocked: false,
             readable: true,
+            ending: false,
         }
     }
 

@@ -71,20 +71,42 @@ impl Switch {
         self.table.get(&mac).copied()
     }
 
-    /// Notes that the address is behind the port. No group address is, nor the gateway's.
-    pub fn learn(&mut self, mac: Mac, id: PortId) {
+    /// Notes that the address is behind the port; returns whether frames from it are to be taken
+    /// there. No group address is behind a port, nor the gateway's, nor one that is behind another
+    /// port that lives: who speaks in another's name would get what is for it.
+    pub fn learn(&mut self, mac: Mac, id: PortId) -> bool {
+        if mac.is_group() || mac == Mac::GATEWAY {
+            return false;
+        }
+        let Some(port) = self.ports.get_mut(id) else { return false };
+        let home = *port.home.get_or_insert(mac) == mac;
+        let room = port.stations < STATIONS;
         let before = self.table.get(&mac).copied();
-        if before == Some(id) || mac.is_group() || mac == Mac::GATEWAY {
-            return;
+        if before == Some(id) {
+            return true;
         }
-        let Some(port) = self.ports.get_mut(id).filter(|port| port.stations < STATIONS) else {
-            return;
-        };
-        port.stations += 1;
-        self.table.insert(mac, id);
-        if let Some(port) = before.and_then(|id| self.ports.get_mut(id)) {
-            port.stations -= 1;
+        if before.is_some_and(|before| !self.yields(before, mac, home)) {
+            return false;
         }
+        if room {
+            self.table.insert(mac, id);
+            self.count(id, 1);
+            before.into_iter().for_each(|before| self.count(before, -1));
+        }
+        true
+    }
+
+    fn count(&mut self, id: PortId, more: isize) {
+        if let Some(port) = self.ports.get_mut(id) {
+            port.stations = port.stations.saturating_add_signed(more);
+        }
+    }
+
+    /// Whether a port gives an address to one that uses it, too: if its VM is about to be gone; and
+    /// to the one whose own it is, so that nobody can take the address of a VM that is away, and
+    /// keep it.
+    fn yields(&self, id: PortId, mac: Mac, home: bool) -> bool {
+        self.ports.get(id).is_none_or(|port| port.ending || (home && port.home != Some(mac)))
     }
 
     /// Whether the peer behind which the address is takes nothing now.

@@ -47,8 +47,10 @@ pub struct Entry {
     pub key: Key,
     /// The guest's hardware address, as last seen.
     pub mac: Mac,
-    /// The port through which it came; `None` for one from the host.
+    /// The port through which it came; `None` for one from the host, and for an orphan.
     pub port: Option<PortId>,
+    /// Its VM was unplugged, and may come back.
+    pub orphan: bool,
     /// How far it is.
     pub side: Side,
     /// It is in the list of those that have a turn.
@@ -88,6 +90,7 @@ pub struct Table {
     serial: u64,
     of_port: HashMap<PortId, usize>,
     handshakes: HashMap<PortId, VecDeque<FlowId>>,
+    orphans: usize,
     most: usize,
 }
 
@@ -147,6 +150,7 @@ impl Table {
             key,
             mac,
             port,
+            orphan: false,
             side,
             queued,
             blocked,
@@ -199,6 +203,7 @@ impl Table {
     pub fn remove(&mut self, id: FlowId) -> Option<Entry> {
         self.get(id)?;
         let entry = self.entries.remove(id.slot);
+        self.orphans -= usize::from(entry.orphan);
         self.by_key.remove(&entry.key);
         if let Some(count) = entry.port.and_then(|port| self.of_port.get_mut(&port)) {
             *count -= 1;
@@ -206,18 +211,99 @@ impl Table {
         Some(entry)
     }
 
-    /// Forgets a port's counts once the VM is gone; its connections may still be there.
+    /// Forgets a port's counts once the VM is gone. Its connections may still be there, for when
+    /// it comes back.
     pub fn forget(&mut self, port: PortId) {
         self.of_port.remove(&port);
         self.handshakes.remove(&port);
         for (_, entry) in &mut self.entries {
             if entry.port == Some(port) {
                 entry.port = None;
+                entry.orphan = true;
+                self.orphans += 1;
             }
         }
+    }
+
+    /// VMs may be back, behind the ports that `behind` tells: their connections count again.
+    pub fn adopt(&mut self, behind: impl Fn(Mac) -> Option<PortId>) {
+        if self.orphans == 0 {
+            return;
+        }
+        for (_, entry) in self.entries.iter_mut().filter(|(_, entry)| entry.orphan) {
+            let Some(port) = behind(entry.mac) else { continue };
+            entry.port = Some(port);
+            entry.orphan = false;
+            self.orphans -= 1;
+            *self.of_port.entry(port).or_default() += 1;
+            if entry.half {
+                self.handshakes.entry(port).or_default().push_back(entry.id);
+            }
+        }
+    }
+
+    /// The connection that gives way to a new one when the table is full: one of a VM that is
+    /// away, which counts for nobody.
+    pub fn gives_way(&self) -> Option<FlowId> {
+        if self.orphans == 0 || self.len() < self.most {
+            return None;
+        }
+        self.entries.iter().find(|(_, entry)| entry.orphan).map(|(_, entry)| entry.id)
     }
 }
 
 fn half_open(entries: &Slab<Entry>, id: FlowId) -> bool {
     entries.get(id.slot).is_some_and(|entry| entry.id == id && entry.half)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddrV4;
+    use std::time::Duration;
+
+    use super::{Key, Side, Table};
+    use crate::wire::Mac;
+
+    const VM: Mac = Mac([2; 6]);
+
+    fn fill(table: &mut Table, port: usize) -> usize {
+        let before = table.len();
+        while table.has_room(Some(port)) {
+            let number = u16::try_from(table.len()).unwrap();
+            let guest = SocketAddrV4::new([10, 0, 0, 1].into(), number);
+            let key = Key { guest, remote: SocketAddrV4::new([10, 0, 0, 2].into(), 80) };
+            table.add(key, VM, Some(port), Side::Moving, Duration::ZERO);
+        }
+        table.len() - before
+    }
+
+    #[test]
+    fn connections_of_a_vm_that_is_plugged_in_anew_count() {
+        let mut table = Table::new(100);
+        assert_eq!(fill(&mut table, 1), 75, "three quarters are for one");
+        table.forget(1);
+        table.adopt(|mac| (mac == VM).then_some(2));
+        assert!(!table.has_room(Some(2)), "it has its share");
+        assert!(table.has_room(Some(3)));
+        assert_eq!(table.gives_way(), None);
+        let ids = table.of(VM);
+        ids.iter().for_each(|id| drop(table.remove(*id)));
+        assert_eq!(fill(&mut table, 2), 75, "and can have it again");
+    }
+
+    #[test]
+    fn connections_of_a_vm_that_is_away_give_way() {
+        let mut table = Table::new(100);
+        fill(&mut table, 1);
+        table.forget(1);
+        assert_eq!(table.gives_way(), None, "there is room");
+        fill(&mut table, 2);
+        assert_eq!(table.len(), 100);
+        for _ in 0..75 {
+            let id = table.gives_way().unwrap();
+            table.remove(id);
+            fill(&mut table, 3);
+        }
+        assert_eq!((table.len(), table.gives_way()), (100, None));
+    }
 }

@@ -19,7 +19,7 @@ use super::table::{Entry, FlowId, Outcome, Side, Table};
 use super::timers::Timers;
 use super::{Flow, Host, Key, Outgoing};
 use crate::gateway::Origin;
-use crate::switch::PortId;
+use crate::switch::{PortId, Switch};
 use crate::token;
 use crate::turn::Turn;
 use crate::wire::Mac;
@@ -69,6 +69,9 @@ impl Tcp {
             self.begin(turn, origin, key, flags, packet);
             return;
         };
+        if !turn.belongs(entry.mac, origin) {
+            return;
+        }
         entry.mac = origin.mac;
         let id = entry.id;
         match entry.side {
@@ -122,10 +125,13 @@ impl Tcp {
         if let Some(stale) = stale {
             self.close(turn, stale, true);
         }
+        if let Some(orphan) = self.table.gives_way() {
+            self.close(turn, orphan, true);
+        }
         if !self.table.has_room(Some(port)) {
             return;
         }
-        match connect(turn, key.remote) {
+        match connect(turn, port, key.remote) {
             Ok(host) => self.connecting(turn, origin, key, host, packet),
             Err(error) => failed(turn, origin.mac, key, &error, packet),
         }
@@ -313,6 +319,11 @@ impl Tcp {
         self.unblocked(port);
     }
 
+    /// VMs may be back, behind these ports.
+    pub fn adopt(&mut self, switch: &Switch) {
+        self.table.adopt(|mac| switch.behind(mac));
+    }
+
     fn run(&mut self, turn: &mut Turn<'_>, id: FlowId, incoming: &[&[u8]]) {
         let Some(entry) = self.table.get(id) else { return };
         let Side::Open(flow) = &mut entry.side else { return };
@@ -389,13 +400,13 @@ fn read(packet: &[u8]) -> Option<(Key, Flags)> {
 }
 
 /// The host's socket for a connection of a guest.
-fn connect(turn: &mut Turn<'_>, to: SocketAddrV4) -> io::Result<Host> {
+fn connect(turn: &mut Turn<'_>, port: PortId, to: SocketAddrV4) -> io::Result<Host> {
     if *to.ip() != turn.network.gateway() {
         return Host::connect(to);
     }
     if to.port() == crate::dns::PORT {
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
-        turn.services.dns_stream(theirs);
+        turn.services.dns_stream(port, theirs);
         return Ok(Host::new(ours.into()));
     }
     // The gateway is the host: Lima's rule.

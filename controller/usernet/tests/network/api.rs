@@ -145,3 +145,19 @@ fn what_is_not_understood_is_refused() {
         assert_eq!(daemon.api(method, path, body).0, status, "{method} {path} {body}");
     }
 }
+
+#[test]
+fn a_forward_leads_to_the_vm_that_was_given_the_address() {
+    let daemon = Daemon::start(&["--leases", "192.168.104.1=52:55:55:00:00:01"]);
+    let (mut guest, mut thief) = (Guest::plug(&daemon, 1, 1), Guest::plug(&daemon, 2, 3));
+    let port = free();
+    assert_eq!(daemon.api("POST", "/services/forwarder/expose", &forward(port, "tcp")).0, 200);
+    thief.ip = guest.ip;
+    thief.announce();
+    thief.send_udp(1, std::net::SocketAddrV4::new(GATEWAY, 53), &[0; 12]);
+    assert!(thief.find_udp(PATIENCE, 1).is_some(), "it was heard");
+    let mut client = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+    let mut tcp = accept(&mut guest);
+    client.write_all(b"ping").unwrap();
+    assert_eq!(tcp.read(&mut guest, 4).0, b"ping");
+}

@@ -31,7 +31,7 @@ fn ask(guest: &mut Guest, kind: MessageType, options: &[DhcpOption]) -> Option<M
 }
 
 /// Gets an address as a guest does when it boots.
-fn boot(guest: &mut Guest) -> Ipv4Addr {
+pub fn boot(guest: &mut Guest) -> Ipv4Addr {
     let offer = ask(guest, MessageType::Discover, &[]).unwrap();
     assert_eq!(offer.opts().msg_type(), Some(MessageType::Offer));
     let wish =
@@ -59,6 +59,7 @@ fn guests_get_limas_addresses_and_options() {
     for option in expected {
         assert_eq!(options.get(OptionCode::from(&option)), Some(&option));
     }
+    drop(guest);
     let addresses: Vec<_> =
         (1..=3).map(|n| boot(&mut Guest::plug(&daemon, n, 99)).octets()[3]).collect();
     assert_eq!(addresses, [1, 3, 4]);
@@ -111,11 +112,10 @@ fn ask_quick(guest: &mut Guest, options: &[DhcpOption]) -> Option<()> {
     guest.find_udp(SILENCE, 68).map(drop)
 }
 
-#[test]
-fn one_vm_cannot_take_all_addresses() {
-    let daemon = Daemon::start(&[]);
-    let mut guest = Guest::plug(&daemon, 1, 99);
-    for n in 0..40 {
+/// Asks for addresses under hardware addresses that it makes up, and waits until all was heard.
+fn take_many(guest: &mut Guest, names: std::ops::Range<u8>) {
+    let own = guest.mac;
+    for n in names {
         guest.mac[4] = n;
         let mut message = Message::default();
         message.set_chaddr(&guest.mac);
@@ -124,10 +124,46 @@ fn one_vm_cannot_take_all_addresses() {
         message.encode(&mut Encoder::new(&mut bytes)).unwrap();
         guest.send_udp(68, SocketAddrV4::new(GATEWAY, 67), &bytes);
     }
-    let leases = || {
-        let text = daemon.api("GET", "/leases", "").1;
-        serde_json::from_str::<serde_json::Value>(&text).unwrap().as_object().unwrap().len()
-    };
+    guest.mac = own;
+}
+
+fn leases(daemon: &Daemon) -> usize {
+    let text = daemon.api("GET", "/leases", "").1;
+    serde_json::from_str::<serde_json::Value>(&text).unwrap().as_object().unwrap().len()
+}
+
+#[test]
+fn one_vm_cannot_take_all_addresses() {
+    let daemon = Daemon::start(&[]);
+    let mut guest = Guest::plug(&daemon, 1, 99);
+    boot(&mut guest);
+    take_many(&mut guest, 1..40);
+    boot(&mut guest);
     boot(&mut Guest::plug(&daemon, 200, 99));
-    assert_eq!(leases(), 1 + 32 + 1);
+    assert_eq!(leases(&daemon), 1 + 32 + 1);
+}
+
+#[test]
+fn one_vm_takes_no_more_than_half_of_a_small_network() {
+    // Room for five VMs.
+    let daemon = Daemon::start(&["--subnet", "192.168.104.0/29"]);
+    let mut enemy = Guest::plug(&daemon, 1, 6);
+    boot(&mut enemy);
+    take_many(&mut enemy, 1..20);
+    for friend in [200, 201, 202] {
+        boot(&mut Guest::plug(&daemon, friend, 6));
+    }
+    assert_eq!(leases(&daemon), 1 + 2 + 3);
+}
+
+#[test]
+fn to_be_plugged_in_anew_is_no_way_to_more_addresses() {
+    let daemon = Daemon::start(&[]);
+    for names in [1..30, 30..60, 60..90] {
+        let mut guest = Guest::plug(&daemon, 1, 99);
+        boot(&mut guest);
+        take_many(&mut guest, names);
+        boot(&mut guest);
+    }
+    assert_eq!(leases(&daemon), 1 + 32);
 }

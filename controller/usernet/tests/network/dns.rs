@@ -12,7 +12,8 @@ use crate::peer::{Daemon, Guest};
 
 const SERVER: SocketAddrV4 = SocketAddrV4::new(GATEWAY, 53);
 
-fn query(name: &str, kind: RecordType) -> Vec<u8> {
+/// A query.
+pub fn query(name: &str, kind: RecordType) -> Vec<u8> {
     let mut message = Message::query();
     message.add_query(Query::query(Name::from_ascii(name).unwrap(), kind));
     message.to_vec().unwrap()
@@ -25,7 +26,8 @@ fn ask(guest: &mut Guest, name: &str, kind: RecordType) -> Message {
     Message::from_vec(&answer).unwrap()
 }
 
-fn address(guest: &mut Guest, name: &str) -> Option<String> {
+/// The address of a name, as a guest learns it.
+pub fn address(guest: &mut Guest, name: &str) -> Option<String> {
     let answer = ask(guest, name, RecordType::A);
     answer.answers.iter().find_map(|record| match &record.data {
         RData::A(address) => Some(address.to_string()),

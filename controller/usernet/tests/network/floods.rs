@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 use std::time::{Duration, Instant};
 
+use hickory_proto::rr::RecordType;
 use smoltcp::wire::{IpProtocol, TcpControl, TcpPacket};
 
 use crate::peer::guest::{GATEWAY, PATIENCE};
@@ -94,6 +95,76 @@ fn a_flood_of_syns_is_bounded_and_hurts_nobody_else() {
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     assert!(daemon.connections() <= 1026, "{}", daemon.connections());
     assert!(daemon.private() < 64 << 10, "{} KiB", daemon.private());
+}
+
+#[test]
+fn a_flood_of_queries_keeps_no_other_vm_waiting() {
+    let address = Ipv4Addr::new(127, 0, 0, 253);
+    // It takes what it is asked, and never answers.
+    let Ok(_silent) = std::net::UdpSocket::bind((address, 53)) else {
+        println!("SKIPPED: only root may be a name server");
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let conf = dir.path().join("resolv.conf");
+    std::fs::write(&conf, format!("nameserver {address}\n")).unwrap();
+    let mount = format!("mount --bind {} /etc/resolv.conf", conf.display());
+    let Some(daemon) = Daemon::start_apart("-m", &mount) else {
+        println!("SKIPPED: this user may mount nothing");
+        return;
+    };
+    let (mut enemy, mut friend) = (Guest::plug(&daemon, 1, 1), Guest::plug(&daemon, 2, 3));
+    let server = SocketAddrV4::new(GATEWAY, 53);
+    for n in 0..3000 {
+        enemy.send_udp(5353, server, &crate::dns::query(&format!("x{n}.test."), RecordType::A));
+        // Over TCP, too.
+        Tcp::new(10_000 + n, server).send_syn(&mut enemy);
+    }
+    std::thread::sleep(Duration::from_millis(200));
+    let start = Instant::now();
+    for name in ["host.lima.internal.", "localhost."] {
+        assert!(crate::dns::address(&mut friend, name).is_some(), "{name}");
+    }
+    crate::dhcp::boot(&mut Guest::plug(&daemon, 3, 99));
+    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    assert!(daemon.threads() < 40, "{}", daemon.threads());
+}
+
+#[test]
+fn who_connects_while_there_is_no_descriptor_is_served_later() {
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+    let daemon = Daemon::start(&[]);
+    let mut free: Vec<_> = (0..40).map(|n| Guest::plug(&daemon, n, 1)).collect();
+    let served = |guest: &mut Guest, patience| {
+        guest.send_udp(1, SocketAddrV4::new(GATEWAY, 53), &[0; 12]);
+        guest.find_udp(patience, 1).is_some()
+    };
+    assert!(served(free.last_mut().unwrap(), PATIENCE), "all are plugged in");
+    let (most, pid) = (daemon.descriptors() as u64, i32::try_from(daemon.pid()).unwrap());
+    let limit = Rlimit { current: Some(most), maximum: Some(most) };
+    prlimit(Pid::from_raw(pid), Resource::Nofile, limit).unwrap();
+    let mut late: Vec<_> = (100..120).map(|n| Guest::plug(&daemon, n, 3)).collect();
+    let last = late.last_mut().unwrap();
+    assert!(!served(last, Duration::from_millis(500)), "there is no descriptor for it");
+    drop(free);
+    assert!(last.find_udp(PATIENCE, 1).is_some());
+}
+
+#[test]
+fn the_log_does_not_grow_with_what_happens() {
+    let daemon = Daemon::start(&[]);
+    for _ in 0..500 {
+        drop(Guest::plug(&daemon, 1, 1));
+    }
+    // All were seen when this one is answered.
+    let mut last = Guest::plug(&daemon, 2, 3);
+    last.send_udp(1, SocketAddrV4::new(GATEWAY, 53), &[0; 12]);
+    assert!(last.find_udp(PATIENCE, 1).is_some());
+    let log = daemon.log();
+    // A machine that is busy may take more than a minute for it.
+    let said = log.matches("a VM is plugged in").count();
+    assert!((64..70).contains(&said), "{said}");
+    assert!(log.lines().count() < 200, "{}", log.lines().count());
 }
 
 #[test]

@@ -36,16 +36,29 @@ fn names_and_forwards_outlive_a_kill_and_end_with_an_orderly_stop() {
 }
 
 #[test]
-fn damaged_and_later_state_is_said_and_left_alone() {
+fn damaged_and_later_state_is_said_and_set_aside() {
     let mut daemon = Daemon::start(&[]);
     daemon.kill();
-    std::fs::write(daemon.path("leases.json"), "{\"192.168").unwrap();
-    std::fs::write(daemon.path("state.json"), r#"{"version":2,"forwards":[]}"#).unwrap();
+    let (damaged, later) = ("{\"192.168", r#"{"version":2,"forwards":[],"more":1}"#);
+    std::fs::write(daemon.path("leases.json"), damaged).unwrap();
+    std::fs::write(daemon.path("state.json"), later).unwrap();
     daemon.restart();
     assert_eq!(daemon.api("GET", "/services/dns/all", "").1, "[]");
     let log = daemon.log();
-    assert!(log.contains("the leases in") && log.contains("are lost"), "{log}");
+    assert!(log.contains("the leases in") && log.contains("leases.json.set-aside-1"), "{log}");
     assert!(log.contains("a later release wrote them"), "{log}");
+    // It writes both anew, and neither of the old ones is lost by that.
+    let zone = r#"{"Name":"a.","Records":[],"DefaultIP":""}"#;
+    assert_eq!(daemon.api("POST", "/services/dns/add", zone).0, 200);
+    crate::dhcp::boot(&mut Guest::plug(&daemon, 1, 99));
+    let text = |name: &str| std::fs::read_to_string(daemon.path(name)).unwrap();
+    assert!(text("leases.json").contains("52:55:55:00:00:01"));
+    assert!(text("state.json").contains(r#""version":1"#));
+    assert_eq!(text("leases.json.set-aside-1"), damaged);
+    assert_eq!(text("state.json.set-aside-1"), later);
+    assert!(daemon.stop());
+    let later_on = std::fs::read_to_string(daemon.path("state.json.set-aside-1")).unwrap();
+    assert_eq!(later_on, later);
 }
 
 #[test]

@@ -76,6 +76,30 @@ fn nobody_takes_the_gateways_address() {
 }
 
 #[test]
+fn nobody_takes_the_address_of_a_vm_that_is_there_or_keeps_that_of_one_that_comes() {
+    let daemon = Daemon::start(&[]);
+    let (mut thief, mut other) = (Guest::plug(&daemon, 1, 1), Guest::plug(&daemon, 3, 4));
+    let own = thief.mac;
+    // Before the victim is there, and while it is.
+    let mac = [0x52, 0x55, 0x55, 0, 0, 2];
+    thief.mac = mac;
+    thief.send_frame([0xff; 6], TEST, b"mine");
+    assert_eq!(next(&mut other, PATIENCE).unwrap(), b"mine");
+    let mut victim = Guest::plug(&daemon, 2, 3);
+    victim.send_frame([0xff; 6], TEST, b"no, mine");
+    assert_eq!(next(&mut other, PATIENCE).unwrap(), b"no, mine");
+    thief.send_frame(other.mac, TEST, b"mine again");
+    thief.mac = own;
+    thief.send_frame(other.mac, TEST, b"as itself");
+    assert_eq!(next(&mut other, PATIENCE).unwrap(), b"as itself");
+    other.send_frame(mac, TEST, b"for the victim");
+    assert_eq!(next(&mut victim, PATIENCE).unwrap(), b"for the victim");
+    // The broadcast before was for all.
+    assert_eq!(next(&mut thief, PATIENCE).unwrap(), b"no, mine");
+    assert_eq!(next(&mut thief, SILENCE), None);
+}
+
+#[test]
 fn a_slow_vm_holds_nobody_up_and_gets_whole_frames() {
     let daemon = Daemon::start(&[]);
     let (mut sender, mut slow, mut quick) =
@@ -121,7 +145,7 @@ fn frames_as_long_as_the_mtu_pass_and_longer_ones_do_not() {
 fn what_is_no_frame_costs_its_sender_the_cable() {
     let daemon = Daemon::start(&[]);
     let mut other = Guest::plug(&daemon, 2, 3);
-    for garbage in [&[0xff; 64][..], &[0, 1, 0, 3]] {
+    for garbage in [&[0xff; 64][..], &[0, 1, 0x10, 1]] {
         let mut guest = Guest::plug(&daemon, 1, 1);
         guest.stream.write_all(garbage).unwrap();
         assert_eq!(guest.find(PATIENCE, |_| None::<()>), None);
@@ -134,6 +158,18 @@ fn what_is_no_frame_costs_its_sender_the_cable() {
     }
     other.send_arp(ArpOperation::Request, [0xff; 6], GATEWAY);
     assert!(other.find(PATIENCE, |frame| (frame[6..12] == GATEWAY_MAC).then_some(())).is_some());
+}
+
+#[test]
+fn a_frame_that_is_too_long_is_dropped_and_its_sender_stays() {
+    let daemon = Daemon::start(&[]);
+    let (mut a, mut b) = (Guest::plug(&daemon, 1, 1), Guest::plug(&daemon, 2, 3));
+    // 65,538 is the longest of any link, 69,632 the longest that QEMU lets through.
+    for length in [65_538, 65_539, 69_632] {
+        a.send_frame(b.mac, TEST, &vec![1; length - 14]);
+        a.send_frame(b.mac, TEST, b"after it");
+        assert_eq!(next(&mut b, PATIENCE).unwrap(), b"after it", "{length}");
+    }
 }
 
 #[test]

@@ -252,3 +252,30 @@ fn a_vm_that_is_gone_leaves_no_connection() {
     assert!(start.elapsed() > Duration::from_secs(50), "a cable may be plugged in again");
     until_none(&daemon);
 }
+
+#[test]
+fn who_knows_the_numbers_of_a_connection_does_not_get_it() {
+    let daemon = Daemon::start(&[]);
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let at = SocketAddrV4::new(GATEWAY, listener.local_addr().unwrap().port());
+    let (mut victim, mut thief) = (Guest::plug(&daemon, 1, 1), Guest::plug(&daemon, 2, 3));
+    let mut tcp = Tcp::connect(&mut victim, 40_000, at);
+    let (mut host, _) = listener.accept().unwrap();
+    thief.ip = victim.ip;
+    let mut stolen = tcp.clone();
+    stolen.seq += 5;
+    stolen.send(&mut thief, TcpControl::Psh, b"not next");
+    // In order, even: no segment of another is taken.
+    stolen.seq = tcp.seq;
+    stolen.send(&mut thief, TcpControl::Psh, b"evil");
+    stolen.send(&mut thief, TcpControl::Rst, &[]);
+    thief.ip = [192, 168, 104, 3].into();
+    thief.send_udp(1, SocketAddrV4::new(GATEWAY, 53), &[0; 12]);
+    assert!(thief.find_udp(PATIENCE, 1).is_some(), "all of it was seen");
+    host.write_all(b"for the victim").unwrap();
+    assert_eq!(tcp.read(&mut victim, 14).0, b"for the victim");
+    tcp.send(&mut victim, TcpControl::Psh, b"good");
+    let mut heard = [0; 4];
+    host.read_exact(&mut heard).unwrap();
+    assert_eq!(&heard, b"good");
+}

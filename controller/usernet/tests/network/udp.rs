@@ -21,10 +21,17 @@ fn echo() -> SocketAddrV4 {
 
 /// Sends a datagram in parts of so many bytes.
 fn send_in_parts(guest: &mut Guest, to: SocketAddrV4, data: &[u8], size: usize) {
+    for part in in_parts(guest, to, data, size) {
+        guest.send_frame(GATEWAY_MAC, EthernetProtocol::Ipv4, &part);
+    }
+}
+
+/// The parts of a datagram, of so many bytes.
+fn in_parts(guest: &mut Guest, to: SocketAddrV4, data: &[u8], size: usize) -> Vec<Vec<u8>> {
     let datagram = guest.udp(4000, to, data);
     guest.ident += 1;
     let parts: Vec<_> = datagram.chunks(size).collect();
-    for (n, part) in parts.iter().enumerate() {
+    let part = |(n, part): (usize, &&[u8])| {
         let mut bytes = guest.ip_packet(*to.ip(), IpProtocol::Udp, part);
         let mut packet = Ipv4Packet::new_unchecked(&mut bytes[..]);
         packet.set_dont_frag(false);
@@ -32,8 +39,9 @@ fn send_in_parts(guest: &mut Guest, to: SocketAddrV4, data: &[u8], size: usize) 
         packet.set_more_frags(n + 1 < parts.len());
         packet.set_frag_offset(u16::try_from(n * size).unwrap());
         packet.fill_checksum();
-        guest.send_frame(GATEWAY_MAC, EthernetProtocol::Ipv4, &bytes);
-    }
+        bytes
+    };
+    parts.iter().enumerate().map(part).collect()
 }
 
 #[test]
@@ -58,6 +66,27 @@ fn a_port_on_which_nobody_listens_is_told() {
     assert_eq!(guest.find_icmp(PATIENCE), Some((3, 3)));
     guest.send_udp(4000, SocketAddrV4::new([169, 254, 169, 254].into(), 80), b"x");
     assert_eq!(guest.find_icmp(PATIENCE), Some((3, 13)));
+}
+
+#[test]
+fn answers_go_to_whom_they_are_for() {
+    let daemon = Daemon::start(&[]);
+    let (mut victim, mut thief) = (Guest::plug(&daemon, 1, 1), Guest::plug(&daemon, 2, 3));
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let at = SocketAddrV4::new(GATEWAY, socket.local_addr().unwrap().port());
+    victim.send_udp(4000, at, b"question");
+    let mut buffer = [0; 64];
+    let (count, from) = socket.recv_from(&mut buffer).unwrap();
+    assert_eq!(&buffer[..count], b"question");
+    let own = std::mem::replace(&mut thief.ip, victim.ip);
+    thief.send_udp(4000, at, b"for me");
+    thief.ip = own;
+    thief.send_udp(4001, at, b"as itself");
+    let (count, _) = socket.recv_from(&mut buffer).unwrap();
+    assert_eq!(&buffer[..count], b"as itself");
+    socket.send_to(b"answer", from).unwrap();
+    assert_eq!(victim.find_udp(PATIENCE, 4000).unwrap().1, b"answer");
 }
 
 #[test]
@@ -103,6 +132,62 @@ fn fragments_without_end_cost_nothing() {
     guest.send_udp(4000, at, b"alive");
     assert!(guest.find_udp(PATIENCE, 4000).is_some());
     assert!(daemon.private() < 12 << 10, "{} KiB", daemon.private());
+}
+
+#[test]
+fn fragments_of_one_vm_push_out_no_others() {
+    let daemon = Daemon::start(&[]);
+    let (mut enemy, mut friend) = (Guest::plug(&daemon, 1, 1), Guest::plug(&daemon, 2, 3));
+    let at = echo();
+    let parts = in_parts(&mut friend, at, &[7; 2000], 1480);
+    friend.send_frame(GATEWAY_MAC, EthernetProtocol::Ipv4, &parts[0]);
+    // Both speak with the address of the other, too: it is the cable that counts.
+    let own = enemy.ip;
+    for ip in [own, friend.ip] {
+        (enemy.ip, enemy.ident) = (ip, 0);
+        for _ in 0..200 {
+            let begun = in_parts(&mut enemy, at, &[1; 2000], 1480).swap_remove(1);
+            enemy.send_frame(GATEWAY_MAC, EthernetProtocol::Ipv4, &begun);
+        }
+    }
+    enemy.ip = own;
+    enemy.send_udp(4001, at, b"all came");
+    assert!(enemy.find_udp(PATIENCE, 4001).is_some());
+    friend.send_frame(GATEWAY_MAC, EthernetProtocol::Ipv4, &parts[1]);
+    let first = friend.find_ip(PATIENCE, IpProtocol::Udp, |packet| Some(packet.more_frags()));
+    assert_eq!(first, Some(true), "the answer comes, in parts");
+}
+
+#[test]
+fn many_echo_replies_at_once_all_come() {
+    const MANY: u8 = 60;
+    let host = Ipv4Addr::new(198, 51, 100, 1);
+    let allowed = format!(
+        "echo 0 2147483647 >/proc/sys/net/ipv4/ping_group_range; \
+         ip link set lo up; ip address add {host}/32 dev lo"
+    );
+    let Some(daemon) = Daemon::start_apart("-n", &allowed) else {
+        println!("SKIPPED: this user may make no network of its own");
+        return;
+    };
+    let mut guest = Guest::plug(&daemon, 1, 1);
+    let mut stream = Vec::new();
+    for n in 0..MANY {
+        let mut icmp = vec![8, 0, 0, 0, 0, 9, 0, n];
+        smoltcp::wire::Icmpv4Packet::new_unchecked(&mut icmp[..]).fill_checksum();
+        let packet = guest.ip_packet(host, IpProtocol::Icmp, &icmp);
+        let frame = [&GATEWAY_MAC[..], &guest.mac, &[8, 0], &packet].concat();
+        stream.extend_from_slice(&u32::try_from(frame.len()).unwrap().to_be_bytes());
+        stream.extend_from_slice(&frame);
+    }
+    // One write: the daemon asks for all of them before it hears the first reply.
+    std::io::Write::write_all(&mut guest.stream, &stream).unwrap();
+    for n in 0..MANY {
+        let answer = guest.find_ip(PATIENCE, IpProtocol::Icmp, |packet| {
+            Some((packet.payload()[0], packet.payload()[7]))
+        });
+        assert_eq!(answer, Some((0, n)));
+    }
 }
 
 #[test]

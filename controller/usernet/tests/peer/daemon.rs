@@ -13,22 +13,37 @@ pub struct Daemon {
     child: Child,
     dir: TempDir,
     words: Vec<String>,
+    /// What is done before it starts, in namespaces of its own (unshare(1)).
+    before: Option<[String; 2]>,
 }
 
 impl Daemon {
     /// Starts one, with these words besides its sockets and files.
     pub fn start(words: &[&str]) -> Self {
+        Self::start_with(words, None)
+    }
+
+    /// Starts one in namespaces of its own, by their letter for unshare(1), after a shell script
+    /// there. `None` if this user may make none.
+    pub fn start_apart(namespaces: &str, script: &str) -> Option<Self> {
+        let before = [namespaces.to_owned(), script.to_owned()];
+        let may = apart(&before, &Command::new("true")).stderr(Stdio::null()).status();
+        may.ok().filter(std::process::ExitStatus::success)?;
+        Some(Self::start_with(&[], Some(before)))
+    }
+
+    fn start_with(words: &[&str], before: Option<[String; 2]>) -> Self {
         let dir = tempfile::tempdir().expect("a directory can be made");
         let words: Vec<_> = words.iter().map(|word| (*word).to_owned()).collect();
-        let child = spawn(dir.path(), &words);
-        let daemon = Self { child, dir, words };
+        let child = spawn(dir.path(), &words, before.as_ref());
+        let daemon = Self { child, dir, words, before };
         daemon.wait();
         daemon
     }
 
     /// Starts it again in the same place.
     pub fn restart(&mut self) {
-        self.child = spawn(self.dir.path(), &self.words);
+        self.child = spawn(self.dir.path(), &self.words, self.before.as_ref());
         self.wait();
     }
 
@@ -94,6 +109,11 @@ impl Daemon {
         std::fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("it lives").count()
     }
 
+    /// Its threads.
+    pub fn threads(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/task", self.pid())).expect("it lives").count()
+    }
+
     /// Its private memory in KiB.
     pub fn private(&self) -> u64 {
         let path = format!("/proc/{}/smaps_rollup", self.pid());
@@ -114,20 +134,34 @@ impl Drop for Daemon {
     }
 }
 
-fn spawn(dir: &Path, words: &[String]) -> Child {
+fn spawn(dir: &Path, words: &[String], before: Option<&[String; 2]>) -> Child {
     let log = std::fs::File::options().append(true).create(true).open(dir.join("log"));
     let file = |name: &str| dir.join(name).into_os_string();
-    program()
+    let mut command = program();
+    if let Some(before) = before {
+        command = apart(before, &command);
+    }
+    if !words.iter().any(|word| word == "--subnet") {
+        command.args(["--subnet", "192.168.104.0/24"]);
+    }
+    command
         .args(["--pidfile".into(), file("usernet_n.pid"), "--endpoint".into(), file("ep.sock")])
         .args(["--listen-qemu".into(), file("qemu.sock"), "--listen".into(), file("fd.sock")])
         .args(["--leases-file".into(), file("leases.json")])
         .args(["--state-file".into(), file("state.json")])
-        .args(["--subnet", "192.168.104.0/24"])
         .args(words)
         .stdin(Stdio::null())
         .stderr(log.expect("a log can be written"))
         .spawn()
         .expect("the daemon starts")
+}
+
+/// The same command in namespaces of its own, after a script.
+fn apart([namespaces, script]: &[String; 2], command: &Command) -> Command {
+    let mut shell = Command::new("unshare");
+    shell.args([namespaces, "sh", "-ec", &format!("{script}; exec \"$@\""), "sh"]);
+    shell.arg(command.get_program()).args(command.get_args());
+    shell
 }
 
 /// The daemon that cargo built for the tests, or the program that measurements name.
