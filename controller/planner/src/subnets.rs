@@ -2,9 +2,11 @@
 //!
 //! A guest on both would not know where an address is, and one on a network that covers the
 //! host's own reaches nothing of that. Only what is about to be defined is held back: a network
-//! that works goes on when the host gets another interface. One that is defined by somebody else
-//! and does not run is in nobody's way, but for a guest that would be on both: see [`on_both`].
+//! that works goes on when the host gets another interface. One that is defined by somebody else,
+//! does not run and that no instance is to use is in nobody's way, but for a guest that would be on
+//! both: see [`on_both`].
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ipnet::Ipv4Net;
@@ -78,15 +80,19 @@ fn subnet_of(scene: &Scene<'_>, name: &Name) -> Option<Ipv4Net> {
     wanted.or_else(|| scene.observed.networks.get(name).map(|there| &there.spec))?.subnet()
 }
 
-/// Another network of the manifests, or one of the host that runs, with that subnet.
+/// Another network of the manifests, or one of the host that runs or is to, with that subnet.
 fn other_network<'a>(
     scene: &Scene<'a>,
     name: &Name,
     subnet: Ipv4Net,
 ) -> Option<(&'a Name, Ipv4Net)> {
     let desired = scene.desired.networks.iter().map(|(name, wanted)| (name, &wanted.spec));
+    // Whether it runs already must not matter: a run that was cut short may have started it.
+    let wanted = scene.desired.instances.values();
+    let used: BTreeSet<_> = wanted.flat_map(|wanted| uses::networks(&wanted.spec.filled)).collect();
     let running = scene.observed.networks.iter().filter(|(name, network)| {
-        network.phase == NetworkPhase::Running && !scene.desired.networks.contains_key(*name)
+        (network.phase == NetworkPhase::Running || used.contains(*name))
+            && !scene.desired.networks.contains_key(*name)
     });
     let running = running.map(|(name, network)| (name, &network.spec));
     let others = desired.chain(running).filter(|(other, _)| *other != name);

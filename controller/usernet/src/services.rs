@@ -147,7 +147,7 @@ mod tests {
     fn each_vm_has_places_of_its_own_and_gets_them_back() {
         let (services, mut tasks, _leases) = Services::new();
         let ask = |port| {
-            services.dns_query(port, Mac([2; 6]), SocketAddrV4::new([10, 0, 0, 1].into(), 9), b"")
+            services.dns_query(port, Mac([2; 6]), SocketAddrV4::new([10, 0, 0, 1].into(), 9), b"");
         };
         (0..1000).for_each(|_| ask(1));
         (0..100).for_each(|_| services.dns_stream(1, UnixStream::pair().unwrap().0));

@@ -27,6 +27,9 @@ const LEASE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_s
 const EAGER: Duration = Duration::from_secs(60);
 /// Between looks at sockets of the user's, whose daemon nobody knows.
 const LOOK: Duration = Duration::from_secs(2);
+/// QEMU has so long to make a connection that it was started with, and so long to see that one
+/// which has just been made is broken.
+const CONNECTING: (Duration, Duration) = (Duration::from_secs(10), Duration::from_millis(100));
 /// What a daemon gets to end a forward; it may just be gone.
 const END: Duration = Duration::from_secs(2);
 
@@ -151,7 +154,10 @@ impl Keeper {
         daemon.ensure(&program(), &self.network.spec).await.map_err(|error| chain(&error))?;
         let Some(process) = daemon.process() else { return Ok(()) };
         let serve = async {
-            let again = self.links.connect_again(&self.spec, &self.network.name).await;
+            // At first QEMU itself may be about to connect.
+            let patience = if anew { CONNECTING.1 } else { CONNECTING.0 };
+            let links = &self.links;
+            let again = links.connect_again(&self.spec, &self.network.name, patience).await;
             match again.map_err(|error| chain(&error))? {
                 0 => {}
                 _ => tracing::info!("network/{}: connected again", self.network.name),
@@ -216,7 +222,7 @@ async fn keep_sockets(links: Arc<dyn Links>, spec: VmSpec) {
         sleep(LOOK).await;
         let here = |nic: &Nic| matches!(&nic.link, Link::Socket(socket) if socket.exists());
         if spec.nics.iter().any(here)
-            && let Err(error) = links.connect_again(&spec, "").await
+            && let Err(error) = links.connect_again(&spec, "", LOOK).await
         {
             tracing::debug!("{}", chain(&error));
         }

@@ -1,6 +1,7 @@
 //! The seam between the host agent and a hypervisor.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -78,11 +79,17 @@ pub trait Machine: Send + Sync {
 pub trait Links: Send + Sync {
     /// Connects cards of a network again whose connection is broken, where the hypervisor does
     /// not do that itself: those of the user-v2 network of this name, or for an empty name those
-    /// with a socket of the user's. Returns how many.
+    /// with a socket of the user's. Returns how many. One that may still be on its way has so much
+    /// `patience` to come to its end.
     ///
     /// # Errors
     /// The hypervisor does not answer.
-    async fn connect_again(&self, spec: &VmSpec, network: &str) -> Result<usize, DriverError>;
+    async fn connect_again(
+        &self,
+        spec: &VmSpec,
+        network: &str,
+        patience: Duration,
+    ) -> Result<usize, DriverError>;
 
     /// Has the cards announce themselves: a switch that was started anew knows nobody, and Lima's
     /// drops what is for somebody that it does not know.

@@ -6,8 +6,10 @@
 
 use std::ffi::OsString;
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::json;
+use tokio::time::{Instant, sleep};
 
 use super::args::{Args, escaped};
 use super::machine_type;
@@ -16,6 +18,11 @@ use crate::spec::{Link, Nic, Reconnect, VmSpec};
 
 /// The first descriptor that QEMU gets beside its standard ones: the taps of bridges, in order.
 pub(super) const FIRST_TAP: i32 = 3;
+
+/// A connection to a daemon that serves is made so soon, if it is.
+const MADE: Duration = Duration::from_secs(3);
+/// How often it is looked whether it is.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Cards and their other ends.
 pub(super) fn network(args: &mut Args, spec: &VmSpec) {
@@ -79,23 +86,26 @@ fn ends(id: &str) -> Ends {
 /// Gives each of these cards a new connection, if its own is broken and QEMU does not see to that
 /// itself. Returns how many got one.
 ///
+/// A connection that is still being made looks as one that is broken, and QEMU 7.2 crashes when it
+/// is taken away then: where that may be, `patience` is how long it has to come to its end.
+///
 /// # Errors
 /// QEMU does not answer, or refuses.
 pub(super) async fn connect_again(
     qmp: &Path,
     spec: &VmSpec,
     network: &str,
+    patience: Duration,
 ) -> Result<usize, QmpError> {
     let mut qmp = Qmp::connect(qmp).await?;
-    let shown = qmp.execute(&HumanMonitor { line: "info network" }).await?;
     let mut count = 0;
     for (hub, nic) in spec.nics.iter().enumerate() {
         let belongs = nic.link.user_v2().is_some_and(|link| link.name == network)
             || matches!(&nic.link, Link::Socket(_)) && network.is_empty();
-        let Some(socket) = nic.link.socket().filter(|_| belongs && is_broken(&shown, &nic.id))
-        else {
+        let Some(socket) = nic.link.socket().filter(|_| belongs) else { continue };
+        if stands_within(&mut qmp, &nic.id, patience).await? {
             continue;
-        };
+        }
         let Ends { link, port } = ends(&nic.id);
         // What an earlier try left half done may not be there.
         for id in [&port, &link] {
@@ -106,9 +116,32 @@ pub(super) async fn connect_again(
         qmp.execute(&NetdevAdd(stream)).await?;
         let end = json!({"type": "hubport", "id": port, "hubid": hub, "netdev": link});
         qmp.execute(&NetdevAdd(end)).await?;
+        // Whoever comes next finds it made, or broken.
+        stands_within(&mut qmp, &nic.id, MADE).await?;
         count += 1;
     }
     Ok(count)
+}
+
+/// Whether the card is connected, or need not be, or is so after a while.
+async fn stands_within(qmp: &mut Qmp, id: &str, patience: Duration) -> Result<bool, QmpError> {
+    let until = Instant::now() + patience;
+    loop {
+        let shown = qmp.execute(&HumanMonitor { line: "info network" }).await?;
+        if !is_broken(&shown, id) {
+            return Ok(true);
+        }
+        if Instant::now() >= until || has_failed(&shown, id) {
+            return Ok(false);
+        }
+        sleep(LOOK).await;
+    }
+}
+
+/// Whether QEMU says that the connection could not be made.
+fn has_failed(shown: &str, id: &str) -> bool {
+    let link = format!("{}:", ends(id).link);
+    shown.lines().any(|line| line.contains(&link) && line.contains("error"))
 }
 
 /// Whether the card is behind a hub of ours, with no connection at the hub's other port. QEMU

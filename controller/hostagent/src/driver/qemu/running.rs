@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -113,8 +114,13 @@ struct QemuLinks(PathBuf);
 
 #[async_trait]
 impl Links for QemuLinks {
-    async fn connect_again(&self, spec: &VmSpec, network: &str) -> Result<usize, DriverError> {
-        Ok(network::connect_again(&self.0, spec, network).await?)
+    async fn connect_again(
+        &self,
+        spec: &VmSpec,
+        network: &str,
+        patience: Duration,
+    ) -> Result<usize, DriverError> {
+        Ok(network::connect_again(&self.0, spec, network, patience).await?)
     }
 
     async fn announce(&self) -> Result<(), DriverError> {
