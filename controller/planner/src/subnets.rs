@@ -2,17 +2,19 @@
 //!
 //! A guest on both would not know where an address is, and one on a network that covers the
 //! host's own reaches nothing of that. Only what is about to be defined is held back: a network
-//! that works goes on when the host gets another interface.
+//! that works goes on when the host gets another interface. One that is defined by somebody else
+//! and does not run is in nobody's way, but for a guest that would be on both: see [`on_both`].
 
 use std::net::IpAddr;
 
 use ipnet::Ipv4Net;
-use limekiln_api::{HostInterface, NetworkMode, NetworkSpec};
+use limekiln_api::{HostInterface, Lima, NetworkMode, NetworkSpec};
 use limekiln_model::{Name, NetworkPhase, ObjectId, WaitReason};
 
 use crate::draft::Draft;
 use crate::held::Held;
 use crate::scene::Scene;
+use crate::uses;
 
 const HINT: &str = "give it the gateway of a subnet that nothing else uses";
 
@@ -46,6 +48,34 @@ pub(crate) fn check(scene: &Scene<'_>, held: &mut Held, draft: &mut Draft) {
         held.hold(id.clone());
         draft.report.add(id, reason, Some(HINT.to_owned()));
     }
+}
+
+/// Why a guest cannot be started on its networks, and what can be done: two of them overlap. Their
+/// definitions may be older than their meeting in one guest, or be the work of another tool.
+pub(crate) fn on_both(scene: &Scene<'_>, lima: &Lima) -> Option<(String, String)> {
+    let mut before: Vec<(Name, Ipv4Net)> = Vec::new();
+    for name in uses::networks(lima) {
+        let Some(subnet) = subnet_of(scene, &name) else { continue };
+        let found =
+            before.iter().find(|(other, theirs)| *other != name && overlap(subnet, *theirs));
+        if let Some((other, theirs)) = found {
+            let why = format!(
+                "it is on network/{other} and network/{name}, and their subnets {theirs} and \
+                 {subnet} overlap: it would not know where an address is"
+            );
+            return Some((
+                why,
+                "put it on one of them, or give one of them another gateway".into(),
+            ));
+        }
+        before.push((name, subnet));
+    }
+    None
+}
+
+fn subnet_of(scene: &Scene<'_>, name: &Name) -> Option<Ipv4Net> {
+    let wanted = scene.desired.networks.get(name).map(|wanted| &wanted.spec);
+    wanted.or_else(|| scene.observed.networks.get(name).map(|there| &there.spec))?.subnet()
 }
 
 /// Another network of the manifests, or one of the host that runs, with that subnet.

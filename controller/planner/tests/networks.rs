@@ -128,6 +128,33 @@ fn subnets_that_meet_are_found_before_they_are_defined() {
 }
 
 #[test]
+fn a_guest_on_two_networks_that_overlap_is_not_started() {
+    // Neither is in a manifest, and neither runs: by themselves they are in nobody's way.
+    let mut observed = Observed::default();
+    for (of, gateway) in [("a", "10.1.0.1"), ("b", "10.1.0.9"), ("c", "10.2.0.1")] {
+        observed.networks.insert(name(of), there(user_v2(gateway), NetworkPhase::Stopped));
+    }
+    let on = |of: &str, networks: &str| instance(of, &format!("networks: [{networks}]"), |_| {});
+    let wants = desired([
+        on("both", "{lima: a}, {lima: c}, {lima: b}"),
+        on("good", "{lima: a}, {lima: c}"),
+        on("other", "{lima: b}"),
+    ]);
+    let (made, report) = plan(&wants, &observed);
+    let WaitReason::Host { why } = reason(&report, "instance/both") else { panic!("{report:?}") };
+    assert_eq!(
+        why,
+        "it is on network/a and network/b, and their subnets 10.1.0.0/24 and 10.1.0.0/24 overlap: \
+         it would not know where an address is"
+    );
+    let mut verbs = verbs(&made);
+    verbs.retain(|verb| verb.starts_with("start instance"));
+    // Neither waits for the other.
+    verbs.sort();
+    assert_eq!(verbs, ["start instance/good", "start instance/other"]);
+}
+
+#[test]
 fn a_subnet_of_the_host_is_not_taken() {
     let eth0 = ("eth0", InterfaceKind::Other, "10.1.7.5/16");
     let bridge = ("br0", InterfaceKind::Bridge, "10.3.0.1/24");

@@ -11,7 +11,7 @@ use limekiln_model::{
 use super::Stage;
 use crate::draft::Draft;
 use crate::scene::Scene;
-use crate::{networks, uses};
+use crate::{networks, subnets, uses};
 
 /// What the host still has for starts. Instances that run, or may, take theirs first.
 pub(super) struct Starts {
@@ -64,6 +64,16 @@ impl Stage<'_> {
         silent.find(|id| self.held.holds(id))
     }
 
+    /// Why it cannot be put on its networks, and what can be done.
+    fn bad_networks(&self, lima: &Lima) -> Vec<(String, String)> {
+        if !self.scene.capabilities.networks {
+            return Vec::new();
+        }
+        let unusable =
+            uses::networks(lima).filter_map(|name| networks::unusable(self.scene, &name));
+        unusable.chain(subnets::on_both(self.scene, lima)).collect()
+    }
+
     /// Whether nothing stands in the way of a start; reports what does. `freed` is the memory
     /// that the instance itself gives back when it is stopped first.
     pub(super) fn can_start(&mut self, name: &Name, wanted: &DesiredInstance, freed: u64) -> bool {
@@ -90,8 +100,7 @@ impl Stage<'_> {
             let hint = format!("{network} is not managed here: start its daemon, or adopt it");
             self.draft.report.add(id.clone(), WaitReason::Dependency { on: network }, Some(hint));
         }
-        let networks = uses::networks(&wanted.filled).filter(|_| self.scene.capabilities.networks);
-        for (why, hint) in networks.filter_map(|name| networks::unusable(self.scene, &name)) {
+        for (why, hint) in self.bad_networks(&wanted.filled) {
             possible = false;
             self.draft.report.add(id.clone(), WaitReason::Host { why }, Some(hint));
         }
