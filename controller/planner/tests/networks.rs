@@ -147,9 +147,11 @@ fn a_guest_on_two_networks_that_overlap_is_not_started() {
         "it is on network/a and network/b, and their subnets 10.1.0.0/24 and 10.1.0.0/24 overlap: \
          it would not know where an address is"
     );
-    let verbs = verbs(&made);
-    let started: Vec<_> = verbs.iter().filter(|verb| verb.starts_with("start instance")).collect();
-    assert_eq!(started, ["start instance/good", "start instance/other"]);
+    let mut verbs = verbs(&made);
+    verbs.retain(|verb| verb.starts_with("start instance"));
+    // Neither waits for the other.
+    verbs.sort();
+    assert_eq!(verbs, ["start instance/good", "start instance/other"]);
 }
 
 #[test]
