@@ -113,7 +113,7 @@ impl Configured {
 
     /// Reads those sources whose time has come.
     async fn read(&mut self, home: &Home, controller: &Handle) {
-        let acknowledged = Requests::read(home).map(|requests| requests.acknowledged);
+        let acknowledged = Requests::read(home).map(|requests| requests.rewinds);
         let acknowledged = Arc::new(acknowledged.unwrap_or_default());
         let time = |file: PathBuf| file.metadata().ok()?.modified().ok();
         let asked: Vec<_> = home.requests().into_iter().map(time).collect();
