@@ -248,3 +248,77 @@ fn a_remote_that_never_answers_keeps_nobody_waiting() {
     assert_eq!(code, Some(0));
     assert!(time < Duration::from_secs(4), "{time:?}");
 }
+
+/// Sends signals so that the controller finds all of them at once, whenever it looks.
+fn signals_at_once(controller: &Controller, signals: &[&str]) {
+    controller.signal("-STOP");
+    signals.iter().for_each(|signal| controller.signal(signal));
+    controller.signal("-CONT");
+}
+
+#[test]
+fn who_is_told_to_end_ends_whatever_else_he_is_told() {
+    let home = Home::new();
+    home.write("web.yaml", &halted(&home, "web", 1));
+    for signals in [["-TERM", "-HUP"], ["-HUP", "-TERM"], ["-HUP", "-INT"]].repeat(3) {
+        let mut controller = Controller::start(&home, &[]);
+        controller.until("1 object is as wanted");
+        signals_at_once(&controller, &signals);
+        let (code, said) = controller.ended();
+        assert_eq!(code, Some(0), "{signals:?}: {said}");
+    }
+    // It left everything at a safe point.
+    home.run("apply -f {m} --yes").ok();
+}
+
+#[test]
+fn no_signal_is_lost_while_everything_is_read_anew() {
+    let home = Home::new();
+    home.write("web.yaml", &halted(&home, "web", 1));
+    for pause in [0, 5, 10, 20, 40, 80, 160] {
+        let mut controller = Controller::start(&home, &[]);
+        controller.until("1 object is as wanted");
+        controller.signal("-HUP");
+        std::thread::sleep(Duration::from_millis(pause));
+        controller.signal("-TERM");
+        let (code, said) = controller.ended();
+        assert_eq!(code, Some(0), "after {pause} ms: {said}");
+    }
+}
+
+#[test]
+fn a_hangup_reads_sources_and_policies_again_and_keeps_what_it_had_if_they_are_wrong() {
+    let home = Home::new();
+    home.write("web.yaml", &halted(&home, "web", 1));
+    let config = home.manifests().with_file_name("sources.yaml");
+    let policy = config.with_file_name("policy.yaml");
+    let more = config.with_file_name("more");
+    std::fs::create_dir(&more).expect("writable");
+    std::fs::write(more.join("db.yaml"), halted(&home, "db", 1)).expect("writable");
+    let source = |name: &str, path: &Path| {
+        format!("- name: {name}\n  directory: {{path: {}}}\n", path.display())
+    };
+    let mine = format!("sources:\n{}", source("mine", &home.manifests()));
+    std::fs::write(&config, &mine).expect("writable");
+    let mut controller = Controller::of(&home, &["--config", &config.display().to_string()]);
+    controller.until("1 object is as wanted");
+
+    for wrong in ["sources: [", "sources: []\n", &format!("{mine}  policy: policy.yaml\n")] {
+        std::fs::write(&policy, "pruneBudget: many\n").expect("writable");
+        std::fs::write(&config, wrong).expect("writable");
+        controller.signal("-HUP");
+        controller.until("not reloaded; goes on as before");
+    }
+    // It still follows what it had.
+    home.write("web.yaml", &halted(&home, "web", 2));
+    controller.until("instance/web          edit: done");
+
+    std::fs::write(&config, format!("{mine}{}", source("more", &more))).expect("writable");
+    controller.signal("-HUP");
+    controller.until("reloaded");
+    controller.until("instance/db           create: done");
+    controller.until("2 objects are as wanted");
+    let told = controller.seen().iter().filter(|line| line.contains("not reloaded")).count();
+    assert_eq!(told, 3, "{:?}", controller.seen());
+    assert_eq!(controller.end().1, Some(0));
+}

@@ -16,7 +16,7 @@
 //! | `controller settle` | lets minutes pass until nothing is left to do: what was done, what waits, what cannot be read |
 //! | `controller stop` | ends it |
 //! | `commit MESSAGE`, `force-push MESSAGE` | pushes the manifests to the repository, on top of the last commit or in its place |
-//! | `suspend OBJECT`, `resume OBJECT`, `acknowledge COMMIT`, `rollback REVISION`, `rollback --release` | what a controller is asked for |
+//! | `suspend OBJECT`, `resume OBJECT`, `acknowledge COMMIT`, `acknowledge --prune REVISION`, `rollback REVISION`, `rollback --release` | what a controller is asked for |
 //! | `history` | the revisions that are kept |
 
 use limekiln_api::Disruption;

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use limekiln_model::Policy;
 use limekiln_reconciler::{
-    Configured, Files, History, Input, Intake, Loaded, ReadOptions, Requests, Revision,
+    Configured, Files, History, Input, Intake, Loaded, OfSource, ReadOptions, Requests, Revision,
 };
 use limekiln_sources::git::{GitConfig, GitReference};
 use limekiln_sources::templates::{TemplateSettings, TemplateStore};
@@ -77,13 +77,16 @@ pub fn push(stage: &Stage, command: &str, message: &str) -> String {
     format!("main is {commit}\n")
 }
 
-/// `suspend OBJECT`, `resume OBJECT`, `acknowledge COMMIT`
+/// `suspend OBJECT`, `resume OBJECT`, `acknowledge COMMIT`, `acknowledge --prune REVISION`
 pub fn request(stage: &Stage, command: &str, word: &str) -> String {
     let home = stage.reconciler.home();
     let written = match command {
         "suspend" => Requests::suspend(home, &[id(word)]).map(drop),
         "resume" => Requests::resume(home, &[id(word)]).map(drop),
-        _ => Requests::acknowledge(home, word),
+        _ => match word.strip_prefix("--prune ") {
+            Some(revision) => Requests::let_go(home, [OfSource::any(revision)]),
+            None => Requests::follow(home, word),
+        },
     };
     written.expect("a home that can be written");
     String::new()
@@ -97,7 +100,7 @@ pub fn rollback(stage: &Stage, word: &str) -> String {
         return String::new();
     }
     let to = all.iter().find(|one| one.revision.starts_with(word)).expect("a revision");
-    Requests::roll_back(home, &all, to).expect("a home that can be written");
+    Requests::roll_back(home, &all, to, None).expect("a home that can be written");
     String::new()
 }
 
@@ -106,7 +109,7 @@ pub fn history(stage: &Stage) -> String {
     let requests = Requests::read(stage.reconciler.home()).expect("a home that can be read");
     let line = |one: &Revision| {
         let pinned = requests.pinned.get(&one.source) == Some(&one.revision);
-        let state = match requests.rolled_back.contains(&one.revision) {
+        let state = match requests.is_rolled_back(&one.source, &one.revision) {
             _ if pinned => "  pinned",
             true => "  rolled back",
             false => "",

@@ -60,8 +60,12 @@ pub struct Elsewhere {
 /// All valid manifests of one revision.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Desired {
-    /// The revision: a commit id or the digest of what was read.
+    /// The revision: a commit id or the digest of what was read; of several sources the
+    /// fingerprint of all their revisions.
     pub revision: String,
+    /// The revision of each source.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub revisions: BTreeMap<String, String>,
     /// The sources that were read whole. Only an object owned by one of them can be pruned.
     pub sources: Vec<String>,
     /// Instances by name. Shared: who copies all that is desired copies no template.

@@ -38,7 +38,7 @@ pub use load::{Judged, LoadContext, Loaded, Owners, Templates, check_template, l
 pub use occurrence::{Occurrence, occurrences};
 pub use outcome::{End, OnEvent, Outcome, Pass, Planned, Run, Settled};
 pub use reconciler::Reconciler;
-pub use requests::{Back, Requests, RequestsError};
+pub use requests::{Back, OfSource, Requests, RequestsError};
 pub use saved_plan::{SavedPlan, SavedPlanError};
 pub use status::{
     Prints, StatusStore, conditions, phrase as reason_phrase, status, word as reason_word,

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use limekiln_model::ObjectId;
 use limekiln_proto::v1alpha1 as wire;
 use limekiln_reconciler::{
-    Back, Handle, History, Occurrence, ReconcileError, Reconciler, Requests, Revision, occurrences,
+    Back, Handle, History, Occurrence, OfSource, ReconcileError, Reconciler, Requests, Revision,
+    occurrences,
 };
 
 use crate::convert::{self, Filter};
@@ -93,12 +94,20 @@ impl Desk {
         self.asked(Requests::resume(self.reconciler.home(), ids))
     }
 
-    /// Allows what a revision or a commit would not by itself.
+    /// Lets a branch lead to a commit that does not descend from the last one.
     ///
     /// # Errors
     /// If the home cannot be written.
-    pub fn acknowledge(&self, revision: &str) -> Result<(), DeskError> {
-        self.asked(Requests::acknowledge(self.reconciler.home(), revision))
+    pub fn follow(&self, commit: &str) -> Result<(), DeskError> {
+        self.asked(Requests::follow(self.reconciler.home(), commit))
+    }
+
+    /// Lets a revision delete more than the budget of a prune.
+    ///
+    /// # Errors
+    /// If the home cannot be written.
+    pub fn let_go(&self, revision: OfSource) -> Result<(), DeskError> {
+        self.asked(Requests::let_go(self.reconciler.home(), [revision]))
     }
 
     /// Has sources asked at once that are asked now and then.
@@ -124,21 +133,23 @@ impl Desk {
         Ok(told.collect())
     }
 
-    /// Puts the revision in force that `word` begins.
+    /// Puts the revision in force that `word` begins, of this source if one is named.
     ///
     /// # Errors
     /// If there is none or several, or the home cannot be written.
-    pub fn roll_back(&self, word: &str) -> Result<Back, DeskError> {
+    pub fn roll_back(&self, word: &str, source: Option<&str>) -> Result<Back, DeskError> {
         let home = self.reconciler.home();
         let all = History::new(home).read()?;
-        let mut found = all.iter().filter(|one| !word.is_empty() && one.revision.starts_with(word));
-        match (found.next(), found.next()) {
-            (Some(one), None) => self.asked(Requests::roll_back(home, &all, one)),
-            (Some(_), Some(_)) => {
-                Err(DeskError::Revision(format!("several revisions begin with {word:?}")))
-            }
-            _ => Err(DeskError::Revision(format!("no revision begins with {word:?}"))),
-        }
+        let to = sole(&all, word, source).map_err(DeskError::Revision)?;
+        let now = self.in_force(&to.source);
+        self.asked(Requests::roll_back(home, &all, to, now.as_deref()))
+    }
+
+    /// The revision of a source that the controller acts on.
+    fn in_force(&self, source: &str) -> Option<String> {
+        let state = self.controller.as_ref()?.state();
+        let planned = state.borrow().planned.clone()?;
+        planned.desired.revisions.get(source).cloned()
     }
 
     /// Lets all sources be followed again; those that were not.
@@ -173,8 +184,31 @@ fn revision(one: &Revision, newest: bool, requests: &Requests, files: bool) -> w
         file_count: u32::try_from(one.files.len()).unwrap_or(u32::MAX),
         files: if files { one.files.iter().map(file).collect() } else { Vec::new() },
         pinned: pin == Some(&one.revision),
-        rolled_back: requests.rolled_back.contains(&one.revision),
+        rolled_back: requests.is_rolled_back(&one.source, &one.revision),
         newest,
         source_pinned: pin.is_some(),
+    }
+}
+
+/// The one revision that is meant, or why none is.
+fn sole<'a>(all: &'a [Revision], word: &str, source: Option<&str>) -> Result<&'a Revision, String> {
+    let meant = |one: &&Revision| {
+        !word.is_empty()
+            && one.revision.starts_with(word)
+            && source.is_none_or(|source| source == one.source)
+    };
+    let found: Vec<_> = all.iter().filter(meant).collect();
+    match found.as_slice() {
+        [one] => Ok(one),
+        [] => Err(format!("no revision begins with {word:?}")),
+        [first, others @ ..] if others.iter().all(|one| one.revision == first.revision) => {
+            let sources: Vec<_> = found.iter().map(|one| &*one.source).collect();
+            Err(format!(
+                "several sources have revision {}; name one with --source: {}",
+                first.revision,
+                sources.join(", ")
+            ))
+        }
+        _ => Err(format!("several revisions begin with {word:?}")),
     }
 }

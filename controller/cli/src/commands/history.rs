@@ -21,6 +21,9 @@ use crate::refs::selection;
 pub struct HistoryArgs {
     /// The beginning of a revision
     revision: Option<String>,
+    /// Of this source alone
+    #[arg(long)]
+    source: Option<String>,
 }
 
 /// Prints it.
@@ -30,7 +33,8 @@ pub struct HistoryArgs {
 pub fn run(args: &HistoryArgs) -> anyhow::Result<Exit> {
     let app = App::open()?;
     let control = Control::open(&app);
-    let all = control.revisions("", args.revision.is_some())?;
+    let mut all = control.revisions("", args.revision.is_some())?;
+    all.retain(|one| args.source.as_ref().is_none_or(|source| *source == one.source));
     match &args.revision {
         Some(word) => one(&control, &all, find(&all, word)?)?,
         None if all.is_empty() => errln!("no controller has read anything yet: limekiln run"),
@@ -49,7 +53,7 @@ fn find<'a>(all: &'a [Revision], word: &str) -> anyhow::Result<&'a Revision> {
         (Some(one), None) => Ok(one),
         (Some(_), Some(_)) => {
             let failure = Failure::bad_input(format!("several revisions begin with {word:?}"));
-            Err(failure.hint("write more of it").into())
+            Err(failure.hint("write more of it, or --source").into())
         }
         _ => {
             let failure = Failure::bad_input(format!("no revision begins with {word:?}"));

@@ -17,6 +17,9 @@ pub struct RollbackArgs {
     /// The beginning of a revision
     #[arg(required_unless_present = "release")]
     revision: Option<String>,
+    /// The source whose revision that is, where several have it: as `limekiln history` shows it
+    #[arg(long, conflicts_with = "release")]
+    source: Option<String>,
     /// Follow the sources again, from their next revision on
     #[arg(long, conflicts_with = "revision")]
     release: bool,
@@ -38,7 +41,7 @@ pub fn run(args: &RollbackArgs) -> anyhow::Result<Exit> {
         }
         return Ok(Exit::Done);
     };
-    let back = control.roll_back(word)?;
+    let back = control.roll_back(word, args.source.as_deref())?;
     outln!("{} is pinned to {}.", back.source, short(&back.revision));
     if !back.left.is_empty() {
         outln!(

@@ -4,20 +4,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
 use clap::Args;
 use limekiln_reconciler::{Configured, Controller, ControllerOptions, Handle, Intake};
 use limekiln_server::{Desk, Feed, MetricsAddress, MetricsServer, Server};
 use limekiln_sources::WatchRoot;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::commands::apply::PolicyArgs;
 use crate::compose::{App, told};
+use crate::course::Course;
 use crate::exit::{Exit, Failure};
 use crate::output::log::{Changes, Log, LogFormat};
 use crate::output::time::parse_duration;
 use crate::run_config::RunConfig;
+use crate::signals::Signals;
 use crate::sources::SourceArgs;
 use crate::supervisor;
 use crate::waking::Waking;
@@ -25,7 +25,7 @@ use crate::waking::Waking;
 /// Keep what exists as the manifests want it, until stopped. VMs go on when it ends.
 #[derive(Args)]
 #[command(
-    after_help = "It looks again whenever a manifest changes, and every few seconds. A manifest that is wrong\nfreezes its object; a directory that is gone or empty deletes nothing. SIGHUP reads\n_config/default.yaml and override.yaml again.\n\nExamples:\n  limekiln run -f ~/vms\n  limekiln run -f ~/vms --prune --log-format json"
+    after_help = "It looks again whenever a manifest changes, and every few seconds. A manifest that is wrong\nfreezes its object; a directory that is gone or empty deletes nothing. SIGHUP reads\nsources and policies of --config, _config/default.yaml and override.yaml again; what is wrong\nthere is told, and what was read before stays in force.\n\nExamples:\n  limekiln run -f ~/vms\n  limekiln run -f ~/vms --prune --log-format json"
 )]
 pub struct RunArgs {
     #[command(flatten)]
@@ -71,37 +71,52 @@ fn parse_keep(text: &str) -> Result<Keep, String> {
 pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     let log = Log(args.log_format);
     crate::compose::warn_about_root();
+    let mut course = Course::new(Signals::listen()?, log);
+    let mut setup = Setup::read(args, log)?;
     loop {
-        let app = App::open()?;
-        let again = app.block_on(until_signal(&app, args, log))?;
-        if !again {
-            log.note("stopped; VMs go on");
-            return Ok(Exit::Done);
+        let Setup { app, inputs } = setup;
+        app.block_on(until_signal(&app, inputs, args, log, &mut course))?;
+        match course.next() {
+            Some(next) => setup = next,
+            None => break,
         }
         log.note("reloaded");
     }
+    log.note("stopped; VMs go on");
+    Ok(Exit::Done)
 }
 
-/// Lets a controller work until a signal; true if everything is to be read anew.
-async fn until_signal(app: &App, args: &RunArgs, log: Log) -> anyhow::Result<bool> {
-    let mut signals = Signals::new()?;
-    let mut policy = args.policy.policy();
-    // A configuration says of each source whether it prunes.
-    policy.prune |= args.config.is_some();
-    let options = ControllerOptions {
-        policy,
-        resync: supervisor::at_least(args.resync),
-        keep_parked: args.keep_parked.0,
-        ..ControllerOptions::default()
-    };
+/// What a controller works with from one SIGHUP to the next.
+struct Setup {
+    app: App,
+    inputs: Inputs,
+}
+
+impl Setup {
+    /// Reads all that is configured. Acts on nothing.
+    fn read(args: &RunArgs, log: Log) -> anyhow::Result<Self> {
+        let app = App::open()?;
+        let inputs = inputs(&app, args, log)?;
+        Ok(Self { app, inputs })
+    }
+}
+
+/// Lets a controller work until a signal ends it, or everything was read anew.
+async fn until_signal(
+    app: &App,
+    inputs: Inputs,
+    args: &RunArgs,
+    log: Log,
+    course: &mut Course<Setup>,
+) -> anyhow::Result<()> {
     let feed = Feed::new(&app.reconciler.journal());
     let taken = feed.clone();
     let on_event = Arc::new(move |plan: &_, event: &_| {
         log.event(plan, event);
         taken.on_event(plan, event);
     });
-    let Inputs { intake, roots, shown } = inputs(app, args, log)?;
-    let controller = Controller::new(Arc::clone(&app.reconciler), intake, options, on_event);
+    let Inputs { intake, roots, shown } = inputs;
+    let controller = Controller::new(Arc::clone(&app.reconciler), intake, options(args), on_event);
     // Only who has the lock answers for the home.
     let controller = controller.locked().map_err(told)?;
     let (handle, stop) = (controller.handle(), CancellationToken::new());
@@ -112,7 +127,6 @@ async fn until_signal(app: &App, args: &RunArgs, log: Log) -> anyhow::Result<boo
     log.note(&format!("keeps {shown} as wanted; Ctrl-C ends it, and VMs go on"));
     let waking = Waking::start(handle.clone(), roots, app.reconciler.home());
     let (mut state, mut changes) = (handle.state(), Changes::new(log));
-    let mut again = false;
     loop {
         tokio::select! {
             ended = &mut work => {
@@ -121,8 +135,7 @@ async fn until_signal(app: &App, args: &RunArgs, log: Log) -> anyhow::Result<boo
                 if let Some(server) = server {
                     server.stop();
                 }
-                ended.map_err(told)?;
-                return Ok(again);
+                return ended.map_err(told);
             }
             Ok(()) = state.changed() => {
                 let state = state.borrow_and_update();
@@ -132,17 +145,20 @@ async fn until_signal(app: &App, args: &RunArgs, log: Log) -> anyhow::Result<boo
                 supervisor::looked(&state);
                 changes.tell(&state);
             }
-            hangup = signals.next() => {
-                if stop.is_cancelled() && !hangup {
-                    anyhow::bail!("stopped in the middle");
-                }
-                again = hangup;
-                if !again {
-                    supervisor::stopping();
-                }
-                stop.cancel();
-            }
+            () = course.changed() => course.mind(&stop, || Setup::read(args, log))?,
         }
+    }
+}
+
+fn options(args: &RunArgs) -> ControllerOptions {
+    let mut policy = args.policy.policy();
+    // A configuration says of each source whether it prunes.
+    policy.prune |= args.config.is_some();
+    ControllerOptions {
+        policy,
+        resync: supervisor::at_least(args.resync),
+        keep_parked: args.keep_parked.0,
+        ..ControllerOptions::default()
     }
 }
 
@@ -192,30 +208,4 @@ fn inputs(app: &App, args: &RunArgs, log: Log) -> anyhow::Result<Inputs> {
 fn chain(error: &dyn std::error::Error) -> String {
     let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
     format!("{error}{cause}")
-}
-
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-    hangup: Signal,
-}
-
-impl Signals {
-    fn new() -> anyhow::Result<Self> {
-        let on = |kind| signal(kind).context("cannot listen for signals");
-        Ok(Self {
-            interrupt: on(SignalKind::interrupt())?,
-            terminate: on(SignalKind::terminate())?,
-            hangup: on(SignalKind::hangup())?,
-        })
-    }
-
-    /// The next one; true if it is SIGHUP.
-    async fn next(&mut self) -> bool {
-        tokio::select! {
-            _ = self.interrupt.recv() => false,
-            _ = self.terminate.recv() => false,
-            _ = self.hangup.recv() => true,
-        }
-    }
 }

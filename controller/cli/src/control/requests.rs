@@ -2,9 +2,11 @@
 
 use limekiln_model::ObjectId;
 use limekiln_proto::v1alpha1 as wire;
+use limekiln_reconciler::OfSource;
 use limekiln_server::DeskError;
 use limekiln_server::convert::{object_ids, object_ref};
 use tonic::{Response, Status};
+use wire::AcknowledgeKind;
 use wire::rollback_request::To;
 
 use super::{Client, Control};
@@ -46,15 +48,34 @@ impl Control<'_> {
         changed.map_or_else(|| Ok(only(ids, &self.desk.resume(ids).map_err(told)?)), Ok)
     }
 
-    /// Allows what a revision or a commit would not by itself.
+    /// Lets a branch lead to a commit that does not descend from the last one.
     ///
     /// # Errors
     /// If the home cannot be written.
-    pub fn acknowledge(&self, revision: &str) -> anyhow::Result<()> {
-        let request = wire::AcknowledgeRequest { revision: revision.to_owned() };
-        let done =
-            self.ask(async |mut client: Client| client.acknowledge(request).await.map(|_| ()))?;
-        done.map_or_else(|| self.desk.acknowledge(revision).map_err(told), Ok)
+    pub fn follow_rewind(&self, commit: &str) -> anyhow::Result<()> {
+        let done = self.acknowledge(AcknowledgeKind::Rewind, commit, None)?;
+        done.map_or_else(|| self.desk.follow(commit).map_err(told), Ok)
+    }
+
+    /// Lets a revision delete more than the budget of a prune.
+    ///
+    /// # Errors
+    /// If the home cannot be written.
+    pub fn let_go(&self, what: &OfSource) -> anyhow::Result<()> {
+        let source = what.source.as_deref();
+        let done = self.acknowledge(AcknowledgeKind::Deletions, &what.revision, source)?;
+        done.map_or_else(|| self.desk.let_go(what.clone()).map_err(told), Ok)
+    }
+
+    fn acknowledge(
+        &self,
+        kind: AcknowledgeKind,
+        revision: &str,
+        source: Option<&str>,
+    ) -> anyhow::Result<Option<()>> {
+        let (revision, source) = (revision.to_owned(), source.unwrap_or_default().to_owned());
+        let request = wire::AcknowledgeRequest { revision, kind: kind.into(), source };
+        self.ask(async |mut client: Client| client.acknowledge(request).await.map(|_| ()))
     }
 
     /// Has sources asked at once that are asked now and then.
@@ -98,15 +119,19 @@ impl Control<'_> {
         all.map_or_else(|| self.desk.revisions(word, files).map_err(told), Ok)
     }
 
-    /// Puts the revision in force that `word` begins.
+    /// Puts the revision in force that `word` begins, of this source if one is named.
     ///
     /// # Errors
     /// If there is none or several, or the home cannot be written.
-    pub fn roll_back(&self, word: &str) -> anyhow::Result<wire::RollbackResponse> {
-        if let Some(done) = self.rollback(To::Revision(word.to_owned()))? {
+    pub fn roll_back(
+        &self,
+        word: &str,
+        source: Option<&str>,
+    ) -> anyhow::Result<wire::RollbackResponse> {
+        if let Some(done) = self.rollback(To::Revision(word.to_owned()), source)? {
             return Ok(done);
         }
-        let back = self.desk.roll_back(word).map_err(told)?;
+        let back = self.desk.roll_back(word, source).map_err(told)?;
         let left = back.left.unwrap_or_default();
         let (source, revision) = (back.source, back.revision);
         Ok(wire::RollbackResponse { source, revision, left, released: Vec::new() })
@@ -117,14 +142,19 @@ impl Control<'_> {
     /// # Errors
     /// If the home cannot be written.
     pub fn release(&self) -> anyhow::Result<Vec<String>> {
-        match self.rollback(To::Release(wire::Release {}))? {
+        match self.rollback(To::Release(wire::Release {}), None)? {
             Some(done) => Ok(done.released),
             None => self.desk.release().map_err(told),
         }
     }
 
-    fn rollback(&self, to: To) -> anyhow::Result<Option<wire::RollbackResponse>> {
-        let request = wire::RollbackRequest { to: Some(to) };
+    fn rollback(
+        &self,
+        to: To,
+        source: Option<&str>,
+    ) -> anyhow::Result<Option<wire::RollbackResponse>> {
+        let source = source.unwrap_or_default().to_owned();
+        let request = wire::RollbackRequest { to: Some(to), source };
         self.ask(async |mut client: Client| {
             client.rollback(request).await.map(Response::into_inner)
         })

@@ -18,12 +18,11 @@ pub(crate) fn pinned(
     let source = &snapshot.source;
     let wanted = match requests.pinned.get(source) {
         Some(pin) => pin.clone(),
-        None if requests.rolled_back.contains(&snapshot.revision) => {
+        None if requests.is_rolled_back(source, &snapshot.revision) => {
             let kept = history.read().map_err(|error| error.to_string())?;
-            let good = kept
-                .iter()
-                .rev()
-                .find(|one| one.source == *source && !requests.rolled_back.contains(&one.revision));
+            let good = kept.iter().rev().find(|one| {
+                one.source == *source && !requests.is_rolled_back(source, &one.revision)
+            });
             good.map(|one| one.revision.clone())
                 .ok_or_else(|| format!("no good revision of {source} is kept"))?
         }

@@ -1,5 +1,6 @@
 //! Snapshots to what is desired.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use limekiln_model::{Desired, fingerprint};
@@ -24,6 +25,7 @@ pub fn load(snapshots: &[Snapshot], context: &LoadContext<'_>) -> Result<Loaded,
     let lasting = snapshots.iter().filter(|snapshot| snapshot.is_lasting());
     let desired = Desired {
         revision: revision(snapshots),
+        revisions: revisions(snapshots),
         sources: lasting.map(|snapshot| snapshot.source.clone()).collect(),
         ..Desired::default()
     };
@@ -47,6 +49,11 @@ pub fn load(snapshots: &[Snapshot], context: &LoadContext<'_>) -> Result<Loaded,
     let sources = snapshots.iter().map(|snapshot| snapshot.source.as_str());
     let prune_budgets = context.policies.prune_budgets(sources);
     Ok(Loaded { desired, diagnostics, verdicts, prune_budgets })
+}
+
+fn revisions(snapshots: &[Snapshot]) -> BTreeMap<String, String> {
+    let each = snapshots.iter().map(|one| (one.source.clone(), one.revision.clone()));
+    each.collect()
 }
 
 fn revision(snapshots: &[Snapshot]) -> String {

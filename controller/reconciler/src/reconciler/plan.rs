@@ -47,16 +47,24 @@ impl Reconciler {
         desired: Desired,
         policy: Policy,
     ) -> Result<Arc<Planned>, ReconcileError> {
-        let (mut observed, mut desired, policy) = self.asked_for(observed, desired, policy)?;
+        let requests = Requests::read(&self.home)?;
+        let (mut observed, mut desired, policy) =
+            self.asked_for(&requests, observed, desired, policy);
         self.filled.prepare(&mut desired, &mut observed, &self.facts);
         let same = |last: &&Arc<Planned>| {
             last.policy == policy && last.desired == desired && last.observed == observed
         };
         if let Some(last) = last.filter(same) {
-            return Ok(Arc::clone(last));
+            // What one has to say for an object may be another thing all the same.
+            let mut report = last.report.clone();
+            requests.tell(&mut report, &desired, &observed, &policy);
+            if report == last.report {
+                return Ok(Arc::clone(last));
+            }
         }
-        let (plan, report) =
+        let (plan, mut report) =
             limekiln_planner::plan(&desired, &observed, &self.capabilities(), &policy);
+        requests.tell(&mut report, &desired, &observed, &policy);
         Ok(Arc::new(Planned { plan, report, observed, desired, policy }))
     }
 
@@ -68,7 +76,8 @@ impl Reconciler {
         desired: Desired,
         policy: Policy,
     ) -> Result<(Observed, Desired, Policy), ReconcileError> {
-        let (observed, mut desired, policy) = self.asked_for(observed, desired, policy)?;
+        let requests = Requests::read(&self.home)?;
+        let (observed, mut desired, policy) = self.asked_for(&requests, observed, desired, policy);
         refill(&mut desired, &observed, &self.facts);
         Ok((observed, desired, policy))
     }
@@ -76,12 +85,13 @@ impl Reconciler {
     /// The first two of these.
     fn asked_for(
         &self,
+        requests: &Requests,
         observed: Observed,
         mut desired: Desired,
         mut policy: Policy,
-    ) -> Result<(Observed, Desired, Policy), ReconcileError> {
-        Requests::read(&self.home)?.apply(&mut desired, &mut policy);
-        Ok((self.with_ports(observed, &desired), desired, policy))
+    ) -> (Observed, Desired, Policy) {
+        requests.apply(&mut desired, &observed, &mut policy);
+        (self.with_ports(observed, &desired), desired, policy)
     }
 
     /// Plans deletions: parked, or with `purge` removed for good.

@@ -7,7 +7,8 @@ use limekiln_engine::ErrorClass;
 use limekiln_engine_sim::{Fault, FaultKind, SimEngine};
 use limekiln_model::{InstancePhase, Policy};
 use limekiln_reconciler::{
-    Controller, ControllerOptions, ControllerState, End, Handle, ReconcileError, Requests,
+    Controller, ControllerOptions, ControllerState, End, Files, Handle, OfSource, ReconcileError,
+    Requests,
 };
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -24,9 +25,13 @@ struct Running {
 
 impl Running {
     fn start(fixture: &Fixture, options: ControllerOptions) -> Self {
+        Self::over(fixture, fixture.intake(), options)
+    }
+
+    fn over(fixture: &Fixture, intake: Box<Files>, options: ControllerOptions) -> Self {
         let controller = Controller::new(
             fixture.fresh(),
-            fixture.intake(),
+            intake,
             ControllerOptions { seed: 1, ..options },
             Arc::new(|_, _| {}),
         );
@@ -280,7 +285,7 @@ async fn more_than_the_budget_goes_only_when_this_revision_was_acknowledged() {
     let revision = state.planned.expect("planned").desired.revision.clone();
     let acknowledge = |revision: String| {
         Requests::change(fixture.reconciler.home(), |requests| {
-            requests.acknowledged = [revision].into();
+            requests.deletions = [OfSource::any(revision)].into();
         })
         .expect("written");
     };
@@ -290,5 +295,73 @@ async fn more_than_the_budget_goes_only_when_this_revision_was_acknowledged() {
     acknowledge(revision);
     running.settled().await;
     assert_eq!(fixture.instances(), ["a"]);
+    running.end().await;
+}
+
+/// Why an object waits, and what to do about it.
+fn hint(state: &ControllerState, object: &str) -> String {
+    let planned = state.planned.as_ref().expect("planned");
+    let waiting = planned.report.waiting.get(&id(object)).expect("it waits");
+    waiting[0].hint.clone().expect("a hint")
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_several_sources_each_is_acknowledged_by_its_own_revision() {
+    let fixture = Fixture::new();
+    std::fs::create_dir(fixture.path("n")).expect("writable");
+    for file in ["a", "b", "c", "../n/d", "../n/e", "../n/f"] {
+        let name = file.rsplit('/').next().expect("a name");
+        fixture.put(&format!("{file}.yaml"), &instance(name, 1));
+    }
+    let options = ControllerOptions { policy: prune(), ..ControllerOptions::default() };
+    let intake = fixture.intake_of(&["m", "n"]);
+    let running = Running::over(&fixture, intake, options);
+    running.settled().await;
+    for file in ["b", "c", "../n/e", "../n/f"] {
+        fixture.remove(&format!("{file}.yaml"));
+    }
+    let state = running.settled().await;
+    assert_eq!(fixture.instances().len(), 6, "four of six are too many");
+    let revisions = state.planned.as_ref().expect("planned").desired.revisions.clone();
+    let of = |dir: &str| {
+        let source = fixture.path(dir).canonicalize().expect("there").display().to_string();
+        (revisions[&source].clone(), source)
+    };
+    let ((m, at_m), (n, at_n)) = (of("m"), of("n"));
+    let command = |of: &str, at: &str| format!("`limekiln ack --prune {of} --source {at}`");
+    assert!(hint(&state, "instance/b").contains(&command(&m, &at_m)), "{state:?}");
+    assert!(hint(&state, "instance/e").contains(&command(&n, &at_n)), "{state:?}");
+    let home = fixture.reconciler.home();
+    let let_go = |at: &str, of: &str| {
+        Requests::let_go(home, [OfSource::new(at, of)]).expect("written");
+    };
+    // That of one source, or of the wrong source, is none for the other.
+    let_go(&at_m, &m);
+    let_go(&at_m, &n);
+    let state = running.settled().await;
+    assert_eq!(fixture.instances().len(), 6, "of the other source nothing was said");
+    assert!(hint(&state, "instance/b").contains(&command(&n, &at_n)), "{state:?}");
+    let_go(&at_n, &n);
+    running.settled().await;
+    assert_eq!(fixture.instances(), ["a", "d"]);
+    running.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_follows_a_commit_lets_nothing_go() {
+    let fixture = Fixture::new();
+    for name in ["a", "b", "c"] {
+        fixture.put(&format!("{name}.yaml"), &instance(name, 1));
+    }
+    let options = ControllerOptions { policy: prune(), ..ControllerOptions::default() };
+    let running = Running::start(&fixture, options);
+    running.settled().await;
+    fixture.remove("b.yaml");
+    fixture.remove("c.yaml");
+    let state = running.settled().await;
+    let revision = &state.planned.as_ref().expect("planned").desired.revision;
+    Requests::follow(fixture.reconciler.home(), revision).expect("written");
+    running.settled().await;
+    assert_eq!(fixture.instances(), ["a", "b", "c"]);
     running.end().await;
 }

@@ -69,9 +69,14 @@ impl Fixture {
 
     /// The manifests, for a controller.
     pub fn intake(&self) -> Box<Files> {
+        self.intake_of(&["m"])
+    }
+
+    /// These directories beside the home.
+    pub fn intake_of(&self, dirs: &[&str]) -> Box<Files> {
         let facts = HostFacts { lima_home: self.path("lima"), ..HostFacts::example() };
         let store = TemplateStore::new(TemplateSettings::new(&facts));
-        let inputs = vec![Input::Path(self.manifests())];
+        let inputs = dirs.iter().map(|dir| Input::Path(self.path(dir))).collect();
         Box::new(Files::new(inputs, ReadOptions::default(), Arc::new(store)))
     }
 

@@ -2,8 +2,9 @@
 
 use limekiln_model::ObjectId;
 use limekiln_proto::v1alpha1 as wire;
-use limekiln_reconciler::Back;
+use limekiln_reconciler::{Back, OfSource, Requests};
 use tonic::Status;
+use wire::AcknowledgeKind;
 use wire::rollback_request::To;
 
 use super::answers::Answers;
@@ -66,10 +67,25 @@ impl Answers {
         &self,
         request: wire::AcknowledgeRequest,
     ) -> Result<wire::AcknowledgeResponse, Status> {
-        if request.revision.is_empty() {
+        let kind = request.kind();
+        let wire::AcknowledgeRequest { revision, source, .. } = request;
+        if revision.is_empty() {
             return Err(Status::invalid_argument("a revision must be named"));
         }
-        self.asked(move |desk| desk.acknowledge(&request.revision)).await?;
+        let is_commit = Requests::is_commit(&revision);
+        let rewinds = match kind {
+            AcknowledgeKind::Rewind if !is_commit => {
+                return Err(Status::invalid_argument("a commit has 40 hex digits"));
+            }
+            AcknowledgeKind::Rewind => true,
+            AcknowledgeKind::Deletions => false,
+            AcknowledgeKind::Unspecified => is_commit,
+        };
+        if rewinds {
+            self.asked(move |desk| desk.follow(&revision)).await?;
+        } else {
+            self.asked(move |desk| desk.let_go(of(source, revision))).await?;
+        }
         Ok(wire::AcknowledgeResponse {})
     }
 
@@ -77,10 +93,11 @@ impl Answers {
         &self,
         request: wire::RollbackRequest,
     ) -> Result<wire::RollbackResponse, Status> {
+        let source = Some(request.source).filter(|source| !source.is_empty());
         match request.to {
             Some(To::Revision(word)) => {
-                let Back { source, revision, left } =
-                    self.asked(move |desk| desk.roll_back(&word)).await?;
+                let rolled = self.asked(move |desk| desk.roll_back(&word, source.as_deref()));
+                let Back { source, revision, left } = rolled.await?;
                 let left = left.unwrap_or_default();
                 Ok(wire::RollbackResponse { source, revision, left, released: Vec::new() })
             }
@@ -91,6 +108,10 @@ impl Answers {
             None => Err(Status::invalid_argument("a revision or a release must be named")),
         }
     }
+}
+
+fn of(source: String, revision: String) -> OfSource {
+    OfSource { source: Some(source).filter(|source| !source.is_empty()), revision }
 }
 
 fn named(objects: &[wire::ObjectRef]) -> Result<Vec<ObjectId>, Status> {

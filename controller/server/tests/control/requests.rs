@@ -39,8 +39,14 @@ async fn much_is_deleted_when_it_is_acknowledged() {
     let mut client = fixture.client().await;
     let plan = client.get_plan(wire::GetPlanRequest {}).await.expect("told").into_inner();
     assert_eq!(plan.waiting.len(), 2);
-    let request = wire::AcknowledgeRequest { revision: plan.revision };
-    client.acknowledge(request).await.expect("done");
+    let request = |kind: wire::AcknowledgeKind| wire::AcknowledgeRequest {
+        revision: plan.revision.clone(),
+        kind: kind.into(),
+        source: String::new(),
+    };
+    let refused = client.acknowledge(request(wire::AcknowledgeKind::Rewind)).await;
+    assert_eq!(refused.expect_err("a digest is no commit").code(), Code::InvalidArgument);
+    client.acknowledge(request(wire::AcknowledgeKind::Deletions)).await.expect("done");
     fixture
         .until("gone", |state| {
             state.planned.as_ref().is_some_and(|planned| planned.observed.instances.len() == 1)
@@ -64,16 +70,41 @@ async fn revisions_are_listed_and_gone_back_to() {
     }
     assert_eq!(all.iter().map(|one| one.newest).collect::<Vec<_>>(), [false, true]);
     assert!(all[1].files[0].text.contains("Halted") && all[0].file_count == 1);
-    let to = |to| wire::RollbackRequest { to: Some(to) };
+    let to = |to| wire::RollbackRequest { to: Some(to), ..Default::default() };
     let back = to(To::Revision(all[0].revision[..12].to_owned()));
     let back = client.rollback(back).await.expect("done").into_inner();
     assert_eq!((back.revision, back.left), (all[0].revision.clone(), all[1].revision.clone()));
     fixture.settled().await;
     assert_eq!(fixture.phase("web"), "Ready");
+    let mut elsewhere = to(To::Revision(all[1].revision.clone()));
+    elsewhere.source = "git:another".to_owned();
+    let error = client.rollback(elsewhere).await.expect_err("of no such source");
+    assert_eq!(error.code(), Code::InvalidArgument);
     let released = client.rollback(to(To::Release(wire::Release {}))).await.expect("done");
     assert_eq!(released.into_inner().released.len(), 1);
     let error = client.rollback(to(To::Revision("nonsense".into()))).await.expect_err("none");
     assert_eq!(error.code(), Code::InvalidArgument);
+    fixture.end().await;
+}
+
+#[tokio::test]
+async fn a_rollback_leaves_what_is_in_force() {
+    let fixture = Fixture::new(&[("web", "")]).await;
+    fixture.settled().await;
+    for spec in ["  runStrategy: Halted\n", ""] {
+        fixture.put("web", spec);
+        fixture.settled().await;
+    }
+    // A, then B, then A again, which is what was written first.
+    let mut client = fixture.client().await;
+    let list = client.list_revisions(wire::ListRevisionsRequest::default()).await;
+    let mut told = list.expect("told").into_inner();
+    let first = told.message().await.expect("no error").expect("A").revision;
+    let second = told.message().await.expect("no error").expect("B").revision;
+    let to = Some(To::Revision(second.clone()));
+    let back = client.rollback(wire::RollbackRequest { to, ..Default::default() }).await;
+    let back = back.expect("done").into_inner();
+    assert_eq!((back.revision, back.left), (second, first));
     fixture.end().await;
 }
 

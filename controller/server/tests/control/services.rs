@@ -61,7 +61,7 @@ async fn the_older_reflection_answers_too() {
 async fn messages_that_are_too_large_are_refused() {
     let fixture = Fixture::new(&[]).await;
     let mut client = fixture.client().await;
-    let request = wire::AcknowledgeRequest { revision: "x".repeat(33 << 20) };
+    let request = wire::AcknowledgeRequest { revision: "x".repeat(33 << 20), ..Default::default() };
     let error = client.acknowledge(request).await.expect_err("too large");
     assert_eq!(error.code(), Code::OutOfRange, "{error}");
     client.get_controller(wire::GetControllerRequest {}).await.expect("it goes on");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use limekiln_api::lima::Int;
 use limekiln_model::{Action, Capabilities, Name, ObjectId, StopMode};
-use limekiln_reconciler::Requests;
+use limekiln_reconciler::{OfSource, Requests};
 use tokio::time::{Instant, sleep};
 
 use super::director::Director;
@@ -113,7 +113,7 @@ impl Director<'_> {
             return Ok(());
         };
         self.request(|requests| {
-            requests.acknowledged.insert(revision);
+            requests.deletions.insert(OfSource::any(revision));
         })?;
         let mut state = self.machine.lock();
         if let Some(last) = state.watch.revisions.last_mut() {

@@ -27,6 +27,8 @@ const INTERVAL: u64 = 60;
 pub struct Configured {
     sources: Vec<Source>,
     trusted: Trusted,
+    /// Whether it has read anything yet.
+    begun: bool,
     fetch: Arc<dyn Fetch + Send + Sync>,
     policies: Arc<Policies>,
     tell: Option<Tell>,
@@ -108,6 +110,7 @@ impl Configured {
         Ok(Self {
             sources,
             trusted,
+            begun: false,
             fetch,
             policies,
             tell: None,
@@ -125,9 +128,19 @@ impl Configured {
         Self { tell: Some(tell), ..self }
     }
 
+    /// Reads again which commits were acted on: a controller that worked until this one began may
+    /// have gone on since, and what does not descend from its last commit must not pass.
+    fn begin(&mut self, home: &Home) -> Result<(), ConfiguredError> {
+        if !self.begun {
+            self.trusted = Trusted::read(home).map_err(ConfiguredError::Trusted)?;
+            self.begun = true;
+        }
+        Ok(())
+    }
+
     /// Reads those sources whose time has come.
     async fn read(&mut self, home: &Home, controller: &Handle) {
-        let acknowledged = Requests::read(home).map(|requests| requests.acknowledged);
+        let acknowledged = Requests::read(home).map(|requests| requests.rewinds);
         let acknowledged = Arc::new(acknowledged.unwrap_or_default());
         let time = |file: PathBuf| file.metadata().ok()?.modified().ok();
         let asked: Vec<_> = home.requests().into_iter().map(time).collect();
@@ -176,6 +189,9 @@ impl Configured {
 #[async_trait]
 impl Intake for Configured {
     async fn take(&mut self, reconciler: &Arc<Reconciler>, controller: &Handle) -> Taken {
+        if let Err(error) = self.begin(reconciler.home()) {
+            return Taken { loaded: None, errors: vec![told(&error, None)] };
+        }
         self.read(reconciler.home(), controller).await;
         let mut taken = match self.load(reconciler).await {
             Ok(taken) => taken,
@@ -258,5 +274,28 @@ fn identity(config: &SourceConfig) -> String {
             let path = directory.path.canonicalize().unwrap_or_else(|_| directory.path.clone());
             path.to_string_lossy().into_owned()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use limekiln_api::HostFacts;
+    use limekiln_sources::templates::{TemplateSettings, TemplateStore};
+
+    use super::*;
+
+    #[test]
+    fn what_was_acted_on_since_it_was_made_counts_when_it_begins() {
+        let dir = tempfile::tempdir().expect("dir");
+        let home = Home::new(dir.path());
+        home.prepare().expect("writable");
+        let facts = HostFacts { lima_home: dir.path().to_owned(), ..HostFacts::example() };
+        let store = Arc::new(TemplateStore::new(TemplateSettings::new(&facts)));
+        let mut next = Configured::new(Vec::new(), &home, store).expect("made");
+        let commit = "a1".repeat(20);
+        let mut before = Trusted::read(&home).expect("readable");
+        before.note("team", &commit).expect("written");
+        next.begin(&home).expect("readable");
+        assert_eq!(next.trusted.commit("team"), Some(&*commit));
     }
 }

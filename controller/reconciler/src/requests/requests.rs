@@ -1,53 +1,29 @@
-//! What people ask for beside the manifests: to leave objects alone, to let many go, to go back.
+//! What is asked for, in one file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use limekiln_model::{Desired, ObjectId, Policy};
-use serde::{Deserialize, Serialize};
+use limekiln_model::{Desired, ObjectId, Observed, Policy};
 
-use crate::{Home, Revision, atomic};
-
-/// The version of the file that this program writes.
-const VERSION: u64 = 1;
+use super::{OfSource, stored};
+use crate::{Home, atomic};
 
 /// What is asked for. A controller minds it from its next look on; it needs not run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Requests {
     /// Objects on which nothing is done.
     pub suspended: BTreeSet<ObjectId>,
-    /// Revisions that may delete more than the budget of a prune, and commits that need not
-    /// descend from the last one.
-    pub acknowledged: BTreeSet<String>,
+    /// Commits that need not descend from the last one. They may delete no more than others.
+    pub rewinds: BTreeSet<String>,
+    /// Revisions that may delete more than the budget of a prune: each of its source, or that of
+    /// all sources together.
+    pub deletions: BTreeSet<OfSource>,
     /// By source, the revision that is in force whatever it holds now.
     pub pinned: BTreeMap<String, String>,
-    /// Revisions that are never applied again.
-    pub rolled_back: BTreeSet<String>,
-}
-
-/// What a rollback did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Back {
-    /// The source that is pinned now.
-    pub source: String,
-    /// To this revision.
-    pub revision: String,
-    /// The one that was left, and is never applied again.
-    pub left: Option<String>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Stored {
-    version: u64,
-    suspended: BTreeSet<ObjectId>,
-    acknowledged: BTreeSet<String>,
-    #[serde(default)]
-    pinned: BTreeMap<String, String>,
-    #[serde(default)]
-    rolled_back: BTreeSet<String>,
+    /// Revisions that are never applied again, each of its source.
+    pub rolled_back: BTreeSet<OfSource>,
 }
 
 /// Requests that cannot be read: nobody can say then what is not to be touched.
@@ -98,14 +74,7 @@ impl Requests {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(source) => return Err(RequestsError::Io { path, source }),
         };
-        let damaged = |source| RequestsError::Damaged { path: path.clone(), source };
-        let stored: Stored = serde_json::from_slice(&bytes).map_err(damaged)?;
-        if stored.version > VERSION {
-            let newer = serde::de::Error::custom(format!("it has version {}", stored.version));
-            return Err(damaged(newer));
-        }
-        let Stored { suspended, acknowledged, pinned, rolled_back, .. } = stored;
-        Ok(Self { suspended, acknowledged, pinned, rolled_back })
+        stored::parse(&bytes).map_err(|source| RequestsError::Damaged { path, source })
     }
 
     /// Changes them. Two who do so at once do it one after the other; a controller that runs is
@@ -121,9 +90,7 @@ impl Requests {
         lock.lock().map_err(failed)?;
         let mut requests = Self::read(home)?;
         change(&mut requests);
-        let Self { suspended, acknowledged, pinned, rolled_back } = requests.clone();
-        let stored = Stored { version: VERSION, suspended, acknowledged, pinned, rolled_back };
-        let bytes = serde_json::to_vec(&stored).map_err(|error| failed(error.into()))?;
+        let bytes = stored::bytes(&requests).map_err(|error| failed(error.into()))?;
         atomic::write(&path, &bytes).map_err(failed)?;
         Ok(requests)
     }
@@ -152,45 +119,33 @@ impl Requests {
         Ok(changed)
     }
 
-    /// Allows what a revision or a commit would not by itself. Digits of a commit may be large.
+    /// Whether a text is all of a commit id. Its digits may be large.
+    pub fn is_commit(text: &str) -> bool {
+        stored::is_commit(text)
+    }
+
+    /// Lets a branch lead to a commit that does not descend from the last one; no more than that.
+    /// Its digits may be large.
     ///
     /// # Errors
     /// As [`Self::change`].
-    pub fn acknowledge(home: &Home, revision: &str) -> Result<(), RequestsError> {
-        let is_commit = revision.len() == 40 && revision.bytes().all(|b| b.is_ascii_hexdigit());
-        let revision = if is_commit { revision.to_ascii_lowercase() } else { revision.to_owned() };
+    pub fn follow(home: &Home, commit: &str) -> Result<(), RequestsError> {
+        let commit = commit.to_ascii_lowercase();
         Self::change(home, |requests| {
-            requests.acknowledged.insert(revision);
+            requests.rewinds.insert(commit);
         })
         .map(|_| ())
     }
 
-    /// Puts a revision in force, and the newest one of its source aside for good.
+    /// Lets revisions delete more than the budget of a prune.
     ///
     /// # Errors
     /// As [`Self::change`].
-    pub fn roll_back(home: &Home, all: &[Revision], to: &Revision) -> Result<Back, RequestsError> {
-        let newest = all.iter().rev().find(|one| one.source == to.source);
-        let left = newest.filter(|left| left.revision != to.revision);
-        let left = left.map(|left| left.revision.clone());
-        Self::change(home, |requests| {
-            requests.pinned.insert(to.source.clone(), to.revision.clone());
-            requests.rolled_back.remove(&to.revision);
-            requests.rolled_back.extend(left.clone());
-        })?;
-        Ok(Back { source: to.source.clone(), revision: to.revision.clone(), left })
-    }
-
-    /// Lets all sources be followed again; those that were not.
-    ///
-    /// # Errors
-    /// As [`Self::change`].
-    pub fn release(home: &Home) -> Result<Vec<String>, RequestsError> {
-        let mut released = Vec::new();
-        Self::change(home, |requests| {
-            released = std::mem::take(&mut requests.pinned).into_keys().collect();
-        })?;
-        Ok(released)
+    pub fn let_go(
+        home: &Home,
+        revisions: impl IntoIterator<Item = OfSource>,
+    ) -> Result<(), RequestsError> {
+        Self::change(home, |requests| requests.deletions.extend(revisions)).map(|_| ())
     }
 
     /// Has sources that are asked now and then be asked now.
@@ -205,9 +160,9 @@ impl Requests {
     }
 
     /// Puts them into what is wanted and allowed.
-    pub(crate) fn apply(&self, desired: &mut Desired, policy: &mut Policy) {
+    pub(crate) fn apply(&self, desired: &mut Desired, observed: &Observed, policy: &mut Policy) {
         desired.suspended.extend(self.suspended.iter().cloned());
-        policy.prune_all |= self.acknowledged.contains(&desired.revision);
+        policy.prune_all |= self.allow_all(desired, observed);
     }
 }
 
@@ -236,7 +191,26 @@ mod tests {
             let error = Requests::read(&home).expect_err("damaged");
             assert!(error.hint().expect("a way out").contains("requests.json"), "{error}");
         }
-        fs::write(path(&home), r#"{"version":2,"suspended":[],"acknowledged":[]}"#).expect("write");
+        fs::write(path(&home), r#"{"version":3,"suspended":[]}"#).expect("write");
         Requests::read(&home).expect_err("newer");
+    }
+
+    #[test]
+    fn what_an_earlier_release_acknowledged_is_a_rewind_or_a_deletion_and_never_both() {
+        let dir = tempfile::tempdir().expect("dir");
+        let home = Home::new(dir.path());
+        home.prepare().expect("writable");
+        let (commit, digest) = ("a1".repeat(20), "b2".repeat(32));
+        let text = format!(
+            r#"{{"version":1,"suspended":[],"acknowledged":["{commit}","{digest}"],"rolledBack":["{commit}"]}}"#
+        );
+        fs::write(path(&home), text).expect("write");
+        let read = Requests::read(&home).expect("read");
+        assert_eq!(read.rewinds, [commit.clone()].into());
+        assert_eq!(read.deletions, [OfSource::any(digest)].into());
+        assert!(read.is_rolled_back("git:a", &commit) && read.is_rolled_back("git:b", &commit));
+        // And what is written from it says the same.
+        let written = Requests::change(&home, |_| {}).expect("written");
+        assert_eq!((&written, &Requests::read(&home).expect("read")), (&read, &read));
     }
 }

@@ -1,0 +1,12 @@
+//! What people ask for beside the manifests: to leave objects alone, to let many go, to go back.
+
+mod deletions;
+mod of_source;
+#[expect(clippy::module_inception, reason = "the file of the type has the type's name")]
+mod requests;
+mod rollback;
+mod stored;
+
+pub use of_source::OfSource;
+pub use requests::{Requests, RequestsError};
+pub use rollback::Back;
