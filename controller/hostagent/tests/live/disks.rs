@@ -256,6 +256,7 @@ fn an_arm_guest_takes_and_gives_disks_too() {
 
 /// Debian, with partitions, `growpart` and systemd.
 #[test]
+#[ignore = "boots all of Debian beside a writer, which takes minutes under emulation; run it alone"]
 fn partitions_grow_with_their_disks_while_the_guest_writes() {
     let Some(instance) = Instance::full("additionalDisks: [data]\n") else { return };
     make_disk(&instance, "data", "qcow2");
