@@ -41,17 +41,23 @@ pub fn run(args: &DeleteArgs) -> anyhow::Result<Exit> {
     let mut ids = objects(&args.what)?;
     if !args.source.is_empty() {
         let desired = args.source.load(&app)?.desired;
-        ids.extend(desired.instances.keys().map(ObjectId::instance));
-        ids.extend(desired.disks.keys().map(ObjectId::disk));
-        ids.extend(desired.networks.keys().map(ObjectId::network));
+        ids.extend(desired.ids());
     }
     if ids.is_empty() {
         return Err(Failure::bad_input("nothing was named")
             .hint("limekiln delete NAME, or -f FILE")
             .into());
     }
-    let planned = app.block_on(app.reconciler.plan_delete(&ids, args.purge)).map_err(told)?;
-    out!("{}", plan::show(&planned.plan, &planned.report));
     let options = Options { yes: args.yes, timeout: args.timeout, ..Options::default() };
-    run::run(&app, planned, options)
+    delete(&app, &ids, args.purge, options)
+}
+
+/// The same for objects that are known, of whatever kind.
+///
+/// # Errors
+/// If there is none, somebody uses it, or consent is missing.
+pub fn delete(app: &App, ids: &[ObjectId], purge: bool, options: Options) -> anyhow::Result<Exit> {
+    let planned = app.block_on(app.reconciler.plan_delete(ids, purge)).map_err(told)?;
+    out!("{}", plan::show(&planned.plan, &planned.report));
+    run::run(app, planned, options)
 }

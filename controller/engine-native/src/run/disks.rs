@@ -3,7 +3,6 @@
 use std::fs;
 
 use limekiln_engine::{ActionContext, EngineError, ErrorClass};
-use limekiln_hostagent::InstanceFiles;
 use limekiln_hostagent::api::{Client, ClientError, Order};
 use limekiln_model::Name;
 
@@ -21,10 +20,7 @@ pub(crate) async fn order(
     order: Order,
     context: &ActionContext,
 ) -> Result<(), EngineError> {
-    let files = InstanceFiles::new(paths.instance(name));
-    if agent_pid(files.dir()).is_none() {
-        return Err(EngineError::precondition(format!("instance/{name} does not run")));
-    }
+    let files = super::running(paths, name)?;
     let client = Client::new(files.file("ha.sock"));
     let done = tokio::select! {
         done = client.order(&order) => done,

@@ -7,16 +7,12 @@ use limekiln_hostagent::InstanceFiles;
 use limekiln_hostagent::api::{Client, ClientError};
 use limekiln_model::Name;
 
-use crate::observe::agent_pid;
 use crate::paths::Paths;
 
 /// Has the host agent take in the forwards of `lima.yaml`. It keeps them from then on: a port that
 /// is taken is had when it is free.
 pub(crate) async fn forward(paths: &Paths, name: &Name) -> Result<(), EngineError> {
-    let files = InstanceFiles::new(paths.instance(name));
-    if agent_pid(files.dir()).is_none() {
-        return Err(EngineError::precondition(format!("instance/{name} does not run")));
-    }
+    let files = super::running(paths, name)?;
     match Client::new(files.file("ha.sock")).reload_forwards().await {
         Ok(()) => Ok(()),
         // It read them when it started; what changed since it cannot be told.

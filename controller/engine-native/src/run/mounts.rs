@@ -44,10 +44,7 @@ pub(crate) async fn mount(
     mount_point: &str,
     context: &ActionContext,
 ) -> Result<(), EngineError> {
-    let files = InstanceFiles::new(paths.instance(name));
-    if agent_pid(files.dir()).is_none() {
-        return Err(EngineError::precondition(format!("instance/{name} does not run")));
-    }
+    let files = super::running(paths, name)?;
     let client = Client::new(files.file("ha.sock"));
     // What has failed is tried again now.
     let asked = ask(&client, name).await?.unwrap_or_default();

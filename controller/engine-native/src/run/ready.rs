@@ -111,7 +111,7 @@ fn not_running(files: &InstanceFiles, name: &Name, events: &mut EventReader) -> 
     });
     match just_now {
         true => ended(files, name),
-        false => EngineError::precondition(format!("instance/{name} does not run")),
+        false => super::does_not_run(name),
     }
 }
 

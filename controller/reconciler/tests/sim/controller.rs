@@ -269,18 +269,24 @@ async fn what_is_suspended_by_hand_is_left_alone_until_it_is_resumed() {
     running.end().await;
 }
 
-#[tokio::test(start_paused = true)]
-async fn more_than_the_budget_goes_only_when_this_revision_was_acknowledged() {
-    let fixture = Fixture::new();
+/// A controller that prunes, over a source that has lost more than its budget.
+async fn two_of_three_are_gone(fixture: &Fixture) -> (Running, ControllerState) {
     for name in ["a", "b", "c"] {
         fixture.put(&format!("{name}.yaml"), &instance(name, 1));
     }
     let options = ControllerOptions { policy: prune(), ..ControllerOptions::default() };
-    let running = Running::start(&fixture, options);
+    let running = Running::start(fixture, options);
     running.settled().await;
     fixture.remove("b.yaml");
     fixture.remove("c.yaml");
     let state = running.settled().await;
+    (running, state)
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_than_the_budget_goes_only_when_this_revision_was_acknowledged() {
+    let fixture = Fixture::new();
+    let (running, state) = two_of_three_are_gone(&fixture).await;
     assert_eq!(fixture.instances(), ["a", "b", "c"], "two of three are too many");
     let revision = state.planned.expect("planned").desired.revision.clone();
     let acknowledge = |revision: String| {
@@ -350,15 +356,7 @@ async fn of_several_sources_each_is_acknowledged_by_its_own_revision() {
 #[tokio::test(start_paused = true)]
 async fn who_follows_a_commit_lets_nothing_go() {
     let fixture = Fixture::new();
-    for name in ["a", "b", "c"] {
-        fixture.put(&format!("{name}.yaml"), &instance(name, 1));
-    }
-    let options = ControllerOptions { policy: prune(), ..ControllerOptions::default() };
-    let running = Running::start(&fixture, options);
-    running.settled().await;
-    fixture.remove("b.yaml");
-    fixture.remove("c.yaml");
-    let state = running.settled().await;
+    let (running, state) = two_of_three_are_gone(&fixture).await;
     let revision = &state.planned.as_ref().expect("planned").desired.revision;
     Requests::follow(fixture.reconciler.home(), revision).expect("written");
     running.settled().await;

@@ -3,10 +3,10 @@
 use clap::Args;
 use limekiln_model::ObjectId;
 
-use crate::compose::{App, told};
+use crate::commands::delete::delete;
+use crate::compose::App;
 use crate::exit::Exit;
-use crate::output::plan;
-use crate::run::{self, Options};
+use crate::run::Options;
 
 /// Delete disks: they are parked, and `undelete` brings them back.
 #[derive(Args)]
@@ -30,7 +30,5 @@ pub fn run(args: &DeleteArgs) -> anyhow::Result<Exit> {
     let app = App::open()?;
     let names = args.names.iter().map(|word| super::disk(word));
     let ids = names.map(|name| Ok(ObjectId::disk(&name?))).collect::<anyhow::Result<Vec<_>>>()?;
-    let planned = app.block_on(app.reconciler.plan_delete(&ids, args.purge)).map_err(told)?;
-    out!("{}", plan::show(&planned.plan, &planned.report));
-    run::run(&app, planned, Options { yes: args.yes, ..Options::default() })
+    delete(&app, &ids, args.purge, Options { yes: args.yes, ..Options::default() })
 }
