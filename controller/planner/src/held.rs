@@ -11,6 +11,7 @@ use crate::scene::Scene;
 #[derive(Default)]
 pub(crate) struct Held {
     whole: BTreeSet<ObjectId>,
+    definition: BTreeSet<Name>,
     start: BTreeSet<Name>,
 }
 
@@ -18,6 +19,11 @@ impl Held {
     /// Nothing is done to the object.
     pub(crate) fn hold(&mut self, id: ObjectId) {
         self.whole.insert(id);
+    }
+
+    /// The network keeps the definition that it has, and goes on with it.
+    pub(crate) fn hold_definition(&mut self, network: &Name) {
+        self.definition.insert(network.clone());
     }
 
     /// The instance is not started.
@@ -28,6 +34,11 @@ impl Held {
     /// Whether nothing may be done to the object.
     pub(crate) fn holds(&self, id: &ObjectId) -> bool {
         self.whole.contains(id)
+    }
+
+    /// Whether the network may not be given another definition.
+    pub(crate) fn holds_definition(&self, network: &Name) -> bool {
+        self.definition.contains(network) || self.whole.contains(&ObjectId::network(network))
     }
 
     /// Whether the instance may not be started.

@@ -23,7 +23,7 @@ pub(crate) fn plan(scene: &Scene<'_>, held: &Held, blocked: &Blocked, draft: &mu
     let mut moved = Moved::new();
     for (name, wanted) in &scene.desired.networks {
         let id = ObjectId::network(name);
-        if held.holds(&id) {
+        if held.holds_definition(name) {
             continue;
         }
         if !scene.capabilities.networks {

@@ -2,7 +2,8 @@
 //!
 //! A guest on both would not know where an address is, and one on a network that covers the
 //! host's own reaches nothing of that. Only what is about to be defined is held back: a network
-//! that works goes on when the host gets another interface. One that is defined by somebody else,
+//! that works goes on when the host gets another interface, and with the definition that it has
+//! when the one that it is to get cannot be. One that is defined by somebody else,
 //! does not run and that no instance is to use is in nobody's way, but for a guest that would be on
 //! both: see [`on_both`].
 
@@ -27,27 +28,31 @@ pub(crate) fn check(scene: &Scene<'_>, held: &mut Held, draft: &mut Draft) {
     }
     let mut clashes = Vec::new();
     for (name, wanted) in &scene.desired.networks {
-        let id = ObjectId::network(name);
         let there = scene.observed.networks.get(name).map(|there| &there.spec);
         let Some(subnet) = wanted.spec.subnet().filter(|_| there != Some(&wanted.spec)) else {
             continue;
         };
-        if held.holds(&id) {
+        if held.holds(&ObjectId::network(name)) {
             continue;
         }
         if let Some((other, theirs)) = other_network(scene, name, subnet) {
             let over = format!("its subnet: {subnet} and {theirs} overlap");
             let reason = WaitReason::Conflict { with: ObjectId::network(other), over };
-            clashes.push((id, reason));
+            clashes.push((name, reason));
         } else if let Some((interface, theirs)) = of_host(scene, &wanted.spec, subnet) {
             let why = format!(
                 "its subnet {subnet} overlaps with {theirs} of this host's interface {interface}"
             );
-            clashes.push((id, WaitReason::Host { why }));
+            clashes.push((name, WaitReason::Host { why }));
         }
     }
-    for (id, reason) in clashes {
-        held.hold(id.clone());
+    for (name, reason) in clashes {
+        let id = ObjectId::network(name);
+        if scene.observed.networks.contains_key(name) {
+            held.hold_definition(name);
+        } else {
+            held.hold(id.clone());
+        }
         draft.report.add(id, reason, Some(HINT.to_owned()));
     }
 }

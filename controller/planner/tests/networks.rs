@@ -125,6 +125,20 @@ fn subnets_that_meet_are_found_before_they_are_defined() {
     let (_, report) = plan(&wants, &observed);
     assert!(!report.waiting.contains_key(&ObjectId::network(&name("a"))), "{report:?}");
     assert!(matches!(reason(&report, "network/b"), WaitReason::Conflict { .. }));
+
+    // One that is to get another subnet keeps its own, and its users keep it.
+    let mut observed = Observed::default();
+    observed.networks.insert(name("a"), there(user_v2("10.9.0.1"), NetworkPhase::Stopped));
+    let owner = limekiln_testkit::Ledger::of_all(&observed).owners;
+    observed.owners = owner.into();
+    let mut wants = wants;
+    let user = instance("web", "networks: [{lima: a}]", |_| {});
+    wants.instances = desired([user]).instances;
+    let (made, report) = plan(&wants, &observed);
+    assert!(matches!(reason(&report, "network/a"), WaitReason::Conflict { .. }));
+    let made = verbs(&made);
+    assert!(made.contains(&"start network/a".to_owned()), "{made:?}");
+    assert!(!made.contains(&"define network/a".to_owned()), "{made:?}");
 }
 
 #[test]

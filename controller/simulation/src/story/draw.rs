@@ -132,7 +132,7 @@ impl Draw {
             put(Described::Disk { name, size: self.rng.u32(1..4) });
         }
         for name in NETWORKS {
-            put(Described::Network { name, subnet: self.rng.u8(104..106) });
+            put(Described::Network { name, subnet: self.subnet(name) });
         }
         for number in 0..self.rng.usize(1..=MACHINES.len()) {
             put(Described::Instance(self.machine(number)));
@@ -233,12 +233,19 @@ impl Draw {
         }
     }
 
+    /// Two networks may be given one subnet; but when revisions pass by before they are reached,
+    /// which of the two has it would be up to what was reached.
+    fn subnet(&mut self, network: &str) -> u8 {
+        let other = u8::from(network != NETWORKS[0]);
+        if self.rapid { 104 + 2 * self.rng.u8(..2) + other } else { self.rng.u8(104..107) }
+    }
+
     fn tweak(&mut self, described: &mut Described) {
         match described {
             Described::Disk { size, .. } => {
                 *size = if self.rapid { *size + 1 } else { self.rng.u32(1..5) };
             }
-            Described::Network { subnet, .. } => *subnet = self.rng.u8(104..107),
+            Described::Network { name, subnet } => *subnet = self.subnet(name),
             Described::Instance(machine) => self.tweak_machine(machine),
         }
     }
