@@ -26,16 +26,23 @@ impl Stamp {
     }
 }
 
+/// How files are waited for.
+pub(crate) struct Waiting<'a> {
+    pub(crate) options: &'a ReadOptions,
+    /// Called after each wait.
+    pub(crate) rested: &'a dyn Fn(),
+}
+
 /// Knows since when each file has looked as it does.
 pub(crate) struct Watch<'a> {
-    options: &'a ReadOptions,
+    waiting: &'a Waiting<'a>,
     begun: Instant,
     seen: BTreeMap<PathBuf, (Stamp, Instant)>,
 }
 
 impl<'a> Watch<'a> {
-    pub(crate) fn new(options: &'a ReadOptions) -> Self {
-        Self { options, begun: Instant::now(), seen: BTreeMap::new() }
+    pub(crate) fn new(waiting: &'a Waiting<'a>) -> Self {
+        Self { waiting, begun: Instant::now(), seen: BTreeMap::new() }
     }
 
     /// How much longer the file has to stay as it is; zero when it is quiet.
@@ -47,7 +54,7 @@ impl<'a> Watch<'a> {
             *seen = (stamp, now);
         }
         let still = age.unwrap_or_default().max(now - seen.1);
-        self.options.quiet.saturating_sub(still)
+        self.waiting.options.quiet.saturating_sub(still)
     }
 
     /// Sleeps before the next look.
@@ -55,11 +62,12 @@ impl<'a> Watch<'a> {
     /// # Errors
     /// If patience has run out.
     pub(crate) fn pause(&self, path: &Path, missing: Duration) -> Result<(), SourceError> {
-        let patience = self.options.patience;
+        let patience = self.waiting.options.patience;
         if self.begun.elapsed() > patience {
             return Err(SourceError::Busy { path: path.into(), seconds: patience.as_secs() });
         }
         std::thread::sleep(missing.max(Duration::from_millis(1)));
+        (self.waiting.rested)();
         Ok(())
     }
 }

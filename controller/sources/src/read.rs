@@ -11,7 +11,7 @@ use limekiln_api::Stamp as FileStamp;
 use limekiln_api::mutant::{Mutant, is_on};
 
 use crate::known::{Known, KnownFile};
-use crate::quiet::{Stamp, Watch};
+use crate::quiet::{Stamp, Waiting, Watch};
 use crate::snapshot::digest;
 use crate::{Input, ReadOptions, Snapshot, SourceError, SourceFile};
 
@@ -46,16 +46,31 @@ impl Reader {
         inputs: &[Input],
         options: &ReadOptions,
     ) -> Result<Vec<Snapshot>, SourceError> {
-        self.read_at(inputs, options, SystemTime::now)
+        self.read_telling(inputs, options, &|| ())
+    }
+
+    /// The same; `rested` is called each time that a file was waited for, for whoever has something
+    /// to do beside the reading, but not before.
+    ///
+    /// # Errors
+    /// As [`read`].
+    pub fn read_telling(
+        &mut self,
+        inputs: &[Input],
+        options: &ReadOptions,
+        rested: &dyn Fn(),
+    ) -> Result<Vec<Snapshot>, SourceError> {
+        self.read_at(inputs, &Waiting { options, rested }, SystemTime::now)
     }
 
     /// The same with another clock.
     pub(crate) fn read_at(
         &mut self,
         inputs: &[Input],
-        options: &ReadOptions,
+        waiting: &Waiting<'_>,
         clock: fn() -> SystemTime,
     ) -> Result<Vec<Snapshot>, SourceError> {
+        let options = waiting.options;
         let same = |(before, how): &(Vec<Input>, ReadOptions)| before == inputs && how == options;
         if !self.asked.as_ref().is_some_and(same) {
             self.asked = Some((inputs.to_vec(), options.clone()));
@@ -65,7 +80,7 @@ impl Reader {
         let mut snapshots = Vec::new();
         for (input, known) in inputs.iter().zip(&mut self.known) {
             let mut snapshot = match input {
-                Input::Path(path) => read_path(path, options, clock, known)?,
+                Input::Path(path) => read_path(path, waiting, clock, known)?,
                 Input::Stdin(bytes) => stdin(bytes),
             };
             if inputs.len() > 1 {
@@ -79,7 +94,7 @@ impl Reader {
 
 fn read_path(
     path: &Path,
-    options: &ReadOptions,
+    waiting: &Waiting<'_>,
     clock: fn() -> SystemTime,
     known: &mut Known,
 ) -> Result<Snapshot, SourceError> {
@@ -88,7 +103,7 @@ fn read_path(
     }
     let root = path.canonicalize().map_err(|error| SourceError::read(path, error))?;
     let metadata = fs::metadata(&root).map_err(|error| SourceError::read(path, error))?;
-    let watch = Watch::new(options);
+    let (options, watch) = (waiting.options, Watch::new(waiting));
     let mut reading = Reading { known, shown: path, root, options, clock, watch };
     let (list, files) = if metadata.is_dir() {
         if let Some(same) = reading.known.unchanged(&reading.root, options, clock) {

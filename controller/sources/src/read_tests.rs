@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use proptest::prelude::*;
 
+use crate::quiet::Waiting;
 use crate::{Input, ReadOptions, Reader, Snapshot, read};
 
 #[derive(Clone, Copy, Debug)]
@@ -101,7 +102,7 @@ proptest! {
             // No file system of a test counts in longer steps.
             std::thread::sleep(Duration::from_millis(8));
             make(edit, dir.path());
-            let kept = reader.read_at(&inputs, &options(), later);
+            let kept = reader.read_at(&inputs, &Waiting { options: &options(), rested: &|| () }, later);
             match (kept, read(&inputs, &options())) {
                 (Ok(kept), Ok(read)) => prop_assert_eq!(kept, read, "after {:?}", edit),
                 (Err(kept), Err(read)) => prop_assert_eq!(kept.to_string(), read.to_string()),
@@ -120,7 +121,10 @@ fn only_what_changed_is_read_again() {
     make(Edit::RenameIn(1, 1), dir.path());
     let mut reader = Reader::default();
     let mut take = |clock| -> Snapshot {
-        reader.read_at(&inputs, &options(), clock).expect("readable").remove(0)
+        reader
+            .read_at(&inputs, &Waiting { options: &options(), rested: &|| () }, clock)
+            .expect("readable")
+            .remove(0)
     };
     let first = take(later);
     make(Edit::RenameIn(1, 2), dir.path());

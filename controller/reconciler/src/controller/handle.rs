@@ -18,6 +18,7 @@ const ORDERS: usize = 16;
 #[derive(Clone, Default)]
 pub(super) struct Mailbox {
     wake: Arc<Notify>,
+    rested: Arc<Notify>,
     asked: Arc<Mutex<BTreeSet<ObjectId>>>,
     orders: Arc<Mutex<Vec<Pending>>>,
 }
@@ -26,6 +27,11 @@ impl Mailbox {
     /// Until somebody wakes the controller; at once, if it was while nobody waited.
     pub(super) async fn woken(&self) {
         self.wake.notified().await;
+    }
+
+    /// Until the sources have waited for a file that was being written.
+    pub(super) async fn rested(&self) {
+        self.rested.notified().await;
     }
 
     /// The objects that were asked for since the last time.
@@ -60,6 +66,11 @@ impl Handle {
     /// Something may have changed.
     pub fn wake(&self) {
         self.mailbox.wake.notify_one();
+    }
+
+    /// A file that was being written has rested: what was looked at meanwhile is old.
+    pub fn rested(&self) {
+        self.mailbox.rested.notify_waiters();
     }
 
     /// Somebody asks for these objects: they do not wait for their next try.

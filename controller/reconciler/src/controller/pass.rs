@@ -18,7 +18,7 @@ use super::{Attempt, Taken};
 use crate::home::Fence;
 use crate::{Claims, Planned, ReconcileError, Run};
 
-/// While the sources are read for no longer than this, what was seen meanwhile is not old.
+/// What was seen beside the reading of the sources is not old for so long.
 const FRESH: Duration = Duration::from_millis(50);
 
 /// What exists, with the ledger that it was seen with.
@@ -49,20 +49,29 @@ impl Controller {
     }
 
     /// Reads the sources, and looks at what exists meanwhile. What is seen must not be old when it
-    /// is planned from: where reading takes its time, it is looked anew.
+    /// is planned from: once a file was waited for, and where reading takes its time, it is looked
+    /// anew.
     async fn take_and_look(&mut self) -> (Vec<String>, Result<Looked, ReconcileError>) {
-        let begun = Instant::now();
         let (reconciler, limit) = (Arc::clone(&self.reconciler), self.options.longest_look);
-        let taken = async {
-            let errors = self.take().await;
-            (errors, begun.elapsed())
+        let look = || (Instant::now(), Box::pin(reconciler.look_within(limit)));
+        let (mailbox, mut taken) = (self.mailbox.clone(), Box::pin(self.take()));
+        let ((mut begun, mut looking), mut looked) = (look(), None);
+        let errors = loop {
+            tokio::select! {
+                biased;
+                errors = &mut taken => break errors,
+                () = mailbox.rested() => ((begun, looking), looked) = (look(), None),
+                seen = &mut looking, if looked.is_none() => looked = Some(seen),
+            }
         };
-        let look = reconciler.look_within(limit);
-        let ((errors, took), looked) = tokio::join!(taken, look);
-        if took <= FRESH {
-            return (errors, looked);
+        if begun.elapsed() > FRESH {
+            return (errors, reconciler.look_within(limit).await);
         }
-        (errors, reconciler.look_within(limit).await)
+        let looked = match looked {
+            Some(looked) => looked,
+            None => looking.await,
+        };
+        (errors, looked)
     }
 
     /// Reads the sources. What cannot be read leaves in force what was read before.

@@ -235,10 +235,10 @@ impl Source {
                 let inputs = [Input::Path(directory.path.clone())];
                 let options =
                     ReadOptions { recursive: directory.recursive, ..ReadOptions::default() };
-                let reader = Arc::clone(&self.reader);
+                let (reader, controller) = (Arc::clone(&self.reader), controller.clone());
                 let read = move || {
                     let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
-                    reader.read(&inputs, &options)
+                    reader.read_telling(&inputs, &options, &|| controller.rested())
                 };
                 let read = blocking(read).await;
                 self.take(

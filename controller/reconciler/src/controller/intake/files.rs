@@ -65,8 +65,8 @@ impl Files {
 
 #[async_trait]
 impl Intake for Files {
-    async fn take(&mut self, reconciler: &Arc<Reconciler>, _: &Handle) -> Taken {
-        match self.read(reconciler).await {
+    async fn take(&mut self, reconciler: &Arc<Reconciler>, controller: &Handle) -> Taken {
+        match self.read(reconciler, controller).await {
             Ok(taken) => taken,
             Err(error) => Taken::failed(&error),
         }
@@ -78,12 +78,16 @@ impl Intake for Files {
 }
 
 impl Files {
-    async fn read(&mut self, reconciler: &Arc<Reconciler>) -> Result<Taken, ReconcileError> {
+    async fn read(
+        &mut self,
+        reconciler: &Arc<Reconciler>,
+        controller: &Handle,
+    ) -> Result<Taken, ReconcileError> {
         let (inputs, options) = (self.inputs.clone(), self.options.clone());
-        let reader = Arc::clone(&self.reader);
+        let (reader, controller) = (Arc::clone(&self.reader), controller.clone());
         let read = move || {
             let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
-            reader.read(&inputs, &options)
+            reader.read_telling(&inputs, &options, &|| controller.rested())
         };
         let mut snapshots = blocking(read).await?;
         self.unkept.read(&snapshots);
