@@ -42,7 +42,7 @@ fn watch(handle: &Handle, roots: Vec<WatchRoot>, home: &Home, end: &AtomicBool) 
     let (mut seen, mut looked) = (traces(home), Instant::now());
     while !end.load(Ordering::Relaxed) {
         let changed = match &mut watch {
-            Some(watch) => watch.changed(LOOK),
+            Some(watch) => watch.changed_soon(LOOK, || handle.soon()),
             None => {
                 thread::sleep(LOOK);
                 false

@@ -9,7 +9,7 @@ use limekiln_api::Stamp;
 
 use crate::directory::Listing;
 use crate::snapshot::{FileDigest, digest};
-use crate::{ReadOptions, Snapshot, SourceError, SourceFile, directory};
+use crate::{ReadOptions, Snapshot, SourceError, SourceFile, directory, stats};
 
 /// A file, what it was when it was read, and the digest of its bytes.
 #[derive(Clone, Debug)]
@@ -84,13 +84,13 @@ impl Known {
         let now = clock();
         let Last { list, files, snapshot } = self.last.as_ref()?;
         let listing = self.listing.as_ref().filter(|listing| Arc::ptr_eq(&listing.files, list))?;
-        let still = |(origin, file): (&PathBuf, &KnownFile)| {
-            fs::metadata(origin).is_ok_and(|metadata| file.is_still(&metadata, now, options))
+        let still = |(file, metadata): (&KnownFile, Option<Metadata>)| {
+            metadata.is_some_and(|metadata| file.is_still(&metadata, now, options))
         };
         // The list once more: a file that appeared meanwhile may hold what was taken out of one.
         let holds = listing.holds(root, now)
             && list.len() == files.len()
-            && list.iter().zip(files).all(still)
+            && files.iter().zip(stats::all(list)).all(still)
             && listing.holds(root, clock());
         holds.then(|| snapshot.clone())
     }

@@ -22,6 +22,7 @@ mod read;
 mod read_tests;
 mod snapshot;
 mod source_config;
+mod stats;
 pub mod templates;
 mod watch;
 

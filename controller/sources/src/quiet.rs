@@ -7,6 +7,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::{ReadOptions, SourceError};
 
+/// How long before the end of a wait it is told of: what thousands of instances are doing can be
+/// looked at in it.
+const MOMENT: Duration = Duration::from_millis(15);
+
 /// What changes when a file is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stamp {
@@ -29,8 +33,8 @@ impl Stamp {
 /// How files are waited for.
 pub(crate) struct Waiting<'a> {
     pub(crate) options: &'a ReadOptions,
-    /// Called after each wait.
-    pub(crate) rested: &'a dyn Fn(),
+    /// Called a moment before the end of each wait.
+    pub(crate) soon: &'a dyn Fn(),
 }
 
 /// Knows since when each file has looked as it does.
@@ -66,8 +70,10 @@ impl<'a> Watch<'a> {
         if self.begun.elapsed() > patience {
             return Err(SourceError::Busy { path: path.into(), seconds: patience.as_secs() });
         }
-        std::thread::sleep(missing.max(Duration::from_millis(1)));
-        (self.waiting.rested)();
+        let wait = missing.max(Duration::from_millis(1));
+        std::thread::sleep(wait.saturating_sub(MOMENT));
+        (self.waiting.soon)();
+        std::thread::sleep(wait.min(MOMENT));
         Ok(())
     }
 }

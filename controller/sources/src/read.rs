@@ -13,7 +13,7 @@ use limekiln_api::mutant::{Mutant, is_on};
 use crate::known::{Known, KnownFile};
 use crate::quiet::{Stamp, Waiting, Watch};
 use crate::snapshot::digest;
-use crate::{Input, ReadOptions, Snapshot, SourceError, SourceFile};
+use crate::{Input, ReadOptions, Snapshot, SourceError, SourceFile, stats};
 
 /// Reads each input, in order; a file that two inputs reach is read with the first only.
 ///
@@ -49,8 +49,8 @@ impl Reader {
         self.read_telling(inputs, options, &|| ())
     }
 
-    /// The same; `rested` is called each time that a file was waited for, for whoever has something
-    /// to do beside the reading, but not before.
+    /// The same; `soon` is called a moment before the end of each wait for a file, for whoever has
+    /// something to do beside the reading that must not be long ago.
     ///
     /// # Errors
     /// As [`read`].
@@ -58,9 +58,9 @@ impl Reader {
         &mut self,
         inputs: &[Input],
         options: &ReadOptions,
-        rested: &dyn Fn(),
+        soon: &dyn Fn(),
     ) -> Result<Vec<Snapshot>, SourceError> {
-        self.read_at(inputs, &Waiting { options, rested }, SystemTime::now)
+        self.read_at(inputs, &Waiting { options, soon }, SystemTime::now)
     }
 
     /// The same with another clock.
@@ -143,7 +143,7 @@ impl Reading<'_> {
     fn single(&mut self) -> Result<KnownFile, SourceError> {
         let (root, shown) = (self.root.clone(), self.shown.to_owned());
         loop {
-            match self.file(&root, Some(&shown))? {
+            match self.file(&root, fs::metadata(&root).ok(), Some(&shown))? {
                 Ok(file) => return Ok(file),
                 Err(missing) => self.watch.pause(self.shown, missing)?,
             }
@@ -176,8 +176,8 @@ impl Reading<'_> {
     fn files(&mut self, list: &Arc<[PathBuf]>) -> Result<Pass, SourceError> {
         let mut files = Vec::with_capacity(list.len());
         let mut total = 0;
-        for origin in list.iter() {
-            match self.file(origin, None)? {
+        for (origin, metadata) in list.iter().zip(stats::all(list)) {
+            match self.file(origin, metadata, None)? {
                 Ok(file) => {
                     total += file.file.bytes.len() as u64;
                     files.push(file);
@@ -200,10 +200,11 @@ impl Reading<'_> {
     fn file(
         &mut self,
         origin: &Path,
+        metadata: Option<Metadata>,
         shown: Option<&Path>,
     ) -> Result<Result<KnownFile, Duration>, SourceError> {
         let now = (self.clock)();
-        if let Ok(metadata) = fs::metadata(origin)
+        if let Some(metadata) = metadata
             && let Some(known) = self.known.get(origin, &metadata, now, self.options)
         {
             return Ok(Ok(known.clone()));

@@ -102,7 +102,7 @@ proptest! {
             // No file system of a test counts in longer steps.
             std::thread::sleep(Duration::from_millis(8));
             make(edit, dir.path());
-            let kept = reader.read_at(&inputs, &Waiting { options: &options(), rested: &|| () }, later);
+            let kept = reader.read_at(&inputs, &Waiting { options: &options(), soon: &|| () }, later);
             match (kept, read(&inputs, &options())) {
                 (Ok(kept), Ok(read)) => prop_assert_eq!(kept, read, "after {:?}", edit),
                 (Err(kept), Err(read)) => prop_assert_eq!(kept.to_string(), read.to_string()),
@@ -122,7 +122,7 @@ fn only_what_changed_is_read_again() {
     let mut reader = Reader::default();
     let mut take = |clock| -> Snapshot {
         reader
-            .read_at(&inputs, &Waiting { options: &options(), rested: &|| () }, clock)
+            .read_at(&inputs, &Waiting { options: &options(), soon: &|| () }, clock)
             .expect("readable")
             .remove(0)
     };

@@ -122,7 +122,7 @@ impl Known {
             dir: dir.to_owned(),
         };
         let instance = instance.into();
-        Self { files, rest, thorough: now, booted: None, has_pids, instance, agent }
+        Self { files, rest, thorough: now - stagger(name), booted: None, has_pids, instance, agent }
     }
 
     /// The configuration that it was booted with, if it runs and that is known.
@@ -157,6 +157,13 @@ fn config(
     let lima =
         read_lima(&text).map_err(|error| format!("its lima.yaml cannot be read: {error}"))?;
     Ok(fill_as(&lima, name, facts, creator))
+}
+
+/// So long before its time an instance is looked at thoroughly for the first time: not all of them
+/// in one look.
+fn stagger(name: &Name) -> Duration {
+    let sum = name.as_str().bytes().fold(0u32, |sum, byte| sum.wrapping_mul(31) + u32::from(byte));
+    SELDOM * (sum % 64) / 64
 }
 
 /// How far along it is, and its host agent.

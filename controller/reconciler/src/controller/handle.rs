@@ -18,7 +18,7 @@ const ORDERS: usize = 16;
 #[derive(Clone, Default)]
 pub(super) struct Mailbox {
     wake: Arc<Notify>,
-    rested: Arc<Notify>,
+    soon: Arc<Notify>,
     asked: Arc<Mutex<BTreeSet<ObjectId>>>,
     orders: Arc<Mutex<Vec<Pending>>>,
 }
@@ -29,9 +29,10 @@ impl Mailbox {
         self.wake.notified().await;
     }
 
-    /// Until the sources have waited for a file that was being written.
-    pub(super) async fn rested(&self) {
-        self.rested.notified().await;
+    /// Until somebody is about to wake the controller, or the sources have nearly waited for a file
+    /// for long enough.
+    pub(super) async fn soon(&self) {
+        self.soon.notified().await;
     }
 
     /// The objects that were asked for since the last time.
@@ -68,9 +69,9 @@ impl Handle {
         self.mailbox.wake.notify_one();
     }
 
-    /// A file that was being written has rested: what was looked at meanwhile is old.
-    pub fn rested(&self) {
-        self.mailbox.rested.notify_waiters();
+    /// In a moment something will have to be planned: it can be looked at what exists meanwhile.
+    pub fn soon(&self) {
+        self.mailbox.soon.notify_one();
     }
 
     /// Somebody asks for these objects: they do not wait for their next try.

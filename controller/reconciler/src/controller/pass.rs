@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_executor::RunResult;
-use limekiln_model::{Fingerprint, ObjectId, Observed, Plan, StepOutcome, fingerprint};
+use limekiln_model::{Fingerprint, ObjectId, Plan, StepOutcome, fingerprint};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
+use super::ahead::{Look, Looked};
 use super::attempts::{End, Tried};
 use super::run::Controller;
 use super::tasks::Task;
@@ -18,11 +18,6 @@ use super::{Attempt, Taken};
 use crate::home::Fence;
 use crate::{Claims, Planned, ReconcileError, Run};
 
-/// What was seen beside the reading of the sources is not old for so long.
-const FRESH: Duration = Duration::from_millis(50);
-
-/// What exists, with the ledger that it was seen with.
-type Looked = (Observed, Arc<Claims>);
 /// The same with what is to be done.
 type Compared = (Arc<Planned>, Arc<Claims>);
 
@@ -53,25 +48,21 @@ impl Controller {
     /// anew.
     async fn take_and_look(&mut self) -> (Vec<String>, Result<Looked, ReconcileError>) {
         let (reconciler, limit) = (Arc::clone(&self.reconciler), self.options.longest_look);
-        let look = || (Instant::now(), Box::pin(reconciler.look_within(limit)));
+        let ahead = self.ahead.take().filter(|look| look.is_fresh());
+        let mut look = ahead.unwrap_or_else(|| Look::begin(&reconciler, limit));
         let (mailbox, mut taken) = (self.mailbox.clone(), Box::pin(self.take()));
-        let ((mut begun, mut looking), mut looked) = (look(), None);
         let errors = loop {
             tokio::select! {
                 biased;
                 errors = &mut taken => break errors,
-                () = mailbox.rested() => ((begun, looking), looked) = (look(), None),
-                seen = &mut looking, if looked.is_none() => looked = Some(seen),
+                () = mailbox.soon() => look = Look::begin(&reconciler, limit),
+                () = look.go_on() => {}
             }
         };
-        if begun.elapsed() > FRESH {
-            return (errors, reconciler.look_within(limit).await);
+        if !look.is_fresh() {
+            look = Look::begin(&reconciler, limit);
         }
-        let looked = match looked {
-            Some(looked) => looked,
-            None => looking.await,
-        };
-        (errors, looked)
+        (errors, look.end().await)
     }
 
     /// Reads the sources. What cannot be read leaves in force what was read before.
@@ -183,6 +174,8 @@ impl Controller {
 
     /// Notes how a part ended.
     pub(super) fn ended(&mut self, task: &Task, result: &RunResult) {
+        // What was seen before is not so any more.
+        self.ahead = None;
         // What somebody ordered is not tried again.
         if task.is_ordered() {
             return;

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use super::ahead::Look;
 use super::attempts::Attempts;
 use super::handle::{Handle, Mailbox};
 use super::tasks::{Task, Tasks};
@@ -44,6 +45,8 @@ pub struct Controller {
     pub(super) mailbox: Mailbox,
     pub(super) state: watch::Sender<ControllerState>,
     pub(super) looks: Looks,
+    /// A look that was begun before it was called for.
+    pub(super) ahead: Option<Look>,
     lock: Option<HomeLock>,
 }
 
@@ -73,6 +76,7 @@ impl Controller {
             mailbox: Mailbox::default(),
             state: watch::Sender::default(),
             looks: Looks::default(),
+            ahead: None,
             lock: None,
         }
     }
@@ -156,14 +160,18 @@ impl Controller {
     async fn sleep_or_end(&mut self, next: Instant) -> Option<(Task, RunResult)> {
         let never = Duration::from_secs(400 * 24 * 3_600);
         let next = if is_on(Mutant::LooksOnlyWhenTold) { Instant::now() + never } else { next };
-        let mailbox = self.mailbox.clone();
+        let (mailbox, limit) = (self.mailbox.clone(), self.options.longest_look);
         let sooner = self.attempts.next().into_iter().chain(mailbox.patience());
         let next = sooner.fold(next, Instant::min);
-        tokio::select! {
-            biased;
-            ended = self.tasks.next() => Some(ended),
-            () = mailbox.woken() => None,
-            () = sleep_until(next) => None,
+        loop {
+            tokio::select! {
+                biased;
+                ended = self.tasks.next() => return Some(ended),
+                () = mailbox.woken() => return None,
+                () = sleep_until(next) => return None,
+                () = mailbox.soon() => self.ahead = Some(Look::begin(&self.reconciler, limit)),
+                () = go_on(&mut self.ahead) => {}
+            }
         }
     }
 
@@ -181,5 +189,13 @@ impl Controller {
         if timeout(grace, all).await.is_err() {
             warn!("{} objects were left in mid-work; the next run goes on", self.tasks.len());
         }
+    }
+}
+
+/// Looks ahead, if somebody asked for it.
+async fn go_on(ahead: &mut Option<Look>) {
+    match ahead {
+        Some(look) => look.go_on().await,
+        None => std::future::pending().await,
     }
 }

@@ -59,6 +59,12 @@ impl DirectoryWatch {
     /// Waits until something may have changed, or until the timeout has passed: true means look
     /// again. What changed since the last call counts.
     pub fn changed(&mut self, timeout: Duration) -> bool {
+        self.changed_soon(timeout, || ())
+    }
+
+    /// The same; `soon` is called as soon as it is known that it will be true, which is before
+    /// events have rested.
+    pub fn changed_soon(&mut self, timeout: Duration, mut soon: impl FnMut()) -> bool {
         let deadline = Instant::now() + timeout;
         loop {
             let now = Instant::now();
@@ -69,6 +75,7 @@ impl DirectoryWatch {
             let wait = deadline.min(self.checked + CHECK).saturating_duration_since(now);
             match self.events.recv_timeout(wait) {
                 Ok(event) if self.counts(&event) => {
+                    soon();
                     self.settle();
                     self.refresh();
                     return true;

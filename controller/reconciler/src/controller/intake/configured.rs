@@ -238,7 +238,7 @@ impl Source {
                 let (reader, controller) = (Arc::clone(&self.reader), controller.clone());
                 let read = move || {
                     let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
-                    reader.read_telling(&inputs, &options, &|| controller.rested())
+                    reader.read_telling(&inputs, &options, &|| controller.soon())
                 };
                 let read = blocking(read).await;
                 self.take(

@@ -87,7 +87,7 @@ impl Files {
         let (reader, controller) = (Arc::clone(&self.reader), controller.clone());
         let read = move || {
             let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
-            reader.read_telling(&inputs, &options, &|| controller.rested())
+            reader.read_telling(&inputs, &options, &|| controller.soon())
         };
         let mut snapshots = blocking(read).await?;
         self.unkept.read(&snapshots);
