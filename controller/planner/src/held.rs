@@ -65,7 +65,8 @@ pub(crate) fn initial(scene: &Scene<'_>, draft: &mut Draft) -> Held {
             );
         }
     }
-    let by_manifest = scene.desired.instances.keys().map(ObjectId::instance);
+    let by_manifest = scene.desired.instances.iter().filter(|(_, wanted)| wanted.spec.spec.suspend);
+    let by_manifest = by_manifest.map(|(name, _)| ObjectId::instance(name));
     let all = by_manifest.chain(scene.desired.suspended.iter().cloned());
     let suspended: BTreeSet<_> = all.filter(|id| scene.desired.is_suspended(id)).collect();
     for id in suspended {

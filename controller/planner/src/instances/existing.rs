@@ -155,7 +155,9 @@ impl Subject<'_, '_> {
         let withheld = changes.withheld();
         let template = withhold::keep(&self.wanted.spec.template, self.config, &withheld);
         let filled = withhold::keep(&self.wanted.filled, self.config, &withheld);
-        let will_change = *filled != *self.config || !changes.restart.is_empty();
+        // Most often it is one and the same, which is known without comparing all its fields.
+        let edits = !std::ptr::eq(&*filled, self.config) && *filled != *self.config;
+        let will_change = edits || !changes.restart.is_empty();
         if will_change && self.cannot_go_back(&filled) {
             return;
         }
@@ -164,8 +166,7 @@ impl Subject<'_, '_> {
         // One that neither runs nor comes to run does not show whether it works.
         let safely = self.stage.scene.policy.snapshot_first.clone();
         let safely = safely.filter(|_| {
-            (*filled != *self.config || !carried_out.is_empty())
-                && (starts || (self.running() && !stops))
+            (edits || !carried_out.is_empty()) && (starts || (self.running() && !stops))
         });
         if stops {
             let why = moved.and_then(|under| under.first()).map(|id| format!("{id} changes"));
@@ -174,7 +175,7 @@ impl Subject<'_, '_> {
         if let Some(SnapshotFirst { tag, .. }) = safely.clone() {
             self.push(|instance| Action::TakeSnapshot { instance, tag });
         }
-        if !std::ptr::eq(&*filled, self.config) && *filled != *self.config {
+        if edits {
             self.edit(template, Arc::clone(&filled), carried_out.clone(), stops);
         }
         if !carried_out.is_empty() {
