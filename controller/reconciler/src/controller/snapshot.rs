@@ -1,6 +1,6 @@
 //! What a controller is doing, for whoever asks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,6 +59,14 @@ impl ControllerState {
         let planned = self.planned.as_ref();
         self.busy.is_empty()
             && self.source_errors.is_empty()
+    /// Objects that have steps to be done and are not worked on: they wait for their next try, or
+    /// for others that their steps belong together with.
+    pub fn queued(&self) -> BTreeSet<ObjectId> {
+        let busy: BTreeSet<_> = self.busy.iter().collect();
+        let steps = self.planned.iter().flat_map(|planned| &planned.plan.steps);
+        steps.map(|step| step.action.object()).filter(|id| !busy.contains(id)).collect()
+    }
+
             && self.observe_error.is_none()
             && planned.is_some_and(|planned| planned.plan.is_empty())
     }
@@ -75,4 +83,29 @@ pub struct Attempt {
     pub stalled: bool,
     /// Milliseconds until the next try; 0 for soon.
     pub retry_ms: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use limekiln_model::{Action, Plan, Step};
+
+    use super::*;
+
+    #[test]
+    fn what_has_steps_and_is_not_worked_on_is_queued() {
+        let [a, b]: [ObjectId; 2] = ["disk/a", "disk/b"].map(|id| id.parse().expect("an id"));
+        let step = |object: &ObjectId| Step {
+            action: Action::Release { object: object.clone() },
+            after: Vec::new(),
+            cost: None,
+            why: None,
+        };
+        let steps = vec![step(&a), step(&b), step(&b)];
+        let planned = Planned { plan: Plan { steps, ..Plan::default() }, ..Planned::default() };
+        let mut state = ControllerState::default();
+        assert!(state.queued().is_empty(), "nothing was planned yet");
+        state.planned = Some(planned.into());
+        state.busy = vec![a];
+        assert_eq!(state.queued(), [b].into());
+    }
 }
