@@ -109,6 +109,15 @@ impl History {
     pub(crate) fn get(&self, source: &str, revision: &str) -> Option<Revision> {
         read(&self.file(source, revision)).map(|stored| stored.revision)
     }
+    /// The revisions of a source, the newest last. What is damaged since it was first seen is not
+    /// left out.
+    ///
+    /// # Errors
+    /// If the directory cannot be read.
+    pub(crate) fn revisions_of(&self, source: &str) -> io::Result<Vec<String>> {
+        Ok(self.heads_of(source)?.into_iter().map(|head| head.revision).collect())
+    }
+
 
     /// Keeps what a source held, unless that is more than 16 MiB, and lets go what is too old, but
     /// for the one that it is `pinned` to. A file that is no text is no manifest, and is not kept.
@@ -139,9 +148,7 @@ impl History {
     }
 
     fn forget(&self, source: &str, pinned: Option<&str>) -> io::Result<()> {
-        let mut of_source = self.heads()?;
-        of_source.retain(|one| one.source == source);
-        of_source.sort_by(|a, b| (a.at, &a.revision).cmp(&(b.at, &b.revision)));
+        let of_source = self.heads_of(source)?;
         let surplus = of_source.len().saturating_sub(KEPT);
         for old in of_source[..surplus].iter().filter(|old| pinned != Some(&old.revision)) {
             let path = self.file(source, &old.revision);
@@ -161,7 +168,12 @@ impl History {
     fn heads(&self) -> io::Result<Vec<Head>> {
         let mut known = self.heads.lock().unwrap_or_else(PoisonError::into_inner);
         let mut before = std::mem::take(&mut *known);
-        for entry in fs::read_dir(&self.dir)? {
+        let entries = match fs::read_dir(&self.dir) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        for entry in entries {
             let name = entry?.file_name();
             let read = || serde_json::from_slice(&fs::read(self.dir.join(&name)).ok()?).ok();
             if let Some(head) = before.remove(&name).or_else(read) {
@@ -179,6 +191,14 @@ impl History {
 }
 
 /// `None` if it is damaged, or of a later version.
+    /// The same for one source, the newest last.
+    fn heads_of(&self, source: &str) -> io::Result<Vec<Head>> {
+        let mut of_source = self.heads()?;
+        of_source.retain(|one| one.source == source);
+        of_source.sort_by(|a, b| (a.at, &a.revision).cmp(&(b.at, &b.revision)));
+        Ok(of_source)
+    }
+
 fn read(path: &Path) -> Option<Stored> {
     let stored: Stored = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
     (stored.version <= VERSION).then_some(stored)

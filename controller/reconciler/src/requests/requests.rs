@@ -166,7 +166,7 @@ impl Requests {
     }
 }
 
-fn path(home: &Home) -> PathBuf {
+pub(super) fn path(home: &Home) -> PathBuf {
     Path::new(home.dir()).join("requests.json")
 }
 
