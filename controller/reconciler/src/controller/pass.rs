@@ -26,6 +26,12 @@ type Looked = (Observed, Arc<Claims>);
 /// The same with what is to be done.
 type Compared = (Arc<Planned>, Arc<Claims>);
 
+/// How reading the sources went.
+struct Read {
+    errors: Vec<String>,
+    unread: Vec<String>,
+}
+
 impl Controller {
     pub(super) async fn pass(&mut self, fence: &Fence) {
         let begun = Instant::now();
@@ -33,7 +39,7 @@ impl Controller {
             self.ended(&task, &result);
         }
         self.mailbox.take().iter().for_each(|id| self.attempts.forget(id));
-        let (source_errors, looked) = self.take_and_look().await;
+        let (read, looked) = self.take_and_look().await;
         let (planned, observe_error) = match looked.and_then(|looked| self.plan(looked)) {
             Ok(planned) => (planned, None),
             Err(error) => (None, Some(error.told())),
@@ -44,37 +50,37 @@ impl Controller {
             self.looked = Some(Arc::clone(planned));
         }
         self.looks.add(begun.elapsed());
-        self.publish(planned.map(|(planned, _)| planned), source_errors, observe_error);
+        self.publish(planned.map(|(planned, _)| planned), read, observe_error);
         self.intake.keep(&self.reconciler).await;
     }
 
     /// Reads the sources, and looks at what exists meanwhile. What is seen must not be old when it
     /// is planned from: where reading takes its time, it is looked anew.
-    async fn take_and_look(&mut self) -> (Vec<String>, Result<Looked, ReconcileError>) {
+    async fn take_and_look(&mut self) -> (Read, Result<Looked, ReconcileError>) {
         let begun = Instant::now();
         let (reconciler, limit) = (Arc::clone(&self.reconciler), self.options.longest_look);
         let taken = async {
-            let errors = self.take().await;
-            (errors, begun.elapsed())
+            let read = self.take().await;
+            (read, begun.elapsed())
         };
         let look = reconciler.look_within(limit);
-        let ((errors, took), looked) = tokio::join!(taken, look);
+        let ((read, took), looked) = tokio::join!(taken, look);
         if took <= FRESH {
-            return (errors, looked);
+            return (read, looked);
         }
-        (errors, reconciler.look_within(limit).await)
+        (read, reconciler.look_within(limit).await)
     }
 
     /// Reads the sources. What cannot be read leaves in force what was read before.
-    async fn take(&mut self) -> Vec<String> {
+    async fn take(&mut self) -> Read {
         let handle = self.handle();
-        let Taken { loaded, errors } = self.intake.take(&self.reconciler, &handle).await;
+        let Taken { loaded, errors, unread } = self.intake.take(&self.reconciler, &handle).await;
         if let Some(loaded) = loaded {
             info!(revision = loaded.desired.revision, "the manifests are read");
             self.loaded = Some(*loaded);
             self.wants = Wants::default();
         }
-        errors
+        Read { errors, unread }
     }
 
     /// `None` before anything was read.
@@ -201,7 +207,7 @@ impl Controller {
     fn publish(
         &mut self,
         planned: Option<Arc<Planned>>,
-        source_errors: Vec<String>,
+        read: Read,
         observe_error: Option<String>,
     ) {
         let now = Instant::now();
@@ -222,7 +228,8 @@ impl Controller {
             if planned.is_some() {
                 state.planned = planned;
             }
-            state.source_errors = source_errors;
+            state.source_errors = read.errors;
+            state.unread = read.unread;
             state.observe_error = observe_error;
             state.busy = busy;
             state.attempts = attempts;

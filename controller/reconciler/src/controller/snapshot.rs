@@ -21,6 +21,8 @@ pub struct ControllerState {
     /// Why it could not look at what exists.
     pub observe_error: Option<String>,
     /// Objects that are being worked on.
+    /// Sources of which nothing is known yet: the first answer of a slow remote is still to come.
+    pub unread: Vec<String>,
     pub busy: Vec<ObjectId>,
     /// Objects whose last tries failed or did not help.
     pub attempts: BTreeMap<ObjectId, Attempt>,

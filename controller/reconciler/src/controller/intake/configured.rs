@@ -158,6 +158,13 @@ impl Configured {
         }
     }
 
+    /// Sources that have neither been read nor said why not.
+    fn unread(&self) -> Vec<String> {
+        let sources = self.sources.iter();
+        let unread = sources.filter(|source| source.snapshot.is_none() && source.error.is_none());
+        unread.map(|source| source.config.name.clone()).collect()
+    }
+
     async fn load(&mut self, reconciler: &Arc<Reconciler>) -> Result<Taken, ReconcileError> {
         let mut snapshots: Vec<_> =
             self.sources.iter().filter_map(|source| source.snapshot.clone()).collect();
@@ -165,7 +172,7 @@ impl Configured {
         let errors = self.in_force.put(reconciler, &mut snapshots)?;
         let now: Vec<_> = snapshots.iter().map(identity_of).collect();
         if self.last.as_ref() == Some(&now) {
-            return Ok(Taken { loaded: None, errors });
+            return Ok(Taken { errors, ..Taken::default() });
         }
         let (reconciler, fetch) = (Arc::clone(reconciler), Arc::clone(&self.fetch));
         let (policies, cache) = (Arc::clone(&self.policies), Arc::clone(&self.cache));
@@ -180,7 +187,7 @@ impl Configured {
         if let Some(tell) = &self.tell {
             tell(&loaded);
         }
-        Ok(Taken { loaded: Some(loaded), errors })
+        Ok(Taken { loaded: Some(loaded), errors, ..Taken::default() })
     }
 }
 
@@ -188,7 +195,7 @@ impl Configured {
 impl Intake for Configured {
     async fn take(&mut self, reconciler: &Arc<Reconciler>, controller: &Handle) -> Taken {
         if let Err(error) = self.begin(reconciler.home()) {
-            return Taken { loaded: None, errors: vec![told(&error, None)] };
+            return Taken { errors: vec![told(&error, None)], ..Taken::default() };
         }
         self.read(reconciler, controller).await;
         let mut taken = match self.load(reconciler).await {
@@ -199,6 +206,7 @@ impl Intake for Configured {
             Some(format!("source {}: {}", source.config.name, source.error.as_ref()?))
         });
         taken.errors.extend(errors);
+        taken.unread = self.unread();
         taken
     }
 
@@ -295,5 +303,30 @@ mod tests {
         before.note("team", &commit).expect("written");
         next.begin(&home).expect("readable");
         assert_eq!(next.trusted.commit("team"), Some(&*commit));
+    }
+
+    #[test]
+    fn a_source_is_unread_until_it_was_read_or_said_why_not() {
+        let dir = tempfile::tempdir().expect("dir");
+        let facts = HostFacts { lima_home: dir.path().to_owned(), ..HostFacts::example() };
+        let home = Home::new(&facts.lima_home);
+        let store = Arc::new(TemplateStore::new(TemplateSettings::new(&facts)));
+        let config = |name: &str, path: &str| SourceConfig {
+            name: name.to_owned(),
+            kind: SourceKind::Directory(limekiln_sources::DirectoryConfig {
+                path: dir.path().join(path),
+                recursive: false,
+            }),
+            interval: None,
+            prune: false,
+            policy: None,
+        };
+        let sources = vec![config("here", "m"), config("gone", "n")];
+        let mut configured = Configured::new(sources, &home, store).expect("made");
+        assert_eq!(configured.unread(), ["here", "gone"]);
+        configured.sources[0].take(Ok(None));
+        assert_eq!(configured.unread(), ["here", "gone"], "nothing is known of it yet");
+        configured.sources[1].take(Err("it is gone".to_owned()));
+        assert_eq!(configured.unread(), ["here"]);
     }
 }

@@ -88,7 +88,7 @@ impl Files {
         let errors = self.in_force.put(reconciler, &mut snapshots)?;
         let now: Vec<_> = snapshots.iter().map(identity_of).collect();
         if self.last.as_ref() == Some(&now) {
-            return Ok(Taken { loaded: None, errors });
+            return Ok(Taken { errors, ..Taken::default() });
         }
         let (reconciler, fetch) = (Arc::clone(reconciler), Arc::clone(&self.fetch));
         let (lock, cache) = (self.lock.clone(), Arc::clone(&self.cache));
@@ -101,6 +101,6 @@ impl Files {
         if let Some(tell) = &self.tell {
             tell(&loaded);
         }
-        Ok(Taken { loaded: Some(loaded), errors })
+        Ok(Taken { loaded: Some(loaded), errors, ..Taken::default() })
     }
 }

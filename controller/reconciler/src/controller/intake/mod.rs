@@ -41,11 +41,13 @@ pub struct Taken {
     pub loaded: Option<Box<Loaded>>,
     /// What could not be read, and why.
     pub errors: Vec<String>,
+    /// Sources of which nothing is known yet: the first answer of a slow remote is still to come.
+    pub unread: Vec<String>,
 }
 
 impl Taken {
     fn failed(error: &ReconcileError) -> Self {
-        Self { loaded: None, errors: vec![error.told()] }
+        Self { errors: vec![error.told()], ..Self::default() }
     }
 }
 
