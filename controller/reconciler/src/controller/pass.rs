@@ -11,7 +11,9 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::attempts::{End, Tried};
+use super::intake::blocking;
 use super::run::Controller;
+use super::run_log::Noting;
 use super::tasks::Task;
 use super::wants::Wants;
 use super::{Attempt, Taken};
@@ -25,6 +27,15 @@ const FRESH: Duration = Duration::from_millis(50);
 type Looked = (Observed, Arc<Claims>);
 /// The same with what is to be done.
 type Compared = (Arc<Planned>, Arc<Claims>);
+
+/// Whether the history tells of a part.
+#[derive(Clone, Copy)]
+enum Noted {
+    /// It brings about what a revision wants.
+    Run,
+    /// Time has passed; no revision asked for it.
+    Nowhere,
+}
 
 /// How reading the sources went.
 struct Read {
@@ -52,6 +63,16 @@ impl Controller {
         self.looks.add(begun.elapsed());
         self.publish(planned.map(|(planned, _)| planned), read, observe_error);
         self.intake.keep(&self.reconciler).await;
+        self.write_run_log().await;
+    }
+
+    /// Notes what was begun and what has ended: after what follows from this look has begun, and the
+    /// revisions are kept that it is noted of.
+    async fn write_run_log(&mut self) {
+        if !self.run_log.is_empty() {
+            let (unwritten, history) = (self.run_log.take(), self.reconciler.history());
+            blocking(move || unwritten.write(&history)).await;
+        }
     }
 
     /// Reads the sources, and looks at what exists meanwhile. What is seen must not be old when it
@@ -127,8 +148,9 @@ impl Controller {
             self.kept = all.then(|| (Arc::clone(planned), Arc::clone(claims)));
         }
         for part in plan.clone().into_parts() {
-            self.start(fence, part, planned);
+            self.start(fence, part, planned, Noted::Run);
         }
+        self.run_log.begun();
         self.expire(fence, planned);
     }
 
@@ -148,13 +170,13 @@ impl Controller {
         let over: Vec<_> = over.into_iter().filter(|(id, _)| !held(id)).collect();
         if !over.is_empty() {
             for part in limekiln_planner::plan_expire(observed, &over).into_parts() {
-                self.start(fence, part, planned);
+                self.start(fence, part, planned, Noted::Nowhere);
             }
         }
     }
 
     /// Starts a part, unless somebody works on one of its objects, or one of them has to wait.
-    fn start(&mut self, fence: &Fence, part: Plan, planned: &Planned) {
+    fn start(&mut self, fence: &Fence, part: Plan, planned: &Planned, noted: Noted) {
         let ids: BTreeSet<_> = part.steps.iter().map(|step| step.action.object()).collect();
         if ids.iter().any(|id| self.tasks.is_busy(id)) && !is_on(Mutant::IgnoresWork) {
             return;
@@ -169,10 +191,14 @@ impl Controller {
             return;
         }
         let (reconciler, executor) = (Arc::clone(&self.reconciler), self.executor.clone());
-        let on_event = Arc::clone(&self.on_event);
+        let noting = match noted {
+            Noted::Run => self.run_log.begin(&part, planned),
+            Noted::Nowhere => Noting::default(),
+        };
+        let on_event = noting.timing(Arc::clone(&self.on_event));
         let owners = reconciler.owners_of(&part, &planned.desired);
         let (fence, look) = (fence.clone(), self.options.longest_look);
-        self.tasks.begin(part, wants, |part, cancel| async move {
+        self.tasks.begin(part, wants, noting, |part, cancel| async move {
             let run = Run { cancel, on_event };
             reconciler.run_part(&fence, look, &executor, &part, owners, &run).await
         });
@@ -180,6 +206,7 @@ impl Controller {
 
     /// Notes how a part ended.
     pub(super) fn ended(&mut self, task: &Task, result: &RunResult) {
+        self.run_log.ended(&task.noting, result);
         // What somebody ordered is not tried again.
         if task.is_ordered() {
             return;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_executor::{Executor, RunResult};
 use limekiln_model::ObjectId;
@@ -13,6 +14,7 @@ use tracing::warn;
 
 use super::attempts::Attempts;
 use super::handle::{Handle, Mailbox};
+use super::run_log::RunLog;
 use super::tasks::{Task, Tasks};
 use super::wants::Wants;
 use super::{ControllerOptions, ControllerState, Intake, Looks};
@@ -44,6 +46,7 @@ pub struct Controller {
     pub(super) mailbox: Mailbox,
     pub(super) state: watch::Sender<ControllerState>,
     pub(super) looks: Looks,
+    pub(super) run_log: RunLog,
     lock: Option<HomeLock>,
 }
 
@@ -56,6 +59,7 @@ impl Controller {
         on_event: OnEvent,
     ) -> Self {
         let expiry = Expiry::open(reconciler.home());
+        let state = ControllerState { since: Some(Timestamp::now()), ..ControllerState::default() };
         Self {
             executor: reconciler.executor(),
             reconciler,
@@ -71,8 +75,9 @@ impl Controller {
             kept: None,
             wants: Wants::default(),
             mailbox: Mailbox::default(),
-            state: watch::Sender::default(),
+            state: watch::Sender::new(state),
             looks: Looks::default(),
+            run_log: RunLog::default(),
             lock: None,
         }
     }
@@ -181,5 +186,6 @@ impl Controller {
         if timeout(grace, all).await.is_err() {
             warn!("{} objects were left in mid-work; the next run goes on", self.tasks.len());
         }
+        self.run_log.take().write(&self.reconciler.history());
     }
 }

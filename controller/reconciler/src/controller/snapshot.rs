@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use limekiln_model::ObjectId;
 use tokio::time::Instant;
 
@@ -12,17 +13,19 @@ use crate::Planned;
 /// What a controller knew after its last pass.
 #[derive(Clone, Debug, Default)]
 pub struct ControllerState {
+    /// Since when this controller works; what it began itself and has no end yet is under way.
+    pub since: Option<Timestamp>,
     /// How many passes it has made.
     pub passes: u64,
     /// The last plan with what it was made from; `None` before the first pass.
     pub planned: Option<Arc<Planned>>,
     /// Which sources cannot be read, and why; what they held before is in force then.
     pub source_errors: Vec<String>,
+    /// Sources of which nothing is known yet: the first answer of a slow remote is still to come.
+    pub unread: Vec<String>,
     /// Why it could not look at what exists.
     pub observe_error: Option<String>,
     /// Objects that are being worked on.
-    /// Sources of which nothing is known yet: the first answer of a slow remote is still to come.
-    pub unread: Vec<String>,
     pub busy: Vec<ObjectId>,
     /// Objects whose last tries failed or did not help.
     pub attempts: BTreeMap<ObjectId, Attempt>,
@@ -56,11 +59,6 @@ impl Looks {
 }
 
 impl ControllerState {
-    /// Whether nothing is left to do, and nothing is being done.
-    pub fn is_settled(&self) -> bool {
-        let planned = self.planned.as_ref();
-        self.busy.is_empty()
-            && self.source_errors.is_empty()
     /// Objects that have steps to be done and are not worked on: they wait for their next try, or
     /// for others that their steps belong together with.
     pub fn queued(&self) -> BTreeSet<ObjectId> {
@@ -69,6 +67,11 @@ impl ControllerState {
         steps.map(|step| step.action.object()).filter(|id| !busy.contains(id)).collect()
     }
 
+    /// Whether nothing is left to do, and nothing is being done.
+    pub fn is_settled(&self) -> bool {
+        let planned = self.planned.as_ref();
+        self.busy.is_empty()
+            && self.source_errors.is_empty()
             && self.observe_error.is_none()
             && planned.is_some_and(|planned| planned.plan.is_empty())
     }

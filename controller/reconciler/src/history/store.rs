@@ -11,6 +11,8 @@ use jiff::Timestamp;
 use limekiln_sources::{Snapshot, SourceFile};
 use serde::{Deserialize, Serialize};
 
+use super::plan_run::PlanRun;
+use super::plan_runs::{Line, PlanRuns, name_for};
 use crate::{Home, atomic};
 
 /// The version of the files that this program writes.
@@ -76,6 +78,7 @@ impl Revision {
 #[derive(Debug)]
 pub struct History {
     dir: PathBuf,
+    plans: PlanRuns,
     /// By name of the file. Its name says what it holds; when that was first read is another time
     /// if it is written anew, which only we do.
     heads: Mutex<BTreeMap<OsString, Head>>,
@@ -84,7 +87,8 @@ pub struct History {
 impl History {
     /// The history of a home.
     pub fn new(home: &Home) -> Self {
-        Self { dir: home.dir().join("revisions"), heads: Mutex::default() }
+        let plans = PlanRuns::new(home.dir().join("plans"));
+        Self { dir: home.dir().join("revisions"), plans, heads: Mutex::default() }
     }
 
     /// All revisions that are kept, the newest last. What is damaged is left out.
@@ -105,10 +109,6 @@ impl History {
         Ok(all)
     }
 
-    /// One revision of a source.
-    pub(crate) fn get(&self, source: &str, revision: &str) -> Option<Revision> {
-        read(&self.file(source, revision)).map(|stored| stored.revision)
-    }
     /// The revisions of a source, the newest last. What is damaged since it was first seen is not
     /// left out.
     ///
@@ -118,6 +118,33 @@ impl History {
         Ok(self.heads_of(source)?.into_iter().map(|head| head.revision).collect())
     }
 
+    /// One revision of a source.
+    pub(crate) fn get(&self, source: &str, revision: &str) -> Option<Revision> {
+        read(&self.file(source, revision)).map(|stored| stored.revision)
+    }
+
+    /// The plans that were carried out for a revision of a source, the oldest first: the first, and
+    /// the last ones. Those of a later release are left out.
+    ///
+    /// # Errors
+    /// If they are there and cannot be read.
+    pub fn plans(&self, source: &str, revision: &str) -> io::Result<Vec<PlanRun>> {
+        self.plans.read(&name_for(&self.file(source, revision)))
+    }
+
+    /// Notes what was begun for a revision, or has ended, if that revision is kept.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub(crate) fn note_plans(
+        &self,
+        source: &str,
+        revision: &str,
+        lines: &[Line],
+    ) -> io::Result<()> {
+        let path = self.file(source, revision);
+        if path.exists() { self.plans.append(&name_for(&path), lines) } else { Ok(()) }
+    }
 
     /// Keeps what a source held, unless that is more than 16 MiB, and lets go what is too old, but
     /// for the one that it is `pinned` to. A file that is no text is no manifest, and is not kept.
@@ -154,8 +181,17 @@ impl History {
             let path = self.file(source, &old.revision);
             self.forget_head(&path);
             atomic::remove(&path)?;
+            self.plans.remove(&name_for(&path))?;
         }
         Ok(())
+    }
+
+    /// The same for one source, the newest last.
+    fn heads_of(&self, source: &str) -> io::Result<Vec<Head>> {
+        let mut of_source = self.heads()?;
+        of_source.retain(|one| one.source == source);
+        of_source.sort_by(|a, b| (a.at, &a.revision).cmp(&(b.at, &b.revision)));
+        Ok(of_source)
     }
 
     /// The file is to be another one, or none.
@@ -191,14 +227,6 @@ impl History {
 }
 
 /// `None` if it is damaged, or of a later version.
-    /// The same for one source, the newest last.
-    fn heads_of(&self, source: &str) -> io::Result<Vec<Head>> {
-        let mut of_source = self.heads()?;
-        of_source.retain(|one| one.source == source);
-        of_source.sort_by(|a, b| (a.at, &a.revision).cmp(&(b.at, &b.revision)));
-        Ok(of_source)
-    }
-
 fn read(path: &Path) -> Option<Stored> {
     let stored: Stored = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
     (stored.version <= VERSION).then_some(stored)

@@ -116,7 +116,7 @@ fn identity_of(snapshot: &Snapshot) -> (String, String) {
 
 /// Away from the runtime's thread; in the simulation on it, since who is done first there must not
 /// depend on the machine.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     #[cfg(feature = "faults")]
     if crate::faults::is_simulation() {
         return work();
