@@ -290,6 +290,7 @@ fn figures_are_served_where_nobody_else_can_reach_them() {
         "limekiln_object_ready{kind=\"instance\",name=\"web\"} 0",
         "limekiln_source_errors 0",
         "limekiln_objects_busy 0",
+        "limekiln_queue_depth 0",
         "# TYPE limekiln_reconcile_duration_seconds histogram",
         "limekiln_reconcile_duration_seconds_bucket{le=\"+Inf\"}",
         "limekiln_last_revision_timestamp_seconds 1",

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use limekiln_tests::{Controller, Home};
 
@@ -207,6 +207,7 @@ fn a_revision_can_be_gone_back_to_and_the_one_that_was_left_stays_away() {
     let (first, second) = (word(revisions[0]), word(revisions[1]));
     let shown = home.run(&format!("history {second}")).ok().out;
     assert!(shown.contains("+    cpus: 7") && shown.contains("edit"), "{shown}");
+    assert!(shown.contains("plan 1 of 1") && !shown.contains("cut short"), "{shown}");
 
     home.run("rollback nonsense").expect(3);
     let told = home.run(&format!("rollback {first}")).ok().out;
@@ -225,6 +226,52 @@ fn a_revision_can_be_gone_back_to_and_the_one_that_was_left_stays_away() {
     controller.until("instance/web          edit: done");
     assert!(home.run("get web").ok().out.contains(" 3 "));
     controller.end();
+}
+
+#[test]
+fn each_source_has_its_own_plans_and_a_revision_of_several_is_shown_of_each() {
+    let home = Home::new();
+    let other = home.manifests().with_file_name("n");
+    std::fs::create_dir(&other).expect("writable");
+    home.write("web.yaml", &halted(&home, "web", 1));
+    std::fs::write(other.join("db.yaml"), halted(&home, "db", 1)).expect("writable");
+    let dirs = [home.manifests(), other.clone()].map(|dir| dir.display().to_string());
+    let mut controller = Controller::of(&home, &["-f", &dirs[0], "-f", &dirs[1]]);
+    controller.until("2 objects are as wanted");
+    // Both are emptied: one and the same revision, of which nothing is deleted.
+    std::fs::remove_file(home.manifests().join("web.yaml")).expect("there");
+    std::fs::remove_file(other.join("db.yaml")).expect("there");
+    let of = |words: &str| {
+        let out = home.run(&format!("history -o json{words}")).ok().out;
+        let all: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+        all.as_array().expect("a list").clone()
+    };
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while of("").len() < 4 {
+        assert!(Instant::now() < deadline, "{:?}", of(""));
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    controller.end();
+    let all = of("");
+    let made = |source: &str, object: &str| {
+        let mut revisions = all.iter().filter(|one| one["source"] == source);
+        let steps = revisions.next().expect("kept")["plans"][0]["steps"].as_array().cloned();
+        let steps = steps.expect("a plan");
+        assert!(steps.iter().all(|step| step["object"] == object), "{steps:?}");
+        assert!(steps.iter().any(|step| step["verb"] == "create"), "{steps:?}");
+        assert!(steps.iter().all(|step| step["outcome"] == "done"), "{steps:?}");
+    };
+    made(&dirs[0], "instance/web");
+    made(&dirs[1], "instance/db");
+    let last = all.last().expect("kept")["revision"].as_str().expect("text").to_owned();
+    let both = of(&format!(" {last}"));
+    assert_eq!(both.len(), 2, "{both:?}");
+    let change = &both[0]["changes"][0]["diff"];
+    assert!(change.as_str().is_some_and(|diff| diff.contains("-kind: Instance")), "{both:?}");
+    let shown = home.run(&format!("history {last}")).ok().out;
+    assert!(dirs.iter().all(|dir| shown.contains(&format!("source    {dir}\n"))), "{shown}");
+    let one = home.run(&format!("history {last} --source {} -o name", dirs[1])).ok().out;
+    assert_eq!(one, format!("{last}\n"));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What the person who runs a plan allows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use limekiln_api::Disruption;
 use serde::{Deserialize, Serialize};
@@ -10,14 +10,15 @@ use serde::{Deserialize, Serialize};
 pub struct Policy {
     /// Whether owned objects that are no longer in their source are deleted.
     pub prune: bool,
-    /// The most objects of each source that one pass deletes; `None` means max(1, 20 %) of those
-    /// owned.
-    pub prune_budget: Option<usize>,
-    /// The same for single sources, by identity. 0 means never, whatever else is allowed.
+    /// By a source's identity, the most of its objects that one pass deletes: max(1, 20 %) of those
+    /// owned where nothing is said. 0 means never, whatever else is allowed.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub prune_budgets: BTreeMap<String, usize>,
-    /// Whether deleting every owned object is allowed.
+    /// Whether deleting every owned object is allowed, of every source.
     pub prune_all: bool,
+    /// The sources of which that is allowed, by identity.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub prune_all_of: BTreeSet<String>,
     /// Overrides every instance's `maxDisruption` when set.
     pub max_disruption: Option<Disruption>,
     /// Whether existing objects that nobody owns are taken over.
@@ -25,6 +26,13 @@ pub struct Policy {
     /// Whether instances are changed only after a snapshot, to which a change that fails goes back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot_first: Option<SnapshotFirst>,
+}
+
+impl Policy {
+    /// Whether deleting every owned object of a source is allowed, but for a budget of 0.
+    pub fn prunes_all_of(&self, source: &str) -> bool {
+        self.prune_all || self.prune_all_of.contains(source)
+    }
 }
 
 /// The snapshot before a change.

@@ -72,7 +72,7 @@ fn permission(scene: &Scene<'_>, source: &str, gone: usize) -> Result<(), (Strin
         let why = "the policy of its source lets nothing be deleted".to_owned();
         return Err((why, "delete it with `limekiln delete`, or change `pruneBudget`"));
     }
-    if policy.prune_all || is_on(Mutant::PrunesBeyondBudget) {
+    if policy.prunes_all_of(source) || is_on(Mutant::PrunesBeyondBudget) {
         return Ok(());
     }
     let owners = scene.observed.owners.values();
@@ -84,7 +84,7 @@ fn permission(scene: &Scene<'_>, source: &str, gone: usize) -> Result<(), (Strin
         };
         return Err((why, "if that is meant: --prune-all"));
     }
-    let budget = own.copied().or(policy.prune_budget).unwrap_or_else(|| (owned / 5).max(1));
+    let budget = own.copied().unwrap_or_else(|| (owned / 5).max(1));
     if gone > budget {
         let why =
             format!("{gone} of {owned} objects would be deleted, and at most {budget} are at once");

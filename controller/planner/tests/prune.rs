@@ -69,6 +69,8 @@ fn a_policy_of_one_source_says_nothing_about_another() {
     assert_eq!(counts(&plan(&both, &none)), (0, 2, 2));
     let all = Policy { prune_all: true, ..none };
     assert_eq!(counts(&plan(&both, &all)), (0, 2, 2), "0 is never");
+    let all_of = Policy { prune_all_of: [TEAM.to_owned()].into(), ..pruning() };
+    assert_eq!(counts(&plan(&world((10, 0), (10, 0)), &all_of)), (10, 0, 10), "of one alone");
     let one = Policy { prune_budgets: [(OTHER.to_owned(), 1)].into(), ..pruning() };
     assert_eq!(counts(&plan(&both, &one)), (2, 0, 2));
 }

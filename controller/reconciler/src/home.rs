@@ -214,7 +214,8 @@ impl Home {
         if is_on(Mutant::LeavesHalves) {
             return;
         }
-        let mut dirs = ["owners", "parked", "revisions"].map(|name| self.dir.join(name)).to_vec();
+        let mut dirs =
+            ["owners", "parked", "revisions", "plans"].map(|name| self.dir.join(name)).to_vec();
         // Here people's requests are written, too, under a lock of their own.
         let requests = File::options().write(true).open(self.dir.join("requests.lock"));
         let guard = requests.as_ref().map(File::try_lock);

@@ -130,12 +130,13 @@ impl Journal {
     }
 }
 
-fn open(path: &Path) -> io::Result<File> {
+/// Opens a file of lines to add to it.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
     File::options().create(true).append(true).read(true).open(path)
 }
 
 /// Whether the last line has no end: a crash in the middle of it.
-fn is_cut(file: &mut File) -> io::Result<bool> {
+pub(crate) fn is_cut(file: &mut File) -> io::Result<bool> {
     if file.metadata()?.len() == 0 {
         return Ok(false);
     }

@@ -30,7 +30,7 @@ pub use controller::{
     Files, Handle, Intake, Looks, Order, OrderError, Taken, Ticket,
 };
 pub use error::ReconcileError;
-pub use history::{File as RevisionFile, History, Revision};
+pub use history::{File as RevisionFile, History, PlanRun, Revision, StepRun};
 pub use home::{Home, HomeError, HomeLock};
 pub use journal::{Journal, Record, RecordOutcome};
 pub use ledger::{Claim, Claims, Ledger, LedgerError};

@@ -7,8 +7,7 @@ use std::sync::Arc;
 use limekiln_model::ObjectId;
 use limekiln_proto::v1alpha1 as wire;
 use limekiln_reconciler::{
-    Back, Handle, History, Occurrence, OfSource, ReconcileError, Reconciler, Requests, Revision,
-    occurrences,
+    Back, Handle, Occurrence, OfSource, ReconcileError, Reconciler, Requests, Revision, occurrences,
 };
 
 use crate::convert::{self, Filter};
@@ -118,19 +117,34 @@ impl Desk {
         self.asked(Requests::notify(self.reconciler.home()))
     }
 
-    /// Revisions that begin with `word`, the newest last, and whether each is in force.
+    /// Revisions that are asked for, the newest last, and whether each is in force.
     ///
     /// # Errors
     /// If they cannot be read.
-    pub fn revisions(&self, word: &str, files: bool) -> Result<Vec<wire::Revision>, DeskError> {
-        let all = History::new(self.reconciler.home()).read()?;
+    pub fn revisions(
+        &self,
+        request: &wire::ListRevisionsRequest,
+    ) -> Result<Vec<wire::Revision>, DeskError> {
+        let history = self.reconciler.history();
+        let all = history.read()?;
         let requests = Requests::read(self.reconciler.home()).map_err(ReconcileError::from)?;
         let newest = |index: usize, one: &Revision| {
             !all[index + 1..].iter().any(|later| later.source == one.source)
         };
-        let told = all.iter().enumerate().filter(|(_, one)| one.revision.starts_with(word));
-        let told = told.map(|(index, one)| revision(one, newest(index, one), &requests, files));
-        Ok(told.collect())
+        let since = self.controller.as_ref().and_then(|handle| handle.state().borrow().since);
+        let mut told = Vec::new();
+        for (index, one) in all.iter().enumerate() {
+            if !one.revision.starts_with(&request.revision) {
+                continue;
+            }
+            let mut revision = revision(one, newest(index, one), &requests, request.include_files);
+            if request.include_plans {
+                let plans = history.plans(&one.source, &one.revision)?;
+                revision.plans = plans.iter().map(|run| convert::plan_run(run, since)).collect();
+            }
+            told.push(revision);
+        }
+        Ok(told)
     }
 
     /// Puts the revision in force that `word` begins, of this source if one is named.
@@ -139,7 +153,7 @@ impl Desk {
     /// If there is none or several, or the home cannot be written.
     pub fn roll_back(&self, word: &str, source: Option<&str>) -> Result<Back, DeskError> {
         let home = self.reconciler.home();
-        let all = History::new(home).read()?;
+        let all = self.reconciler.history().read()?;
         let to = sole(&all, word, source).map_err(DeskError::Revision)?;
         let now = self.in_force(&to.source);
         self.asked(Requests::roll_back(home, &all, to, now.as_deref()))
@@ -187,6 +201,7 @@ fn revision(one: &Revision, newest: bool, requests: &Requests, files: bool) -> w
         rolled_back: requests.is_rolled_back(&one.source, &one.revision),
         newest,
         source_pinned: pin.is_some(),
+        plans: Vec::new(),
     }
 }
 

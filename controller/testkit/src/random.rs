@@ -235,12 +235,16 @@ pub fn policy() -> impl Strategy<Value = Policy> {
         Just(Disruption::Recreate)
     ]);
     let budget = option::weighted(0.3, 0usize..4);
-    let all = (any::<bool>(), budget, any::<bool>(), disruption, any::<bool>());
-    all.prop_map(|(prune, prune_budget, prune_all, max_disruption, adopt)| Policy {
+    let source = || "/manifests".to_owned();
+    let budgets =
+        budget.prop_map(move |most| most.map(|most| (source(), most)).into_iter().collect());
+    let of = prop::bool::weighted(0.2).prop_map(move |all| all.then(source).into_iter().collect());
+    let all = (any::<bool>(), budgets, any::<bool>(), of, disruption, any::<bool>());
+    all.prop_map(|(prune, prune_budgets, prune_all, prune_all_of, max_disruption, adopt)| Policy {
         prune,
-        prune_budget,
-        prune_budgets: Default::default(),
+        prune_budgets,
         prune_all,
+        prune_all_of,
         max_disruption,
         adopt,
         snapshot_first: None,

@@ -40,8 +40,9 @@ pub fn run(args: &RenameArgs) -> anyhow::Result<Exit> {
         );
         return Err(failure.hint(hint).into());
     }
+    let claim = app.reconciler.claim_of(&id).map_err(told)?;
     app.by_hand().rename_instance(&old, &new).map_err(refused)?;
-    app.reconciler.renamed(&id, ObjectId::instance(&new)).map_err(told)?;
+    app.reconciler.renamed(claim.as_ref(), ObjectId::instance(&new)).map_err(told)?;
     outln!("instance/{old} is instance/{new} now");
     if args.start { by_hand::start(&args.new) } else { Ok(Exit::Done) }
 }

@@ -127,6 +127,7 @@ async fn until_signal(
     log.note(&format!("keeps {shown} as wanted; Ctrl-C ends it, and VMs go on"));
     let waking = Waking::start(handle.clone(), roots, app.reconciler.home());
     let (mut state, mut changes) = (handle.state(), Changes::new(log));
+    let mut ready = supervisor::Ready::new();
     loop {
         tokio::select! {
             ended = &mut work => {
@@ -139,9 +140,7 @@ async fn until_signal(
             }
             Ok(()) = state.changed() => {
                 let state = state.borrow_and_update();
-                if state.passes == 1 {
-                    supervisor::ready();
-                }
+                ready.looked(&state);
                 supervisor::looked(&state);
                 changes.tell(&state);
             }

@@ -101,13 +101,14 @@ impl Control<'_> {
         Ok(done.ok_or_else(|| nobody().hint("limekiln apply, or start one: limekiln run"))?)
     }
 
-    /// Revisions that begin with `word`, the newest last.
+    /// All revisions that are kept, the newest last, with their plans; with their files, if asked.
     ///
     /// # Errors
     /// If they cannot be read.
-    pub fn revisions(&self, word: &str, files: bool) -> anyhow::Result<Vec<wire::Revision>> {
-        let request =
-            wire::ListRevisionsRequest { revision: word.to_owned(), include_files: files };
+    pub fn revisions(&self, include_files: bool) -> anyhow::Result<Vec<wire::Revision>> {
+        let revision = String::new();
+        let asked = wire::ListRevisionsRequest { revision, include_files, include_plans: true };
+        let request = asked.clone();
         let all = self.ask(async |mut client: Client| {
             let mut stream = client.list_revisions(request).await?.into_inner();
             let mut all = Vec::new();
@@ -116,7 +117,7 @@ impl Control<'_> {
             }
             Ok::<_, Status>(all)
         })?;
-        all.map_or_else(|| self.desk.revisions(word, files).map_err(told), Ok)
+        all.map_or_else(|| self.desk.revisions(&asked).map_err(told), Ok)
     }
 
     /// Puts the revision in force that `word` begins, of this source if one is named.

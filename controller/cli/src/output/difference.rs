@@ -6,9 +6,6 @@ use super::style::{BAD, DIM, GOOD, Styled};
 
 /// The lines of a unified difference, with styles.
 pub fn lines(from: &str, to: &str) -> Vec<String> {
-    let diff =
-        similar::TextDiff::configure().timeout(Duration::from_millis(200)).diff_lines(from, to);
-    let unified = diff.unified_diff().context_radius(2).to_string();
     let styled = |line: &str| {
         let style = match line.as_bytes().first() {
             Some(b'+') => GOOD,
@@ -17,5 +14,12 @@ pub fn lines(from: &str, to: &str) -> Vec<String> {
         };
         Styled(style, line).to_string()
     };
-    unified.lines().map(styled).collect()
+    unified(from, to).lines().map(styled).collect()
+}
+
+/// A unified difference.
+pub fn unified(from: &str, to: &str) -> String {
+    let diff =
+        similar::TextDiff::configure().timeout(Duration::from_millis(200)).diff_lines(from, to);
+    diff.unified_diff().context_radius(2).to_string()
 }

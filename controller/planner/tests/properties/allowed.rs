@@ -54,10 +54,14 @@ fn pruned(scenario: &Scenario, plan: &Plan, observed: &Observed) {
     assert!(gone.is_empty() || policy.prune, "pruned unasked");
     let source_of = |object: &ObjectId| observed.owners.get(object).map(|it| &it.origin.source);
     let sources: BTreeSet<_> = gone.iter().map(source_of).collect();
-    for source in sources.into_iter().filter(|_| !policy.prune_all) {
-        let gone = gone.iter().filter(|object| source_of(object) == source).count();
-        let owned = observed.owners.values().filter(|it| Some(&it.origin.source) == source).count();
-        let budget = policy.prune_budget.unwrap_or((owned / 5).max(1));
+    for source in sources.into_iter().flatten() {
+        let gone = gone.iter().filter(|object| source_of(object) == Some(source)).count();
+        let owned = observed.owners.values().filter(|it| it.origin.source == *source).count();
+        let own = policy.prune_budgets.get(source).copied();
+        if own != Some(0) && policy.prunes_all_of(source) {
+            continue;
+        }
+        let budget = own.unwrap_or((owned / 5).max(1));
         assert!(gone <= budget, "{gone} of {owned} pruned, {budget} allowed");
         assert!(gone == 0 || gone < owned, "everything pruned");
     }

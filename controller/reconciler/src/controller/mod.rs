@@ -14,6 +14,7 @@ mod options;
 mod orders;
 mod pass;
 mod run;
+mod run_log;
 mod snapshot;
 mod tasks;
 mod wants;

@@ -11,15 +11,32 @@ use tracing::{info, warn};
 
 use super::ahead::{Look, Looked};
 use super::attempts::{End, Tried};
+use super::intake::blocking;
 use super::run::Controller;
+use super::run_log::Noting;
 use super::tasks::Task;
 use super::wants::Wants;
 use super::{Attempt, Taken};
 use crate::home::Fence;
 use crate::{Claims, Planned, ReconcileError, Run};
 
-/// The same with what is to be done.
+/// What exists and what is to be done, with the ledger of then.
 type Compared = (Arc<Planned>, Arc<Claims>);
+
+/// Whether the history tells of a part.
+#[derive(Clone, Copy)]
+enum Noted {
+    /// It brings about what a revision wants.
+    Run,
+    /// Time has passed; no revision asked for it.
+    Nowhere,
+}
+
+/// How reading the sources went.
+struct Read {
+    errors: Vec<String>,
+    unread: Vec<String>,
+}
 
 impl Controller {
     pub(super) async fn pass(&mut self, fence: &Fence) {
@@ -28,7 +45,7 @@ impl Controller {
             self.ended(&task, &result);
         }
         self.mailbox.take().iter().for_each(|id| self.attempts.forget(id));
-        let (source_errors, looked) = self.take_and_look().await;
+        let (read, looked) = self.take_and_look().await;
         let (planned, observe_error) = match looked.and_then(|looked| self.plan(looked)) {
             Ok(planned) => (planned, None),
             Err(error) => (None, Some(error.told())),
@@ -39,22 +56,32 @@ impl Controller {
             self.looked = Some(Arc::clone(planned));
         }
         self.looks.add(begun.elapsed());
-        self.publish(planned.map(|(planned, _)| planned), source_errors, observe_error);
+        self.publish(planned.map(|(planned, _)| planned), read, observe_error);
         self.intake.keep(&self.reconciler).await;
+        self.write_run_log().await;
+    }
+
+    /// Notes what was begun and what has ended: after what follows from this look has begun, and the
+    /// revisions are kept that it is noted of.
+    async fn write_run_log(&mut self) {
+        if !self.run_log.is_empty() {
+            let (unwritten, history) = (self.run_log.take(), self.reconciler.history());
+            blocking(move || unwritten.write(&history)).await;
+        }
     }
 
     /// Reads the sources, and looks at what exists meanwhile. What is seen must not be old when it
     /// is planned from: once a file was waited for, and where reading takes its time, it is looked
     /// anew.
-    async fn take_and_look(&mut self) -> (Vec<String>, Result<Looked, ReconcileError>) {
+    async fn take_and_look(&mut self) -> (Read, Result<Looked, ReconcileError>) {
         let (reconciler, limit) = (Arc::clone(&self.reconciler), self.options.longest_look);
         let ahead = self.ahead.take().filter(|look| look.is_fresh());
         let mut look = ahead.unwrap_or_else(|| Look::begin(&reconciler, limit));
         let (mailbox, mut taken) = (self.mailbox.clone(), Box::pin(self.take()));
-        let errors = loop {
+        let read = loop {
             tokio::select! {
                 biased;
-                errors = &mut taken => break errors,
+                read = &mut taken => break read,
                 () = mailbox.soon() => look = Look::begin(&reconciler, limit),
                 () = look.go_on() => {}
             }
@@ -62,19 +89,19 @@ impl Controller {
         if !look.is_fresh() {
             look = Look::begin(&reconciler, limit);
         }
-        (errors, look.end().await)
+        (read, look.end().await)
     }
 
     /// Reads the sources. What cannot be read leaves in force what was read before.
-    async fn take(&mut self) -> Vec<String> {
+    async fn take(&mut self) -> Read {
         let handle = self.handle();
-        let Taken { loaded, errors } = self.intake.take(&self.reconciler, &handle).await;
+        let Taken { loaded, errors, unread } = self.intake.take(&self.reconciler, &handle).await;
         if let Some(loaded) = loaded {
             info!(revision = loaded.desired.revision, "the manifests are read");
             self.loaded = Some(*loaded);
             self.wants = Wants::default();
         }
-        errors
+        Read { errors, unread }
     }
 
     /// `None` before anything was read.
@@ -121,8 +148,9 @@ impl Controller {
             self.kept = all.then(|| (Arc::clone(planned), Arc::clone(claims)));
         }
         for part in plan.clone().into_parts() {
-            self.start(fence, part, planned);
+            self.start(fence, part, planned, Noted::Run);
         }
+        self.run_log.begun();
         self.expire(fence, planned);
     }
 
@@ -142,13 +170,13 @@ impl Controller {
         let over: Vec<_> = over.into_iter().filter(|(id, _)| !held(id)).collect();
         if !over.is_empty() {
             for part in limekiln_planner::plan_expire(observed, &over).into_parts() {
-                self.start(fence, part, planned);
+                self.start(fence, part, planned, Noted::Nowhere);
             }
         }
     }
 
     /// Starts a part, unless somebody works on one of its objects, or one of them has to wait.
-    fn start(&mut self, fence: &Fence, part: Plan, planned: &Planned) {
+    fn start(&mut self, fence: &Fence, part: Plan, planned: &Planned, noted: Noted) {
         let ids: BTreeSet<_> = part.steps.iter().map(|step| step.action.object()).collect();
         if ids.iter().any(|id| self.tasks.is_busy(id)) && !is_on(Mutant::IgnoresWork) {
             return;
@@ -163,10 +191,14 @@ impl Controller {
             return;
         }
         let (reconciler, executor) = (Arc::clone(&self.reconciler), self.executor.clone());
-        let on_event = Arc::clone(&self.on_event);
+        let noting = match noted {
+            Noted::Run => self.run_log.begin(&part, planned),
+            Noted::Nowhere => Noting::default(),
+        };
+        let on_event = noting.timing(Arc::clone(&self.on_event));
         let owners = reconciler.owners_of(&part, &planned.desired);
         let (fence, look) = (fence.clone(), self.options.longest_look);
-        self.tasks.begin(part, wants, |part, cancel| async move {
+        self.tasks.begin(part, wants, noting, |part, cancel| async move {
             let run = Run { cancel, on_event };
             reconciler.run_part(&fence, look, &executor, &part, owners, &run).await
         });
@@ -176,6 +208,7 @@ impl Controller {
     pub(super) fn ended(&mut self, task: &Task, result: &RunResult) {
         // What was seen before is not so any more.
         self.ahead = None;
+        self.run_log.ended(&task.noting, result);
         // What somebody ordered is not tried again.
         if task.is_ordered() {
             return;
@@ -203,7 +236,7 @@ impl Controller {
     fn publish(
         &mut self,
         planned: Option<Arc<Planned>>,
-        source_errors: Vec<String>,
+        read: Read,
         observe_error: Option<String>,
     ) {
         let now = Instant::now();
@@ -224,7 +257,8 @@ impl Controller {
             if planned.is_some() {
                 state.planned = planned;
             }
-            state.source_errors = source_errors;
+            state.source_errors = read.errors;
+            state.unread = read.unread;
             state.observe_error = observe_error;
             state.busy = busy;
             state.attempts = attempts;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_executor::{Executor, RunResult};
 use limekiln_model::ObjectId;
@@ -14,6 +15,7 @@ use tracing::warn;
 use super::ahead::Look;
 use super::attempts::Attempts;
 use super::handle::{Handle, Mailbox};
+use super::run_log::RunLog;
 use super::tasks::{Task, Tasks};
 use super::wants::Wants;
 use super::{ControllerOptions, ControllerState, Intake, Looks};
@@ -47,6 +49,7 @@ pub struct Controller {
     pub(super) looks: Looks,
     /// A look that was begun before it was called for.
     pub(super) ahead: Option<Look>,
+    pub(super) run_log: RunLog,
     lock: Option<HomeLock>,
 }
 
@@ -59,6 +62,7 @@ impl Controller {
         on_event: OnEvent,
     ) -> Self {
         let expiry = Expiry::open(reconciler.home());
+        let state = ControllerState { since: Some(Timestamp::now()), ..ControllerState::default() };
         Self {
             executor: reconciler.executor(),
             reconciler,
@@ -74,9 +78,10 @@ impl Controller {
             kept: None,
             wants: Wants::default(),
             mailbox: Mailbox::default(),
-            state: watch::Sender::default(),
+            state: watch::Sender::new(state),
             looks: Looks::default(),
             ahead: None,
+            run_log: RunLog::default(),
             lock: None,
         }
     }
@@ -189,6 +194,7 @@ impl Controller {
         if timeout(grace, all).await.is_err() {
             warn!("{} objects were left in mid-work; the next run goes on", self.tasks.len());
         }
+        self.run_log.take().write(&self.reconciler.history());
     }
 }
 

@@ -1,9 +1,10 @@
 //! What a controller is doing, for whoever asks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use limekiln_model::ObjectId;
 use tokio::time::Instant;
 
@@ -12,12 +13,16 @@ use crate::Planned;
 /// What a controller knew after its last pass.
 #[derive(Clone, Debug, Default)]
 pub struct ControllerState {
+    /// Since when this controller works; what it began itself and has no end yet is under way.
+    pub since: Option<Timestamp>,
     /// How many passes it has made.
     pub passes: u64,
     /// The last plan with what it was made from; `None` before the first pass.
     pub planned: Option<Arc<Planned>>,
     /// Which sources cannot be read, and why; what they held before is in force then.
     pub source_errors: Vec<String>,
+    /// Sources of which nothing is known yet: the first answer of a slow remote is still to come.
+    pub unread: Vec<String>,
     /// Why it could not look at what exists.
     pub observe_error: Option<String>,
     /// Objects that are being worked on.
@@ -54,6 +59,14 @@ impl Looks {
 }
 
 impl ControllerState {
+    /// Objects that have steps to be done and are not worked on: they wait for their next try, or
+    /// for others that their steps belong together with.
+    pub fn queued(&self) -> BTreeSet<ObjectId> {
+        let busy: BTreeSet<_> = self.busy.iter().collect();
+        let steps = self.planned.iter().flat_map(|planned| &planned.plan.steps);
+        steps.map(|step| step.action.object()).filter(|id| !busy.contains(id)).collect()
+    }
+
     /// Whether nothing is left to do, and nothing is being done.
     pub fn is_settled(&self) -> bool {
         let planned = self.planned.as_ref();
@@ -75,4 +88,29 @@ pub struct Attempt {
     pub stalled: bool,
     /// Milliseconds until the next try; 0 for soon.
     pub retry_ms: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use limekiln_model::{Action, Plan, Step};
+
+    use super::*;
+
+    #[test]
+    fn what_has_steps_and_is_not_worked_on_is_queued() {
+        let [a, b]: [ObjectId; 2] = ["disk/a", "disk/b"].map(|id| id.parse().expect("an id"));
+        let step = |object: &ObjectId| Step {
+            action: Action::Release { object: object.clone() },
+            after: Vec::new(),
+            cost: None,
+            why: None,
+        };
+        let steps = vec![step(&a), step(&b), step(&b)];
+        let planned = Planned { plan: Plan { steps, ..Plan::default() }, ..Planned::default() };
+        let mut state = ControllerState::default();
+        assert!(state.queued().is_empty(), "nothing was planned yet");
+        state.planned = Some(planned.into());
+        state.busy = vec![a];
+        assert_eq!(state.queued(), [b].into());
+    }
 }

@@ -11,11 +11,15 @@ use tokio::sync::oneshot;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use super::run_log::Noting;
+
 /// One part that runs.
 pub(super) struct Task {
     pub(super) plan: Arc<Plan>,
     /// What the manifests wanted of its objects when it began.
     pub(super) wants: BTreeMap<ObjectId, Option<Fingerprint>>,
+    /// What the history is told of it.
+    pub(super) noting: Noting,
     cancel: CancellationToken,
     /// Who ordered it waits for its end.
     orderer: Option<oneshot::Sender<RunResult>>,
@@ -70,11 +74,12 @@ impl Tasks {
         &mut self,
         plan: Plan,
         wants: BTreeMap<ObjectId, Option<Fingerprint>>,
+        noting: Noting,
         run: impl FnOnce(Arc<Plan>, CancellationToken) -> F,
     ) where
         F: Future<Output = RunResult> + Send + 'static,
     {
-        self.spawn(plan, wants, CancellationToken::new(), None, run);
+        self.spawn(plan, wants, noting, CancellationToken::new(), None, run);
     }
 
     /// Begins a plan that somebody ordered, who is told how it ended, and who may cancel it.
@@ -88,13 +93,14 @@ impl Tasks {
     ) where
         F: Future<Output = RunResult> + Send + 'static,
     {
-        self.spawn(plan, wants, cancel, Some(orderer), run);
+        self.spawn(plan, wants, Noting::default(), cancel, Some(orderer), run);
     }
 
     fn spawn<F>(
         &mut self,
         plan: Plan,
         wants: BTreeMap<ObjectId, Option<Fingerprint>>,
+        noting: Noting,
         cancel: CancellationToken,
         orderer: Option<oneshot::Sender<RunResult>>,
         run: impl FnOnce(Arc<Plan>, CancellationToken) -> F,
@@ -107,8 +113,8 @@ impl Tasks {
         let plan = Arc::new(plan);
         let work = run(Arc::clone(&plan), cancel.clone());
         self.numbers.insert(self.set.spawn(work).id(), number);
-        self.tasks
-            .insert(number, Task { plan, wants, cancel, ordered: orderer.is_some(), orderer });
+        let ordered = orderer.is_some();
+        self.tasks.insert(number, Task { plan, wants, noting, cancel, ordered, orderer });
     }
 
     /// Asks those to end of whose objects something else is wanted now.

@@ -8,30 +8,33 @@ use crate::Requests;
 /// The snapshot that counts in place of the one that was read: the one that its source is pinned
 /// to, or the last good one if this one was rolled back. `None` if it counts itself.
 ///
+/// Of the revision that counted `last` the files are known, and not read again.
+///
 /// # Errors
 /// The revision that would count and is not kept any more.
 pub(crate) fn pinned(
     snapshot: &Snapshot,
     requests: &Requests,
     history: &History,
+    last: Option<&Snapshot>,
 ) -> Result<Option<Snapshot>, String> {
     let source = &snapshot.source;
-    let wanted = match requests.pinned.get(source) {
-        Some(pin) => pin.clone(),
-        None if requests.is_rolled_back(source, &snapshot.revision) => {
-            let kept = history.read().map_err(|error| error.to_string())?;
-            let good = kept.iter().rev().find(|one| {
-                one.source == *source && !requests.is_rolled_back(source, &one.revision)
-            });
-            good.map(|one| one.revision.clone())
-                .ok_or_else(|| format!("no good revision of {source} is kept"))?
-        }
-        None => return Ok(None),
+    let kept = |wanted: &str| match last.filter(|last| last.revision == wanted) {
+        Some(last) => Some(last.clone()),
+        None => history.get(source, wanted).map(super::Revision::snapshot),
     };
-    if wanted == snapshot.revision {
+    if let Some(pin) = requests.pinned.get(source) {
+        if *pin == snapshot.revision {
+            return Ok(None);
+        }
+        let kept = kept(pin).map(Some);
+        return kept.ok_or_else(|| format!("revision {pin} of {source} is not kept any more"));
+    }
+    if !requests.is_rolled_back(source, &snapshot.revision) {
         return Ok(None);
     }
-    let kept = history.get(source, &wanted);
-    let kept = kept.ok_or_else(|| format!("revision {wanted} of {source} is not kept any more"))?;
-    Ok(Some(kept.snapshot()))
+    let all = history.revisions_of(source).map_err(|error| error.to_string())?;
+    let good = all.iter().rev().filter(|one| !requests.is_rolled_back(source, one));
+    let good = good.map(String::as_str).find_map(kept).map(Some);
+    good.ok_or_else(|| format!("no good revision of {source} is kept"))
 }

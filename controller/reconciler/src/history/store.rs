@@ -11,6 +11,8 @@ use jiff::Timestamp;
 use limekiln_sources::{Snapshot, SourceFile};
 use serde::{Deserialize, Serialize};
 
+use super::plan_run::PlanRun;
+use super::plan_runs::{Line, PlanRuns, name_for};
 use crate::{Home, atomic};
 
 /// The version of the files that this program writes.
@@ -76,6 +78,7 @@ impl Revision {
 #[derive(Debug)]
 pub struct History {
     dir: PathBuf,
+    plans: PlanRuns,
     /// By name of the file. Its name says what it holds; when that was first read is another time
     /// if it is written anew, which only we do.
     heads: Mutex<BTreeMap<OsString, Head>>,
@@ -84,7 +87,8 @@ pub struct History {
 impl History {
     /// The history of a home.
     pub fn new(home: &Home) -> Self {
-        Self { dir: home.dir().join("revisions"), heads: Mutex::default() }
+        let plans = PlanRuns::new(home.dir().join("plans"));
+        Self { dir: home.dir().join("revisions"), plans, heads: Mutex::default() }
     }
 
     /// All revisions that are kept, the newest last. What is damaged is left out.
@@ -105,9 +109,41 @@ impl History {
         Ok(all)
     }
 
+    /// The revisions of a source, the newest last. What is damaged since it was first seen is not
+    /// left out.
+    ///
+    /// # Errors
+    /// If the directory cannot be read.
+    pub(crate) fn revisions_of(&self, source: &str) -> io::Result<Vec<String>> {
+        Ok(self.heads_of(source)?.into_iter().map(|head| head.revision).collect())
+    }
+
     /// One revision of a source.
     pub(crate) fn get(&self, source: &str, revision: &str) -> Option<Revision> {
         read(&self.file(source, revision)).map(|stored| stored.revision)
+    }
+
+    /// The plans that were carried out for a revision of a source, the oldest first: the first, and
+    /// the last ones. Those of a later release are left out.
+    ///
+    /// # Errors
+    /// If they are there and cannot be read.
+    pub fn plans(&self, source: &str, revision: &str) -> io::Result<Vec<PlanRun>> {
+        self.plans.read(&name_for(&self.file(source, revision)))
+    }
+
+    /// Notes what was begun for a revision, or has ended, if that revision is kept.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub(crate) fn note_plans(
+        &self,
+        source: &str,
+        revision: &str,
+        lines: &[Line],
+    ) -> io::Result<()> {
+        let path = self.file(source, revision);
+        if path.exists() { self.plans.append(&name_for(&path), lines) } else { Ok(()) }
     }
 
     /// Keeps what a source held, unless that is more than 16 MiB, and lets go what is too old, but
@@ -139,16 +175,23 @@ impl History {
     }
 
     fn forget(&self, source: &str, pinned: Option<&str>) -> io::Result<()> {
-        let mut of_source = self.heads()?;
-        of_source.retain(|one| one.source == source);
-        of_source.sort_by(|a, b| (a.at, &a.revision).cmp(&(b.at, &b.revision)));
+        let of_source = self.heads_of(source)?;
         let surplus = of_source.len().saturating_sub(KEPT);
         for old in of_source[..surplus].iter().filter(|old| pinned != Some(&old.revision)) {
             let path = self.file(source, &old.revision);
             self.forget_head(&path);
             atomic::remove(&path)?;
+            self.plans.remove(&name_for(&path))?;
         }
         Ok(())
+    }
+
+    /// The same for one source, the newest last.
+    fn heads_of(&self, source: &str) -> io::Result<Vec<Head>> {
+        let mut of_source = self.heads()?;
+        of_source.retain(|one| one.source == source);
+        of_source.sort_by(|a, b| (a.at, &a.revision).cmp(&(b.at, &b.revision)));
+        Ok(of_source)
     }
 
     /// The file is to be another one, or none.
@@ -161,7 +204,12 @@ impl History {
     fn heads(&self) -> io::Result<Vec<Head>> {
         let mut known = self.heads.lock().unwrap_or_else(PoisonError::into_inner);
         let mut before = std::mem::take(&mut *known);
-        for entry in fs::read_dir(&self.dir)? {
+        let entries = match fs::read_dir(&self.dir) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        for entry in entries {
             let name = entry?.file_name();
             let read = || serde_json::from_slice(&fs::read(self.dir.join(&name)).ok()?).ok();
             if let Some(head) = before.remove(&name).or_else(read) {

@@ -57,9 +57,10 @@ impl LedgerEngine {
         if is_on(Mutant::ClaimsTooLate) {
             self.inner.perform(action, context).await?;
         }
-        self.intend(action, claim, before.is_none())?;
+        let intent = self.intend(action, claim, before.is_none())?;
         let made = self.inner.perform(action, context).await;
-        self.withdraw(&id, before.is_none() || self.remade.contains(&id), &made)?;
+        let ours = before.is_none() || self.remade.contains(&id);
+        self.withdraw(intent.filter(|_| ours).as_ref(), &made)?;
         made?;
         self.applied(action)
     }
@@ -71,32 +72,30 @@ impl LedgerEngine {
         self.applied(action)
     }
 
-    /// Notes what is about to be stored, and the claim itself if it is `fresh`.
+    /// Notes what is about to be stored, and the claim itself if it is `fresh`; what was noted.
     fn intend(
         &self,
         action: &Action,
         claim: Option<Claim>,
         fresh: bool,
-    ) -> Result<(), EngineError> {
+    ) -> Result<Option<Claim>, EngineError> {
         let print = stored(action);
-        match claim {
-            Some(claim) if fresh || print.is_some() => {
-                self.ledger.put(&Claim { applying: print, ..claim }).map_err(failed)
-            }
-            _ => Ok(()),
-        }
+        let Some(claim) = claim.filter(|_| fresh || print.is_some()) else { return Ok(None) };
+        let claim = Claim { applying: print, ..claim };
+        self.ledger.put(&claim).map_err(failed)?;
+        Ok(Some(claim))
     }
 
-    /// If nothing was done because somebody else's object is in the way, the claim on it goes.
+    /// If nothing was done because somebody else's object is in the way, the claim on it goes that
+    /// was put here; whoever made the object may have claimed it since.
     fn withdraw(
         &self,
-        id: &ObjectId,
-        ours: bool,
+        claim: Option<&Claim>,
         made: &Result<(), EngineError>,
     ) -> Result<(), EngineError> {
-        match made {
-            Err(error) if ours && error.class == ErrorClass::Precondition => {
-                self.ledger.forget(id).map_err(failed)
+        match (made, claim) {
+            (Err(error), Some(claim)) if error.class == ErrorClass::Precondition => {
+                self.ledger.forget_claim(claim).map_err(failed)
             }
             _ => Ok(()),
         }
@@ -149,11 +148,15 @@ impl LedgerEngine {
         context: &ActionContext,
     ) -> Result<(), EngineError> {
         let before = self.ledger.get(id).map_err(failed)?;
-        if let (None, Some(claim)) = (&before, self.ledger.parked(id).map_err(failed)?) {
-            self.ledger.put(&claim).map_err(failed)?;
+        let parked = match before {
+            None => self.ledger.parked(id).map_err(failed)?,
+            Some(_) => None,
+        };
+        if let Some(claim) = &parked {
+            self.ledger.put(claim).map_err(failed)?;
         }
         let restored = self.inner.perform(action, context).await;
-        self.withdraw(id, before.is_none(), &restored)?;
+        self.withdraw(parked.as_ref(), &restored)?;
         restored?;
         self.ledger.forget_parked(id).map_err(failed)
     }

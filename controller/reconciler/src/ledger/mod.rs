@@ -7,6 +7,7 @@ mod seen;
 mod store;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 pub use claim::{Claim, Claims};
 pub(crate) use engine::LedgerEngine;

@@ -10,6 +10,7 @@ use limekiln_model::ObjectId;
 
 use super::claim::{Claim, Claims, Reading};
 use super::seen::Seen;
+use super::turn::Turns;
 use crate::home::{Fence, HomeError};
 use crate::{Home, atomic};
 
@@ -26,6 +27,7 @@ pub struct Ledger {
     owners: PathBuf,
     parked: PathBuf,
     seen: Arc<Mutex<Seen>>,
+    turns: Turns,
     /// Stands before what is written, where a lock is held.
     fence: Option<Fence>,
 }
@@ -59,7 +61,8 @@ impl Ledger {
     /// The ledger of a home.
     pub fn new(home: &Home) -> Self {
         let [owners, parked] = ["owners", "parked"].map(|name| home.dir().join(name));
-        Self { owners, parked, seen: Arc::default(), fence: None }
+        let turns = Turns::new(home.dir());
+        Self { owners, parked, seen: Arc::default(), turns, fence: None }
     }
 
     /// The same for the holder of a lock: nothing is written once that is lost.
@@ -119,6 +122,12 @@ impl Ledger {
     /// # Errors
     /// If it cannot be written.
     pub fn put(&self, claim: &Claim) -> Result<(), LedgerError> {
+        let _turn = self.turns.take()?;
+        self.put_now(claim)
+    }
+
+    /// The same for who has the turn.
+    fn put_now(&self, claim: &Claim) -> Result<(), LedgerError> {
         self.changing(&claim.id, Some(claim), || self.write(&self.owners, claim))
     }
 
@@ -135,7 +144,39 @@ impl Ledger {
     /// # Errors
     /// If it cannot be removed.
     pub fn forget(&self, id: &ObjectId) -> Result<(), LedgerError> {
+        let _turn = self.turns.take()?;
+        self.forget_now(id)
+    }
+
+    /// The same for who has the turn.
+    fn forget_now(&self, id: &ObjectId) -> Result<(), LedgerError> {
         self.changing(id, None, || self.remove(&self.owners.join(file_name(id))))
+    }
+
+    /// Gives up a claim, unless somebody has changed it since.
+    ///
+    /// # Errors
+    /// If it cannot be read or removed.
+    pub(crate) fn forget_claim(&self, claim: &Claim) -> Result<(), LedgerError> {
+        let _turn = self.turns.take()?;
+        match self.get(&claim.id)? {
+            Some(now) if now == *claim => self.forget_now(&claim.id),
+            _ => Ok(()),
+        }
+    }
+
+    /// Has a claim be on another name. What claims the old name by now stays if it is not this
+    /// claim any more: somebody has made another object of that name since.
+    ///
+    /// # Errors
+    /// If it cannot be read or written.
+    pub(crate) fn rename(&self, claim: &Claim, to: ObjectId) -> Result<(), LedgerError> {
+        let _turn = self.turns.take()?;
+        self.put_now(&Claim { id: to, ..claim.clone() })?;
+        match self.get(&claim.id)? {
+            Some(now) if now == *claim => self.forget_now(&claim.id),
+            _ => Ok(()),
+        }
     }
 
     /// Changes one file, so that what was read of the others need not be looked at again. That is

@@ -123,3 +123,47 @@ proptest! {
         }
     }
 }
+
+fn claim(id: &str, source: &str) -> Claim {
+    let origin = Origin { source: source.into(), file: "/m/a.yaml".into(), line: 1 };
+    let owner = Owner { origin, deletion_policy: DeletionPolicy::Delete };
+    Claim::new(id.parse().expect("an id"), owner)
+}
+
+#[test]
+fn a_claim_that_changed_in_the_meantime_is_neither_renamed_away_nor_withdrawn() {
+    let dir = tempfile::tempdir().expect("dir");
+    let home = Home::new(dir.path());
+    home.prepare().expect("writable");
+    let ledger = Ledger::new(&home);
+    let (old, new) = (claim("instance/old", "<stdin>"), claim("instance/new", "<stdin>"));
+    ledger.put(&old).expect("writable");
+    ledger.rename(&old, new.id.clone()).expect("writable");
+    let get = |claim: &Claim| ledger.get(&claim.id).expect("readable");
+    assert_eq!((get(&old), get(&new)), (None, Some(new.clone())));
+    // The controller makes another one of the old name while the first is renamed.
+    ledger.put(&old).expect("writable");
+    let made = claim("instance/old", "/m");
+    ledger.put(&made).expect("writable");
+    ledger.rename(&old, new.id.clone()).expect("writable");
+    assert_eq!(get(&old), Some(made.clone()), "what the controller made is its own");
+    // And what it could not make, because somebody made it by hand, is that one's.
+    ledger.put(&old).expect("writable");
+    ledger.forget_claim(&made).expect("writable");
+    assert_eq!(get(&old), Some(old));
+}
+
+#[test]
+fn one_at_a_time_and_nobody_waits_for_ever() {
+    let dir = tempfile::tempdir().expect("dir");
+    let home = Home::new(dir.path());
+    home.prepare().expect("writable");
+    let ledger = Ledger::new(&home);
+    let held = fs::File::create(home.dir().join("owners.lock")).expect("writable");
+    held.lock().expect("free");
+    let error = ledger.put(&claim("instance/web", "/m")).expect_err("somebody writes");
+    let why = std::error::Error::source(&error).map(ToString::to_string);
+    assert!(why.expect("a cause").contains("for too long"), "{error}");
+    held.unlock().expect("ours");
+    ledger.put(&claim("instance/web", "/m")).expect("free");
+}

@@ -32,15 +32,20 @@ impl Reconciler {
         Ok(self.ledger.put(&Claim::new(id, owner))?)
     }
 
-    /// Notes that an object has another name now; what was not ours stays so.
+    /// The claim on an object that is about to be renamed; `None` if it is not ours.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn claim_of(&self, id: &ObjectId) -> Result<Option<Claim>, ReconcileError> {
+        Ok(self.ledger.get(id)?)
+    }
+
+    /// Notes that an object has another name now: `before` is the claim that it had. A controller
+    /// may have made another one of the old name in the meantime, whose claim stays.
     ///
     /// # Errors
     /// If the ledger cannot be read or written.
-    pub fn renamed(&self, from: &ObjectId, to: ObjectId) -> Result<(), ReconcileError> {
-        if let Some(claim) = self.ledger.get(from)? {
-            self.ledger.put(&Claim { id: to, ..claim })?;
-            self.ledger.forget(from)?;
-        }
-        Ok(())
+    pub fn renamed(&self, before: Option<&Claim>, to: ObjectId) -> Result<(), ReconcileError> {
+        Ok(before.map_or(Ok(()), |claim| self.ledger.rename(claim, to))?)
     }
 }

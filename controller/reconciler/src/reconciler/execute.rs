@@ -13,7 +13,7 @@ use tracing::warn;
 use super::Reconciler;
 use crate::home::Fence;
 use crate::ledger::{LedgerEngine, follow, owner_in};
-use crate::{Claims, Outcome, Planned, ReconcileError, Record, Requests, Run};
+use crate::{Claims, Outcome, Planned, ReconcileError, Record, Run};
 
 impl Reconciler {
     /// Runs exactly this plan, and updates the ledger, also when the plan is empty.
@@ -58,9 +58,9 @@ impl Reconciler {
         if planned.desired.sources.is_empty() {
             return Ok(());
         }
-        let suspended = Requests::read(&self.home)?.suspended;
+        let requests = self.requests()?;
         let objects = planned.plan.steps.iter().map(|step| step.action.object());
-        let moved: Vec<_> = objects.filter(|id| suspended.contains(id)).collect();
+        let moved: Vec<_> = objects.filter(|id| requests.suspended.contains(id)).collect();
         if moved.is_empty() { Ok(()) } else { Err(ReconcileError::Moved(moved)) }
     }
 

@@ -20,7 +20,11 @@ use tracing::warn;
 use filled::LastFilled;
 use look::LastLook;
 
-use crate::{Claims, Home, Journal, Ledger, Prints, ReconcileError, StatusStore};
+use crate::requests::Remembered;
+use crate::{
+    Claims, History, Home, Journal, Ledger, Prints, ReconcileError, Requests, RequestsError,
+    StatusStore,
+};
 
 /// Brings the VMs of one home to where manifests want them.
 ///
@@ -34,6 +38,8 @@ pub struct Reconciler {
     last: LastLook,
     filled: LastFilled,
     prints: Prints,
+    requests: Remembered,
+    history: Arc<History>,
     statuses: StatusStore,
 }
 
@@ -43,6 +49,7 @@ impl Reconciler {
         let limits = Limits::for_host(facts.cpus);
         let ledger = Ledger::new(&home);
         let statuses = StatusStore::new(&home);
+        let history = Arc::new(History::new(&home));
         Self {
             engine,
             home,
@@ -52,6 +59,8 @@ impl Reconciler {
             last: LastLook::default(),
             filled: LastFilled::default(),
             prints: Prints::default(),
+            requests: Remembered::default(),
+            history,
             statuses,
         }
     }
@@ -75,6 +84,20 @@ impl Reconciler {
     /// What was done, for `events`.
     pub fn journal(&self) -> Journal {
         Journal::new(&self.home)
+    }
+
+    /// What the sources of a controller held.
+    pub fn history(&self) -> Arc<History> {
+        Arc::clone(&self.history)
+    }
+
+    /// What people ask for beside the manifests. The file is looked at each time, and read when it
+    /// has changed.
+    ///
+    /// # Errors
+    /// If it is there and cannot be read.
+    pub(crate) fn requests(&self) -> Result<Arc<Requests>, RequestsError> {
+        self.requests.read(&self.home)
     }
 
     /// What is ours.

@@ -47,7 +47,7 @@ impl Reconciler {
         desired: Desired,
         policy: Policy,
     ) -> Result<Arc<Planned>, ReconcileError> {
-        let requests = Requests::read(&self.home)?;
+        let requests = self.requests()?;
         let (mut observed, mut desired, policy) =
             self.asked_for(&requests, observed, desired, policy);
         self.filled.prepare(&mut desired, &mut observed, &self.facts);
@@ -76,7 +76,7 @@ impl Reconciler {
         desired: Desired,
         policy: Policy,
     ) -> Result<(Observed, Desired, Policy), ReconcileError> {
-        let requests = Requests::read(&self.home)?;
+        let requests = self.requests()?;
         let (observed, mut desired, policy) = self.asked_for(&requests, observed, desired, policy);
         refill(&mut desired, &observed, &self.facts);
         Ok((observed, desired, policy))

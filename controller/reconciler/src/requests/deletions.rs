@@ -7,15 +7,12 @@ use limekiln_model::{Desired, ObjectId, Observed, Policy, Report, WaitReason};
 use super::{OfSource, Requests};
 
 impl Requests {
-    /// Whether all that is gone from the sources may be deleted: of each source that something is
-    /// gone from, the revision that is in force was acknowledged, or that of all sources together
-    /// was.
-    pub(super) fn allow_all(&self, desired: &Desired, observed: &Observed) -> bool {
-        if self.deletions.contains(&OfSource::any(desired.revision.clone())) {
-            return true;
-        }
-        let gone = sources_with_gone(desired, observed);
-        !gone.is_empty() && gone.into_iter().all(|source| self.allow(desired, source))
+    /// The sources of which all that is gone may be deleted: those whose revision in force was
+    /// acknowledged, or all of them, if that of all together was.
+    pub(super) fn let_go_of(&self, desired: &Desired, observed: &Observed) -> BTreeSet<String> {
+        let all = self.deletions.contains(&OfSource::any(desired.revision.clone()));
+        let gone = sources_with_gone(desired, observed).into_iter();
+        gone.filter(|source| all || self.allow(desired, source)).cloned().collect()
     }
 
     /// Whether what is gone from a source may be deleted.
@@ -39,18 +36,26 @@ impl Requests {
             let held = waiting.iter_mut();
             let held = held.filter(|one| matches!(one.reason, WaitReason::Unpruned { .. }));
             for one in held {
-                if let Some(command) = self.command(id, desired, observed) {
+                if let Some(command) = self.command(id, desired, observed, policy) {
                     one.hint = Some(format!("if that is meant: `{command}`"));
                 }
             }
         }
     }
 
-    /// For the object's own source, or for another one if that waits for it.
-    fn command(&self, id: &ObjectId, desired: &Desired, observed: &Observed) -> Option<String> {
-        let own = &observed.owners.get(id)?.origin.source;
-        let mut sources = std::iter::once(own).chain(sources_with_gone(desired, observed));
-        let source = sources.find(|source| !self.allow(desired, source))?;
+    /// What lets the object go. Where the host's policy lets nothing of its source go, nothing
+    /// does.
+    fn command(
+        &self,
+        id: &ObjectId,
+        desired: &Desired,
+        observed: &Observed,
+        policy: &Policy,
+    ) -> Option<String> {
+        let source = &observed.owners.get(id)?.origin.source;
+        if policy.prune_budgets.get(source) == Some(&0) || policy.prunes_all_of(source) {
+            return None;
+        }
         let revision = desired.revisions.get(source)?;
         Some(format!("limekiln ack --prune {revision} --source {}", quoted(source)))
     }

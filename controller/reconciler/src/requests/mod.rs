@@ -2,11 +2,13 @@
 
 mod deletions;
 mod of_source;
+mod remembered;
 #[expect(clippy::module_inception, reason = "the file of the type has the type's name")]
 mod requests;
 mod rollback;
 mod stored;
 
 pub use of_source::OfSource;
+pub(crate) use remembered::Remembered;
 pub use requests::{Requests, RequestsError};
 pub use rollback::Back;

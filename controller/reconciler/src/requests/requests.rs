@@ -162,11 +162,11 @@ impl Requests {
     /// Puts them into what is wanted and allowed.
     pub(crate) fn apply(&self, desired: &mut Desired, observed: &Observed, policy: &mut Policy) {
         desired.suspended.extend(self.suspended.iter().cloned());
-        policy.prune_all |= self.allow_all(desired, observed);
+        policy.prune_all_of.extend(self.let_go_of(desired, observed));
     }
 }
 
-fn path(home: &Home) -> PathBuf {
+pub(super) fn path(home: &Home) -> PathBuf {
     Path::new(home.dir()).join("requests.json")
 }
 

@@ -17,18 +17,18 @@ use tokio_util::sync::CancellationToken;
 use crate::fixture::{Fixture, id, instance, prune};
 
 /// A controller that runs, over the fixture's manifests.
-struct Running {
+pub struct Running {
     handle: Handle,
     stop: CancellationToken,
     task: JoinHandle<Result<(), ReconcileError>>,
 }
 
 impl Running {
-    fn start(fixture: &Fixture, options: ControllerOptions) -> Self {
+    pub fn start(fixture: &Fixture, options: ControllerOptions) -> Self {
         Self::over(fixture, fixture.intake(), options)
     }
 
-    fn over(fixture: &Fixture, intake: Box<Files>, options: ControllerOptions) -> Self {
+    pub fn over(fixture: &Fixture, intake: Box<Files>, options: ControllerOptions) -> Self {
         let controller = Controller::new(
             fixture.fresh(),
             intake,
@@ -40,27 +40,37 @@ impl Running {
         Self { handle, stop, task }
     }
 
-    async fn until(&self, what: &str, holds: impl Fn(&ControllerState) -> bool) -> ControllerState {
+    pub async fn until(
+        &self,
+        what: &str,
+        holds: impl Fn(&ControllerState) -> bool,
+    ) -> ControllerState {
         let mut state = self.handle.state();
         let found = tokio::time::timeout(Duration::from_secs(3_600), state.wait_for(holds)).await;
         found.unwrap_or_else(|_| panic!("{what}: not within an hour")).expect("it runs").clone()
     }
 
     /// Wakes it, and waits until it has looked and nothing is left to do.
-    async fn settled(&self) -> ControllerState {
+    pub async fn settled(&self) -> ControllerState {
         self.looked().await;
         let passes = self.looked().await;
         self.until("settled", |state| state.passes >= passes && state.is_settled()).await
     }
 
     /// Wakes it, and waits for the end of a look, which may have begun before.
-    async fn looked(&self) -> u64 {
+    pub async fn looked(&self) -> u64 {
         let passes = self.handle.state().borrow().passes;
         self.handle.wake();
         self.until("a look", |state| state.passes > passes).await.passes
     }
 
-    async fn end(self) {
+    /// Ends it in the middle, as a crash does.
+    pub async fn kill(self) {
+        self.task.abort();
+        let _ = self.task.await;
+    }
+
+    pub async fn end(self) {
         self.stop.cancel();
         self.task.await.expect("no panic").expect("no error");
     }
@@ -341,12 +351,15 @@ async fn of_several_sources_each_is_acknowledged_by_its_own_revision() {
     let let_go = |at: &str, of: &str| {
         Requests::let_go(home, [OfSource::new(at, of)]).expect("written");
     };
-    // That of one source, or of the wrong source, is none for the other.
-    let_go(&at_m, &m);
+    // That of the wrong source is none.
     let_go(&at_m, &n);
+    running.settled().await;
+    assert_eq!(fixture.instances().len(), 6);
+    // That of one source lets go of it alone.
+    let_go(&at_m, &m);
     let state = running.settled().await;
-    assert_eq!(fixture.instances().len(), 6, "of the other source nothing was said");
-    assert!(hint(&state, "instance/b").contains(&command(&n, &at_n)), "{state:?}");
+    assert_eq!(fixture.instances(), ["a", "d", "e", "f"], "of the other source nothing was said");
+    assert!(hint(&state, "instance/e").contains(&command(&n, &at_n)), "{state:?}");
     let_go(&at_n, &n);
     running.settled().await;
     assert_eq!(fixture.instances(), ["a", "d"]);

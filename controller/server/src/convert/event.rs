@@ -21,7 +21,7 @@ pub fn event(occurrence: &Occurrence) -> wire::Event {
     }
 }
 
-fn outcome(outcome: RecordOutcome) -> wire::EventOutcome {
+pub(super) fn outcome(outcome: RecordOutcome) -> wire::EventOutcome {
     match outcome {
         RecordOutcome::Done => wire::EventOutcome::Done,
         RecordOutcome::Retrying => wire::EventOutcome::Retrying,

@@ -97,6 +97,11 @@ fn gauges(to: &mut DescriptorEncoder<'_>, state: &ControllerState) -> Result<(),
     let held = planned.map_or(0, |planned| planned.report.waiting.len());
     let blind = usize::from(state.observe_error.is_some());
     for (name, help, value) in [
+        (
+            "queue_depth",
+            "Objects that have steps to be done and are not worked on",
+            state.queued().len(),
+        ),
         ("objects_busy", "Objects that are worked on", state.busy.len()),
         ("objects_retrying", "Objects that wait for their next try", waiting),
         ("objects_stalled", "Objects of which the same was done in vain", stalled),

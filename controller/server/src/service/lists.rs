@@ -119,9 +119,8 @@ impl Answers {
         &self,
         request: wire::ListRevisionsRequest,
     ) -> Result<Answered<wire::Revision>, Status> {
-        let wire::ListRevisionsRequest { revision, include_files } = request;
         let desk = self.desk.clone();
-        let all = super::requests::beside(move || desk.revisions(&revision, include_files)).await?;
+        let all = super::requests::beside(move || desk.revisions(&request)).await?;
         Ok(Box::pin(stream::iter(all.into_iter().map(Ok))))
     }
 }

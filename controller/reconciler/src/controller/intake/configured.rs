@@ -1,6 +1,5 @@
 //! The sources of a configuration file: directories and git repositories.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -15,10 +14,10 @@ use tracing::warn;
 use super::super::Handle;
 use super::repository::{Asked, Fetched, Repository, told};
 use super::trusted::Trusted;
-use super::{Intake, Taken, Tell, Unkept, blocking, identity_of, in_force, load};
+use super::{InForce, Intake, Taken, Tell, Unkept, blocking, identity_of, load};
 use crate::load::LoadCache;
 use crate::policy::{HostPolicy, Policies, PolicyError};
-use crate::{Home, ReconcileError, Reconciler, Requests};
+use crate::{Home, ReconcileError, Reconciler};
 
 /// How often a repository is asked when its configuration does not say.
 const INTERVAL: u64 = 60;
@@ -36,8 +35,7 @@ pub struct Configured {
     last: Option<Vec<(String, String)>>,
     cache: Arc<LoadCache>,
     unkept: Unkept,
-    /// What last counted of each source.
-    in_force: BTreeMap<String, Snapshot>,
+    in_force: InForce,
     /// When somebody last asked for something by hand.
     asked: Vec<Option<SystemTime>>,
 }
@@ -106,7 +104,7 @@ impl Configured {
         }
         let trusted = Trusted::read(home).map_err(ConfiguredError::Trusted)?;
         let (policies, last, asked) = (Arc::new(policies), None, Vec::new());
-        let (cache, unkept, in_force) = (Arc::default(), Unkept::default(), BTreeMap::new());
+        let (cache, unkept, in_force) = (Arc::default(), Unkept::default(), InForce::default());
         Ok(Self {
             sources,
             trusted,
@@ -139,16 +137,16 @@ impl Configured {
     }
 
     /// Reads those sources whose time has come.
-    async fn read(&mut self, home: &Home, controller: &Handle) {
-        let acknowledged = Requests::read(home).map(|requests| requests.rewinds);
-        let acknowledged = Arc::new(acknowledged.unwrap_or_default());
+    async fn read(&mut self, reconciler: &Reconciler, controller: &Handle) {
+        // Of requests that cannot be read nothing is known.
+        let requests = reconciler.requests().unwrap_or_default();
         let time = |file: PathBuf| file.metadata().ok()?.modified().ok();
-        let asked: Vec<_> = home.requests().into_iter().map(time).collect();
+        let asked: Vec<_> = reconciler.home().requests().into_iter().map(time).collect();
         let all = std::mem::replace(&mut self.asked, asked.clone()) != asked;
         for source in &mut self.sources {
             if all || Instant::now() >= source.next {
                 let trusted = self.trusted.commit(&source.config.name).map(str::to_owned);
-                let asked = Asked { trusted, acknowledged: Arc::clone(&acknowledged) };
+                let asked = Asked { trusted, requests: Arc::clone(&requests) };
                 source.begin(asked, controller).await;
             }
             source.look().await;
@@ -160,14 +158,21 @@ impl Configured {
         }
     }
 
+    /// Sources that have neither been read nor said why not.
+    fn unread(&self) -> Vec<String> {
+        let sources = self.sources.iter();
+        let unread = sources.filter(|source| source.snapshot.is_none() && source.error.is_none());
+        unread.map(|source| source.config.name.clone()).collect()
+    }
+
     async fn load(&mut self, reconciler: &Arc<Reconciler>) -> Result<Taken, ReconcileError> {
         let mut snapshots: Vec<_> =
             self.sources.iter().filter_map(|source| source.snapshot.clone()).collect();
         self.unkept.read(&snapshots);
-        let errors = in_force(reconciler.home(), &mut snapshots, &mut self.in_force)?;
+        let errors = self.in_force.put(reconciler, &mut snapshots)?;
         let now: Vec<_> = snapshots.iter().map(identity_of).collect();
         if self.last.as_ref() == Some(&now) {
-            return Ok(Taken { loaded: None, errors });
+            return Ok(Taken { errors, ..Taken::default() });
         }
         let (reconciler, fetch) = (Arc::clone(reconciler), Arc::clone(&self.fetch));
         let (policies, cache) = (Arc::clone(&self.policies), Arc::clone(&self.cache));
@@ -182,7 +187,7 @@ impl Configured {
         if let Some(tell) = &self.tell {
             tell(&loaded);
         }
-        Ok(Taken { loaded: Some(loaded), errors })
+        Ok(Taken { loaded: Some(loaded), errors, ..Taken::default() })
     }
 }
 
@@ -190,9 +195,9 @@ impl Configured {
 impl Intake for Configured {
     async fn take(&mut self, reconciler: &Arc<Reconciler>, controller: &Handle) -> Taken {
         if let Err(error) = self.begin(reconciler.home()) {
-            return Taken { loaded: None, errors: vec![told(&error, None)] };
+            return Taken { errors: vec![told(&error, None)], ..Taken::default() };
         }
-        self.read(reconciler.home(), controller).await;
+        self.read(reconciler, controller).await;
         let mut taken = match self.load(reconciler).await {
             Ok(taken) => taken,
             Err(error) => Taken::failed(&error),
@@ -201,11 +206,12 @@ impl Intake for Configured {
             Some(format!("source {}: {}", source.config.name, source.error.as_ref()?))
         });
         taken.errors.extend(errors);
+        taken.unread = self.unread();
         taken
     }
 
     async fn keep(&mut self, reconciler: &Arc<Reconciler>) {
-        self.unkept.keep(reconciler.home()).await;
+        self.unkept.keep(reconciler).await;
     }
 }
 
@@ -297,5 +303,30 @@ mod tests {
         before.note("team", &commit).expect("written");
         next.begin(&home).expect("readable");
         assert_eq!(next.trusted.commit("team"), Some(&*commit));
+    }
+
+    #[test]
+    fn a_source_is_unread_until_it_was_read_or_said_why_not() {
+        let dir = tempfile::tempdir().expect("dir");
+        let facts = HostFacts { lima_home: dir.path().to_owned(), ..HostFacts::example() };
+        let home = Home::new(&facts.lima_home);
+        let store = Arc::new(TemplateStore::new(TemplateSettings::new(&facts)));
+        let config = |name: &str, path: &str| SourceConfig {
+            name: name.to_owned(),
+            kind: SourceKind::Directory(limekiln_sources::DirectoryConfig {
+                path: dir.path().join(path),
+                recursive: false,
+            }),
+            interval: None,
+            prune: false,
+            policy: None,
+        };
+        let sources = vec![config("here", "m"), config("gone", "n")];
+        let mut configured = Configured::new(sources, &home, store).expect("made");
+        assert_eq!(configured.unread(), ["here", "gone"]);
+        configured.sources[0].take(Ok(None));
+        assert_eq!(configured.unread(), ["here", "gone"], "nothing is known of it yet");
+        configured.sources[1].take(Err("it is gone".to_owned()));
+        assert_eq!(configured.unread(), ["here"]);
     }
 }

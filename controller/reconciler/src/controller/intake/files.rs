@@ -1,15 +1,14 @@
 //! What `-f` names.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use limekiln_api::template::Fetch;
 use limekiln_sources::lock::Lock;
-use limekiln_sources::{Input, ReadOptions, Reader, Snapshot};
+use limekiln_sources::{Input, ReadOptions, Reader};
 
 use super::super::Handle;
-use super::{Intake, Taken, Tell, Unkept, blocking, identity_of, in_force, load};
+use super::{InForce, Intake, Taken, Tell, Unkept, blocking, identity_of, load};
 use crate::load::LoadCache;
 use crate::policy::Policies;
 use crate::{Loaded, ReconcileError, Reconciler};
@@ -25,8 +24,7 @@ pub struct Files {
     reader: Arc<Mutex<Reader>>,
     cache: Arc<LoadCache>,
     unkept: Unkept,
-    /// What last counted of each source.
-    in_force: BTreeMap<String, Snapshot>,
+    in_force: InForce,
 }
 
 impl Files {
@@ -46,7 +44,7 @@ impl Files {
             reader: Arc::default(),
             cache: Arc::default(),
             unkept: Unkept::default(),
-            in_force: BTreeMap::new(),
+            in_force: InForce::default(),
         }
     }
 
@@ -73,7 +71,7 @@ impl Intake for Files {
     }
 
     async fn keep(&mut self, reconciler: &Arc<Reconciler>) {
-        self.unkept.keep(reconciler.home()).await;
+        self.unkept.keep(reconciler).await;
     }
 }
 
@@ -91,10 +89,10 @@ impl Files {
         };
         let mut snapshots = blocking(read).await?;
         self.unkept.read(&snapshots);
-        let errors = in_force(reconciler.home(), &mut snapshots, &mut self.in_force)?;
+        let errors = self.in_force.put(reconciler, &mut snapshots)?;
         let now: Vec<_> = snapshots.iter().map(identity_of).collect();
         if self.last.as_ref() == Some(&now) {
-            return Ok(Taken { loaded: None, errors });
+            return Ok(Taken { errors, ..Taken::default() });
         }
         let (reconciler, fetch) = (Arc::clone(reconciler), Arc::clone(&self.fetch));
         let (lock, cache) = (self.lock.clone(), Arc::clone(&self.cache));
@@ -107,6 +105,6 @@ impl Files {
         if let Some(tell) = &self.tell {
             tell(&loaded);
         }
-        Ok(Taken { loaded: Some(loaded), errors })
+        Ok(Taken { loaded: Some(loaded), errors, ..Taken::default() })
     }
 }

@@ -2,10 +2,10 @@
 
 mod configured;
 mod files;
+mod in_force;
 mod repository;
 mod trusted;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -14,13 +14,13 @@ use limekiln_sources::Snapshot;
 use limekiln_sources::lock::{Checked, Lock};
 
 use super::Handle;
-use crate::history::pinned;
 use crate::load::LoadCache;
 use crate::policy::Policies;
-use crate::{History, Home, Loaded, ReconcileError, Reconciler, Requests, Templates};
+use crate::{Loaded, ReconcileError, Reconciler, Templates};
 
 pub use configured::{Configured, ConfiguredError};
 pub use files::Files;
+use in_force::InForce;
 
 /// Reads all sources of a controller.
 #[async_trait]
@@ -41,11 +41,13 @@ pub struct Taken {
     pub loaded: Option<Box<Loaded>>,
     /// What could not be read, and why.
     pub errors: Vec<String>,
+    /// Sources of which nothing is known yet: the first answer of a slow remote is still to come.
+    pub unread: Vec<String>,
 }
 
 impl Taken {
     fn failed(error: &ReconcileError) -> Self {
-        Self { loaded: None, errors: vec![error.told()] }
+        Self { errors: vec![error.told()], ..Self::default() }
     }
 }
 
@@ -74,7 +76,6 @@ fn load(
 struct Unkept {
     kept: Vec<(String, String)>,
     now: Vec<Snapshot>,
-    history: Option<Arc<History>>,
 }
 
 impl Unkept {
@@ -86,16 +87,15 @@ impl Unkept {
         }
     }
 
-    async fn keep(&mut self, home: &Home) {
+    async fn keep(&mut self, reconciler: &Reconciler) {
         if self.now.is_empty() {
             return;
         }
-        let history = self.history.get_or_insert_with(|| History::new(home).into());
-        let (history, now) = (Arc::clone(history), std::mem::take(&mut self.now));
+        let (history, now) = (reconciler.history(), std::mem::take(&mut self.now));
         // Of requests that cannot be read nothing is known, and nothing comes of it either.
-        let pinned = Requests::read(home).unwrap_or_default().pinned;
+        let requests = reconciler.requests().unwrap_or_default();
         let note = move |snapshot: &Snapshot| {
-            let pinned = pinned.get(&snapshot.source).map(String::as_str);
+            let pinned = requests.pinned.get(&snapshot.source).map(String::as_str);
             let noted = history.note(snapshot, pinned);
             if let Err(error) = &noted {
                 tracing::warn!("the revision cannot be kept for a rollback: {error}");
@@ -116,7 +116,7 @@ fn identity_of(snapshot: &Snapshot) -> (String, String) {
 
 /// Away from the runtime's thread; in the simulation on it, since who is done first there must not
 /// depend on the machine.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     #[cfg(feature = "faults")]
     if crate::faults::is_simulation() {
         return work();
@@ -125,33 +125,4 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
         Ok(done) => done,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
-}
-
-/// Puts what is in force in the place of what was read. Of a source of which that cannot be had
-/// the `last` counts; returned is why.
-fn in_force(
-    home: &Home,
-    snapshots: &mut Vec<Snapshot>,
-    last: &mut BTreeMap<String, Snapshot>,
-) -> Result<Vec<String>, ReconcileError> {
-    let requests = Requests::read(home)?;
-    let history = History::new(home);
-    let mut errors = Vec::new();
-    snapshots.retain_mut(|snapshot| {
-        match pinned(snapshot, &requests, &history) {
-            Ok(None) => {}
-            Ok(Some(pinned)) => *snapshot = pinned,
-            Err(why) => {
-                errors.push(ReconcileError::History(why).told());
-                // Without one, what came from it stays as it is.
-                let Some(last) = last.get(&snapshot.source) else { return false };
-                *snapshot = last.clone();
-            }
-        }
-        if last.get(&snapshot.source).is_none_or(|last| last.revision != snapshot.revision) {
-            last.insert(snapshot.source.clone(), snapshot.clone());
-        }
-        true
-    });
-    Ok(errors)
 }

@@ -1,6 +1,5 @@
 //! One repository, fetched beside everything else: a slow remote keeps nobody waiting.
 
-use std::collections::BTreeSet;
 use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,8 +12,8 @@ use tokio::time::timeout;
 use tracing::warn;
 
 use super::super::Handle;
-use crate::Home;
 use crate::error::chain;
+use crate::{Home, Requests};
 
 /// A fetch that is done so soon is waited for: most are.
 const SOON: Duration = Duration::from_millis(500);
@@ -34,8 +33,8 @@ pub(super) struct Repository {
 pub(super) struct Asked {
     /// The last commit that was acted on.
     pub(super) trusted: Option<String>,
-    /// Commits that need not descend from it.
-    pub(super) acknowledged: Arc<BTreeSet<String>>,
+    /// Some let commits count that do not descend from it.
+    pub(super) requests: Arc<Requests>,
 }
 
 /// How a fetch ended.
@@ -102,7 +101,7 @@ impl Drop for Repository {
 fn fetch(mut git: GitSource, asked: &Asked, known: bool) -> (GitSource, Fetched) {
     let last = asked.trusted.as_deref();
     let fetched = match git.fetch(last, None) {
-        Err(GitError::Rewound { to, .. }) if asked.acknowledged.contains(&to) => {
+        Err(GitError::Rewound { to, .. }) if asked.requests.rewinds.contains(&to) => {
             git.fetch(last, Some(&to))
         }
         other => other,
