@@ -1,5 +1,6 @@
 //! Which revision of a source is in force.
 
+use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_sources::Snapshot;
 
 use super::History;
@@ -16,7 +17,8 @@ pub(crate) fn pinned(
     history: &History,
 ) -> Result<Option<Snapshot>, String> {
     let source = &snapshot.source;
-    let wanted = match requests.pinned.get(source) {
+    let pin = requests.pinned.get(source).filter(|_| !is_on(Mutant::IgnoresPins));
+    let wanted = match pin {
         Some(pin) => pin.clone(),
         None if requests.is_rolled_back(source, &snapshot.revision) => {
             let kept = history.read().map_err(|error| error.to_string())?;

@@ -4,6 +4,7 @@ mod configured;
 mod files;
 mod repository;
 mod trusted;
+mod unread;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
