@@ -3,8 +3,10 @@
 mod allowed;
 mod end;
 mod leaks;
+mod shelf;
 mod watch;
 
 pub use end::{End, difference, of, whole};
 pub use leaks::leaks;
+pub use shelf::{Shelf, is_kept_as};
 pub use watch::{Revision, Watch};
