@@ -141,10 +141,12 @@ impl<'a> Director<'a> {
         let catalogue = self.catalogue();
         let (whole, live) = (oracle::whole(&self.machine), oracle::of(&self.machine, &ids));
         let leaks = oracle::leaks(&self.machine, &catalogue, &owned);
+        let behind = oracle::behind(&self.machine, &catalogue, &owned);
         let mut state = self.machine.lock();
         // What was broken off by a broken rule has left things as they were.
         if state.watch.broken().is_empty() {
             leaks.into_iter().for_each(|leak| state.watch.break_rule(format!("left over: {leak}")));
+            behind.into_iter().for_each(|what| state.watch.break_rule(what));
         }
         Ending {
             whole,
