@@ -76,11 +76,25 @@ pub enum Mutant {
     EndsLate,
     /// What was parked is removed when the clock says so.
     TrustsTheClock,
+    /// What may be deleted of one source is reckoned from the objects of all.
+    CountsAllSources,
+    /// What is gone is deleted also for a source that lets nothing be deleted.
+    PrunesEverySource,
+    /// What a source has that cannot be read is taken over by another.
+    TakesFromUnread,
+    /// A revision that was pinned is not held on to.
+    IgnoresPins,
+    /// A revision that was rolled back is applied again.
+    ForgetsRollbacks,
+    /// What somebody orders is done, whatever the manifests say of it.
+    OrdersAnything,
+    /// What somebody orders is done while others work on it.
+    OrdersTheBusy,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 42] = [
         Self::StartsBeforeWhatItUses,
         Self::MadeBeforeItsDisks,
         Self::ChangesUnderUsers,
@@ -116,6 +130,13 @@ impl Mutant {
         Self::DiesOfPanics,
         Self::EndsLate,
         Self::TrustsTheClock,
+        Self::CountsAllSources,
+        Self::PrunesEverySource,
+        Self::TakesFromUnread,
+        Self::IgnoresPins,
+        Self::ForgetsRollbacks,
+        Self::OrdersAnything,
+        Self::OrdersTheBusy,
     ];
 }
 

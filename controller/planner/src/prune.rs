@@ -76,7 +76,8 @@ fn permission(scene: &Scene<'_>, source: &str, gone: usize) -> Result<(), (Strin
         return Ok(());
     }
     let owners = scene.observed.owners.values();
-    let owned = owners.filter(|owner| owner.origin.source == source).count();
+    let all = is_on(Mutant::CountsAllSources);
+    let owned = owners.filter(|owner| all || owner.origin.source == source).count();
     if gone == owned {
         let why = match owned {
             1 => "the only object of the source would be deleted".to_owned(),

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use limekiln_api::RunStrategy;
+use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_executor::RunResult;
 use limekiln_model::{Action, Desired, Kind, ObjectId, Origin, Plan};
 use tokio::sync::oneshot;
@@ -134,7 +135,8 @@ impl Controller {
             return Some(OrderError::Unready);
         }
         let mut objects = plan.steps.iter().map(|step| step.action.object());
-        objects.find(|id| self.tasks.is_busy(id)).map(OrderError::Busy)
+        let busy = |id: &ObjectId| self.tasks.is_busy(id) && !is_on(Mutant::OrdersTheBusy);
+        objects.find(busy).map(OrderError::Busy)
     }
 
     fn take_up(&mut self, fence: &Fence, pending: Pending, kept: &Planned) {
@@ -146,7 +148,8 @@ impl Controller {
 
     /// The plan, if it may be run as things are now.
     fn fits(&self, fence: &Fence, order: &Order, kept: &Planned) -> Result<Planned, OrderError> {
-        if let Some(object) = would_be_undone(&order.plan.plan, &kept.desired) {
+        let undone = would_be_undone(&order.plan.plan, &kept.desired);
+        if let Some(object) = undone.filter(|_| !is_on(Mutant::OrdersAnything)) {
             let frozen = || kept.desired.frozen.get(&object).map(|frozen| &frozen.origin);
             let origin = kept.desired.origin(&object).or_else(frozen).cloned().unwrap_or_default();
             return Err(OrderError::Kept { object, origin });

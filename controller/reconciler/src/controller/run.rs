@@ -142,8 +142,6 @@ impl Controller {
             }
         }
         self.finish().await;
-        // Who still waits is told that nobody will come.
-        drop(self.mailbox.take_orders());
         drop(lock);
         Ok(())
     }
@@ -194,6 +192,8 @@ impl Controller {
         if timeout(grace, all).await.is_err() {
             warn!("{} objects were left in mid-work; the next run goes on", self.tasks.len());
         }
+        // Who still waits is told that nobody will come.
+        drop(self.mailbox.take_orders());
         self.run_log.take().write(&self.reconciler.history());
     }
 }

@@ -64,7 +64,9 @@ struct Host {
 
 impl Host {
     fn new(scenario: &Scenario) -> Self {
-        let dir = tempfile::tempdir().expect("dir");
+        // In memory where that is possible: thousands of files are synced.
+        let memory = Some(Path::new("/dev/shm")).filter(|memory| memory.is_dir());
+        let dir = memory.map_or_else(tempfile::tempdir, tempfile::tempdir_in).expect("dir");
         let home = Home::new(&dir.path().join("lima"));
         home.prepare().expect("home");
         let ledger = Ledger::new(&home);
@@ -279,4 +281,70 @@ fn a_death_at_any_action_on_networks_changes_nothing_in_the_end() {
     }
     assert!(end["network/left"].contains("Stopped"), "{end:#?}");
     die_everywhere(&scenario, 2).unwrap_or_else(|error| panic!("{error}"));
+}
+
+/// One of each: a disk is made and another grows, a network changes under its user, VMs are made,
+/// restarted, one that only the user starts, and deleted.
+fn one_of_each() -> Scenario {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut scenario = Scenario::any().new_tree(&mut runner).expect("a scenario").current();
+    let spec = |gateway: &str| {
+        NetworkSpec { gateway: gateway.parse().ok(), ..NetworkSpec::default() }.filled()
+    };
+    let disk = |gib: u64| limekiln_api::DiskSpec::of(gib << 30, Default::default());
+    let on_lan = |more: &str| format!("networks: [{{lima: lan}}]\n{more}");
+    scenario.world = World::default();
+    let is = &mut scenario.world.observed;
+    let phase = NetworkPhase::Running;
+    let lan = ObservedNetwork { spec: spec("10.1.0.1"), phase, foreign: false };
+    is.networks.insert(name("lan"), lan);
+    let mut user = observed_instance("user", &on_lan("cpus: 1"), InstancePhase::Ready);
+    user.ssh_port = Some(60_001);
+    is.instances.insert(name("user"), user.into());
+    is.instances
+        .insert(name("gone"), observed_instance("gone", "cpus: 1", InstancePhase::Stopped).into());
+    let mut manual = observed_instance("manual", "cpus: 1", InstancePhase::Ready);
+    manual.ssh_port = Some(60_002);
+    is.instances.insert(name("manual"), manual.into());
+    scenario.desired = desired([
+        instance("user", &on_lan("cpus: 2"), |spec| spec.max_disruption = Disruption::Restart),
+        instance("manual", "cpus: 2", |spec| {
+            spec.run_strategy = RunStrategy::Manual;
+            spec.max_disruption = Disruption::Restart;
+        }),
+        instance("fresh", "additionalDisks: [data]\ncpus: 1", |_| {}),
+    ]);
+    scenario.desired.disks.insert(name("data"), wanted(disk(2)));
+    scenario.desired.networks.insert(name("lan"), wanted(spec("10.4.0.1")));
+    scenario.policy = Policy { prune: true, ..Policy::default() };
+    (scenario.networks, scenario.host.facts.memory) = (true, 64 << 30);
+    (scenario.strangers, scenario.retained) = (BTreeSet::new(), BTreeSet::new());
+    scenario
+}
+
+/// The second death comes at any action of what follows the first, which is longer than what the
+/// first one broke off.
+#[test]
+fn a_death_at_any_two_actions_changes_nothing_in_the_end() {
+    let scenario = one_of_each();
+    let (straight, actions, plain) = play(&scenario, &[]);
+    assert!(straight["instance/user"].contains("Ready"), "{straight:#?}");
+    assert!(straight["instance/fresh"].contains("Ready"), "{straight:#?}");
+    assert_eq!(straight["parked"], "instance/gone", "{plain:#?}");
+    let mut pairs = 0;
+    // Before an action is after the one before it: these are all boundaries.
+    for kind in [FaultKind::CrashBefore, FaultKind::CrashInside] {
+        for at in 0..actions {
+            let first = Fault { at, kind };
+            let (_, longer, _) = play(&scenario, &[first]);
+            for at in at + 1..longer {
+                let faults = [first, Fault { at, kind }];
+                let (end, _, log) = play(&scenario, &faults);
+                let differs = difference(&end, &straight);
+                assert!(differs.is_empty(), "{faults:?}: {differs:#?}\n{log:#?}\n{plain:#?}");
+                pairs += 1;
+            }
+        }
+    }
+    assert!(pairs >= actions * (actions - 1), "{pairs} pairs of {actions} actions");
 }

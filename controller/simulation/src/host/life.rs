@@ -6,15 +6,17 @@ use std::time::Duration;
 use limekiln_api::HostFacts;
 use limekiln_model::Policy;
 use limekiln_reconciler::{
-    Controller, ControllerOptions, Files, Handle, Home, Input, Limits, ReadOptions, ReconcileError,
-    Reconciler,
+    Configured, Controller, ControllerOptions, Files, Handle, Home, Input, Intake, Limits,
+    ReadOptions, ReconcileError, Reconciler,
 };
 use limekiln_sources::templates::{TemplateSettings, TemplateStore};
+use limekiln_sources::{DirectoryConfig, SourceConfig, SourceKind};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::Machine;
 use super::engine::LifeEngine;
+use crate::story::Source;
 
 /// How long parked objects are kept.
 pub const KEPT: Duration = Duration::from_secs(30 * 24 * 3_600);
@@ -33,24 +35,23 @@ pub struct Life {
 
 impl Life {
     /// Starts a controller.
-    pub fn start(machine: &Machine, number: u64, policy: Policy) -> Self {
+    ///
+    /// # Errors
+    /// If its configuration cannot be used.
+    pub fn start(
+        machine: &Machine,
+        number: u64,
+        policy: Policy,
+        sources: &[Source],
+    ) -> anyhow::Result<Self> {
         machine.lock().alive.insert(number);
         let engine = LifeEngine { shared: machine.shared.clone(), life: number };
         let facts = facts(machine.lima_home());
-        // Manifests of stories build on nothing that is elsewhere.
-        let templates = TemplateStore::new(TemplateSettings::new(&facts));
+        let intake = intake(machine, sources, &facts)?;
         let longest = Default::default();
         let limits = Limits { boots: BOOTS, seed: 1, longest, ..Limits::default() };
         let home = Home::new(&facts.lima_home);
         let reconciler = Reconciler::new(Arc::new(engine), home, facts).with_limits(limits);
-        // Files that were touched in the last hour count as being written.
-        let read = ReadOptions {
-            quiet: Duration::from_secs(3_600),
-            patience: Duration::ZERO,
-            ..ReadOptions::default()
-        };
-        let inputs = vec![Input::Path(machine.manifests())];
-        let intake = Files::new(inputs, read, Arc::new(templates));
         let options = ControllerOptions {
             policy,
             resync: Duration::from_secs(60),
@@ -60,10 +61,10 @@ impl Life {
             ..ControllerOptions::default()
         };
         let silent = Arc::new(|_: &_, _: &_| {});
-        let controller = Controller::new(Arc::new(reconciler), Box::new(intake), options, silent);
+        let controller = Controller::new(Arc::new(reconciler), intake, options, silent);
         let (handle, stop) = (controller.handle(), CancellationToken::new());
         let task = tokio::spawn(controller.run(stop.clone()));
-        Self { number, handle, stop, task }
+        Ok(Self { number, handle, stop, task })
     }
 
     /// Whether it has ended.
@@ -89,6 +90,39 @@ impl Life {
             Err(error) => Err(error.to_string()),
         }
     }
+}
+
+/// One directory is as with `-f`, several are those of a configuration.
+fn intake(
+    machine: &Machine,
+    sources: &[Source],
+    facts: &HostFacts,
+) -> anyhow::Result<Box<dyn Intake>> {
+    // Manifests of stories build on nothing that is elsewhere.
+    let templates = Arc::new(TemplateStore::new(TemplateSettings::new(facts)));
+    // Files that were touched in the last hour count as being written.
+    let read = ReadOptions {
+        quiet: Duration::from_secs(3_600),
+        patience: Duration::ZERO,
+        ..ReadOptions::default()
+    };
+    if sources.len() == 1 {
+        let inputs = vec![Input::Path(machine.manifests(0))];
+        return Ok(Box::new(Files::new(inputs, read, templates)));
+    }
+    let config = |(number, source): (usize, &Source)| SourceConfig {
+        name: format!("source-{number}"),
+        kind: SourceKind::Directory(DirectoryConfig {
+            path: machine.manifests(number),
+            recursive: false,
+        }),
+        prune: source.prune,
+        policy: source.budget.map(|_| machine.policy(number)),
+        interval: None,
+    };
+    let configs = sources.iter().enumerate().map(config).collect();
+    let configured = Configured::new(configs, &machine.home(), templates)?;
+    Ok(Box::new(configured.reading(&read)))
 }
 
 /// The machine that manifests are filled in for.

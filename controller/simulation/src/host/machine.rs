@@ -10,9 +10,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
-use limekiln_api::{fill, read_lima};
+use limekiln_api::{HostFacts, fill, read_lima};
 use limekiln_engine_sim::{SimEngine, World};
 use limekiln_model::{Name, Observed};
+use limekiln_reconciler::policy::{HostPolicy, PolicyRules};
 use limekiln_reconciler::{Clock, Home, faults};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -21,7 +22,7 @@ use tokio::time::Instant;
 use super::engine::Shared;
 use super::{Incident, State, life};
 use crate::oracle::Watch;
-use crate::story::{Catalogue, Fault, Story, Trigger};
+use crate::story::{Catalogue, Fault, Source, Story, Trigger};
 
 /// Files are kept in memory where that is possible: each schedule writes hundreds of times.
 const MEMORY: &str = "/dev/shm";
@@ -43,7 +44,9 @@ impl Machine {
         let place = Some(memory).filter(|memory| memory.is_dir()).unwrap_or_else(temp_dir);
         // Twice the same for a story: addresses of network cards depend on where instances are.
         let dir = place.join(format!("limekiln-simulation-{}-{}", process::id(), story.seed));
-        fs::create_dir_all(dir.join("manifests"))?;
+        for source in 0..story.sources.len() {
+            fs::create_dir_all(dir.join(place_of(source)))?;
+        }
         let world = strangers(&story.strangers, &dir.join("lima"));
         let sim = SimEngine::new(story.seed).with_world(world);
         let (send, incidents) = unbounded_channel();
@@ -52,8 +55,21 @@ impl Machine {
         let (sim, thaw) = (Arc::new(sim), Arc::new(Notify::new()));
         let shared = Shared { sim, state, thaw, seed: story.seed, wrong: Arc::default() };
         let machine = Self { dir, shared };
+        machine.write_policies(&story.sources)?;
         machine.mind_writes();
         Ok((machine, incidents))
+    }
+
+    /// Each source may do everything, but for how much it may delete.
+    fn write_policies(&self, sources: &[Source]) -> io::Result<()> {
+        for (number, source) in sources.iter().enumerate() {
+            if source.budget.is_some() {
+                let open = HostPolicy::open().rules().clone();
+                let rules = PolicyRules { prune_budget: source.budget, ..open };
+                fs::write(self.policy(number), serde_json::to_vec(&rules)?)?;
+            }
+        }
+        Ok(())
     }
 
     /// What is shared with the engine.
@@ -66,9 +82,24 @@ impl Machine {
         self.shared.look()
     }
 
-    /// Where the manifests are.
-    pub fn manifests(&self) -> PathBuf {
-        self.dir.join("manifests")
+    /// Where the manifests of a source are.
+    pub fn manifests(&self, source: usize) -> PathBuf {
+        self.dir.join(place_of(source))
+    }
+
+    /// The file that says what a source may do.
+    pub(super) fn policy(&self, source: usize) -> PathBuf {
+        self.dir.join(format!("policy-{source}.json"))
+    }
+
+    /// What the machine is, as everybody sees it.
+    pub fn facts(&self) -> HostFacts {
+        life::facts(self.lima_home())
+    }
+
+    /// Everything that exists, for whoever looks by himself.
+    pub fn sim(&self) -> Arc<SimEngine> {
+        Arc::clone(&self.shared.sim)
     }
 
     /// `$LIMA_HOME`.
@@ -84,6 +115,13 @@ impl Machine {
     /// Changes the world as somebody with other tools does.
     pub fn outside<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
         self.shared.sim.outside(change)
+    }
+
+    /// What would come of a change, which is not made.
+    pub fn try_out<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
+        let mut world = World::default();
+        world.observed = self.look();
+        change(&mut world)
     }
 
     /// Sets the clock: so many years ahead or back.
@@ -107,27 +145,35 @@ impl Machine {
         self.shared.thaw.notify_waiters();
     }
 
-    /// Puts the manifests in place, a file by a rename each, as if they were old.
-    pub fn publish(&self, catalogue: &Catalogue) -> io::Result<()> {
-        self.show()?;
-        for entry in fs::read_dir(self.manifests())? {
+    /// Puts the manifests of a source in place, a file by a rename each, as if they were old.
+    ///
+    /// # Errors
+    /// If files cannot be written.
+    pub fn publish(&self, source: usize, catalogue: &Catalogue) -> io::Result<()> {
+        self.show(source)?;
+        for entry in fs::read_dir(self.manifests(source))? {
             let entry = entry?;
-            if !catalogue.files.contains_key(&*entry.file_name().to_string_lossy()) {
+            let file = Source::file(source, &entry.file_name().to_string_lossy());
+            if !catalogue.files.contains_key(&file) {
                 fs::remove_file(entry.path())?;
             }
         }
-        for file in catalogue.files.keys() {
+        for file in catalogue.files.keys().filter(|file| Source::of(file) == source) {
             self.put(file, &catalogue.text(file), Duration::from_secs(7_200))?;
         }
         Ok(())
     }
 
     /// Writes the files that differ, the first so many bytes of each and just now.
+    ///
+    /// # Errors
+    /// If files cannot be written.
     pub fn publish_half(&self, catalogue: &Catalogue, cut: usize) -> io::Result<()> {
         for file in catalogue.files.keys() {
             let text = catalogue.text(file);
-            let same = fs::read_to_string(self.manifests().join(file)).is_ok_and(|now| now == text);
-            if !same && self.manifests().is_dir() {
+            let path = self.path(file);
+            let same = fs::read_to_string(&path).is_ok_and(|now| now == text);
+            if !same && self.manifests(Source::of(file)).is_dir() {
                 let half = &text[..text.len() * (1 + cut % 7) / 8];
                 self.put(file, half, Duration::ZERO)?;
             }
@@ -135,30 +181,35 @@ impl Machine {
         Ok(())
     }
 
+    fn path(&self, file: &str) -> PathBuf {
+        self.manifests(Source::of(file)).join(Source::local(file))
+    }
+
     fn put(&self, file: &str, text: &str, age: Duration) -> io::Result<()> {
-        let path = self.manifests().join(file);
+        let path = self.path(file);
         fs::write(&path, text)?;
         let file = File::options().write(true).open(&path)?;
         file.set_modified(SystemTime::now() - age)
     }
 
-    /// Brings the directory back.
+    /// Brings the directory of a source back.
     ///
     /// # Errors
     /// If it cannot be renamed.
-    pub fn show(&self) -> io::Result<()> {
-        match fs::rename(self.dir.join("hidden"), self.manifests()) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            done => done,
-        }
+    pub fn show(&self, source: usize) -> io::Result<()> {
+        rename(&self.hidden(source), &self.manifests(source))
     }
 
-    /// Moves the directory away.
-    pub fn hide(&self) -> io::Result<()> {
-        match fs::rename(self.manifests(), self.dir.join("hidden")) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            done => done,
-        }
+    /// Moves it away.
+    ///
+    /// # Errors
+    /// If it cannot be renamed.
+    pub fn hide(&self, source: usize) -> io::Result<()> {
+        rename(&self.manifests(source), &self.hidden(source))
+    }
+
+    fn hidden(&self, source: usize) -> PathBuf {
+        self.dir.join(format!("hidden-{source}"))
     }
 
     /// Writes of our own files end as the story says.
@@ -196,6 +247,17 @@ impl Drop for Machine {
         faults::set(None);
         // What stays is small, and in the way of nothing.
         let _ = fs::remove_dir_all(&self.dir);
+    }
+}
+
+fn place_of(source: usize) -> &'static str {
+    ["manifests", "second"][source]
+}
+
+fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::rename(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
     }
 }
 

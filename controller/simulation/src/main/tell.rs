@@ -13,8 +13,8 @@ pub fn tell(verdict: &Verdict, log: bool) {
         println!("  see `cargo xtask simulate --from {} --seeds 1 --log`", verdict.seed);
         return;
     }
-    let Story { prune, rapid, strangers, chapters, .. } = Story::of(verdict.seed);
-    println!("  prune {prune}, rapid {rapid}, strangers {:?}", strangers.ids());
+    let Story { sources, rapid, strangers, chapters, .. } = Story::of(verdict.seed);
+    println!("  {sources:?}, rapid {rapid}, strangers {:?}", strangers.ids());
     for (number, chapter) in chapters.iter().enumerate() {
         println!("  chapter {number}: {} {:?}", chapter.deed, chapter.faults);
     }

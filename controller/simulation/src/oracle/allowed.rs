@@ -1,5 +1,7 @@
 //! Whether an action may begin.
 
+use std::collections::BTreeMap;
+
 use limekiln_model::{Action, InstancePhase, Kind, ObjectId, Observed};
 
 use super::watch::{Revision, SEEN, Watch};
@@ -9,6 +11,9 @@ use crate::story::Machine;
 /// Why the action may not begin.
 pub(super) fn check(watch: &Watch, action: &Action, world: &Observed) -> Option<String> {
     let id = action.object();
+    if watch.ordered.contains(&id) {
+        return by_order(watch, action, world);
+    }
     if watch.strangers.contains(&id) {
         return Some("it is somebody else's".to_owned());
     }
@@ -16,7 +21,9 @@ pub(super) fn check(watch: &Watch, action: &Action, world: &Observed) -> Option<
         return Some(format!("it is suspended for {} s", since.elapsed().as_secs()));
     }
     if let Some(revision) = seen(watch) {
-        if revision.catalogue.frozen().contains(&id) {
+        // Who has never seen the other source knows of it only what the ledger says.
+        let known = !revision.hidden || revision.existed.contains(&id);
+        if known && revision.catalogue.frozen().contains(&id) {
             return Some("its manifest is faulty".to_owned());
         }
         if revision.catalogue.machine(id.name.as_str()).is_some_and(|machine| machine.suspend)
@@ -38,40 +45,72 @@ pub(super) fn check(watch: &Watch, action: &Action, world: &Observed) -> Option<
     }
 }
 
+/// By hand nearly everything may be done. What must not be done at all is refused, and that is seen
+/// by who ordered it.
+fn by_order(watch: &Watch, action: &Action, world: &Observed) -> Option<String> {
+    match action {
+        Action::Purge { object, key: Some(key) } => expire(watch, object, key),
+        Action::Purge { .. } => purge(&action.object(), world),
+        _ => None,
+    }
+}
+
 /// What was published last, once it must have been seen.
 fn seen(watch: &Watch) -> Option<&Revision> {
     watch.current().filter(|revision| revision.at.elapsed() > SEEN)
 }
 
-/// Moved aside is what a revision asked to delete, within the budget, or to make anew.
+/// Moved aside is what a revision of its source asked to delete, within the budget, or to make
+/// anew.
 fn park(watch: &Watch, id: &ObjectId) -> Option<String> {
     let anew = |machine: &Machine| machine.disruption == "Recreate";
     let recreated = |revision: &Revision| {
         id.kind == Kind::Instance && revision.catalogue.machine(id.name.as_str()).is_some_and(anew)
     };
-    let deletes = |revision: &&Revision| !revision.catalogue.ids().contains(id);
     if watch.revisions.iter().any(recreated) {
         return None;
     }
-    let mut asking = watch.revisions.iter().filter(deletes).peekable();
-    if asking.peek().is_none() {
+    let deletes = |revision: &&Revision| !revision.catalogue.ids().contains(id);
+    let asking: Vec<_> = watch.revisions.iter().filter(deletes).collect();
+    if asking.is_empty() {
         return Some("no revision asked to delete it".to_owned());
     }
-    if !watch.prune {
+    let asking: Vec<_> =
+        asking.into_iter().filter_map(|one| Some((one, owner(one, id)?))).collect();
+    if asking.is_empty() {
+        return Some("it came from no source".to_owned());
+    }
+    if !asking.iter().any(|(_, source)| watch.sources[*source].prune) {
         return Some("nothing may be deleted".to_owned());
     }
-    let within = |revision: &Revision| revision.acknowledged || within_budget(watch, revision);
-    (!watch.rapid && !watch.claim_lost && !asking.any(within))
+    let within = |(revision, source): &(&Revision, usize)| {
+        let never = watch.sources[*source].budget == Some(0);
+        let enough = revision.acknowledged.contains(source)
+            || revision.owners.iter().any(|owners| within_budget(watch, revision, owners, *source));
+        watch.sources[*source].prune && !never && enough
+    };
+    (!watch.rapid && !watch.claim_lost && !asking.iter().any(within))
         .then(|| "more goes than may".to_owned())
 }
 
-fn within_budget(watch: &Watch, revision: &Revision) -> bool {
+/// The source that the object came from when a revision was published.
+fn owner(revision: &Revision, id: &ObjectId) -> Option<usize> {
+    revision.owners[1].get(id).copied()
+}
+
+fn within_budget(
+    watch: &Watch,
+    revision: &Revision,
+    owners: &BTreeMap<ObjectId, usize>,
+    source: usize,
+) -> bool {
     let owned = revision.existed.difference(&watch.strangers);
-    let owned: Vec<_> = owned.collect();
+    let owned: Vec<_> = owned.filter(|id| owners.get(*id) == Some(&source)).collect();
     let mentioned = revision.catalogue.ids();
     let kept = |id: &ObjectId| mentioned.contains(id) || watch.suspended.contains_key(id);
     let gone = owned.iter().filter(|id| !kept(id)).count();
-    gone < owned.len() && gone <= (owned.len() / 5).max(1)
+    let budget = watch.sources[source].budget.unwrap_or_else(|| (owned.len() / 5).max(1));
+    gone < owned.len() && gone <= budget
 }
 
 /// Removed for good is only what was never whole.

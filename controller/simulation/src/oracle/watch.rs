@@ -7,8 +7,8 @@ use limekiln_engine::{EngineError, ErrorClass};
 use limekiln_model::{Action, InstancePhase, Kind, ObjectId, Observed};
 use tokio::time::Instant;
 
-use super::allowed;
-use crate::story::{Catalogue, Machine, Story};
+use super::{Shelf, allowed};
+use crate::story::{Catalogue, Machine, Source, Story};
 
 /// After this long a controller that lives has seen what was published, and acts on nothing older.
 pub(super) const SEEN: Duration = Duration::from_secs(600);
@@ -22,22 +22,30 @@ pub struct Revision {
     pub at: Instant,
     /// Which objects there were.
     pub existed: BTreeSet<ObjectId>,
-    /// Whether somebody has acknowledged that much goes with it.
-    pub acknowledged: bool,
+    /// From which source what was ours came before, and with it.
+    pub owners: [BTreeMap<ObjectId, usize>; 2],
+    /// Whether a source could not be seen.
+    pub hidden: bool,
+    /// Of which sources somebody has acknowledged that much goes with it.
+    pub acknowledged: BTreeSet<usize>,
 }
 
 /// Everything that actions are held against.
 pub struct Watch {
     /// When the story began.
     pub begun: Instant,
-    /// What was published so far.
+    /// Which manifests were published.
+    pub shelf: Shelf,
+    /// What was in force so far.
     pub revisions: Vec<Revision>,
     /// What is suspended by hand, and since when.
     pub suspended: BTreeMap<ObjectId, Instant>,
+    /// What somebody has ordered something with, that is not done yet.
+    pub ordered: BTreeSet<ObjectId>,
     /// Who else has objects here.
     pub strangers: BTreeSet<ObjectId>,
-    /// Whether what is in no manifest may be deleted.
-    pub prune: bool,
+    /// What may be deleted for each source.
+    pub sources: Vec<Source>,
     /// Whether people are faster than the controller.
     pub rapid: bool,
     /// Whether somebody has stopped or deleted something with other tools.
@@ -60,10 +68,12 @@ impl Watch {
     pub fn new(story: &Story, begun: Instant) -> Self {
         Self {
             begun,
+            shelf: Shelf::new(story.sources.len()),
             revisions: Vec::new(),
             suspended: BTreeMap::new(),
+            ordered: BTreeSet::new(),
             strangers: story.strangers.ids(),
-            prune: story.prune,
+            sources: story.sources.clone(),
             rapid: story.rapid,
             by_hand: false,
             claim_lost: false,
@@ -87,7 +97,24 @@ impl Watch {
         &self.broken
     }
 
-    /// What was published last.
+    /// Manifests are published.
+    pub fn publish(&mut self, catalogue: &Catalogue, existed: BTreeSet<ObjectId>, hidden: bool) {
+        self.shelf.publish(catalogue);
+        self.take_effect(existed, hidden);
+    }
+
+    /// From now on counts what the shelf says.
+    pub fn take_effect(&mut self, existed: BTreeSet<ObjectId>, hidden: bool) {
+        let catalogue = self.shelf.in_force();
+        let before = self.current().map(|last| last.owners[1].clone()).unwrap_or_default();
+        let mut after = before.clone();
+        after.extend(catalogue.owners());
+        let (at, owners, acknowledged) = (Instant::now(), [before, after], BTreeSet::new());
+        let revision = Revision { catalogue, at, existed, owners, hidden, acknowledged };
+        self.revisions.push(revision);
+    }
+
+    /// What is in force.
     pub fn current(&self) -> Option<&Revision> {
         self.revisions.last()
     }

@@ -20,15 +20,15 @@ impl Director<'_> {
         let fired = match armed.fault {
             Fault::DieAnytime => {
                 self.kill().await;
-                self.restart().await;
+                self.restart().await?;
                 true
             }
             Fault::Terminate => {
-                self.end_and_start_again().await;
+                self.end_and_start_again().await?;
                 true
             }
             Fault::SecondController => {
-                self.second().await;
+                self.second().await?;
                 true
             }
             // Timers of the runtime know no more than two years.
@@ -55,12 +55,13 @@ impl Director<'_> {
     }
 
     /// Another controller is refused, and told why.
-    async fn second(&mut self) {
+    async fn second(&mut self) -> anyhow::Result<()> {
         if !self.machine.lock().frozen.is_empty() || self.lives.is_empty() {
-            return;
+            return Ok(());
         }
         let number = u64::MAX;
-        let second = Life::start(&self.machine, number, limekiln_model::Policy::default());
+        let policy = limekiln_model::Policy::default();
+        let second = Life::start(&self.machine, number, policy, &self.story.sources)?;
         sleep(Duration::from_secs(1)).await;
         let refused = second.is_over();
         let ended = second.terminate().await;
@@ -69,6 +70,7 @@ impl Director<'_> {
         if !refused || !ended.is_err_and(|error| error.contains("works on")) {
             state.watch.break_rule("a second controller was let in".to_owned());
         }
+        Ok(())
     }
 
     /// Half of a virtual machine that is ours to repair dies.
@@ -144,7 +146,7 @@ impl Director<'_> {
         fs::write(file, &bytes[..bytes.len() / 2])?;
         self.adopt |= adopt;
         self.machine.lock().watch.claim_lost |= adopt;
-        self.restart().await;
+        self.restart().await?;
         Ok(true)
     }
 }

@@ -6,11 +6,13 @@ use std::time::Duration;
 use limekiln_model::{ObjectId, Policy};
 use limekiln_reconciler::Ledger;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::client::{Counter, Served};
 use crate::host::{Incident, Life, Machine};
 use crate::oracle::{self, End};
-use crate::story::{Chapter, Fault, Story, Trigger};
+use crate::story::{Chapter, Fault, Ordered, Story, Trigger};
 
 /// So many minutes are longer than anything goes wrong, and than the longest wait between tries.
 const PATIENCE: usize = 48 * 60;
@@ -61,8 +63,12 @@ pub(super) struct Director<'a> {
     born: u64,
     /// What lost its claim is taken over again.
     pub(super) adopt: bool,
-    /// Whether the manifests cannot be seen.
-    pub(super) hidden: bool,
+    /// Who orders something, what, and whether it is to be refused.
+    pub(super) client: Option<(Ordered, bool, JoinHandle<Served>)>,
+    /// Where he finds the controller.
+    pub(super) counter: Counter,
+    /// The sources that cannot be seen.
+    pub(super) hidden: BTreeSet<usize>,
     chapter_began: Instant,
     thaw: Option<Instant>,
 }
@@ -76,14 +82,16 @@ impl<'a> Director<'a> {
             lives: Vec::new(),
             born: 0,
             adopt: false,
-            hidden: false,
+            client: None,
+            counter: Counter::default(),
+            hidden: BTreeSet::new(),
             chapter_began: Instant::now(),
             thaw: None,
         }
     }
 
     async fn play(&mut self) -> anyhow::Result<()> {
-        self.start();
+        self.start()?;
         for chapter in &self.story.chapters {
             self.chapter(chapter).await?;
             if !self.machine.lock().watch.broken().is_empty() {
@@ -108,8 +116,9 @@ impl<'a> Director<'a> {
     /// The end: everything heals, and a controller that knows nothing looks once more.
     async fn close(&mut self) -> anyhow::Result<()> {
         self.machine.lock().heal();
-        self.machine.show()?;
-        self.hidden = false;
+        for source in std::mem::take(&mut self.hidden) {
+            self.machine.show(source)?;
+        }
         if !self.machine.lock().frozen.is_empty() {
             self.unfreeze();
         }
@@ -118,7 +127,7 @@ impl<'a> Director<'a> {
         for life in std::mem::take(&mut self.lives) {
             self.terminate(life, true).await;
         }
-        self.start();
+        self.start()?;
         self.until_quiet(Duration::ZERO).await?;
         for life in std::mem::take(&mut self.lives) {
             self.terminate(life, false).await;
@@ -132,10 +141,12 @@ impl<'a> Director<'a> {
         let catalogue = self.catalogue();
         let (whole, live) = (oracle::whole(&self.machine), oracle::of(&self.machine, &ids));
         let leaks = oracle::leaks(&self.machine, &catalogue, &owned);
+        let behind = oracle::behind(&self.machine, &catalogue, &owned);
         let mut state = self.machine.lock();
         // What was broken off by a broken rule has left things as they were.
         if state.watch.broken().is_empty() {
             leaks.into_iter().for_each(|leak| state.watch.break_rule(format!("left over: {leak}")));
+            behind.into_iter().for_each(|what| state.watch.break_rule(what));
         }
         Ending {
             whole,
@@ -169,15 +180,21 @@ impl<'a> Director<'a> {
         claims.map(|claims| claims.by_id.keys().cloned().collect()).unwrap_or_default()
     }
 
-    fn start(&mut self) {
+    fn start(&mut self) -> anyhow::Result<()> {
         self.born += 1;
-        let policy = Policy { prune: self.story.prune, adopt: self.adopt, ..Policy::default() };
+        let sources = &self.story.sources;
+        let prune = sources.iter().any(|source| source.prune);
+        let policy = Policy { prune, adopt: self.adopt, ..Policy::default() };
         self.machine.lock().note(&format!("life {} begins", self.born));
-        self.lives.push(Life::start(&self.machine, self.born, policy));
+        let life = Life::start(&self.machine, self.born, policy, sources)?;
+        self.counter.set(Some(life.handle.clone()));
+        self.lives.push(life);
+        Ok(())
     }
 
     /// Tells a controller to end. One that was replaced has done so by itself, if it had the time.
     async fn terminate(&mut self, life: Life, patient: bool) {
+        self.leave(&life);
         let (number, begun) = (life.number, Instant::now());
         let (frozen, replaced) = {
             let state = self.machine.lock();
@@ -198,23 +215,31 @@ impl<'a> Director<'a> {
         self.machine.lock().alive.remove(&number);
     }
 
+    /// Nobody finds it any more, if it is the one that was found.
+    fn leave(&self, life: &Life) {
+        if life.number == self.born {
+            self.counter.set(None);
+        }
+    }
+
     pub(super) async fn kill(&mut self) {
         for life in std::mem::take(&mut self.lives) {
             self.machine.lock().alive.remove(&life.number);
+            self.leave(&life);
             life.kill().await;
         }
     }
 
-    pub(super) async fn restart(&mut self) {
+    pub(super) async fn restart(&mut self) -> anyhow::Result<()> {
         sleep(Duration::from_secs(2)).await;
-        self.start();
+        self.start()
     }
 
-    pub(super) async fn end_and_start_again(&mut self) {
+    pub(super) async fn end_and_start_again(&mut self) -> anyhow::Result<()> {
         for life in std::mem::take(&mut self.lives) {
             self.terminate(life, false).await;
         }
-        self.restart().await;
+        self.restart().await
     }
 
     /// Tells the controller that something may have changed.
@@ -247,7 +272,8 @@ impl<'a> Director<'a> {
                 return Ok(());
             }
             let now = (self.born, self.machine.lock().fired.len());
-            if now != before || self.machine.lock().is_disturbed() {
+            let served = self.is_served().await?;
+            if now != before || !served || self.machine.lock().is_disturbed() {
                 (seen, before) = (self.passes(), now);
             } else if self.passes() >= seen + 2 && self.is_quiet() {
                 return Ok(());
@@ -266,9 +292,10 @@ impl<'a> Director<'a> {
         let idle = state.busy.is_empty() && state.observe_error.is_none();
         let planned = state.planned.as_ref();
         // Who has never seen the manifests does nothing.
-        let done = planned.map_or(self.hidden, |planned| planned.plan.is_empty());
+        let hidden = !self.hidden.is_empty();
+        let done = planned.map_or(hidden, |planned| planned.plan.is_empty());
         // A directory that cannot be seen is told of, and is no empty one.
-        idle && done && self.hidden != state.source_errors.is_empty()
+        idle && done && hidden != state.source_errors.is_empty()
     }
 
     fn told(&self) -> String {
@@ -298,14 +325,14 @@ impl<'a> Director<'a> {
                 self.bury().await;
                 // One that died while it was told to end has a successor already.
                 if !self.is_anybody_at_work() {
-                    self.restart().await;
+                    self.restart().await?;
                 }
             }
             Some(Incident::Frozen) => self.thaw = Some(Instant::now() + FROZEN),
             Some(Incident::TakenForDead) => {
                 self.thaw = Some(Instant::now() + FROZEN);
                 let _ = std::fs::remove_file(self.machine.home().dir().join("lock"));
-                self.start();
+                self.start()?;
             }
             None => {}
         }
@@ -332,6 +359,7 @@ impl<'a> Director<'a> {
             .partition(|life| alive.contains(&life.number));
         self.lives = living;
         for life in dead {
+            self.leave(&life);
             life.kill().await;
         }
     }

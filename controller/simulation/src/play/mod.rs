@@ -1,7 +1,9 @@
 //! Plays stories, and judges how they end.
 
+mod client;
 mod clumsy;
 mod director;
+mod orders;
 mod people;
 mod verdict;
 

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use limekiln_api::lima::Int;
 use limekiln_model::{Action, Capabilities, Name, ObjectId, StopMode};
-use limekiln_reconciler::{OfSource, Requests};
+use limekiln_reconciler::{History, OfSource, Requests};
 use tokio::time::{Instant, sleep};
 
 use super::director::Director;
-use crate::oracle::Revision;
+use crate::oracle::is_kept_as;
 use crate::story::{Catalogue, Deed, Fault};
 
 /// How long a writer takes who is seen half-way, and a message that is late.
@@ -54,17 +54,23 @@ impl Director<'_> {
         // What a controller repairs that cannot see its manifests depends on how long it has run.
         let repaired =
             matches!(deed, Deed::Start(_) | Deed::Stop(_) | Deed::Edit(_) | Deed::Delete(_));
-        if repaired && self.hidden {
+        if repaired && !self.hidden.is_empty() {
             return Ok(());
         }
         match deed {
             Deed::Publish(catalogue) => self.publish(catalogue)?,
-            Deed::EmptyDirectory => self.publish(&Catalogue::default())?,
-            Deed::HideDirectory => {
-                self.hidden = true;
-                self.machine.hide()?;
+            Deed::EmptyDirectory(source) => {
+                let latest = self.machine.lock().watch.shelf.latest();
+                self.publish(&latest.without(*source))?;
             }
-            Deed::Acknowledge => self.acknowledge()?,
+            Deed::HideDirectory(source) => {
+                self.hidden.insert(*source);
+                self.machine.hide(*source)?;
+            }
+            Deed::RollBack { source, back } => self.roll_back(*source, *back)?,
+            Deed::Release => self.release()?,
+            Deed::Order(ordered) => self.order(*ordered).await?,
+            Deed::Acknowledge(source) => self.acknowledge(*source)?,
             Deed::Suspend(id) => {
                 self.request(|requests| {
                     requests.suspended.insert(id.clone());
@@ -91,33 +97,87 @@ impl Director<'_> {
         Ok(())
     }
 
+    /// Puts manifests in place. Of several directories those stay as they are in which nothing is
+    /// new, also where they cannot be seen.
     fn publish(&mut self, catalogue: &Catalogue) -> anyhow::Result<()> {
-        self.machine.publish(catalogue)?;
-        self.hidden = false;
+        let before = self.machine.lock().watch.shelf.latest();
+        let sources = self.story.sources.len();
+        for source in 0..sources {
+            if sources == 1 || !catalogue.is_same_in(source, &before) {
+                self.machine.publish(source, catalogue)?;
+                self.hidden.remove(&source);
+            }
+        }
         let existed = self.machine.look().ids().collect();
-        let revision = Revision {
-            catalogue: catalogue.clone(),
-            at: Instant::now(),
-            existed,
-            acknowledged: false,
-        };
-        self.machine.lock().watch.revisions.push(revision);
+        let hidden = !self.hidden.is_empty();
+        self.machine.lock().watch.publish(catalogue, existed, hidden);
         Ok(())
     }
 
-    fn acknowledge(&mut self) -> anyhow::Result<()> {
-        // What a controller does not see now it may have seen before, or not.
-        let Some(life) = self.lives.last().filter(|_| !self.hidden) else { return Ok(()) };
-        let planned = life.handle.state().borrow().planned.clone();
-        let Some(revision) = planned.map(|planned| planned.desired.revision.clone()) else {
+    /// Goes back to what a source held earlier, as whoever asks the controller to.
+    fn roll_back(&mut self, source: usize, back: usize) -> anyhow::Result<()> {
+        let Some(life) = self.lives.last().filter(|_| self.hidden.is_empty()) else {
             return Ok(());
         };
+        let to = self.machine.lock().watch.shelf.earlier(source, back).cloned();
+        let Some(to) = to else { return Ok(()) };
+        let (home, identity) = (self.machine.home(), self.identity(source));
+        let all = History::new(&home).read()?;
+        let kept = all.iter().find(|one| one.source == identity && is_kept_as(&to, &one.files));
+        let Some(kept) = kept else {
+            let what = format!("revision {back} before the last of {identity} is not kept");
+            self.machine.lock().watch.break_rule(what);
+            return Ok(());
+        };
+        let planned = life.handle.state().borrow().planned.clone();
+        let now = planned.and_then(|planned| planned.desired.revisions.get(&identity).cloned());
+        Requests::roll_back(&home, &all, kept, now.as_deref())?;
+        let existed = self.machine.look().ids().collect();
+        let mut state = self.machine.lock();
+        state.watch.shelf.roll_back(source, &to);
+        state.watch.take_effect(existed, false);
+        Ok(())
+    }
+
+    fn release(&mut self) -> anyhow::Result<()> {
+        if self.hidden.is_empty() {
+            Requests::release(&self.machine.home())?;
+            let existed = self.machine.look().ids().collect();
+            let mut state = self.machine.lock();
+            state.watch.shelf.release();
+            state.watch.take_effect(existed, false);
+        }
+        Ok(())
+    }
+
+    /// What a source is called.
+    fn identity(&self, source: usize) -> String {
+        self.machine.manifests(source).to_string_lossy().into_owned()
+    }
+
+    fn acknowledge(&mut self, source: Option<usize>) -> anyhow::Result<()> {
+        // What a controller does not see now it may have seen before, or not.
+        let Some(life) = self.lives.last().filter(|_| self.hidden.is_empty()) else {
+            return Ok(());
+        };
+        let planned = life.handle.state().borrow().planned.clone();
+        let Some(planned) = planned else { return Ok(()) };
+        let deletion = match source {
+            None => OfSource::any(planned.desired.revision.clone()),
+            Some(source) => {
+                let source = self.identity(source);
+                let Some(revision) = planned.desired.revisions.get(&source) else { return Ok(()) };
+                OfSource::new(source, revision.clone())
+            }
+        };
         self.request(|requests| {
-            requests.deletions.insert(OfSource::any(revision));
+            requests.deletions.insert(deletion);
         })?;
+        let all: Vec<_> =
+            source.map_or_else(|| (0..self.story.sources.len()).collect(), |one| vec![one]);
         let mut state = self.machine.lock();
         if let Some(last) = state.watch.revisions.last_mut() {
-            last.acknowledged = true;
+            last.acknowledged.extend(all);
         }
         Ok(())
     }
@@ -163,7 +223,7 @@ impl Director<'_> {
         });
     }
 
-    /// What was published last.
+    /// What is in force.
     pub(super) fn catalogue(&self) -> Catalogue {
         let state = self.machine.lock();
         state.watch.current().map(|revision| revision.catalogue.clone()).unwrap_or_default()

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use limekiln_model::ObjectId;
 
-use super::{Described, Machine};
+use super::{Described, Machine, Source};
 
 /// What a directory of manifests holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,6 +33,40 @@ impl Catalogue {
         let mut seen = BTreeSet::new();
         frozen.extend(self.all().map(Described::id).filter(|id| !seen.insert(id.clone())));
         frozen
+    }
+
+    /// Where each object comes from on which something may be done.
+    pub fn owners(&self) -> BTreeMap<ObjectId, usize> {
+        let frozen = self.frozen();
+        let files = self.files.iter();
+        let all = files.flat_map(|(file, documents)| documents.iter().map(move |one| (file, one)));
+        let owners = all.map(|(file, one)| (one.id(), Source::of(file)));
+        owners.filter(|(id, _)| !frozen.contains(id)).collect()
+    }
+
+    /// The same without what is in a source.
+    #[must_use]
+    pub fn without(&self, source: usize) -> Self {
+        self.part(|file| Source::of(file) != source)
+    }
+
+    /// What is in a source.
+    #[must_use]
+    pub fn only(&self, source: usize) -> Self {
+        self.part(|file| Source::of(file) == source)
+    }
+
+    fn part(&self, of: impl Fn(&str) -> bool) -> Self {
+        let files = self.files.iter().filter(|(file, _)| of(file));
+        let files: BTreeMap<_, _> =
+            files.map(|(file, documents)| (file.clone(), documents.clone())).collect();
+        let broken = self.broken.iter().filter(|file| files.contains_key(*file)).cloned();
+        Self { broken: broken.collect(), files }
+    }
+
+    /// Whether a source holds the same in both.
+    pub fn is_same_in(&self, source: usize, other: &Self) -> bool {
+        self.only(source) == other.only(source)
     }
 
     /// The instance of this name.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Armed, Catalogue, Deed};
+use super::{Armed, Catalogue, Deed, Source};
 
 /// Something is done, and meanwhile something goes wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,10 +22,29 @@ pub struct Story {
     pub seed: u64,
     /// Instances and disks that exist in the beginning and are somebody else's.
     pub strangers: Catalogue,
-    /// Whether what is in no manifest any more is deleted.
-    pub prune: bool,
+    /// Where manifests come from: one directory or two.
+    pub sources: Vec<Source>,
     /// Whether the chapters follow each other faster than the controller.
     pub rapid: bool,
     /// What happens.
     pub chapters: Vec<Chapter>,
+}
+
+impl Story {
+    /// Whether the manifests come from more than one directory.
+    pub fn has_several_sources(&self) -> bool {
+        self.sources.len() > 1
+    }
+
+    /// Whether somebody goes back to an earlier revision.
+    pub fn rolls_back(&self) -> bool {
+        self.chapters.iter().any(|chapter| matches!(chapter.deed, Deed::RollBack { .. }))
+    }
+
+    /// Whether one of several sources cannot be seen for a while: what a controller knows of it
+    /// then depends on how long it has run.
+    pub fn hides_one_of_several(&self) -> bool {
+        let hides = |chapter: &Chapter| matches!(chapter.deed, Deed::HideDirectory(_));
+        self.has_several_sources() && self.chapters.iter().any(hides)
+    }
 }

@@ -4,19 +4,30 @@ use std::fmt;
 
 use limekiln_model::ObjectId;
 
-use super::Catalogue;
+use super::{Catalogue, Ordered};
 
 /// What somebody does, with the manifests or beside them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Deed {
     /// Publishes manifests.
     Publish(Catalogue),
-    /// Moves the directory of manifests away.
-    HideDirectory,
-    /// Takes everything out of the directory.
-    EmptyDirectory,
-    /// Acknowledges that much is deleted.
-    Acknowledge,
+    /// Moves the directory of a source away.
+    HideDirectory(usize),
+    /// Takes everything out of the directory of a source.
+    EmptyDirectory(usize),
+    /// Acknowledges that much is deleted: of a source, or of all together.
+    Acknowledge(Option<usize>),
+    /// Goes back to what was published so many revisions before the last new one of a source.
+    RollBack {
+        /// The source.
+        source: usize,
+        /// How many.
+        back: usize,
+    },
+    /// Lets all sources be followed again.
+    Release,
+    /// Orders something of the controller, until it is done or refused.
+    Order(Ordered),
     /// Suspends an object by hand.
     Suspend(ObjectId),
     /// Ends all suspensions.

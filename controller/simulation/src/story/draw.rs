@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use super::{Armed, Catalogue, Chapter, Deed, Described, Fault, Machine, Story, Trigger, plot};
+use super::{
+    Armed, Catalogue, Chapter, Deed, Described, Fault, Machine, Ordered, Source, Story, Trigger,
+    Verb, plot, scene,
+};
 
 const MACHINES: [&str; 4] = ["a", "b", "c", "d"];
 const DISKS: [&str; 2] = ["data", "logs"];
@@ -13,11 +16,15 @@ const NETWORKS: [&str; 2] = ["dmz", "lan"];
 impl Story {
     /// The story of a seed.
     pub fn of(seed: u64) -> Self {
-        let mut draw = Draw { rng: Rng::with_seed(seed), rapid: false };
+        let mut draw = Draw { rng: Rng::with_seed(seed), rapid: false, sources: 1 };
         if draw.one_in(6) {
             return plot::story(seed, &mut draw.rng);
         }
+        if draw.one_in(8) {
+            return scene::story(seed, &mut draw.rng);
+        }
         draw.rapid = draw.one_in(4);
+        draw.sources = if draw.one_in(3) { 2 } else { 1 };
         draw.story(seed)
     }
 
@@ -41,6 +48,7 @@ impl Story {
 struct Draw {
     rng: Rng,
     rapid: bool,
+    sources: usize,
 }
 
 impl Draw {
@@ -54,20 +62,60 @@ impl Draw {
 
     fn story(&mut self, seed: u64) -> Story {
         let strangers = self.strangers();
-        let prune = !self.rapid && !self.one_in(5);
+        let sources: Vec<_> = (0..self.sources).map(|_| self.source()).collect();
+        let prune = sources.iter().any(|source| source.prune);
         let mut catalogue = self.catalogue();
         let mut chapters = vec![self.chapter(Deed::Publish(catalogue.clone()))];
         for _ in 0..self.rng.usize(1..5) {
             let deed = self.deed(&mut catalogue, prune);
             chapters.push(self.chapter(deed));
         }
-        if !strangers.files.is_empty() {
-            // What lost its claim would have to be adopted, and strangers with it.
-            for chapter in &mut chapters {
+        let mut story = Story { seed, strangers, sources, rapid: self.rapid, chapters };
+        if !story.strangers.files.is_empty() || story.hides_one_of_several() {
+            // What lost its claim would have to be adopted, and strangers with it, or by the source
+            // that can be seen.
+            for chapter in &mut story.chapters {
                 chapter.faults.retain(|armed| armed.fault != Fault::TornClaim);
             }
         }
-        Story { seed, strangers, prune, rapid: self.rapid, chapters }
+        if story.hides_one_of_several() {
+            // Whether what is left had come about depends on what was seen.
+            for chapter in &mut story.chapters {
+                if matches!(chapter.deed, Deed::RollBack { .. }) {
+                    chapter.deed = Deed::Wait;
+                }
+            }
+        }
+        if story.rolls_back() {
+            // What is torn cannot be gone back to.
+            for chapter in &mut story.chapters {
+                chapter.faults.retain(|armed| armed.fault != Fault::TornRevision);
+            }
+        }
+        story
+    }
+
+    fn source(&mut self) -> Source {
+        let prune = !self.rapid && !self.one_in(5);
+        // A budget of its own is for a source of a configuration.
+        let own = self.sources > 1 && self.one_in(3);
+        Source { prune, budget: own.then(|| self.among(&[0, 2, 3])) }
+    }
+
+    /// A file in any source.
+    fn file(&mut self, local: &str) -> String {
+        Source::file(self.rng.usize(..self.sources), local)
+    }
+
+    /// The same file in a source, its name longer.
+    fn renamed(&mut self, word: &str, file: &str) -> String {
+        self.file(&format!("{word}-{}", Source::local(file)))
+    }
+
+    /// Whether sizes only grow, and no two networks have one subnet: what is passed by, or not
+    /// seen by everybody, leaves nothing behind then.
+    fn is_careful(&self) -> bool {
+        self.rapid || self.sources > 1
     }
 
     fn chapter(&mut self, deed: Deed) -> Chapter {
@@ -123,19 +171,20 @@ impl Draw {
     }
 
     fn catalogue(&mut self) -> Catalogue {
-        let mut catalogue = Catalogue::default();
-        let mut put = |described: Described| {
-            let file = format!("{}.yaml", described.id().to_string().replace('/', "-"));
-            catalogue.files.insert(file, vec![described]);
-        };
+        let mut all = Vec::new();
         for name in DISKS {
-            put(Described::Disk { name, size: self.rng.u32(1..4) });
+            all.push(Described::Disk { name, size: self.rng.u32(1..4) });
         }
         for name in NETWORKS {
-            put(Described::Network { name, subnet: self.subnet(name) });
+            all.push(Described::Network { name, subnet: self.subnet(name) });
         }
         for number in 0..self.rng.usize(1..=MACHINES.len()) {
-            put(Described::Instance(self.machine(number)));
+            all.push(Described::Instance(self.machine(number)));
+        }
+        let mut catalogue = Catalogue::default();
+        for described in all {
+            let local = format!("{}.yaml", described.id().to_string().replace('/', "-"));
+            catalogue.files.insert(self.file(&local), vec![described]);
         }
         catalogue
     }
@@ -149,15 +198,27 @@ impl Draw {
             .filter(|machine| machine.strategy == "Always" && !machine.suspend)
             .map(|machine| machine.name)
             .collect();
-        match self.rng.u32(..if self.rapid { 12 } else { 25 }) {
+        match self.rng.u32(..if self.rapid { 12 } else { 32 }) {
+            25 | 26 => {
+                let source = self.rng.usize(..self.sources);
+                Deed::RollBack { source, back: self.among(&[0, 1, 1, 1, 2]) }
+            }
+            27 => Deed::Release,
+            28.. => {
+                let verb = self.among(&[Verb::Start, Verb::Stop, Verb::Delete]);
+                Deed::Order(Ordered { verb, instance: self.among(&MACHINES) })
+            }
             24 if !manual.is_empty() => Deed::Start(self.among(&manual)),
-            14 => Deed::HideDirectory,
-            15 => Deed::EmptyDirectory,
+            14 => Deed::HideDirectory(self.rng.usize(..self.sources)),
+            15 => Deed::EmptyDirectory(self.rng.usize(..self.sources)),
             16 | 17 if prune => {
                 self.remove(catalogue, 2);
                 Deed::Publish(catalogue.clone())
             }
-            18 => Deed::Acknowledge,
+            18 => {
+                let all = self.rng.bool();
+                Deed::Acknowledge((!all).then(|| self.rng.usize(..self.sources)))
+            }
             19 if !machines.is_empty() => Deed::Suspend(self.machine_id(&machines)),
             20 => Deed::Resume,
             21 if !fixed.is_empty() => Deed::Stop(self.among(&fixed)),
@@ -199,17 +260,17 @@ impl Draw {
             0 => {
                 let number = self.rng.usize(..MACHINES.len());
                 let machine = self.machine(number);
-                let file = format!("instance-{}.yaml", machine.name);
+                let file = self.file(&format!("instance-{}.yaml", machine.name));
                 let there = catalogue.machine(machine.name).is_some();
                 if !there {
                     catalogue.files.insert(file, vec![Described::Instance(machine)]);
                 }
             }
             1 => {
-                // Moved to another file.
+                // Moved to another file, maybe of another source.
                 let Some(documents) = catalogue.files.remove(&file) else { return };
                 let broken = catalogue.broken.remove(&file);
-                let moved = format!("moved-{file}");
+                let moved = self.renamed("moved", &file);
                 broken.then(|| catalogue.broken.insert(moved.clone()));
                 catalogue.files.insert(moved, documents);
             }
@@ -219,10 +280,17 @@ impl Draw {
             9 => catalogue.broken.clear(),
             10 => {
                 // Described twice, or no longer.
-                let twice = format!("again-{file}");
-                if catalogue.files.remove(&twice).is_none() && !file.starts_with("again") {
+                let local = Source::local(&file);
+                if local.starts_with("again") {
+                    return;
+                }
+                let again: Vec<_> = (0..self.sources)
+                    .map(|source| Source::file(source, &format!("again-{local}")))
+                    .filter(|again| catalogue.files.remove(again).is_some())
+                    .collect();
+                if again.is_empty() {
                     let documents = catalogue.files[&file].clone();
-                    catalogue.files.insert(twice, documents);
+                    catalogue.files.insert(self.renamed("again", &file), documents);
                 }
             }
             _ => {
@@ -237,13 +305,14 @@ impl Draw {
     /// which of the two has it would be up to what was reached.
     fn subnet(&mut self, network: &str) -> u8 {
         let other = u8::from(network != NETWORKS[0]);
-        if self.rapid { 104 + 2 * self.rng.u8(..2) + other } else { self.rng.u8(104..107) }
+        let careful = self.is_careful();
+        if careful { 104 + 2 * self.rng.u8(..2) + other } else { self.rng.u8(104..107) }
     }
 
     fn tweak(&mut self, described: &mut Described) {
         match described {
             Described::Disk { size, .. } => {
-                *size = if self.rapid { *size + 1 } else { self.rng.u32(1..5) };
+                *size = if self.is_careful() { *size + 1 } else { self.rng.u32(1..5) };
             }
             Described::Network { name, subnet } => *subnet = self.subnet(name),
             Described::Instance(machine) => self.tweak_machine(machine),
@@ -258,6 +327,7 @@ impl Draw {
             4 => machine.forward = self.among(&[None, Some(80), Some(81)]),
             5 => machine.uses_network = self.rng.bool().then(|| self.among(&NETWORKS)),
             6 => machine.mount = !machine.mount,
+            7 if self.is_careful() => machine.disk += 10,
             7 => machine.disk = 10 * self.rng.u32(1..4),
             8 => machine.foreign = !machine.foreign,
             9 => machine.suspend = !machine.suspend,

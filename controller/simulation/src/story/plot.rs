@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use super::{Armed, Catalogue, Chapter, Deed, Described, Fault, Machine, Story};
+use super::{Armed, Catalogue, Chapter, Deed, Described, Fault, Machine, Source, Story};
 
 /// What a story is about.
 #[derive(Clone, Copy)]
@@ -77,5 +77,6 @@ pub(super) fn story(seed: u64, rng: &mut Rng) -> Story {
     let hurry = rapid.then(|| Duration::from_secs(rng.u64(1..5)));
     let chapter = |(deed, faults)| Chapter { deed, faults, hurry };
     let chapters = chapters.into_iter().map(chapter).collect();
-    Story { seed, strangers: Catalogue::default(), prune: false, rapid, chapters }
+    let sources = vec![Source::default()];
+    Story { seed, strangers: Catalogue::default(), sources, rapid, chapters }
 }

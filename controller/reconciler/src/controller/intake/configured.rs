@@ -1,10 +1,12 @@
 //! The sources of a configuration file: directories and git repositories.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_api::template::Fetch;
 use limekiln_sources::git::GitError;
 use limekiln_sources::{Input, ReadOptions, Reader, Snapshot, SourceConfig, SourceKind};
@@ -14,6 +16,7 @@ use tracing::warn;
 use super::super::Handle;
 use super::repository::{Asked, Fetched, Repository, told};
 use super::trusted::Trusted;
+use super::unread::hold;
 use super::{InForce, Intake, Taken, Tell, Unkept, blocking, identity_of, load};
 use crate::load::LoadCache;
 use crate::policy::{HostPolicy, Policies, PolicyError};
@@ -43,6 +46,7 @@ pub struct Configured {
 /// A source, and what it held when it was last read.
 struct Source {
     config: SourceConfig,
+    options: ReadOptions,
     repository: Option<Repository>,
     reader: Arc<Mutex<Reader>>,
     snapshot: Option<Snapshot>,
@@ -126,6 +130,15 @@ impl Configured {
         Self { tell: Some(tell), ..self }
     }
 
+    /// The same, reading its directories in another way.
+    #[must_use]
+    pub fn reading(mut self, options: &ReadOptions) -> Self {
+        for source in &mut self.sources {
+            source.options = options.clone();
+        }
+        self
+    }
+
     /// Reads again which commits were acted on: a controller that worked until this one began may
     /// have gone on since, and what does not descend from its last commit must not pass.
     fn begin(&mut self, home: &Home) -> Result<(), ConfiguredError> {
@@ -174,20 +187,35 @@ impl Configured {
         if self.last.as_ref() == Some(&now) {
             return Ok(Taken { errors, ..Taken::default() });
         }
+        let absent = self.absent(&snapshots);
         let (reconciler, fetch) = (Arc::clone(reconciler), Arc::clone(&self.fetch));
         let (policies, cache) = (Arc::clone(&self.policies), Arc::clone(&self.cache));
-        let read = move || load(&reconciler, &snapshots, fetch.as_ref(), None, &policies, &cache);
+        let read = move || {
+            let mut loaded =
+                load(&reconciler, &snapshots, fetch.as_ref(), None, &policies, &cache)?;
+            hold(&mut loaded, &absent, &reconciler)?;
+            Ok::<_, ReconcileError>(loaded)
+        };
         let mut loaded = Box::new(blocking(read).await?);
         // Only what was in these is deleted when it is gone.
         let prunes = self.sources.iter().filter(|source| source.config.prune);
         let pruned: Vec<_> =
             prunes.filter_map(|source| Some(source.snapshot.as_ref()?.source.clone())).collect();
-        loaded.desired.sources.retain(|source| pruned.contains(source));
+        if !is_on(Mutant::PrunesEverySource) {
+            loaded.desired.sources.retain(|source| pruned.contains(source));
+        }
         self.last = Some(now);
         if let Some(tell) = &self.tell {
             tell(&loaded);
         }
         Ok(Taken { loaded: Some(loaded), errors, ..Taken::default() })
+    }
+
+    /// The sources of which nothing counts.
+    fn absent(&self, snapshots: &[Snapshot]) -> BTreeSet<String> {
+        let all = self.sources.iter().map(|source| identity(&source.config));
+        let is_read = |one: &String| snapshots.iter().any(|snapshot| snapshot.source == *one);
+        all.filter(|source| !is_read(source)).collect()
     }
 }
 
@@ -225,8 +253,8 @@ impl Source {
                 Some(opened.map_err(|source| ConfiguredError::Git { name, source })?)
             }
         };
-        let (reader, next) = (Arc::default(), Instant::now());
-        Ok(Self { config, repository, reader, snapshot: None, error: None, next })
+        let (reader, next, options) = (Arc::default(), Instant::now(), ReadOptions::default());
+        Ok(Self { config, options, repository, reader, snapshot: None, error: None, next })
     }
 
     /// Reads a directory, and begins to fetch a repository.
@@ -240,7 +268,7 @@ impl Source {
             (SourceKind::Directory(directory), None) => {
                 let inputs = [Input::Path(directory.path.clone())];
                 let options =
-                    ReadOptions { recursive: directory.recursive, ..ReadOptions::default() };
+                    ReadOptions { recursive: directory.recursive, ..self.options.clone() };
                 let (reader, controller) = (Arc::clone(&self.reader), controller.clone());
                 let read = move || {
                     let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,5 +1,6 @@
 //! What `-f` names.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -8,6 +9,7 @@ use limekiln_sources::lock::Lock;
 use limekiln_sources::{Input, ReadOptions, Reader};
 
 use super::super::Handle;
+use super::unread::hold;
 use super::{InForce, Intake, Taken, Tell, Unkept, blocking, identity_of, load};
 use crate::load::LoadCache;
 use crate::policy::Policies;
@@ -89,6 +91,7 @@ impl Files {
         };
         let mut snapshots = blocking(read).await?;
         self.unkept.read(&snapshots);
+        let all: BTreeSet<_> = snapshots.iter().map(|one| one.source.clone()).collect();
         let errors = self.in_force.put(reconciler, &mut snapshots)?;
         let now: Vec<_> = snapshots.iter().map(identity_of).collect();
         if self.last.as_ref() == Some(&now) {
@@ -98,7 +101,12 @@ impl Files {
         let (lock, cache) = (self.lock.clone(), Arc::clone(&self.cache));
         let read = move || {
             let policies = Policies::default();
-            load(&reconciler, &snapshots, fetch.as_ref(), lock.as_deref(), &policies, &cache)
+            let mut loaded =
+                load(&reconciler, &snapshots, fetch.as_ref(), lock.as_deref(), &policies, &cache)?;
+            let is_read = |one: &String| snapshots.iter().any(|read| read.source == *one);
+            let unread = all.into_iter().filter(|source| !is_read(source)).collect();
+            hold(&mut loaded, &unread, &reconciler)?;
+            Ok::<_, ReconcileError>(loaded)
         };
         let loaded = Box::new(blocking(read).await?);
         self.last = Some(now);

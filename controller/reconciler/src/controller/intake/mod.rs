@@ -5,6 +5,7 @@ mod files;
 mod in_force;
 mod repository;
 mod trusted;
+mod unread;
 
 use std::sync::Arc;
 

@@ -1,0 +1,86 @@
+//! What is ordered of the controller beside the manifests.
+
+use limekiln_model::{Capabilities, ObjectId};
+
+use super::client::{Client, Served};
+use super::director::Director;
+use crate::story::{Catalogue, Ordered, Verb};
+
+impl Director<'_> {
+    /// Somebody begins to order it, if it can be done at all.
+    pub(super) async fn order(&mut self, ordered: Ordered) -> anyhow::Result<()> {
+        if !self.hidden.is_empty() {
+            return Ok(());
+        }
+        let client = Client::new(&self.machine, &self.counter, ordered);
+        let Ok(planned) = client.plan().await else { return Ok(()) };
+        let actions: Vec<_> = planned.plan.steps.iter().map(|step| &step.action).collect();
+        let can = Capabilities { networks: true, ..Capabilities::default() };
+        let possible = self
+            .machine
+            .try_out(|world| actions.iter().all(|action| world.apply(action, &can).is_ok()));
+        if actions.is_empty() || !possible {
+            return Ok(());
+        }
+        let objects = actions.iter().map(|action| action.object()).collect();
+        let refused = self.is_against(&ordered);
+        {
+            let mut state = self.machine.lock();
+            state.watch.ordered = objects;
+            state.watch.by_hand |= ordered.verb != Verb::Start && !refused;
+            state.note(&format!("somebody orders {ordered:?}"));
+        }
+        self.client = Some((ordered, refused, tokio::spawn(client.persist())));
+        Ok(())
+    }
+
+    /// Whether the manifests would put back what is ordered.
+    fn is_against(&self, ordered: &Ordered) -> bool {
+        let (catalogue, id) = (self.catalogue(), ordered.id());
+        let suspended = self.machine.lock().watch.suspended.contains_key(&id);
+        is_kept(&catalogue, &id, suspended) && !is_wanted(&catalogue, ordered)
+    }
+
+    /// Whether nobody orders anything any more.
+    pub(super) async fn is_served(&mut self) -> anyhow::Result<bool> {
+        let Some((ordered, refused, client)) = self.client.take() else { return Ok(true) };
+        if !client.is_finished() {
+            self.client = Some((ordered, refused, client));
+            return Ok(false);
+        }
+        let served = client.await?;
+        let mut state = self.machine.lock();
+        state.note(&format!("{ordered:?}: {served:?}"));
+        state.watch.ordered.clear();
+        match served {
+            Served::GaveUp(why) => {
+                state.watch.break_rule(format!("{ordered:?} came to no end: {why}"));
+            }
+            Served::Done if refused => {
+                state.watch.break_rule(format!("{ordered:?} was done against the manifests"));
+            }
+            Served::Refused if !refused => {
+                state.watch.break_rule(format!("{ordered:?} was refused"));
+            }
+            _ => {}
+        }
+        Ok(true)
+    }
+}
+
+fn is_kept(catalogue: &Catalogue, id: &ObjectId, suspended: bool) -> bool {
+    let machine = catalogue.machine(id.name.as_str());
+    let faulty = catalogue.frozen().contains(id);
+    machine.is_some_and(|machine| !suspended && (faulty || !machine.suspend))
+}
+
+/// Whether it ends as its manifest wants it.
+fn is_wanted(catalogue: &Catalogue, ordered: &Ordered) -> bool {
+    let strategy = catalogue.machine(ordered.instance).map(|machine| machine.strategy);
+    !catalogue.frozen().contains(&ordered.id())
+        && match ordered.verb {
+            Verb::Start => strategy != Some("Halted"),
+            Verb::Stop => strategy != Some("Always"),
+            Verb::Delete => false,
+        }
+}

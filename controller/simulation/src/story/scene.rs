@@ -1,0 +1,147 @@
+//! Short stories about several sources, rollbacks, orders, and what is forgotten.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use super::{
+    Armed, Catalogue, Chapter, Deed, Described, Fault, Machine, Ordered, Source, Story, Verb,
+};
+
+/// What a story is about.
+#[derive(Clone, Copy)]
+enum Scene {
+    /// All of a source goes, which is little of everything.
+    Budgets,
+    /// A source that lets nothing be deleted loses something.
+    Unasked,
+    /// A source cannot be read, and another one describes what it had.
+    Unread,
+    /// A revision is gone back from, another one passes by, and it is followed again.
+    Back,
+    /// What the manifests want is ordered otherwise.
+    Against,
+    /// Something is ordered with what is worked on.
+    Busy,
+    /// What no manifest speaks of any more is not seen for a while.
+    Forgotten,
+}
+
+const SCENES: [Scene; 7] = [
+    Scene::Budgets,
+    Scene::Unasked,
+    Scene::Unread,
+    Scene::Back,
+    Scene::Against,
+    Scene::Busy,
+    Scene::Forgotten,
+];
+
+/// The story of a seed.
+pub(super) fn story(seed: u64, rng: &mut Rng) -> Story {
+    let scene = SCENES[rng.usize(..SCENES.len())];
+    let die = [Fault::DieBefore, Fault::DieInside, Fault::DieAfter][rng.usize(..3)];
+    let dies = Armed { fault: die, after: rng.u32(..4) };
+    let (prune, keep) = (Source { prune: true, budget: None }, Source::default());
+    let (sources, chapters) = match scene {
+        Scene::Budgets => (vec![prune, prune], shrinking(dies)),
+        Scene::Unasked => (vec![prune, keep], shrinking(dies)),
+        Scene::Unread => (vec![prune, prune], unread(rng.u32(..300))),
+        Scene::Back => (vec![prune], back(dies, rng.u32(1..4) as usize)),
+        Scene::Against => (vec![keep], against(dies, rng.bool())),
+        Scene::Busy => (vec![keep], busy()),
+        Scene::Forgotten => (vec![keep], forgotten(rng.u32(..3))),
+    };
+    Story { seed, strangers: Catalogue::default(), sources, rapid: false, chapters }
+}
+
+fn halted(name: &'static str) -> Machine {
+    Machine { strategy: "Halted", ..Machine::plain(name) }
+}
+
+/// A file for each, in its source.
+fn publish(machines: &[(usize, &Machine)]) -> Deed {
+    let file = |(source, machine): &(usize, &Machine)| {
+        let name = Source::file(*source, &format!("{}.yaml", machine.name));
+        (name, vec![Described::Instance((*machine).clone())])
+    };
+    Deed::Publish(Catalogue { files: machines.iter().map(file).collect(), ..Catalogue::default() })
+}
+
+fn chapter(deed: Deed, faults: Vec<Armed>) -> Chapter {
+    Chapter { deed, faults, hurry: None }
+}
+
+fn shrinking(dies: Armed) -> Vec<Chapter> {
+    let [a, b, c] = ["a", "b", "c"].map(halted);
+    vec![
+        chapter(publish(&[(0, &a), (0, &b), (1, &c)]), vec![dies]),
+        chapter(publish(&[(0, &a), (0, &b)]), vec![]),
+    ]
+}
+
+fn unread(after: u32) -> Vec<Chapter> {
+    let [a, b] = ["a", "b"].map(Machine::plain);
+    let mut second = publish(&[(0, &a), (1, &b)]);
+    if let Deed::Publish(catalogue) = &mut second {
+        let other = Described::Instance(Machine { cpus: 2, ..a.clone() });
+        catalogue.files.insert(Source::file(1, "again-a.yaml"), vec![other]);
+    }
+    vec![
+        chapter(publish(&[(0, &a), (1, &b)]), vec![]),
+        chapter(Deed::HideDirectory(0), vec![Armed { fault: Fault::Terminate, after }]),
+        chapter(second, vec![]),
+    ]
+}
+
+fn back(dies: Armed, back: usize) -> Vec<Chapter> {
+    let first = halted("a");
+    let [second, third] = [2, 3].map(|cpus| Machine { cpus, message: cpus, ..first.clone() });
+    let to_first = Deed::RollBack { source: 0, back: 1 };
+    let mut chapters = vec![
+        chapter(publish(&[(0, &first)]), vec![]),
+        chapter(publish(&[(0, &second)]), vec![]),
+        chapter(to_first, vec![dies]),
+        chapter(publish(&[(0, &third)]), vec![]),
+        chapter(Deed::Release, vec![dies]),
+    ];
+    if back > 1 {
+        // Nothing new came meanwhile: what was left is not applied again.
+        chapters.remove(3);
+    }
+    chapters
+}
+
+fn against(dies: Armed, delete: bool) -> Vec<Chapter> {
+    let verb = if delete { Verb::Delete } else { Verb::Stop };
+    let manual = Machine { strategy: "Manual", ..Machine::plain("b") };
+    let order = |verb, instance| Deed::Order(Ordered { verb, instance });
+    vec![
+        chapter(publish(&[(0, &Machine::plain("a")), (0, &manual)]), vec![]),
+        chapter(order(verb, "a"), vec![]),
+        chapter(order(Verb::Start, "b"), vec![dies]),
+        chapter(order(Verb::Stop, "b"), vec![dies]),
+    ]
+}
+
+fn busy() -> Vec<Chapter> {
+    let before = Machine { strategy: "Manual", ..Machine::plain("a") };
+    let after = Machine { cpus: 2, ..before.clone() };
+    let mut change = chapter(publish(&[(0, &after)]), vec![Armed { fault: Fault::Slow, after: 0 }]);
+    change.hurry = Some(Duration::from_secs(1));
+    vec![
+        chapter(publish(&[(0, &before)]), vec![]),
+        chapter(Deed::Start("a"), vec![]),
+        change,
+        chapter(Deed::Order(Ordered { verb: Verb::Stop, instance: "a" }), vec![]),
+    ]
+}
+
+fn forgotten(after: u32) -> Vec<Chapter> {
+    let (a, b) = (halted("a"), halted("b"));
+    let stale = Armed { fault: Fault::StaleLook, after };
+    vec![
+        chapter(publish(&[(0, &a), (0, &b)]), vec![]),
+        chapter(publish(&[(0, &b)]), vec![stale, stale]),
+    ]
+}
