@@ -32,8 +32,8 @@ pub(super) fn lima_env(seed: &Seed<'_>) -> String {
     env.set("CONTAINERD_USER", "");
     env.set("CONTAINERD_SYSTEM", "");
     gateway(&mut env, guest);
-    env.set("UDP_DNS_LOCAL_PORT", 0);
-    env.set("TCP_DNS_LOCAL_PORT", 0);
+    env.set("UDP_DNS_LOCAL_PORT", seed.dns.map_or(0, |ports| ports.udp));
+    env.set("TCP_DNS_LOCAL_PORT", seed.dns.map_or(0, |ports| ports.tcp));
     env.set("VMTYPE", "qemu");
     env.set("VSOCK_PORT", 0);
     env.set("VIRTIO_PORT", "");

@@ -10,6 +10,7 @@ mod layers;
 mod machine_id;
 mod mount;
 mod nic;
+mod resolver;
 mod vm_spec;
 
 pub use copy::CopySpec;
@@ -21,4 +22,5 @@ pub use host_facts::host_facts;
 pub use layers::LayerError;
 pub use mount::{MountKind, MountSpec, mounts};
 pub use nic::{Link, Nic, UserV2};
+pub use resolver::ResolverSpec;
 pub use vm_spec::{BootDisk, DirectKernel, Firmware, Reconnect, VmSpec};

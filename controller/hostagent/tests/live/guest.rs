@@ -25,6 +25,7 @@ provision:
     #!/bin/sh
     printf %s "$PARAM_WORD" >~/user
 user: {name: lima, uid: 1234}
+hostResolver: {hosts: {db.test: 10.0.0.9, alias.test: db.test}}
 probes:
 - description: the system step has run
   script: |
@@ -52,6 +53,18 @@ fn disks_files_scripts_and_probes() {
     assert_eq!(instance.output("grep COLOUR /etc/environment"), "COLOUR=light blue");
     let mounts = instance.output("grep /mnt/lima-data /proc/mounts");
     assert!(mounts.contains(" ext4 rw"), "{mounts}");
+    for (name, address) in
+        [("db.test", "10.0.0.9"), ("alias.test", "10.0.0.9"), ("host.lima.internal", "192.168.5.2")]
+    {
+        // Asked of the server, for the host's name is in the guest's own table, too.
+        let found = instance.output(&format!("nslookup -type=a {name} 192.168.5.3"));
+        assert!(
+            found.contains(&format!("Address: {address}\n")) || found.ends_with(address),
+            "{found}"
+        );
+    }
+    let ping = instance.output("ping -c 1 -W 1 db.test 2>&1 | head -n 1");
+    assert!(ping.contains("10.0.0.9"), "programs ask it, too: {ping}");
     agent.interrupt();
     assert!(agent.wait().success());
     assert!(!disk.join("in_use_by").is_symlink());
