@@ -220,7 +220,7 @@ fn guest_spec(
             .flatten()
             .any(|step| step.skip_default_dependency_resolution == Some(true)),
         host_home: None,
-        steps: lima.provision.iter().flatten().enumerate().map(step).collect::<Result<_, _>>()?,
+        steps: steps(lima)?,
         probes: probes(lima),
         copies: copies(lima),
         nics,
@@ -229,6 +229,14 @@ fn guest_spec(
         forward_x11: ssh.forward_x11 == Some(true),
         forward_x11_trusted: ssh.forward_x11_trusted == Some(true),
     })
+}
+
+/// The provisioning of a filled configuration, in order.
+///
+/// # Errors
+/// A step can't be run.
+pub fn steps(lima: &Lima) -> Result<Vec<Step>, SpecError> {
+    lima.provision.iter().flatten().enumerate().map(step).collect()
 }
 
 fn step((index, step): (usize, &Provision)) -> Result<Step, SpecError> {

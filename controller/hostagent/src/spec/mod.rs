@@ -11,12 +11,13 @@ mod machine_id;
 mod mount;
 mod nic;
 mod resolver;
+mod step_digest;
 mod vm_spec;
 
 pub use copy::CopySpec;
 pub use disk::{AttachedDisk, DiskLock};
 pub use format::DiskFormat;
-pub use from_lima::{SpecError, attached_disk, filled, probes, resolve};
+pub use from_lima::{SpecError, attached_disk, filled, probes, resolve, steps};
 pub use guest::{GuestSpec, ReadinessProbe, Step, StepKind};
 pub use host_facts::host_facts;
 pub use layers::LayerError;
