@@ -7,7 +7,7 @@ use limekiln_api::lima::MountType;
 use limekiln_api::{HostFacts, Lima};
 use limekiln_engine::{ActionContext, Engine, EngineError};
 use limekiln_hostagent::api::Order;
-use limekiln_model::{Action, Capabilities, Kind, Name, ObjectId, Observed};
+use limekiln_model::{Action, Capabilities, Change, Cost, Kind, Name, ObjectId, Observed};
 
 use crate::error::blocking;
 use crate::images::Images;
@@ -107,6 +107,7 @@ impl Engine for NativeEngine {
             mounts: true,
             live_disk_resize: true,
             live_disks: true,
+            live_provision: true,
             live_mounts: [MountType::ReverseSshfs].into(),
             live_fields: LIVE_FIELDS.iter().map(|&field| field.to_owned()).collect(),
         }
@@ -140,11 +141,17 @@ impl Engine for NativeEngine {
                 instance::create(&self.paths, &instance, &template, &filled, &fetched, context)
                     .await
             }
-            Action::EditInstance { instance, template, filled, .. } => {
+            Action::EditInstance { instance, template, filled, changes } => {
                 let name = instance.clone();
                 self.in_files(move |paths| instance::edit(paths, &name, &template, &filled))
                     .await?;
-                run::reload(&self.paths, &instance, context).await
+                run::reload(&self.paths, &instance, context).await?;
+                // Others have them at the next boot.
+                let live = |change: &Change| change.cost == Cost::Live && change.is_provision();
+                if changes.iter().any(live) && lives(&self.paths.instance(&instance)) {
+                    run::order(&self.paths, &instance, Order::Provision, context).await?;
+                }
+                Ok(())
             }
             Action::ResizeInstanceDisk { instance, to, live: true, .. } => {
                 instance::must_not_shrink(&self.paths, &instance, to)?;

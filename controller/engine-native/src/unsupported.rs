@@ -22,8 +22,6 @@ pub(crate) const UNSUPPORTED: &[(&str, &str)] = &[
     ("vmOpts.vz", "this engine runs QEMU only"),
     ("vmOpts.qemu.minimumVersion", "QEMU's version is not checked"),
     ("ssh.overVsock", "SSH goes over the network"),
-    ("hostResolver.hosts", "names are not resolved on the host"),
-    ("hostResolver.ipv6", "names are not resolved on the host"),
     ("provision.mode=yq|ansible", "use `system`, `user` or `data`"),
     ("osOpts", "it belongs to Windows guests"),
 ];

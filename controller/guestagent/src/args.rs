@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use crate::DnsArgs;
+
 /// Where Lima's host agents look.
 const SOCKET: &str = "/run/lima-guestagent.sock";
 
@@ -28,6 +30,8 @@ pub struct DaemonArgs {
     pub virtio_port: String,
     /// Leave the clock alone: for an agent that is tried outside of a guest.
     pub no_clock: bool,
+    /// Whether programs in the guest ask the host agent for names.
+    pub dns: Option<DnsArgs>,
 }
 
 impl Default for DaemonArgs {
@@ -37,6 +41,7 @@ impl Default for DaemonArgs {
             socket_owner: None,
             virtio_port: PORT.to_owned(),
             no_clock: false,
+            dns: None,
         }
     }
 }
@@ -98,6 +103,9 @@ fn options(mut words: impl Iterator<Item = String>) -> Result<DaemonArgs, ArgsEr
                 let owner = value.parse().map_err(|_| ArgsError::Value(option))?;
                 args.socket_owner = Some(owner);
             }
+            "--dns" => {
+                args.dns = Some(value.parse().map_err(|()| ArgsError::Value(option))?);
+            }
             // Empty where Lima uses none; the usual one is served if it is there.
             "--virtio-port" if value.is_empty() => {}
             "--virtio-port" => args.virtio_port = value,
@@ -120,6 +128,9 @@ impl DaemonArgs {
             words.extend(["--socket-owner".to_owned(), owner.to_string()]);
         }
         words.extend(["--virtio-port".to_owned(), self.virtio_port.clone()]);
+        if let Some(dns) = self.dns {
+            words.extend(["--dns".to_owned(), dns.to_string()]);
+        }
         words.extend(self.no_clock.then(|| "--no-clock".to_owned()));
         words
     }
@@ -154,7 +165,9 @@ mod tests {
             socket_owner: Some(7),
             virtio_port: "x".to_owned(),
             no_clock: true,
+            dns: "10.0.0.3=10.0.0.2:4053:4054".parse().ok(),
         };
+        assert!(args.dns.is_some());
         assert_eq!(read(&args.to_words().join(" ")), Ok(Verb::Daemon(args)));
     }
 
@@ -166,5 +179,7 @@ mod tests {
         let bad = Err(ArgsError::Value("--socket-owner".to_owned()));
         assert_eq!(read("daemon --socket-owner me"), bad);
         assert_eq!(read("daemon --socket-owner"), bad);
+        let bad = Err(ArgsError::Value("--dns".to_owned()));
+        assert_eq!(read("daemon --dns 192.168.5.3"), bad);
     }
 }

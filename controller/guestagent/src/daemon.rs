@@ -10,7 +10,7 @@ use rustix::process::umask;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::sleep;
 
-use crate::{DaemonArgs, Error, GuestAgent, serve, virtio};
+use crate::{DaemonArgs, Error, GuestAgent, dns, serve, virtio};
 
 /// Serves until the process is killed.
 ///
@@ -23,6 +23,9 @@ pub(crate) fn run(args: &DaemonArgs) -> Result<(), Error> {
         let agent = GuestAgent::new();
         let agent = if args.no_clock { agent } else { agent.setting_clock() };
         tokio::spawn(virtio::serve(args.virtio_port.clone(), agent.clone()));
+        if let Some(args) = args.dns {
+            tokio::spawn(dns::serve(args));
+        }
         let listener = listen(&args.socket, args.socket_owner)?;
         accept(&listener, args.socket_owner, agent).await;
         Ok(())

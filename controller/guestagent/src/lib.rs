@@ -9,6 +9,7 @@ mod args;
 mod authority;
 mod clock;
 mod daemon;
+mod dns;
 mod error;
 mod inotify;
 mod install;
@@ -23,6 +24,7 @@ use std::process::ExitCode;
 
 pub use args::{ArgsError, DaemonArgs, Verb};
 pub use authority::NoEmptyAuthority;
+pub use dns::DnsArgs;
 pub use error::Error;
 pub use serve::serve;
 pub use service::GuestAgent;

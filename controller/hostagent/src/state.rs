@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::accel::Accelerator;
-use crate::{Error, atomic};
+use crate::{DnsPorts, Error, atomic};
 
 /// The version that this program writes. A newer one is refused.
 const VERSION: u32 = 1;
@@ -22,6 +22,9 @@ pub(crate) struct State {
     pub(crate) driver_start_time: u64,
     pub(crate) ssh_local_port: u16,
     pub(crate) instance_id: String,
+    /// Where the guest asks for names.
+    #[serde(default)]
+    pub(crate) dns_ports: Option<DnsPorts>,
     pub(crate) accelerator: Accelerator,
     pub(crate) fallback_reason: Option<String>,
     pub(crate) started_at: Timestamp,

@@ -8,7 +8,8 @@ use std::process::{Command, Stdio};
 use limekiln_api::NetworkSpec;
 use limekiln_hostagent::cidata::{Contents, Seed, contents};
 use limekiln_hostagent::spec::{
-    AttachedDisk, DiskFormat, GuestSpec, Link, MountKind, MountSpec, Nic, Step, StepKind, UserV2,
+    AttachedDisk, DiskFormat, GuestSpec, Link, MountKind, MountSpec, Nic, ResolverSpec, Step,
+    StepKind, UserV2,
 };
 
 fn nine_p(location: &str, mount_point: &str, writable: bool) -> MountSpec {
@@ -40,6 +41,8 @@ fn guest() -> GuestSpec {
         upgrade_packages: true,
         timezone: "Europe/Berlin".to_owned(),
         dns: vec!["192.0.2.1".parse().unwrap()],
+        resolver: ResolverSpec::default(),
+        hosts: vec!["10.0.0.9 db.test".to_owned()],
         ca_certs: vec!["-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n".to_owned()],
         remove_default_certs: false,
         env: [("EDITOR".to_owned(), "vi -u 'x'".to_owned())].into(),
@@ -88,7 +91,13 @@ fn guest() -> GuestSpec {
 
 fn files() -> Contents {
     let keys = ["ssh-ed25519 AAAA lima".to_owned()];
-    contents(&Seed { guest: &guest(), instance_id: "iid-1", keys: &keys, guest_agent: None })
+    contents(&Seed {
+        guest: &guest(),
+        instance_id: "iid-1",
+        keys: &keys,
+        guest_agent: None,
+        dns: None,
+    })
 }
 
 #[test]
@@ -139,8 +148,13 @@ fn a_guest_on_a_network() {
         link: Link::Tap("tap0".to_owned()),
     });
     guest.param.insert("internal_netplanOptional".to_owned(), "true".to_owned());
-    let files =
-        contents(&Seed { guest: &guest, instance_id: "iid-1", keys: &[], guest_agent: None });
+    let files = contents(&Seed {
+        guest: &guest,
+        instance_id: "iid-1",
+        keys: &[],
+        guest_agent: None,
+        dns: None,
+    });
     insta::assert_snapshot!("network-config-of-two", files["network-config"]);
     let env = &files["lima.env"];
     assert!(

@@ -28,6 +28,10 @@ pub struct Capabilities {
     /// Whether additional disks can be plugged in and out while the VM runs.
     #[serde(default)]
     pub live_disks: bool,
+    /// Whether steps of `provision` that run while the guest is up (`system`, `user`, `data`) can be
+    /// run in a running VM when they change.
+    #[serde(default)]
+    pub live_provision: bool,
     /// Field paths (below the instance, as in [`crate::Change::path`], without indices) that this
     /// engine changes in a running VM.
     pub live_fields: BTreeSet<String>,

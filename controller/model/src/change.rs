@@ -47,3 +47,11 @@ pub struct Change {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
+
+impl Change {
+    /// Whether it is `template.provision` or below it.
+    pub fn is_provision(&self) -> bool {
+        let below = self.path.strip_prefix("template.provision");
+        below.is_some_and(|rest| rest.is_empty() || rest.starts_with(['[', '.']))
+    }
+}

@@ -57,7 +57,11 @@ const TABLE: &[Rule] = &[
         Cost::Restart,
         "live where the engine plugs disks in and out, and the VM has room for them",
     ),
-    noted("template.provision", Cost::Restart, "scripts run at boot"),
+    noted(
+        "template.provision",
+        Cost::Restart,
+        "scripts run at boot. Live where the engine runs steps in a running VM, and those that changed are `system`, `user` or `data`",
+    ),
     noted("disk.size", Cost::Restart, "live where the engine grows disks of a running VM"),
     noted("disk.format", Cost::Refused, "a disk keeps its format; make another one and copy"),
     noted("network", Cost::Restart, "every instance on it is restarted"),

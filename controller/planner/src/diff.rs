@@ -1,6 +1,6 @@
 //! Field-level differences.
 
-use limekiln_api::lima::AdditionalDisk;
+use limekiln_api::lima::{AdditionalDisk, Provision, ProvisionMode};
 use limekiln_api::{ByteSize, Lima};
 use limekiln_model::{Capabilities, Change, Cost};
 use serde::Serialize;
@@ -27,6 +27,10 @@ pub fn templates(from: &Lima, to: &Lima, capabilities: &Capabilities) -> Vec<Cha
             change.cost = Cost::Live;
             change.note = None;
         }
+        if change.is_provision() && provision_is_live(from, to, capabilities) {
+            change.cost = Cost::Live;
+            change.note = Some("steps that changed run at once, and no others".to_owned());
+        }
         if change.path.starts_with("template.images") && same_image(from, to) {
             // A fallback that was not used, or another architecture's image.
             change.cost = Cost::Live;
@@ -50,6 +54,17 @@ fn disks_are_live(from: &Lima, to: &Lima, capabilities: &Capabilities) -> bool {
     let stays =
         |disk: &AdditionalDisk| before.iter().all(|old| old.name != disk.name || old == disk);
     capabilities.live_disks && after.all(stays)
+}
+
+/// Whether the steps that are new run while the guest is up. One that is gone is never undone, and one
+/// that only moved does not run again.
+fn provision_is_live(from: &Lima, to: &Lima, capabilities: &Capabilities) -> bool {
+    let before = from.provision.as_deref().unwrap_or_default();
+    let is_live = |step: &Provision| match step.mode {
+        None | Some(ProvisionMode::System | ProvisionMode::User | ProvisionMode::Data) => true,
+        Some(_) => before.contains(step),
+    };
+    capabilities.live_provision && to.provision.iter().flatten().all(is_live)
 }
 
 /// `template.additionalDisks` or below it.

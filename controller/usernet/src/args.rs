@@ -101,11 +101,7 @@ fn host(text: &str) -> Result<(String, Target), String> {
     if name.is_empty() || target.is_empty() {
         return Err("NAME=TARGET is needed".to_owned());
     }
-    let target = match target.parse() {
-        Ok(address) => Target::Address(address),
-        Err(_) => Target::Name(target.to_owned()),
-    };
-    Ok((name.to_owned(), target))
+    Ok((name.to_owned(), Target::of(target)))
 }
 
 #[cfg(test)]

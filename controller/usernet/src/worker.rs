@@ -3,13 +3,10 @@
 use std::os::unix::net::UnixStream as StdStream;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
 
 use crate::dns::{self, Upstream, Zones};
 use crate::gateway::Ends;
@@ -17,9 +14,6 @@ use crate::leases;
 use crate::mail::{Mail, Mailbox};
 use crate::services::{Lease, Task};
 use std::net::{Ipv4Addr, SocketAddrV4};
-
-/// How long a guest may keep a connection to the name server without a query.
-const IDLE: Duration = Duration::from_secs(30);
 
 /// What the thread needs.
 pub struct Worker {
@@ -48,7 +42,7 @@ impl Worker {
         match task {
             Task::DnsQuery { mac, guest, data, share } => {
                 let upstream = Upstream::Host(share.lookups);
-                if let Some(data) = dns::datagram(&self.zones, &upstream, &data).await {
+                if let Some(data) = dns::datagram(&*self.zones, &upstream, &data).await {
                     let remote = SocketAddrV4::new(self.gateway, dns::PORT);
                     let ends = Ends { guest, remote };
                     self.mailbox.post(Mail::Datagram { mac, ends, data });
@@ -92,20 +86,11 @@ async fn stop_on_signals(mailbox: Mailbox) {
     mailbox.post(Mail::Stop);
 }
 
-/// Queries on a connection, each with its length before it (RFC 7766).
+/// Queries on a connection.
 async fn serve(zones: &Mutex<Zones>, upstream: &Upstream, stream: StdStream) {
-    if stream.set_nonblocking(true).is_err() {
-        return;
-    }
-    let Ok(mut stream) = UnixStream::from_std(stream) else { return };
-    while let Ok(Ok(length)) = timeout(IDLE, stream.read_u16()).await {
-        let mut query = vec![0; usize::from(length)];
-        let Ok(Ok(_)) = timeout(IDLE, stream.read_exact(&mut query)).await else { return };
-        let Some(answer) = dns::answer(zones, upstream, &query).await else { return };
-        let Ok(length) = u16::try_from(answer.len()) else { return };
-        let whole = [&length.to_be_bytes()[..], &answer].concat();
-        if !matches!(timeout(IDLE, stream.write_all(&whole)).await, Ok(Ok(()))) {
-            return;
-        }
+    if stream.set_nonblocking(true).is_ok()
+        && let Ok(stream) = UnixStream::from_std(stream)
+    {
+        dns::connection(zones, upstream, stream).await;
     }
 }

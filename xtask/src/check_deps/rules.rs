@@ -10,14 +10,15 @@ const TABLE: &[Row] = &[
     ("api", &[], &[]),
     ("model", &["api"], &[]),
     ("proto", &[], &[]),
+    ("dns", &[], &[]),
     ("guestagent", &["proto"], &[]),
     // The planner's promises are stated as "converges on the simulated engine".
     ("planner", &["api", "model"], &["engine", "engine-sim", "executor", "testkit"]),
     ("engine", &["api", "model"], &["engine-sim", "testkit"]),
     ("engine-sim", &["api", "engine", "model"], &["testkit"]),
-    ("hostagent", &["api", "model", "proto"], &["guestagent", "testkit"]),
+    ("hostagent", &["api", "dns", "model", "proto"], &["guestagent", "testkit"]),
     ("engine-native", &["api", "engine", "model", "hostagent"], &["engine-sim", "testkit"]),
-    ("usernet", &["model", "proto"], &[]),
+    ("usernet", &["dns", "model", "proto"], &[]),
     ("sources", &["api"], &["testkit"]),
     ("executor", &["model", "engine"], &["api", "engine-sim", "testkit"]),
     (

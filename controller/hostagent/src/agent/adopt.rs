@@ -8,6 +8,7 @@ use crate::api::Phase;
 use crate::driver::Machine;
 use crate::files::InstanceFiles;
 use crate::process::Process;
+use crate::resolver::Resolver;
 use crate::spec::{filled, resolve};
 use crate::state::State;
 use crate::{Error, HostAgentArgs};
@@ -32,7 +33,9 @@ pub(super) async fn adopt(args: HostAgentArgs) -> Result<(Agent, Box<dyn Machine
     let (mut spec, guest) = resolve(&args, &lima)?;
     spec.ssh_port = state.ssh_local_port;
     let digest = prepare::digest(&text);
-    let agent = prepare::assemble(args, spec, guest, state.instance_id.clone(), digest)?;
+    let mut agent = prepare::assemble(args, spec, guest, state.instance_id.clone(), digest)?;
+    // A guest that was told of no server asks none.
+    agent.resolver = state.dns_ports.and_then(|ports| Resolver::start(&agent.guest, Some(ports)));
     let machine = agent.driver.adopt(&agent.spec, process).await?;
     agent.shared.update(|status| {
         status.started_at = state.started_at;

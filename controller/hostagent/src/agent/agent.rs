@@ -11,6 +11,7 @@ use crate::disks::Locks;
 use crate::driver::{Driver, Machine};
 use crate::events::{EventWriter, Status};
 use crate::mounts::Mounts;
+use crate::resolver::Resolver;
 use crate::spec::{GuestSpec, VmSpec};
 use crate::ssh::Session;
 use crate::state::State;
@@ -33,6 +34,8 @@ pub(super) struct Agent {
     pub(super) boot_deadline: Instant,
     /// While a VM runs.
     pub(super) networks: Option<Networks>,
+    /// Where the guest's names are resolved here.
+    pub(super) resolver: Option<Resolver>,
     /// Given back when the VM is down.
     pub(super) locks: Locks,
 }
@@ -57,6 +60,7 @@ impl Agent {
             driver_start_time: machine.process().start_time(),
             ssh_local_port: status.ssh_local_port,
             instance_id: self.instance_id.clone(),
+            dns_ports: self.resolver.as_ref().map(|server| server.ports),
             accelerator,
             fallback_reason: status.fallback_reason,
             started_at: status.started_at,

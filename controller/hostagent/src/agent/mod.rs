@@ -12,6 +12,7 @@ mod networks;
 mod orders;
 mod prepare;
 mod probing;
+mod provisioning;
 mod readiness;
 mod reload;
 mod run;

@@ -6,6 +6,7 @@ use tokio::task::JoinHandle;
 
 use super::agent::{Agent, Known};
 use super::probing::Probing;
+use super::provisioning::Provisioning;
 use crate::api::Order;
 use crate::disks::{DiskSet, SnapshotSet};
 use crate::driver::Machine;
@@ -42,6 +43,12 @@ impl Orders {
             files: agent.spec.files.clone(),
             session: agent.session.clone(),
         };
+        let provisioning = Provisioning {
+            args: agent.args.clone(),
+            files: agent.spec.files.clone(),
+            session: agent.session.clone(),
+            shared: Arc::clone(&agent.shared),
+        };
         let mut orders = agent.shared.take_orders();
         Self(tokio::spawn(async move {
             disks.count_places().await;
@@ -57,6 +64,7 @@ impl Orders {
                     Order::LoadSnapshot { tag } => snapshots.load(tag).await,
                     Order::DeleteSnapshot { tag } => snapshots.delete(tag).await,
                     Order::Probe => probing.once().await,
+                    Order::Provision => provisioning.once().await,
                     Order::DetachDisk { disk } => disks.detach(disk).await,
                 };
                 // Whoever gave it may have gone.

@@ -16,6 +16,7 @@ use crate::events::EventWriter;
 use crate::guest::find_binary;
 use crate::mounts::Mounts;
 use crate::process::{self, Process};
+use crate::resolver::Resolver;
 use crate::spec::{GuestSpec, VmSpec, filled, resolve};
 use crate::ssh::{self, Session};
 use crate::state::State;
@@ -42,15 +43,18 @@ pub(super) fn prepare(args: HostAgentArgs) -> Result<Agent, Error> {
     let instance_id = new_instance_id();
     let keys = ssh::authorized_keys(&args.lima_home, guest.load_dot_ssh)?;
     let (guest_agent, missing) = read_guest_agent(&spec, &guest)?;
+    let resolver = Resolver::start(&guest, None);
     let seed = cidata::Seed {
         guest: &guest,
         instance_id: &instance_id,
         keys: &keys,
         guest_agent: guest_agent.as_deref(),
+        dns: resolver.as_ref().map(|server| server.ports),
     };
     cidata::write(&spec.files, &seed)?;
     let mut agent = assemble(args, spec, guest, instance_id, digest(&text))?;
     agent.missing.extend(missing);
+    agent.resolver = resolver;
     // A master of an earlier VM would keep new sessions from the new one.
     let _ = fs::remove_file(agent.spec.files.ssh_sock());
     let _ = fs::remove_file(agent.spec.files.mounts_sock());
@@ -109,6 +113,7 @@ pub(super) fn assemble(
         guest,
         instance_id,
         networks: None,
+        resolver: None,
     };
     agent.announce_networks();
     Ok(agent)

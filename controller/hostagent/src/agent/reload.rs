@@ -10,7 +10,8 @@ use super::agent::Agent;
 use crate::api::Shared;
 use crate::files::InstanceFiles;
 use crate::mounts::Mounts;
-use crate::spec::{filled, mounts};
+use crate::resolver::{NewNames, Resolver};
+use crate::spec::{ResolverSpec, filled, mounts};
 use crate::ssh::Session;
 use crate::{Error, HostAgentArgs, chain};
 
@@ -32,6 +33,7 @@ impl Reloads {
             shared: Arc::clone(&agent.shared),
             mounts: Arc::clone(&agent.mounts),
             session: agent.session.clone(),
+            names: agent.resolver.as_ref().map(Resolver::names),
         };
         Self(tokio::spawn(async move {
             let mut done = 0;
@@ -55,12 +57,16 @@ struct Reload {
     shared: Arc<Shared>,
     mounts: Arc<Mounts>,
     session: Session,
+    names: Option<NewNames>,
 }
 
 impl Reload {
     /// Makes of the running VM what `lima.yaml` says, as far as that goes without a restart.
     async fn once(&self) -> Result<(), Error> {
         let wanted = filled(&self.args, &self.files.lima_yaml())?;
+        if let Some(names) = &self.names {
+            names.set(&ResolverSpec::new(&wanted));
+        }
         let Some(booted) = self.files.read_booted() else { return Ok(()) };
         self.mounts.see_devices(&self.session, &mounts(&booted)).await;
         if is_live(&wanted) && is_live(&booted) {

@@ -31,6 +31,9 @@ pub enum Order {
     },
     /// Run the readiness probes of `lima.yaml`; each is tried until it succeeds, for a minute at most.
     Probe,
+    /// Run the steps of `provision` that `lima.yaml` has now and the guest has not run since its boot.
+    /// A step that is gone is not undone.
+    Provision,
     /// Go back to a state of memory and disks.
     LoadSnapshot {
         /// The tag.

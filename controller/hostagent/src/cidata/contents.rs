@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{lima_env, network_config, scripts, user_data};
+use crate::DnsPorts;
 use crate::spec::GuestSpec;
 
 /// What a seed is made from.
@@ -16,6 +17,8 @@ pub struct Seed<'a> {
     pub keys: &'a [String],
     /// The program for the guest; `None` for a plain guest, or where there is none.
     pub guest_agent: Option<&'a [u8]>,
+    /// Where the guest reaches the host agent's name server, if it has one.
+    pub dns: Option<DnsPorts>,
 }
 
 /// Files by path.
@@ -32,6 +35,9 @@ pub fn contents(seed: &Seed<'_>) -> Contents {
     add("param.env", lima_env::param_env(seed.guest));
     add("etc_environment", lima_env::etc_environment(seed.guest));
     add("ssh_authorized_keys", lines(seed.keys.iter().map(String::as_str)));
+    if !seed.guest.hosts.is_empty() {
+        add("etc_hosts", lines(seed.guest.hosts.iter().map(String::as_str)));
+    }
     for (path, text) in scripts::SCRIPTS {
         add(path, (*text).to_owned());
     }

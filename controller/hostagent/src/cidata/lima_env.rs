@@ -4,7 +4,7 @@ use std::fmt::{Display, Write};
 
 use super::Seed;
 use crate::mounts::in_proc;
-use crate::spec::{GuestSpec, StepKind};
+use crate::spec::{GuestSpec, Step, StepKind};
 
 struct Env(String);
 
@@ -26,14 +26,14 @@ pub(super) fn lima_env(seed: &Seed<'_>) -> String {
     user(&mut env, guest);
     mounts(&mut env, guest);
     disks(&mut env, guest);
-    data_files(&mut env, guest);
+    steps(&mut env, guest);
     env.set("GUEST_INSTALL_PREFIX", "/usr/local");
     env.set("UPGRADE_PACKAGES", guest.upgrade_packages);
     env.set("CONTAINERD_USER", "");
     env.set("CONTAINERD_SYSTEM", "");
     gateway(&mut env, guest);
-    env.set("UDP_DNS_LOCAL_PORT", 0);
-    env.set("TCP_DNS_LOCAL_PORT", 0);
+    env.set("UDP_DNS_LOCAL_PORT", seed.dns.map_or(0, |ports| ports.udp));
+    env.set("TCP_DNS_LOCAL_PORT", seed.dns.map_or(0, |ports| ports.tcp));
     env.set("VMTYPE", "qemu");
     env.set("VSOCK_PORT", 0);
     env.set("VIRTIO_PORT", "");
@@ -97,15 +97,25 @@ fn disks(env: &mut Env, guest: &GuestSpec) {
     }
 }
 
-fn data_files(env: &mut Env, guest: &GuestSpec) {
+fn steps(env: &mut Env, guest: &GuestSpec) {
     for (index, step) in guest.steps.iter().enumerate() {
-        if let StepKind::Data { path, owner, permissions, overwrite } = &step.kind {
-            env.set(&format!("DATAFILE_{index:08}_OVERWRITE"), overwrite);
-            env.set(&format!("DATAFILE_{index:08}_OWNER"), owner);
-            env.set(&format!("DATAFILE_{index:08}_PATH"), path);
-            env.set(&format!("DATAFILE_{index:08}_PERMISSIONS"), permissions);
+        for (key, value) in step_variables(index, step) {
+            env.set(&key, value);
         }
     }
+}
+
+/// What the provisioning script must know of a step, beside its file. The digest is ours.
+pub(crate) fn step_variables(index: usize, step: &Step) -> Vec<(String, String)> {
+    let mut variables = vec![(format!("STEP_{index:08}_DIGEST"), step.digest())];
+    if let StepKind::Data { path, owner, permissions, overwrite } = &step.kind {
+        let of_file = |key: &str, value: String| (format!("DATAFILE_{index:08}_{key}"), value);
+        variables.push(of_file("OVERWRITE", overwrite.to_string()));
+        variables.push(of_file("OWNER", owner.clone()));
+        variables.push(of_file("PATH", path.clone()));
+        variables.push(of_file("PERMISSIONS", permissions.clone()));
+    }
+    variables
 }
 
 /// Parameters, for scripts and probes.

@@ -13,6 +13,8 @@ mod user_data;
 use std::path::Path;
 
 pub use contents::{Contents, Seed, contents};
+pub(crate) use lima_env::step_variables;
+pub(crate) use scripts::PROVISION;
 
 use crate::files::InstanceFiles;
 use crate::{Error, atomic};

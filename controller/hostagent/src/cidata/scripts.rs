@@ -10,8 +10,11 @@ pub(super) const SCRIPTS: &[(&str, &str)] = &[
     ("boot.Linux/25-guestagent.sh", include_str!("scripts/boot.Linux/25-guestagent.sh")),
     ("boot.Linux/30-dependencies.sh", include_str!("scripts/boot.Linux/30-dependencies.sh")),
     ("boot.Linux/31-sshfs.sh", include_str!("scripts/boot.Linux/31-sshfs.sh")),
-    ("provision.sh", include_str!("scripts/provision.sh")),
+    ("provision.sh", PROVISION),
 ];
+
+/// The instance's own provisioning.
+pub(crate) const PROVISION: &str = include_str!("scripts/provision.sh");
 
 /// What cloud-init runs at every boot: mounts the seed volume and runs its boot script.
 pub(super) const PER_BOOT: &str = include_str!("scripts/per-boot.sh");

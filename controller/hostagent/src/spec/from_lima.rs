@@ -11,7 +11,7 @@ use super::copy::copies;
 use super::nic::nics;
 use super::{
     AttachedDisk, BootDisk, DirectKernel, DiskFormat, Firmware, GuestSpec, LayerError, Nic,
-    ReadinessProbe, Reconnect, Step, StepKind, VmSpec, host_facts, mounts,
+    ReadinessProbe, Reconnect, ResolverSpec, Step, StepKind, VmSpec, host_facts, mounts,
 };
 use crate::driver::firmware;
 use crate::files::InstanceFiles;
@@ -81,6 +81,9 @@ pub fn resolve(args: &HostAgentArgs, lima: &Lima) -> Result<(VmSpec, GuestSpec),
     let nics = nics(lima, &args.lima_home, mac)?;
     let vm = vm_spec(lima, &name, files, disks.clone(), nics)?;
     let mut guest = guest_spec(lima, &name, disks, vm.nics.clone())?;
+    if vm.nics.first().is_some_and(|nic| nic.link.user_v2().is_some()) {
+        guest.hosts = guest.resolver.lines()?;
+    }
     let home = vm.mounts.iter().find(|mount| mount.location == facts.home);
     guest.host_home = home.map(|mount| mount.mount_point.clone());
     Ok((vm, guest))
@@ -203,6 +206,8 @@ fn guest_spec(
         upgrade_packages: lima.upgrade_packages == Some(true),
         timezone: lima.timezone.clone().unwrap_or_default(),
         dns: lima.dns.clone().unwrap_or_default(),
+        resolver: ResolverSpec::new(lima),
+        hosts: Vec::new(),
         ca_certs: read_certs(certs.files.as_deref(), certs.certs)?,
         remove_default_certs: certs.remove_defaults == Some(true),
         env: texts(lima.env.as_ref()),
@@ -215,7 +220,7 @@ fn guest_spec(
             .flatten()
             .any(|step| step.skip_default_dependency_resolution == Some(true)),
         host_home: None,
-        steps: lima.provision.iter().flatten().enumerate().map(step).collect::<Result<_, _>>()?,
+        steps: steps(lima)?,
         probes: probes(lima),
         copies: copies(lima),
         nics,
@@ -224,6 +229,14 @@ fn guest_spec(
         forward_x11: ssh.forward_x11 == Some(true),
         forward_x11_trusted: ssh.forward_x11_trusted == Some(true),
     })
+}
+
+/// The provisioning of a filled configuration, in order.
+///
+/// # Errors
+/// A step can't be run.
+pub fn steps(lima: &Lima) -> Result<Vec<Step>, SpecError> {
+    lima.provision.iter().flatten().enumerate().map(step).collect()
 }
 
 fn step((index, step): (usize, &Provision)) -> Result<Step, SpecError> {

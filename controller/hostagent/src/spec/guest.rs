@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::{AttachedDisk, CopySpec, MountSpec, Nic};
+use super::{AttachedDisk, CopySpec, MountSpec, Nic, ResolverSpec};
 
 /// The guest's side of an instance.
 #[derive(Clone, Debug)]
@@ -32,6 +32,10 @@ pub struct GuestSpec {
     pub timezone: String,
     /// Name servers instead of those that DHCP names.
     pub dns: Vec<IpAddr>,
+    /// How the host resolves names for it.
+    pub resolver: ResolverSpec,
+    /// Lines for its `/etc/hosts`, where no server of ours tells it those names.
+    pub hosts: Vec<String>,
     /// Certificates to trust, in PEM.
     pub ca_certs: Vec<String>,
     /// Whether the certificates that the guest comes with are no longer trusted.

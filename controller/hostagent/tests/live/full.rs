@@ -49,7 +49,8 @@ fn sockets_both_ways_udp_and_lima_s_transport() {
     let on_host = socket.path().join("host.sock");
     let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let yaml = format!(
-        "portForwards:\n\
+        "hostResolver: {{hosts: {{db.test: 10.0.0.9}}}}\n\
+         portForwards:\n\
          - {{guestPort: 5353, hostPort: {port}, proto: udp}}\n\
          - {{guestSocket: /tmp/g.sock, hostSocket: g.sock}}\n\
          - {{guestSocket: /tmp/r.sock, hostSocket: {}, reverse: true}}\n",
@@ -67,6 +68,8 @@ fn sockets_both_ways_udp_and_lima_s_transport() {
     assert_eq!(ready.status.errors, [""; 0]);
     assert_eq!(agent.status().guest_agent, Some(Transport::VirtioSerial));
     assert_eq!(instance.output("systemctl is-active lima-guestagent"), "active");
+    // By way of systemd-resolved, which asks by the card.
+    assert_eq!(instance.output("getent ahostsv4 db.test | awk 'NR==1 {print $1}'"), "10.0.0.9");
 
     python(&instance, SERVERS, ">/dev/null 2>&1 </dev/null &");
     let udp = UdpSocket::bind("127.0.0.1:0").unwrap();

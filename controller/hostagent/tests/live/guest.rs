@@ -3,7 +3,10 @@
 use std::process::Command;
 use std::time::Duration;
 
+use limekiln_hostagent::api::Order;
+
 use crate::agent::Agent;
+use crate::disks::order;
 use crate::instance::Instance;
 
 const GOOD: &str = r#"
@@ -25,6 +28,7 @@ provision:
     #!/bin/sh
     printf %s "$PARAM_WORD" >~/user
 user: {name: lima, uid: 1234}
+hostResolver: {hosts: {db.test: 10.0.0.9, alias.test: db.test}}
 probes:
 - description: the system step has run
   script: |
@@ -52,21 +56,59 @@ fn disks_files_scripts_and_probes() {
     assert_eq!(instance.output("grep COLOUR /etc/environment"), "COLOUR=light blue");
     let mounts = instance.output("grep /mnt/lima-data /proc/mounts");
     assert!(mounts.contains(" ext4 rw"), "{mounts}");
+    for (name, address) in
+        [("db.test", "10.0.0.9"), ("alias.test", "10.0.0.9"), ("host.lima.internal", "192.168.5.2")]
+    {
+        // Asked of the server, for the host's name is in the guest's own table, too.
+        let found = instance.output(&format!("nslookup -type=a {name} 192.168.5.3"));
+        assert!(
+            found.contains(&format!("Address: {address}\n")) || found.ends_with(address),
+            "{found}"
+        );
+    }
+    let ping = instance.output("ping -c 1 -W 1 db.test 2>&1 | head -n 1");
+    assert!(ping.contains("10.0.0.9"), "programs ask it, too: {ping}");
     agent.interrupt();
     assert!(agent.wait().success());
     assert!(!disk.join("in_use_by").is_symlink());
 }
 
 #[test]
-fn a_failed_step_shows_as_degraded() {
-    let yaml = "provision: [{script: \"#!/bin/sh\\nexit 7\\n\"}, {script: \"touch /var/second\"}]";
+fn a_failed_step_shows_as_degraded_and_is_mended_while_the_guest_runs() {
+    let yaml =
+        "provision: [{script: \"#!/bin/sh\\nexit 7\\n\"}, {script: \"echo x >>/var/second\"}]";
     let Some(instance) = Instance::new(yaml) else { return };
     let mut agent = Agent::start(&instance);
     let ready = agent.wait_for(|status| status.running);
     assert!(ready.status.degraded);
     assert_eq!(ready.status.errors, ["provision.system/00000000 ended with 7"]);
     assert_eq!(agent.status().errors, ready.status.errors);
-    instance.output("test -e /var/second");
+    assert_eq!(instance.output("cat /var/second"), "x");
+    let ledger =
+        "sudo cut -d' ' -f 2-3 /var/lib/limekiln/provision; sudo stat -c %a /var/lib/limekiln";
+    let kept = instance.output(ledger);
+    assert_eq!(kept, "7 provision.system/00000000\n0 provision.system/00000001\n700");
+
+    // A step that fails says so, and the ones before it are not run again.
+    let more = "\n- {mode: data, path: /etc/new, content: 'no newline'}\n\
+        - {mode: user, script: \"echo ran >>~/ran\"}\n- {script: \"test -e /var/let\"}\n";
+    let path = instance.dir().join("lima.yaml");
+    let before = std::fs::read_to_string(&path).unwrap();
+    let (template, _) = before.split_once("provision:").unwrap();
+    let second = "\n- {script: \"echo x >>/var/second\"}";
+    std::fs::write(&path, format!("{template}provision:{second}{more}")).unwrap();
+    let failed = order(&agent, &Order::Provision).unwrap_err();
+    assert!(failed.contains("provision.system/00000003 ended with 1"), "{failed}");
+    instance.output("sudo touch /var/let");
+    order(&agent, &Order::Provision).unwrap();
+    order(&agent, &Order::Provision).unwrap();
+    assert_eq!(instance.output("cat /var/second ~/ran /etc/new"), "x\nran\nno newline");
+    // What failed at boot is not wanted any more.
+    assert_eq!(agent.status().errors, [""; 0]);
+    let early = format!("{template}provision: [{{mode: boot, script: early}}]\n");
+    std::fs::write(&path, early).unwrap();
+    let refused = order(&agent, &Order::Provision).unwrap_err();
+    assert!(refused.contains("provision.boot/00000000 runs at boot only"), "{refused}");
     agent.interrupt();
     assert!(agent.wait().success());
 }

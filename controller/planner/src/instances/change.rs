@@ -55,6 +55,13 @@ impl Changes {
                 Cost::Live => changes.live.push(change),
             }
         }
+        // Stored by a pass that did not come to run it.
+        let unrun = ahead.iter().filter(|change| {
+            change.cost == Cost::Live
+                && change.is_provision()
+                && !stored_paths.contains(&change.path)
+        });
+        changes.live.extend(unrun.cloned());
         // Stored by an earlier pass, or by hand, and not yet in the running VM.
         let pending = ahead
             .into_iter()
@@ -106,6 +113,8 @@ pub(super) fn possible(
     if instance.phase.is_running() {
         capabilities.live_disk_resize &= disks.fixed.is_none();
         capabilities.live_disks &= disks.fixed.is_none() && room && booted.is_some();
+        // Another's host agent has no way to do it either.
+        capabilities.live_provision &= disks.fixed.is_none() && booted.is_some();
     }
     capabilities
 }

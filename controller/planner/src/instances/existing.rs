@@ -175,7 +175,9 @@ impl Subject<'_, '_> {
         if let Some(SnapshotFirst { tag, .. }) = safely.clone() {
             self.push(|instance| Action::TakeSnapshot { instance, tag });
         }
-        if edits {
+        // Steps that were stored and did not run are part of an edit once more.
+        let unrun = !stops && carried_out.iter().any(Change::is_provision);
+        if unrun || edits {
             self.edit(template, Arc::clone(&filled), carried_out.clone(), stops);
         }
         if !carried_out.is_empty() {

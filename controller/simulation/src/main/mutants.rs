@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use limekiln_api::mutant::{Mutant, switch_on};
 
+use limekiln_simulation::check;
+
 use crate::schedules;
 
 /// Of 100 bugs so many must be noticed.
@@ -17,7 +19,12 @@ pub fn hunt(seeds: Range<u64>) -> anyhow::Result<ExitCode> {
         switch_on(Some(mutant));
         let verdicts = schedules::all(seeds.clone(), |verdict| verdict.wrong.is_empty())?;
         let found = verdicts.iter().find(|verdict| !verdict.wrong.is_empty());
+        switch_on(None);
         match found {
+            // One that ends badly anyway notices nothing.
+            Some(verdict) if !check(verdict.seed)?.wrong.is_empty() => {
+                anyhow::bail!("seed {} ends badly without any deliberate bug", verdict.seed);
+            }
             Some(verdict) => {
                 noticed += 1;
                 let wrong: String = verdict.wrong[0].chars().take(80).collect();
@@ -26,7 +33,6 @@ pub fn hunt(seeds: Range<u64>) -> anyhow::Result<ExitCode> {
             None => println!("{:<26} not noticed", format!("{mutant:?}")),
         }
     }
-    switch_on(None);
     let all = Mutant::ALL.len();
     println!("{noticed} of {all} deliberate bugs were noticed, each by the schedule named");
     let enough = noticed * 100 >= all * ENOUGH;

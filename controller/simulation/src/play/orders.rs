@@ -1,5 +1,7 @@
 //! What is ordered of the controller beside the manifests.
 
+use std::collections::BTreeSet;
+
 use limekiln_model::{Capabilities, ObjectId};
 
 use super::client::{Client, Served};
@@ -22,8 +24,11 @@ impl Director<'_> {
         if actions.is_empty() || !possible {
             return Ok(());
         }
-        let objects = actions.iter().map(|action| action.object()).collect();
-        let refused = self.is_against(&ordered);
+        let objects: BTreeSet<_> = actions.iter().map(|action| action.object()).collect();
+        // What is used may be faulty itself, and is then left alone whoever orders.
+        let faulty = self.catalogue().frozen();
+        let used_is_faulty = objects.iter().any(|id| *id != ordered.id() && faulty.contains(id));
+        let refused = self.is_against(&ordered) || used_is_faulty;
         {
             let mut state = self.machine.lock();
             state.watch.ordered = objects;

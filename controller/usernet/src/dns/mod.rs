@@ -1,12 +1,6 @@
 //! The network's name server: names of the network, then all that the host can resolve.
 
-mod server;
-pub mod upstream;
 mod zones;
 
-pub use server::{answer, datagram};
-pub use upstream::{Lookups, Upstream};
-pub use zones::{Target, Zone, Zones};
-
-/// DNS.
-pub const PORT: u16 = 53;
+pub use limekiln_dns::{Lookups, PORT, Target, Upstream, connection, datagram, upstream};
+pub use zones::{Zone, Zones};

@@ -1,7 +1,8 @@
 //! Names of the network itself.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
+use limekiln_dns::{Known, Names, Target, plain};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Names below a domain, in the form of Lima's API.
@@ -51,28 +52,6 @@ mod maybe {
     }
 }
 
-/// Another name that a name of the manifest stands for, or its address.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// An address.
-    Address(Ipv4Addr),
-    /// A name.
-    Name(String),
-}
-
-/// What is known of a name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Known {
-    /// Its address.
-    Address(Ipv4Addr),
-    /// It stands for another.
-    Alias(String),
-    /// The network is to know it, and there is none.
-    Missing,
-    /// Nothing: the host's resolver may know.
-    Nothing,
-}
-
 /// All names of a network.
 #[derive(Clone, Debug, Default)]
 pub struct Zones {
@@ -83,7 +62,7 @@ pub struct Zones {
 impl Zones {
     /// The host's own name, and hosts of the manifest.
     pub fn new(gateway: Ipv4Addr, hosts: Vec<(String, Target)>) -> Self {
-        let mut all = vec![("host.lima.internal".to_owned(), Target::Address(gateway))];
+        let mut all = vec![("host.lima.internal".to_owned(), Target::Address(gateway.into()))];
         all.extend(hosts.into_iter().map(|(name, target)| (plain(&name), target)));
         Self { hosts: all, zones: Vec::new() }
     }
@@ -111,10 +90,7 @@ impl Zones {
     pub fn find(&self, name: &str) -> Known {
         let name = plain(name);
         if let Some((_, target)) = self.hosts.iter().rev().find(|(host, _)| *host == name) {
-            return match target {
-                Target::Address(address) => Known::Address(*address),
-                Target::Name(alias) => Known::Alias(alias.clone()),
-            };
+            return target.into();
         }
         for zone in &self.zones {
             let domain = plain(&zone.name);
@@ -124,36 +100,49 @@ impl Zones {
             };
             let record = zone.records.iter().find(|record| plain(&record.name) == short);
             let address = record.and_then(|record| record.ip).or(zone.default_ip);
-            return address.map_or(Known::Missing, Known::Address);
+            return address.map_or(Known::Missing, |ip| Known::Address(ip.into()));
         }
         Known::Nothing
     }
 
     /// The name that has the address.
-    pub fn name_of(&self, address: Ipv4Addr) -> Option<String> {
+    pub fn name_of(&self, address: IpAddr) -> Option<String> {
         let host = |(name, target): &(String, Target)| {
             (*target == Target::Address(address)).then(|| name.clone())
         };
         let in_zone = |zone: &Zone| {
-            let record = zone.records.iter().find(|record| record.ip == Some(address))?;
+            let record =
+                zone.records.iter().find(|record| record.ip.map(IpAddr::V4) == Some(address))?;
             Some(format!("{}.{}", plain(&record.name), plain(&zone.name)))
         };
         self.hosts.iter().find_map(host).or_else(|| self.zones.iter().find_map(in_zone))
     }
 }
 
-/// As names are compared: without the root's dot, in lower case.
-fn plain(name: &str) -> String {
-    name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
+impl Names for Zones {
+    fn find(&self, name: &str) -> Known {
+        Self::find(self, name)
+    }
+
+    fn name_of(&self, address: IpAddr) -> Option<String> {
+        Self::name_of(self, address)
+    }
+
+    /// There is none on the network.
+    fn ipv6(&self) -> bool {
+        false
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::{Known, Target, Zone, Zones};
 
     fn zones() -> Zones {
         let hosts = vec![
-            ("db.test".to_owned(), Target::Address([10, 0, 0, 9].into())),
+            ("db.test".to_owned(), Target::Address(IpAddr::from([10, 0, 0, 9]))),
             ("alias.test".to_owned(), Target::Name("db.test".to_owned())),
         ];
         let mut zones = Zones::new([192, 168, 104, 2].into(), hosts);
@@ -165,14 +154,20 @@ mod tests {
     #[test]
     fn names_are_found_whatever_their_case() {
         let zones = zones();
-        assert_eq!(zones.find("LIMA-a.internal."), Known::Address([192, 168, 104, 1].into()));
-        assert_eq!(zones.find("host.lima.internal"), Known::Address([192, 168, 104, 2].into()));
-        assert_eq!(zones.find("db.test"), Known::Address([10, 0, 0, 9].into()));
+        assert_eq!(
+            zones.find("LIMA-a.internal."),
+            Known::Address(IpAddr::from([192, 168, 104, 1]))
+        );
+        assert_eq!(
+            zones.find("host.lima.internal"),
+            Known::Address(IpAddr::from([192, 168, 104, 2]))
+        );
+        assert_eq!(zones.find("db.test"), Known::Address(IpAddr::from([10, 0, 0, 9])));
         assert_eq!(zones.find("alias.test"), Known::Alias("db.test".into()));
         assert_eq!(zones.find("lima-b.internal"), Known::Missing);
         assert_eq!(zones.find("internal"), Known::Nothing);
         assert_eq!(zones.find("notinternal"), Known::Nothing);
-        assert_eq!(zones.name_of([192, 168, 104, 1].into()), Some("lima-a.internal".into()));
+        assert_eq!(zones.name_of(IpAddr::from([192, 168, 104, 1])), Some("lima-a.internal".into()));
     }
 
     #[test]
@@ -180,7 +175,7 @@ mod tests {
         let mut zones = zones();
         let text = r#"{"Name":"INTERNAL","Records":[{"Name":"lima-a","IP":"192.168.104.9"}]}"#;
         zones.add(serde_json::from_str::<Zone>(text).unwrap());
-        assert_eq!(zones.find("lima-a.internal"), Known::Address([192, 168, 104, 9].into()));
+        assert_eq!(zones.find("lima-a.internal"), Known::Address(IpAddr::from([192, 168, 104, 9])));
         assert_eq!(zones.zones().len(), 1);
         assert_eq!(zones.zones()[0].records.len(), 1);
         let none: Zone = serde_json::from_str(r#"{"Name":"x.","Records":null}"#).unwrap();

@@ -1,7 +1,32 @@
-# Read by boot.sh: the instance's own provisioning, by mode and then in order.
+# Read by boot.sh, and sent by the host for steps that changed while the guest runs: the instance's
+# own provisioning, by mode and then in order. `steps` is where the steps are; `only_new` is set where
+# those that succeeded since the boot are left out.
+: "${steps:=$LIMA_CIDATA_MNT}"
+
+# What came of each step since the boot, by its digest: `DIGEST CODE NAME`. Root's alone.
+ledger=/var/lib/limekiln/provision
+mkdir -p "${ledger%/*}" && chmod 0700 "${ledger%/*}"
+[ -n "${only_new-}" ] || : >"$ledger"
 
 # The step's own variables end in its index.
 of_step() { eval "printf %s \"\${LIMA_CIDATA_DATAFILE_${1}_${2}-}\""; }
+digest_of() { eval "printf %s \"\${LIMA_CIDATA_STEP_${1}_DIGEST-}\""; }
+
+# Runs a step unless it is to be left out, and writes down what came of it.
+provision() {
+    mode=$1 number=$2
+    shift 2
+    digest=$(digest_of "$number")
+    if [ -n "${only_new-}" ] && grep -q "^$digest 0 " "$ledger" 2>/dev/null; then
+        return 0
+    fi
+    "$@" </dev/null
+    code=$?
+    [ $code -eq 0 ] || echo "provision.$mode/$number ended with $code" >>"$failed"
+    # Renamed into place: a guest that loses its power keeps the old one, or has the new one.
+    { grep -v "^$digest " "$ledger"; echo "$digest $code provision.$mode/$number"; } >"$ledger.new"
+    mv "$ledger.new" "$ledger"
+}
 
 data_file() {
     index=$1
@@ -17,7 +42,7 @@ data_file() {
             sudo -n -u "${owner%%:*}" mkdir -p "$dir" 2>/dev/null || mkdir -p "$dir" || return
         ;;
     esac
-    cp "$LIMA_CIDATA_MNT/provision.data/$index" "$path" &&
+    cp "$steps/provision.data/$index" "$path" &&
         chown "$owner" "$path" &&
         chmod "$(of_step "$index" PERMISSIONS)" "$path"
 }
@@ -47,14 +72,14 @@ wait_for_user() {
     done
 }
 
-for file in "$LIMA_CIDATA_MNT"/provision.data/*; do
-    [ -f "$file" ] && step "provision.data/${file##*/}" data_file "${file##*/}"
+for file in "$steps"/provision.data/*; do
+    [ -f "$file" ] && provision data "${file##*/}" data_file "${file##*/}"
 done
-for file in "$LIMA_CIDATA_MNT"/provision.system/*; do
-    [ -f "$file" ] && step "provision.system/${file##*/}" "$file" </dev/null
+for file in "$steps"/provision.system/*; do
+    [ -f "$file" ] && provision system "${file##*/}" "$file"
 done
-for file in "$LIMA_CIDATA_MNT"/provision.user/*; do
+for file in "$steps"/provision.user/*; do
     [ -f "$file" ] || continue
     [ -n "${waited-}" ] || { wait_for_user; waited=1; }
-    step "provision.user/${file##*/}" as_user "$file"
+    provision user "${file##*/}" as_user "$file"
 done

@@ -24,7 +24,7 @@ pub fn servers() -> Vec<SocketAddr> {
     let text = std::fs::read_to_string(RESOLV_CONF).unwrap_or_default();
     words(&text, "nameserver")
         .filter_map(|word| word.parse::<IpAddr>().ok())
-        .map(|ip| (ip, super::PORT).into())
+        .map(|ip| (ip, crate::PORT).into())
         .collect()
 }
 
@@ -58,7 +58,7 @@ impl Lookups {
     }
 }
 
-/// Who is asked for names that are not the network's.
+/// Who is asked for names that are not ours.
 #[derive(Clone, Debug)]
 pub enum Upstream {
     /// The host's resolver, as far as the VM may ask it.
@@ -69,7 +69,7 @@ pub enum Upstream {
 
 impl Upstream {
     /// The addresses of a name.
-    pub async fn addresses(&self, name: &str) -> Vec<Ipv4Addr> {
+    pub async fn addresses(&self, name: &str) -> Vec<IpAddr> {
         match self {
             Self::Host(lookups) => {
                 let found = timeout(2 * PATIENCE, addresses(lookups, name.to_owned())).await;
@@ -92,7 +92,7 @@ impl Upstream {
 }
 
 /// The addresses of a name, by all that the host has: its files, its servers, its own services.
-async fn addresses(lookups: &Lookups, name: String) -> Vec<Ipv4Addr> {
+async fn addresses(lookups: &Lookups, name: String) -> Vec<IpAddr> {
     let Some(place) = lookups.next().await else { return Vec::new() };
     // The thread goes on when nobody waits for it any longer, and has the place until its end.
     let found = tokio::task::spawn_blocking(move || {
@@ -102,10 +102,8 @@ async fn addresses(lookups: &Lookups, name: String) -> Vec<Ipv4Addr> {
     });
     let mut addresses = Vec::new();
     for address in found.await.ok().and_then(Result::ok).into_iter().flatten() {
-        if let IpAddr::V4(address) = address.ip()
-            && !addresses.contains(&address)
-        {
-            addresses.push(address);
+        if !addresses.contains(&address.ip()) {
+            addresses.push(address.ip());
         }
     }
     addresses

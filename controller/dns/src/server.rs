@@ -1,14 +1,12 @@
 //! Answers to guests' queries.
 
-use std::net::Ipv4Addr;
-use std::sync::Mutex;
+use std::net::{IpAddr, Ipv4Addr};
 
 use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
-use hickory_proto::rr::rdata::{A, CNAME, PTR};
+use hickory_proto::rr::rdata::{A, AAAA, CNAME, PTR};
 use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
 
-use super::Upstream;
-use super::zones::{Known, Zones};
+use crate::{Known, Names, Upstream};
 
 /// Seconds that guests may keep an answer: a VM's address may be another tomorrow, and the host's
 /// resolver has its own cache.
@@ -21,8 +19,8 @@ const DATAGRAM: usize = 512;
 const ALIASES: usize = 8;
 
 /// Answers a query as a datagram: cut, with a mark, if it is too long for one.
-pub async fn datagram(zones: &Mutex<Zones>, upstream: &Upstream, query: &[u8]) -> Option<Vec<u8>> {
-    let answer = answer(zones, upstream, query).await?;
+pub async fn datagram(names: &impl Names, upstream: &Upstream, query: &[u8]) -> Option<Vec<u8>> {
+    let answer = answer(names, upstream, query).await?;
     let asked = Message::from_vec(query).ok().map_or(DATAGRAM, |q| usize::from(q.max_payload()));
     if answer.len() <= asked.clamp(DATAGRAM, 4096) {
         return Some(answer);
@@ -31,7 +29,7 @@ pub async fn datagram(zones: &Mutex<Zones>, upstream: &Upstream, query: &[u8]) -
 }
 
 /// Answers a query; `None` for what is no query.
-pub async fn answer(zones: &Mutex<Zones>, upstream: &Upstream, bytes: &[u8]) -> Option<Vec<u8>> {
+pub async fn answer(names: &impl Names, upstream: &Upstream, bytes: &[u8]) -> Option<Vec<u8>> {
     let query = match Message::from_vec(bytes) {
         Ok(query) => query,
         Err(_) => return malformed(bytes),
@@ -44,7 +42,7 @@ pub async fn answer(zones: &Mutex<Zones>, upstream: &Upstream, bytes: &[u8]) -> 
         return code(&query, ResponseCode::NotImp);
     }
     let found = if question.query_class() == DNSClass::IN {
-        find(zones, upstream, question).await
+        find(names, upstream, question).await
     } else {
         Found::Ask
     };
@@ -65,16 +63,17 @@ enum Found {
     Ask,
 }
 
-async fn find(zones: &Mutex<Zones>, upstream: &Upstream, question: &Query) -> Found {
+async fn find(names: &impl Names, upstream: &Upstream, question: &Query) -> Found {
     match question.query_type() {
-        RecordType::A => addresses(zones, upstream, question.name()).await,
-        // There is no IPv6 on the network: a guest need not try it first.
-        RecordType::AAAA => match known(zones, &question.name().to_ascii()) {
+        RecordType::A => addresses(names, upstream, question).await,
+        RecordType::AAAA if names.ipv6() => addresses(names, upstream, question).await,
+        // Without IPv6 a guest need not try it first.
+        RecordType::AAAA => match names.find(&question.name().to_ascii()) {
             Known::Missing => Found::Missing,
             _ => Found::Records(Vec::new()),
         },
-        RecordType::PTR => pointer(zones, question.name()),
-        _ => match known(zones, &question.name().to_ascii()) {
+        RecordType::PTR => pointer(names, question.name()),
+        _ => match names.find(&question.name().to_ascii()) {
             Known::Missing => Found::Missing,
             Known::Nothing => Found::Ask,
             Known::Address(_) | Known::Alias(_) => Found::Records(Vec::new()),
@@ -82,19 +81,12 @@ async fn find(zones: &Mutex<Zones>, upstream: &Upstream, question: &Query) -> Fo
     }
 }
 
-fn known(zones: &Mutex<Zones>, name: &str) -> Known {
-    match zones.lock() {
-        Ok(zones) => zones.find(name),
-        Err(_) => Known::Nothing,
-    }
-}
-
-async fn addresses(zones: &Mutex<Zones>, upstream: &Upstream, name: &Name) -> Found {
-    let (mut records, mut at) = (Vec::new(), name.clone());
+async fn addresses(names: &impl Names, upstream: &Upstream, question: &Query) -> Found {
+    let (mut records, mut at) = (Vec::new(), question.name().clone());
     for _ in 0..ALIASES {
-        match known(zones, &at.to_ascii()) {
+        match names.find(&at.to_ascii()) {
             Known::Address(address) => {
-                records.push(Record::from_rdata(at, TTL, RData::A(A(address))));
+                records.extend(record(question, &at, address));
                 return Found::Records(records);
             }
             Known::Alias(alias) => {
@@ -105,25 +97,39 @@ async fn addresses(zones: &Mutex<Zones>, upstream: &Upstream, name: &Name) -> Fo
                 at = alias;
             }
             Known::Missing => return Found::Missing,
-            Known::Nothing => return from_host(upstream, records, at).await,
+            Known::Nothing => return from_host(upstream, question, records, at).await,
         }
     }
     Found::Missing
 }
 
-async fn from_host(upstream: &Upstream, mut records: Vec<Record>, name: Name) -> Found {
+/// The address as a record, if it is of the kind that was asked for.
+fn record(question: &Query, name: &Name, address: IpAddr) -> Option<Record> {
+    let data = match (question.query_type(), address) {
+        (RecordType::A, IpAddr::V4(address)) => RData::A(A(address)),
+        (RecordType::AAAA, IpAddr::V6(address)) => RData::AAAA(AAAA(address)),
+        _ => return None,
+    };
+    Some(Record::from_rdata(name.clone(), TTL, data))
+}
+
+async fn from_host(
+    upstream: &Upstream,
+    question: &Query,
+    mut records: Vec<Record>,
+    name: Name,
+) -> Found {
     let found = upstream.addresses(name.to_utf8().trim_end_matches('.')).await;
     if found.is_empty() && records.is_empty() {
         // Only the servers know whether there is no such name, or whether they failed.
         return Found::Ask;
     }
-    let record = |address| Record::from_rdata(name.clone(), TTL, RData::A(A(address)));
-    records.extend(found.into_iter().map(record));
+    records.extend(found.into_iter().filter_map(|address| record(question, &name, address)));
     Found::Records(records)
 }
 
-fn pointer(zones: &Mutex<Zones>, name: &Name) -> Found {
-    let name_of = |address| zones.lock().ok()?.name_of(address);
+fn pointer(names: &impl Names, name: &Name) -> Found {
+    let name_of = |address: Ipv4Addr| names.name_of(address.into());
     let Some(target) = reverse(&name.to_ascii()).and_then(name_of) else { return Found::Ask };
     let Ok(target) = Name::from_ascii(format!("{target}.")) else { return Found::Ask };
     Found::Records(vec![Record::from_rdata(name.clone(), TTL, RData::PTR(PTR(target)))])
