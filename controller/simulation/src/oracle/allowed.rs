@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use limekiln_api::Lima;
 use limekiln_model::{Action, InstancePhase, Kind, ObjectId, Observed};
 
 use super::watch::{Revision, SEEN, Watch};
@@ -31,6 +32,11 @@ pub(super) fn check(watch: &Watch, action: &Action, world: &Observed) -> Option<
         {
             return Some("its manifest suspends it".to_owned());
         }
+    }
+    if let Action::CreateInstance { filled, .. } = action
+        && let Some(disk) = missing_disk(watch, filled, world)
+    {
+        return Some(format!("{disk}, which it uses, is not there yet"));
     }
     match action {
         Action::Park { .. } => park(watch, &id),
@@ -108,7 +114,9 @@ fn within_budget(
     let owned: Vec<_> = owned.filter(|id| owners.get(*id) == Some(&source)).collect();
     let mentioned = revision.catalogue.ids();
     let kept = |id: &ObjectId| mentioned.contains(id) || watch.suspended.contains_key(id);
-    let gone = owned.iter().filter(|id| !kept(id)).count();
+    // What somebody takes away by hand meanwhile counts no more: the others may be few enough.
+    let taken = |id: &ObjectId| watch.deleted.contains(id);
+    let gone = owned.iter().filter(|id| !kept(id) && !taken(id)).count();
     let budget = watch.sources[source].budget.unwrap_or_else(|| (owned.len() / 5).max(1));
     gone < owned.len() && gone <= budget
 }
@@ -173,4 +181,13 @@ fn published(watch: &Watch, id: &ObjectId, template: &limekiln_api::Lima) -> Opt
     let mut machines = revisions.flat_map(|revision| revision.catalogue.machines());
     let found = machines.any(|machine| machine.name == id.name.as_str() && like(machine));
     (!found).then(|| format!("cpus {cpus:?}, message {message:?} are not what was published"))
+}
+
+/// A disk that an instance uses comes before it.
+fn missing_disk(watch: &Watch, filled: &Lima, world: &Observed) -> Option<String> {
+    let mut disks = filled.additional_disks.iter().flatten().map(|disk| disk.name.as_str());
+    disks
+        .find(|disk| !world.disks.keys().any(|there| there.as_str() == *disk))
+        .filter(|_| !watch.by_hand)
+        .map(|disk| format!("disk/{disk}"))
 }

@@ -42,6 +42,8 @@ pub struct Watch {
     pub suspended: BTreeMap<ObjectId, Instant>,
     /// What somebody has ordered something with, that is not done yet.
     pub ordered: BTreeSet<ObjectId>,
+    /// What somebody ordered to delete.
+    pub deleted: BTreeSet<ObjectId>,
     /// Who else has objects here.
     pub strangers: BTreeSet<ObjectId>,
     /// What may be deleted for each source.
@@ -72,6 +74,7 @@ impl Watch {
             revisions: Vec::new(),
             suspended: BTreeMap::new(),
             ordered: BTreeSet::new(),
+            deleted: BTreeSet::new(),
             strangers: story.strangers.ids(),
             sources: story.sources.clone(),
             rapid: story.rapid,

@@ -32,6 +32,9 @@ impl Director<'_> {
         {
             let mut state = self.machine.lock();
             state.watch.ordered = objects;
+            if ordered.verb == Verb::Delete {
+                state.watch.deleted.insert(ordered.id());
+            }
             state.watch.by_hand |= ordered.verb != Verb::Start && !refused;
             state.note(&format!("somebody orders {ordered:?}"));
         }

@@ -25,9 +25,11 @@ enum Scene {
     Busy,
     /// What no manifest speaks of any more is not seen for a while.
     Forgotten,
+    /// That a restart is over is not seen for a while.
+    Restarted,
 }
 
-const SCENES: [Scene; 7] = [
+const SCENES: [Scene; 8] = [
     Scene::Budgets,
     Scene::Unasked,
     Scene::Unread,
@@ -35,6 +37,7 @@ const SCENES: [Scene; 7] = [
     Scene::Against,
     Scene::Busy,
     Scene::Forgotten,
+    Scene::Restarted,
 ];
 
 /// The story of a seed.
@@ -51,6 +54,7 @@ pub(super) fn story(seed: u64, rng: &mut Rng) -> Story {
         Scene::Against => (vec![keep], against(dies, rng.bool())),
         Scene::Busy => (vec![keep], busy()),
         Scene::Forgotten => (vec![keep], forgotten(rng.u32(..3))),
+        Scene::Restarted => (vec![keep], restarted(rng.u32(..6))),
     };
     Story { seed, strangers: Catalogue::default(), sources, rapid: false, chapters }
 }
@@ -143,5 +147,15 @@ fn forgotten(after: u32) -> Vec<Chapter> {
     vec![
         chapter(publish(&[(0, &a), (0, &b)]), vec![]),
         chapter(publish(&[(0, &b)]), vec![stale, stale]),
+    ]
+}
+
+fn restarted(after: u32) -> Vec<Chapter> {
+    let before = Machine::plain("a");
+    let now = Machine { cpus: 2, ..before.clone() };
+    let stale = Armed { fault: Fault::StaleLook, after };
+    vec![
+        chapter(publish(&[(0, &before)]), vec![]),
+        chapter(publish(&[(0, &now)]), vec![stale, stale]),
     ]
 }
