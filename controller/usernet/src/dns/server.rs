@@ -84,7 +84,7 @@ async fn find(zones: &Mutex<Zones>, upstream: &Upstream, question: &Query) -> Fo
 
 fn known(zones: &Mutex<Zones>, name: &str) -> Known {
     match zones.lock() {
-        Ok(zones) => zones.find(name),
+        Ok(mut zones) => zones.find(name),
         Err(_) => Known::Nothing,
     }
 }

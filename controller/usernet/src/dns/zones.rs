@@ -4,6 +4,8 @@ use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::HostsFile;
+
 /// Names below a domain, in the form of Lima's API.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
@@ -60,6 +62,13 @@ pub enum Target {
     Name(String),
 }
 
+impl Target {
+    /// As it is written: an address if it is one.
+    pub fn of(text: String) -> Self {
+        text.parse().map_or(Self::Name(text), Self::Address)
+    }
+}
+
 /// What is known of a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Known {
@@ -77,15 +86,29 @@ pub enum Known {
 #[derive(Clone, Debug, Default)]
 pub struct Zones {
     hosts: Vec<(String, Target)>,
+    file: HostsFile,
     zones: Vec<Zone>,
 }
 
 impl Zones {
-    /// The host's own name, and hosts of the manifest.
+    /// The host's own name, and hosts of the command line.
     pub fn new(gateway: Ipv4Addr, hosts: Vec<(String, Target)>) -> Self {
         let mut all = vec![("host.lima.internal".to_owned(), Target::Address(gateway))];
         all.extend(hosts.into_iter().map(|(name, target)| (plain(&name), target)));
-        Self { hosts: all, zones: Vec::new() }
+        Self { hosts: all, ..Self::default() }
+    }
+
+    /// With the hosts in a file, whenever they change.
+    #[must_use]
+    pub fn with_file(mut self, file: HostsFile) -> Self {
+        self.file = file;
+        self
+    }
+
+    /// Hosts of the command line and of the file; of two with one name the last counts.
+    fn hosts(&mut self) -> impl DoubleEndedIterator<Item = (String, &Target)> {
+        let own = self.hosts.iter().map(|(name, target)| (name.clone(), target));
+        own.chain(self.file.hosts().iter().map(|(name, target)| (plain(name), target)))
     }
 
     /// Adds a zone; of one that is there, the new records count first (Lima's rule).
@@ -108,9 +131,9 @@ impl Zones {
     }
 
     /// What is known of a name, whatever its case.
-    pub fn find(&self, name: &str) -> Known {
+    pub fn find(&mut self, name: &str) -> Known {
         let name = plain(name);
-        if let Some((_, target)) = self.hosts.iter().rev().find(|(host, _)| *host == name) {
+        if let Some((_, target)) = self.hosts().rev().find(|(host, _)| *host == name) {
             return match target {
                 Target::Address(address) => Known::Address(*address),
                 Target::Name(alias) => Known::Alias(alias.clone()),
@@ -130,15 +153,18 @@ impl Zones {
     }
 
     /// The name that has the address.
-    pub fn name_of(&self, address: Ipv4Addr) -> Option<String> {
-        let host = |(name, target): &(String, Target)| {
-            (*target == Target::Address(address)).then(|| name.clone())
-        };
+    pub fn name_of(&mut self, address: Ipv4Addr) -> Option<String> {
+        let mut hosts = self.hosts();
+        let host = hosts.find(|(_, target)| **target == Target::Address(address));
+        if let Some((name, _)) = host {
+            return Some(name);
+        }
+        drop(hosts);
         let in_zone = |zone: &Zone| {
             let record = zone.records.iter().find(|record| record.ip == Some(address))?;
             Some(format!("{}.{}", plain(&record.name), plain(&zone.name)))
         };
-        self.hosts.iter().find_map(host).or_else(|| self.zones.iter().find_map(in_zone))
+        self.zones.iter().find_map(in_zone)
     }
 }
 
@@ -164,7 +190,7 @@ mod tests {
 
     #[test]
     fn names_are_found_whatever_their_case() {
-        let zones = zones();
+        let mut zones = zones();
         assert_eq!(zones.find("LIMA-a.internal."), Known::Address([192, 168, 104, 1].into()));
         assert_eq!(zones.find("host.lima.internal"), Known::Address([192, 168, 104, 2].into()));
         assert_eq!(zones.find("db.test"), Known::Address([10, 0, 0, 9].into()));
