@@ -106,6 +106,8 @@ fn three_guests_find_each_other_and_the_host() {
     let listed = home.run("network list lan").ok().out;
     assert!(listed.contains("10.91.0.1/24") && listed.contains("Running"), "{listed}");
 
+    names_change_live(&home);
+
     // SOCKS5 into the network, as names there are known there.
     inside(
         &home,
@@ -121,6 +123,21 @@ fn three_guests_find_each_other_and_the_host() {
     if let Ok(fetched) = fetched {
         assert_eq!(String::from_utf8_lossy(&fetched.stdout).trim(), "inside", "{fetched:?}");
     }
+}
+
+/// Names of the definition come while guests run, and are others a moment later.
+fn names_change_live(home: &Home) {
+    let boot = inside(home, "a", "cat /proc/sys/kernel/random/boot_id");
+    for address in ["10.0.0.9", "10.0.0.8"] {
+        let lan = network("lan", &format!("10.91.0.1, hosts: {{db.test: {address}}}"));
+        home.write("lan.yaml", &lan);
+        let plan = home.run("plan -f {m}").ok().out;
+        assert!(plan.contains("live") && !plan.contains("instance/"), "{plan}");
+        home.run("apply -f {m} --yes").ok();
+        let found = inside(home, "a", "nslookup db.test");
+        assert!(found.contains(address), "{found}");
+    }
+    assert_eq!(inside(home, "a", "cat /proc/sys/kernel/random/boot_id"), boot);
 }
 
 #[test]
