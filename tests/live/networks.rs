@@ -169,13 +169,11 @@ fn the_first_user_starts_the_daemon_and_the_last_one_stops_it() {
     let names = ["v1", "v2", "v3", "v4", "v5", "v6"];
     home.write("lan.yaml", &network("lan", "10.94.0.1"));
     for name in names {
-        let spec = "runStrategy: Manual";
         let template = tiny(&guest, "memory: 192MiB\nnetworks: [{lima: lan}]");
-        home.write(&format!("{name}.yaml"), &instance(name, spec, &template));
+        home.write(&format!("{name}.yaml"), &instance(name, "", &template));
     }
+    // All six at once.
     home.run("apply -f {m} --yes").ok();
-    assert_eq!(daemon(&home, "lan"), None, "nobody uses it yet");
-    home.run(&format!("start {}", names.join(" "))).ok();
     let pid = daemon(&home, "lan").expect("a daemon");
     assert!(lives(pid));
     let addresses: std::collections::BTreeSet<_> =
@@ -189,9 +187,10 @@ fn the_first_user_starts_the_daemon_and_the_last_one_stops_it() {
     home.run("stop --force v1 v2 v3 v4 v5").ok();
     assert_eq!(daemon(&home, "lan"), Some(pid), "one is left");
     assert!(lives(pid));
-    home.run("stop --force v6").ok();
-    assert_eq!(daemon(&home, "lan"), None);
+    home.run(&format!("delete {} --yes", names.join(" "))).ok();
+    assert_eq!(daemon(&home, "lan"), None, "the last one is deleted");
     assert!(!lives(pid));
+    home.run("undelete v3").ok();
     home.run("start v3").ok();
     assert!(addresses.contains(&address(&home, "v3")), "leases outlive the daemon");
 }
