@@ -1,6 +1,8 @@
 //! Real VMs, under TCG: what only a real guest can show.
 
 mod boot;
+#[cfg(target_os = "linux")]
+mod bridge;
 mod controller;
 mod disks;
 mod faults;

@@ -106,6 +106,8 @@ fn three_guests_find_each_other_and_the_host() {
     let listed = home.run("network list lan").ok().out;
     assert!(listed.contains("10.91.0.1/24") && listed.contains("Running"), "{listed}");
 
+    names_change_live(&home);
+
     // SOCKS5 into the network, as names there are known there.
     inside(
         &home,
@@ -121,6 +123,21 @@ fn three_guests_find_each_other_and_the_host() {
     if let Ok(fetched) = fetched {
         assert_eq!(String::from_utf8_lossy(&fetched.stdout).trim(), "inside", "{fetched:?}");
     }
+}
+
+/// Names of the definition come while guests run, and are others a moment later.
+fn names_change_live(home: &Home) {
+    let boot = inside(home, "a", "cat /proc/sys/kernel/random/boot_id");
+    for address in ["10.0.0.9", "10.0.0.8"] {
+        let lan = network("lan", &format!("10.91.0.1, hosts: {{db.test: {address}}}"));
+        home.write("lan.yaml", &lan);
+        let plan = home.run("plan -f {m}").ok().out;
+        assert!(plan.contains("live") && !plan.contains("instance/"), "{plan}");
+        home.run("apply -f {m} --yes").ok();
+        let found = inside(home, "a", "nslookup db.test");
+        assert!(found.contains(address), "{found}");
+    }
+    assert_eq!(inside(home, "a", "cat /proc/sys/kernel/random/boot_id"), boot);
 }
 
 #[test]
@@ -152,13 +169,11 @@ fn the_first_user_starts_the_daemon_and_the_last_one_stops_it() {
     let names = ["v1", "v2", "v3", "v4", "v5", "v6"];
     home.write("lan.yaml", &network("lan", "10.94.0.1"));
     for name in names {
-        let spec = "runStrategy: Manual";
         let template = tiny(&guest, "memory: 192MiB\nnetworks: [{lima: lan}]");
-        home.write(&format!("{name}.yaml"), &instance(name, spec, &template));
+        home.write(&format!("{name}.yaml"), &instance(name, "", &template));
     }
+    // All six at once.
     home.run("apply -f {m} --yes").ok();
-    assert_eq!(daemon(&home, "lan"), None, "nobody uses it yet");
-    home.run(&format!("start {}", names.join(" "))).ok();
     let pid = daemon(&home, "lan").expect("a daemon");
     assert!(lives(pid));
     let addresses: std::collections::BTreeSet<_> =
@@ -172,9 +187,10 @@ fn the_first_user_starts_the_daemon_and_the_last_one_stops_it() {
     home.run("stop --force v1 v2 v3 v4 v5").ok();
     assert_eq!(daemon(&home, "lan"), Some(pid), "one is left");
     assert!(lives(pid));
-    home.run("stop --force v6").ok();
-    assert_eq!(daemon(&home, "lan"), None);
+    home.run(&format!("delete {} --yes", names.join(" "))).ok();
+    assert_eq!(daemon(&home, "lan"), None, "the last one is deleted");
     assert!(!lives(pid));
+    home.run("undelete v3").ok();
     home.run("start v3").ok();
     assert!(addresses.contains(&address(&home, "v3")), "leases outlive the daemon");
 }

@@ -1,5 +1,6 @@
 //! The `Network` kind.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::Ipv4Net;
@@ -64,15 +65,37 @@ pub struct NetworkSpec {
     /// The last address that is given out, for `host` and `shared`.
     #[schemars(extend("x-limekiln-default" = "the last one of the subnet"))]
     pub dhcp_end: Option<IpAddr>,
+    /// The longest IP packet on a `user-v2` network, from 576 to 65520 bytes. Guests learn it by
+    /// DHCP.
+    #[schemars(range(min = 576, max = 65520), extend("x-limekiln-default" = "`1500`"))]
+    pub mtu: Option<u16>,
+    /// What guests of a `user-v2` network may reach although it is denied by itself: addresses, or
+    /// networks such as `169.254.0.0/16`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allow: Vec<String>,
+    /// Names that guests of a `user-v2` network can look up, each with its IPv4 address or with
+    /// the name that it stands for. They can be changed while guests run.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub hosts: BTreeMap<String, String>,
 }
+
+/// The longest packet where nothing is written.
+const MTU: u16 = 1500;
 
 /// The mask where none is written.
 const MASK: Ipv4Addr = Ipv4Addr::new(255, 255, 255, 0);
 
 impl NetworkSpec {
-    /// With the mask and the last address written out, as Lima needs them.
+    /// With the mask and the last address written out, as Lima needs them, and in the one form of
+    /// several that mean the same.
     #[must_use]
     pub fn filled(mut self) -> Self {
+        self.mtu = self.mtu.filter(|mtu| *mtu != MTU);
+        if let Ok(mut allowed) = self.allowed() {
+            allowed.sort_unstable();
+            allowed.dedup();
+            self.allow = allowed.iter().map(Ipv4Net::to_string).collect();
+        }
         if self.gateway.is_some() && self.mode != NetworkMode::Bridged {
             self.netmask.get_or_insert(IpAddr::V4(MASK));
             let last = self.subnet().and_then(|subnet| subnet.hosts().next_back());
@@ -83,6 +106,32 @@ impl NetworkSpec {
             }
         }
         self
+    }
+
+    /// What is written under `allow`, as networks; an address alone is a network of one.
+    ///
+    /// # Errors
+    /// The first entry that is neither.
+    pub fn allowed(&self) -> Result<Vec<Ipv4Net>, &str> {
+        let net = |text: &String| {
+            let address = text.parse::<Ipv4Addr>().map(Ipv4Net::from);
+            address.or_else(|_| text.parse()).map(|net: Ipv4Net| net.trunc()).ok()
+        };
+        self.allow.iter().map(|text| net(text).ok_or(text.as_str())).collect()
+    }
+
+    /// Without what Lima's `networks.yaml` has no words for.
+    #[must_use]
+    pub fn limas(mut self) -> Self {
+        (self.mtu, self.allow, self.hosts) = (None, Vec::new(), BTreeMap::new());
+        self
+    }
+
+    /// Whether a daemon that serves the other definition can go on under this one: it reads its
+    /// `hosts` anew by itself.
+    pub fn is_live_change_of(&self, other: &Self) -> bool {
+        let but_hosts = |spec: &Self| Self { hosts: BTreeMap::new(), ..spec.clone() };
+        self.mode == NetworkMode::UserV2 && but_hosts(self) == but_hosts(other)
     }
 
     /// The subnet, where the gateway and the mask make one.

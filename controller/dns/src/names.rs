@@ -43,6 +43,8 @@ impl From<&Target> for Known {
 
 /// What a server asks before it asks the host.
 pub trait Names {
+    /// Brings what may have changed up to date, before something is asked.
+    fn refresh(&mut self) {}
     /// What is known of a name, whatever its case and with or without the root's dot.
     fn find(&self, name: &str) -> Known;
     /// The name that has the address.
@@ -54,11 +56,15 @@ pub trait Names {
 /// Names that change while they are asked for.
 impl<T: Names> Names for Mutex<T> {
     fn find(&self, name: &str) -> Known {
-        self.lock().map_or(Known::Nothing, |names| names.find(name))
+        let Ok(mut names) = self.lock() else { return Known::Nothing };
+        names.refresh();
+        names.find(name)
     }
 
     fn name_of(&self, address: IpAddr) -> Option<String> {
-        self.lock().ok()?.name_of(address)
+        let mut names = self.lock().ok()?;
+        names.refresh();
+        names.name_of(address)
     }
 
     fn ipv6(&self) -> bool {

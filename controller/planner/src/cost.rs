@@ -65,6 +65,7 @@ const TABLE: &[Rule] = &[
     noted("disk.size", Cost::Restart, "live where the engine grows disks of a running VM"),
     noted("disk.format", Cost::Refused, "a disk keeps its format; make another one and copy"),
     noted("network", Cost::Restart, "every instance on it is restarted"),
+    noted("network.hosts", Cost::Live, "the network's daemon looks for them before each answer"),
 ];
 
 /// All rules, for documentation.

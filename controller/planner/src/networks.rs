@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_api::{InterfaceKind, NetworkMode};
-use limekiln_model::{Action, Cost, InstancePhase, Name, NetworkPhase, ObjectId, WaitReason};
+use limekiln_model::{
+    Action, Change, Cost, InstancePhase, Name, NetworkPhase, ObjectId, ObservedNetwork, WaitReason,
+};
 
 use crate::diff;
 use crate::draft::Draft;
@@ -40,6 +42,12 @@ pub(crate) fn plan(scene: &Scene<'_>, held: &Held, blocked: &Blocked, draft: &mu
             Some(observed) => {
                 let changes =
                     diff::values("network", &observed.spec, &wanted.spec, scene.capabilities);
+                if wanted.spec.is_live_change_of(&observed.spec) && !observed.foreign {
+                    draft.changes.insert(id, changes);
+                    draft.push(define, Some(Cost::Live));
+                    continue;
+                }
+                let changes = changes.into_iter().map(|change| dearer(change, observed)).collect();
                 if let Err(user) = movable(scene, name, blocked, &mut moved) {
                     let reason = WaitReason::RestartRequired { changes };
                     draft.report.add(id, reason, Some(hint(&user)));
@@ -54,6 +62,15 @@ pub(crate) fn plan(scene: &Scene<'_>, held: &Held, blocked: &Blocked, draft: &mu
         }
     }
     moved
+}
+
+/// Lima's daemon reads no file of ours: what another would read anew needs another.
+fn dearer(mut change: Change, observed: &ObservedNetwork) -> Change {
+    if observed.foreign && change.cost == Cost::Live {
+        change.cost = Cost::Restart;
+        change.note = Some("the daemon that runs is Lima's, and ours takes its place".to_owned());
+    }
+    change
 }
 
 /// What can be done about a user that stands in the way.

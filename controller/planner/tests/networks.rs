@@ -2,9 +2,10 @@
 
 use limekiln_api::{HostFacts, HostInterface, InterfaceKind, NetworkMode, NetworkSpec};
 use limekiln_model::{
-    Action, Capabilities, Desired, Host, InstancePhase, NetworkPhase, ObjectId, Observed,
+    Action, Capabilities, Cost, Desired, Host, InstancePhase, NetworkPhase, ObjectId, Observed,
     ObservedNetwork, Plan, Policy, Report, StopMode, WaitReason,
 };
+use limekiln_planner::render::Line;
 use limekiln_planner::{RunVerb, checker, plan_run};
 use limekiln_testkit::{desired, instance, name, observed_instance, wanted};
 
@@ -227,4 +228,49 @@ fn what_linux_has_not_is_refused_with_what_to_use() {
     let started: Vec<_> =
         verbs(&made).into_iter().filter(|verb| verb.starts_with("start ")).collect();
     assert_eq!(started, ["start instance/good"], "no daemon is started for it");
+}
+
+#[test]
+fn names_of_a_network_in_use_change_live_and_nothing_else_does() {
+    let mut observed = Observed::default();
+    let lan = there(user_v2("10.1.0.1"), NetworkPhase::Running);
+    observed.networks.insert(name("lan"), lan.clone());
+    let ready = observed_instance("web", ON_LAN, InstancePhase::Ready);
+    observed.instances.insert(name("web"), ready.into());
+    observed.owners = limekiln_testkit::Ledger::of_all(&observed).owners.into();
+    let with = |change: fn(&mut NetworkSpec)| {
+        let mut spec = user_v2("10.1.0.1");
+        change(&mut spec);
+        let mut wants = desired([instance("web", ON_LAN, |_| {})]);
+        wants.networks.insert(name("lan"), wanted(spec.filled()));
+        wants
+    };
+    let hosts = with(|spec| drop(spec.hosts.insert("db.test".into(), "10.0.0.9".into())));
+    let (made, report) = plan(&hosts, &observed);
+    assert!(report.is_empty(), "{report:?}");
+    assert_eq!(verbs(&made), ["define network/lan"]);
+    assert_eq!(made.steps[0].cost, Some(Cost::Live));
+    let shown = limekiln_planner::render::lines(&made);
+    let change = shown.iter().any(|line| {
+        matches!(line, Line::Field { path, to, cost: Cost::Live, .. }
+            if path.contains("hosts") && to.contains("10.0.0.9"))
+    });
+    assert!(change, "{shown:?}");
+
+    for other in [
+        with(|spec| spec.mtu = Some(9000)),
+        with(|spec| spec.allow = vec!["169.254.169.254".into()]),
+    ] {
+        let (made, _) = plan(&other, &observed);
+        let verbs = verbs(&made);
+        let at = |verb: &str| verbs.iter().position(|one| one == verb).expect(verb);
+        assert!(at("stop instance/web") < at("stop network/lan"), "{verbs:?}");
+        assert!(at("stop network/lan") < at("define network/lan"), "{verbs:?}");
+        assert!(at("start network/lan") < at("start instance/web"), "{verbs:?}");
+    }
+
+    // Lima's daemon reads no file of ours.
+    observed.networks.insert(name("lan"), ObservedNetwork { foreign: true, ..lan });
+    let (made, _) = plan(&hosts, &observed);
+    assert!(verbs(&made).contains(&"stop network/lan".to_owned()), "{:?}", verbs(&made));
 }

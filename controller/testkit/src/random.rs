@@ -87,9 +87,13 @@ fn instance() -> impl Strategy<Value = (String, InstanceSpec)> {
 
 fn network() -> impl Strategy<Value = NetworkSpec> {
     let gateway = prop::sample::select(&["192.168.104.1", "192.168.105.1"][..]);
-    gateway.prop_map(|gateway| NetworkSpec {
+    let hosts = prop::sample::select(&[None, None, Some("10.9.0.1"), Some("10.9.0.2")][..]);
+    let mtu = prop_oneof![9 => Just(None), 1 => Just(Some(9000))];
+    (gateway, mtu, hosts).prop_map(|(gateway, mtu, host)| NetworkSpec {
         mode: NetworkMode::UserV2,
         gateway: gateway.parse().ok(),
+        mtu,
+        hosts: host.map(|host| ("db.test".to_owned(), host.to_owned())).into_iter().collect(),
         ..NetworkSpec::default()
     })
 }

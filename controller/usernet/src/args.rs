@@ -55,6 +55,10 @@ pub struct UsernetArgs {
     #[arg(long = "host", value_name = "NAME=TARGET", value_parser = host)]
     hosts: Vec<(String, Target)>,
 
+    /// More such names, below `hosts` in this JSON file; it may change while the daemon runs
+    #[arg(long, value_name = "FILE")]
+    hosts_file: Option<PathBuf>,
+
     /// Let guests reach this destination, though it is one that is denied by default
     #[arg(long, value_name = "CIDR", value_parser = str::parse::<Subnet>)]
     allow: Vec<Subnet>,
@@ -74,6 +78,7 @@ impl UsernetArgs {
             leases_file: self.leases_file,
             state_file: self.state_file,
             hosts: self.hosts,
+            hosts_file: self.hosts_file,
             allow: self.allow,
         }
     }

@@ -29,8 +29,10 @@ pub struct Config {
     pub leases_file: Option<PathBuf>,
     /// Where names and forwards are kept, for the next daemon after a crash.
     pub state_file: Option<PathBuf>,
-    /// Names of the manifest.
+    /// Names that guests can look up.
     pub hosts: Vec<(String, Target)>,
+    /// Where there are more, which may change.
+    pub hosts_file: Option<PathBuf>,
     /// Destinations that are denied unless they are here.
     pub allow: Vec<Subnet>,
 }

@@ -11,7 +11,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::api::{Api, Forwards, StateFile, serve};
 use crate::datapath::{Datapath, Listeners};
-use crate::dns::{Zones, upstream};
+use crate::dns::{HostsFile, Zones, upstream};
 use crate::gateway::{Dhcp, Gateway};
 use crate::leases::{self, Leases};
 use crate::mail::{Mail, Mailbox};
@@ -93,7 +93,9 @@ impl Helper {
             Err(error) => return drop(started.send(Err(error))),
         };
         let gateway = self.config.subnet.gateway();
-        let zones = Arc::new(Mutex::new(Zones::new(gateway, self.config.hosts.clone())));
+        let zones = Zones::new(gateway, self.config.hosts.clone())
+            .with_file(HostsFile::new(self.config.hosts_file.clone()));
+        let zones = Arc::new(Mutex::new(zones));
         let worker = Worker { mailbox: self.mailbox.clone(), zones: Arc::clone(&zones), gateway };
         let saving = match self.save(saved) {
             Ok(saving) => saving,
@@ -179,7 +181,7 @@ fn listen(path: &Path) -> Result<UnixListener, Error> {
     Ok(listener)
 }
 
-/// The directories in which it keeps something, or removes it at the end.
+/// The directories in which it keeps something, or removes it at the end, and what it reads.
 fn bounds(config: &Config) -> Bounds {
     let files = [
         &config.pidfile,
@@ -196,7 +198,7 @@ fn bounds(config: &Config) -> Bounds {
     let mut writable: Vec<_> = files.into_iter().flatten().map(parent).collect();
     writable.sort();
     writable.dedup();
-    Bounds { writable }
+    Bounds { writable, readable: config.hosts_file.iter().map(parent).collect() }
 }
 
 /// Takes as many descriptors as the system lets it have; returns how many connections may use.

@@ -14,6 +14,8 @@
 pub struct Bounds {
     /// Directories in which it writes and removes: those of its state and its sockets.
     pub writable: Vec<std::path::PathBuf>,
+    /// Directories in which it reads, besides those of the C library's resolver.
+    pub readable: Vec<std::path::PathBuf>,
 }
 
 #[cfg(target_os = "linux")]
@@ -66,6 +68,7 @@ mod linux {
             .scope(Scope::Signal | Scope::AbstractUnixSocket)?
             .create()?
             .add_rules(path_beneath_rules(READABLE, read))?
+            .add_rules(path_beneath_rules(&bounds.readable, read))?
             .add_rules(path_beneath_rules(["/dev/null", "/dev/urandom"], read))?
             .add_rules(path_beneath_rules(&bounds.writable, write))?
             .restrict_self()
@@ -177,7 +180,8 @@ mod linux {
         ) -> T {
             let dir = dir.to_owned();
             let thread = std::thread::spawn(move || {
-                enter(&Bounds { writable: vec![dir.join("inside")] }).unwrap();
+                let (writable, readable) = (vec![dir.join("inside")], vec![dir.join("read")]);
+                enter(&Bounds { writable, readable }).unwrap();
                 tries(&dir)
             });
             thread.join().unwrap()
@@ -206,6 +210,8 @@ mod linux {
             let dir = tempfile::tempdir().unwrap();
             std::fs::create_dir(dir.path().join("inside")).unwrap();
             std::fs::write(dir.path().join("secret"), "of yours").unwrap();
+            std::fs::create_dir(dir.path().join("read")).unwrap();
+            std::fs::write(dir.path().join("read/names"), "").unwrap();
             let kinds = locked_in(dir.path(), |dir| {
                 let kind = |done: std::io::Result<()>| done.err().map(|error| error.kind());
                 [
@@ -215,10 +221,12 @@ mod linux {
                     kind(std::fs::write(dir.join("inside/new"), "")),
                     kind(std::fs::rename(dir.join("inside/new"), dir.join("inside/other"))),
                     kind(std::fs::read("/etc/passwd").map(drop)),
+                    kind(std::fs::read(dir.join("read/names")).map(drop)),
+                    kind(std::fs::write(dir.join("read/names"), "")),
                 ]
             });
             let denied = Some(PermissionDenied);
-            assert_eq!(kinds, [denied, denied, denied, None, None, None]);
+            assert_eq!(kinds, [denied, denied, denied, None, None, None, None, denied]);
         }
 
         fn landlock() -> RulesetStatus {

@@ -87,7 +87,7 @@ impl NetworksConfig {
             .unwrap_or_default()
             .into_iter()
             .filter_map(|(name, value)| {
-                let spec: NetworkSpec = serde_json::from_value(without_empty(value)).ok()?;
+                let spec: NetworkSpec = serde_json::from_value(of_lima(value)).ok()?;
                 Some((Name::new(name).ok()?, spec.filled()))
             })
             .collect();
@@ -107,10 +107,16 @@ impl NetworksConfig {
     }
 }
 
-/// An empty text is none, as for Lima.
-fn without_empty(mut value: serde_json::Value) -> serde_json::Value {
+/// Keys that Lima does not know, and that it may refuse one day: they have a file of their own, and
+/// what stands here is nobody's.
+const OURS: [&str; 3] = ["mtu", "allow", "hosts"];
+
+/// As Lima sees it: an empty text is none.
+fn of_lima(mut value: serde_json::Value) -> serde_json::Value {
     if let Some(fields) = value.as_object_mut() {
-        fields.retain(|_, field| field.as_str() != Some("") && !field.is_null());
+        fields.retain(|key, field| {
+            field.as_str() != Some("") && !field.is_null() && !OURS.contains(&key.as_str())
+        });
     }
     value
 }
@@ -147,6 +153,13 @@ mod tests {
         assert_eq!(names("networks: {user-v2: {mode: user-v2}}"), ["user-v2"]);
         let read = NetworksConfig::read("networks: {user-v2: {mode: user-v2}}").expect("YAML");
         assert_eq!(read.networks["user-v2"].gateway, "192.168.104.1".parse().ok());
+    }
+
+    #[test]
+    fn what_lima_has_no_words_for_is_not_read_here() {
+        let text = "networks: {a: {mode: user-v2, gateway: 10.0.0.1, mtu: 9000, allow: x}}";
+        let read = NetworksConfig::read(text).expect("YAML");
+        assert_eq!((read.networks["a"].mtu, read.networks["a"].allow.len()), (None, 0));
     }
 
     #[test]

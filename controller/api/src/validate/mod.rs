@@ -26,6 +26,7 @@ mod params;
 mod probes;
 mod provision;
 mod user;
+mod user_v2;
 
 pub use checks::{Checks, PathKind};
 pub use instance::name_errors;

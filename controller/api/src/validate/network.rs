@@ -26,6 +26,7 @@ pub fn network_errors(name: &Name, spec: &NetworkSpec, host: &HostFacts) -> Vec<
     if let Some(interface) = &spec.interface {
         self::interface(interface, &mut errors);
     }
+    super::user_v2::check(spec, &mut errors);
     errors
 }
 
@@ -44,7 +45,7 @@ fn sockets(name: &Name, spec: &NetworkSpec, host: &HostFacts, errors: &mut Vec<F
     }
 }
 
-fn error(field: &str, message: impl Into<String>, hint: &str) -> FieldError {
+pub(super) fn error(field: &str, message: impl Into<String>, hint: &str) -> FieldError {
     FieldError::new(format!("spec.{field}"), message).hint(hint)
 }
 

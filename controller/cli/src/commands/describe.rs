@@ -1,5 +1,7 @@
 //! `limekiln describe`
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use limekiln_api::{ByteSize, ConditionStatus, Status};
 use limekiln_model::ObjectId;
@@ -150,7 +152,14 @@ fn of_network(network: &wire::Network) -> Vec<(&'static str, String)> {
     let all =
         [("mode", &network.mode), ("gateway", &network.gateway), ("interface", &network.interface)];
     let some = all.into_iter().filter(|(_, text)| !text.is_empty());
-    some.map(|(name, text)| (name, text.clone())).collect()
+    let mut facts: Vec<_> = some.map(|(name, text)| (name, text.clone())).collect();
+    if network.mtu != 0 {
+        facts.push(("MTU", network.mtu.to_string()));
+    }
+    facts.extend(network.allow.iter().map(|net| ("guests may reach", net.clone())));
+    let hosts: BTreeMap<_, _> = network.hosts.iter().collect();
+    facts.extend(hosts.into_iter().map(|(name, target)| ("host", format!("{name} is {target}"))));
+    facts
 }
 
 /// Which card is where, and with which address.

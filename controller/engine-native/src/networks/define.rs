@@ -9,7 +9,9 @@ use limekiln_api::NetworkSpec;
 use limekiln_api::networks_yaml::{NetworksConfig, with_network};
 use limekiln_engine::EngineError;
 use limekiln_hostagent::atomic;
-use limekiln_hostagent::network::{networks_config, networks_yaml};
+use limekiln_hostagent::network::{
+    Daemon, NetworkFiles, networks_config, networks_yaml, write_definition,
+};
 use limekiln_model::{Name, NetworkPhase};
 
 use super::Carrier;
@@ -18,17 +20,34 @@ use crate::disks::{publish, remove_dir};
 use crate::error::{file, write};
 use crate::paths::Paths;
 
-/// Writes the network's definition, or a new one while no daemon runs.
+/// Writes the network's definition, or a new one while no daemon runs. While one of ours runs, what
+/// it reads anew by itself can change.
+///
+/// What Lima has no words for is written first: it counts only together with the rest, so a crash
+/// between the two leaves a definition that is another one than was asked for, and is found so.
 pub(crate) fn define(paths: &Paths, name: &Name, spec: &NetworkSpec) -> Result<(), EngineError> {
     let _lock = lock(paths)?;
     let config = networks_config(paths.home()).map_err(failed)?;
     let written = read(paths)?;
     let spec = spec.clone().filled();
-    if config.networks.get(name) == Some(&spec) && !written.is_empty() {
+    let there = config.networks.get(name).filter(|_| !written.is_empty());
+    if there == Some(&spec) {
         return Ok(());
     }
+    if there.is_some_and(|there| spec.is_live_change_of(there)) && !is_foreign(paths, name) {
+        return write_definition(paths.home(), name, Some(&spec)).map_err(failed);
+    }
     must_be_stopped(paths, &config, name)?;
-    change(paths, &written, name, Some(&spec))
+    write_definition(paths.home(), name, Some(&spec)).map_err(failed)?;
+    if there.map(|there| there.clone().limas()) == Some(spec.clone().limas()) {
+        return Ok(());
+    }
+    change(paths, &written, name, Some(&spec.limas()))
+}
+
+/// Whether a daemon of Lima's runs, which reads none of our files.
+fn is_foreign(paths: &Paths, name: &Name) -> bool {
+    Daemon::new(NetworkFiles::new(paths.home(), name.as_str())).is_limas()
 }
 
 /// Removes the definition for good, and what its daemons left.
@@ -88,10 +107,10 @@ fn take_out(paths: &Paths, name: &Name) -> Result<(), EngineError> {
     let config = networks_config(paths.home()).map_err(failed)?;
     must_be_stopped(paths, &config, name)?;
     let text = read(paths)?;
-    if text.is_empty() || !config.networks.contains_key(name) {
-        return Ok(());
+    if !text.is_empty() && config.networks.contains_key(name) {
+        change(paths, &text, name, None)?;
     }
-    change(paths, &text, name, None)
+    write_definition(paths.home(), name, None).map_err(failed)
 }
 
 fn must_be_stopped(paths: &Paths, config: &NetworksConfig, name: &Name) -> Result<(), EngineError> {
@@ -184,6 +203,27 @@ mod tests {
         forget(&paths, &team).expect("forgotten");
         forget(&paths, &team).expect("twice is once");
         assert!(!names(&paths).contains(&"team".to_owned()));
+    }
+
+    #[test]
+    fn what_lima_has_no_words_for_comes_and_goes_with_the_definition() {
+        let (dir, paths, team, spec) = home();
+        let more = NetworkSpec { mtu: Some(9000), ..spec.clone() };
+        define(&paths, &team, &more).expect("defined");
+        let yaml = || fs::read_to_string(networks_yaml(paths.home())).expect("a file");
+        let there = || networks_config(paths.home()).expect("readable").networks.remove(&team);
+        assert!(yaml().contains("10.7.0.1") && !yaml().contains("mtu"), "{}", yaml());
+        assert_eq!(there(), Some(more.clone()));
+        let before = yaml();
+        define(&paths, &team, &spec).expect("changed");
+        assert_eq!((there(), yaml()), (Some(spec), before));
+        define(&paths, &team, &more).expect("changed back");
+        let data = dir.path().join("trash/data");
+        fs::create_dir(dir.path().join("trash")).expect("writable");
+        park(&paths, &team, &data).expect("parked");
+        assert!(!NetworkFiles::new(paths.home(), "team").definition().exists());
+        restore(&paths, &team, &data).expect("restored");
+        assert_eq!(there(), Some(more));
     }
 
     #[test]

@@ -19,7 +19,10 @@ impl World {
         let phase = match self.observed.networks.get(name) {
             Some(there) if there.spec == *spec => return Ok(()),
             Some(there) if there.phase == NetworkPhase::Running => {
-                return refuse(format!("the daemon of {name} runs"));
+                if there.foreign || !spec.is_live_change_of(&there.spec) {
+                    return refuse(format!("the daemon of {name} runs"));
+                }
+                NetworkPhase::Running
             }
             _ => NetworkPhase::Stopped,
         };

@@ -1,12 +1,21 @@
-//! `networks.yaml` as a file.
+//! Definitions of networks: Lima's `networks.yaml`, and files of ours beside its daemons' for what
+//! Lima has no words for.
+//!
+//! Lima warns of keys in `networks.yaml` that it does not know and means to refuse them, so `mtu`,
+//! `allow` and `hosts` stand in `_networks/NAME/definition.json`, with the whole definition that
+//! they belong to. They count only as long as `networks.yaml` says the same of all else: whoever
+//! makes another network of that name with Lima's tools does not get what guests of ours were
+//! allowed.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use limekiln_api::networks_yaml::NetworksConfig;
+use limekiln_api::{Name, NetworkMode, NetworkSpec};
 
-use super::NetworkError;
+use super::{NetworkError, NetworkFiles};
+use crate::atomic;
 
 /// Where it is.
 pub fn networks_yaml(lima_home: &Path) -> PathBuf {
@@ -18,6 +27,17 @@ pub fn networks_yaml(lima_home: &Path) -> PathBuf {
 /// # Errors
 /// It can't be read.
 pub fn networks_config(lima_home: &Path) -> Result<NetworksConfig, NetworkError> {
+    let mut config = limas_config(lima_home)?;
+    for (name, spec) in &mut config.networks {
+        if let Some(whole) = whole(lima_home, name, spec) {
+            *spec = whole;
+        }
+    }
+    Ok(config)
+}
+
+/// As Lima reads it.
+fn limas_config(lima_home: &Path) -> Result<NetworksConfig, NetworkError> {
     let path = networks_yaml(lima_home);
     match fs::read_to_string(&path) {
         Ok(text) => {
@@ -25,5 +45,82 @@ pub fn networks_config(lima_home: &Path) -> Result<NetworksConfig, NetworkError>
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(NetworksConfig::default()),
         Err(error) => Err(NetworkError::file("read", path)(error)),
+    }
+}
+
+/// The definition with what Lima has no words for. A file that can't be read allows nothing; who
+/// defines the network anew mends it.
+fn whole(lima_home: &Path, name: &Name, limas: &NetworkSpec) -> Option<NetworkSpec> {
+    if limas.mode != NetworkMode::UserV2 {
+        return None;
+    }
+    let bytes = fs::read(NetworkFiles::new(lima_home, name.as_str()).definition()).ok()?;
+    let whole: NetworkSpec = serde_json::from_slice(&bytes).ok()?;
+    let whole = whole.filled();
+    (whole.clone().limas() == *limas).then_some(whole)
+}
+
+/// Keeps what Lima has no words for, or makes sure that nothing is kept: to be called before
+/// `networks.yaml` gets the definition, and with `None` after it lost it.
+///
+/// # Errors
+/// The file can't be written or removed.
+pub fn write_definition(
+    lima_home: &Path,
+    name: &Name,
+    spec: Option<&NetworkSpec>,
+) -> Result<(), NetworkError> {
+    let files = NetworkFiles::new(lima_home, name.as_str());
+    let path = files.definition();
+    let Some(spec) = spec.filter(|spec| **spec != (*spec).clone().limas()) else {
+        return match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(NetworkError::file("remove", path)(error))
+            }
+            _ => Ok(()),
+        };
+    };
+    let failed = |error: io::Error| NetworkError::file("write", &path)(error);
+    let json = serde_json::to_vec_pretty(spec).map_err(|error| failed(error.into()))?;
+    if fs::read(&path).is_ok_and(|there| there == json) {
+        return Ok(());
+    }
+    fs::create_dir_all(files.dir()).map_err(NetworkError::file("make", files.dir()))?;
+    atomic::write(&path, &json, 0o644).map_err(|error| failed(io::Error::other(error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(gateway: &str) -> NetworkSpec {
+        NetworkSpec { gateway: gateway.parse().ok(), ..NetworkSpec::default() }.filled()
+    }
+
+    fn define(home: &Path, text: &str) {
+        fs::create_dir_all(home.join("_config")).unwrap();
+        fs::write(networks_yaml(home), format!("networks: {{lan: {text}}}")).unwrap();
+    }
+
+    #[test]
+    fn what_lima_has_no_words_for_belongs_to_one_definition() {
+        let home = tempfile::tempdir().unwrap();
+        let (home, lan) = (home.path(), Name::new("lan").unwrap());
+        let there = || networks_config(home).unwrap().networks[&lan].clone();
+        let hosts = [("a".to_owned(), "b".to_owned())].into();
+        let allow = vec!["127.0.0.0/8".to_owned()];
+        let more = NetworkSpec { mtu: Some(9000), allow, hosts, ..spec("10.7.0.1") };
+        write_definition(home, &lan, Some(&more)).unwrap();
+        define(home, "{mode: user-v2, gateway: 10.7.0.1, netmask: 255.255.255.0}");
+        assert_eq!(there(), more);
+        define(home, "{mode: user-v2, gateway: 10.7.0.9}");
+        assert_eq!(there(), spec("10.7.0.9"), "of another definition");
+        define(home, "{mode: user-v2, gateway: 10.7.0.1}");
+        write_definition(home, &lan, Some(&spec("10.7.0.1"))).unwrap();
+        assert_eq!(there(), spec("10.7.0.1"));
+        assert!(!NetworkFiles::new(home, "lan").definition().exists());
+        write_definition(home, &lan, None).unwrap();
+        fs::write(NetworkFiles::new(home, "lan").definition(), "{").unwrap();
+        assert_eq!(there(), spec("10.7.0.1"), "damaged: nothing is allowed");
     }
 }

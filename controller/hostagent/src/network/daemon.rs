@@ -24,6 +24,8 @@ use crate::process::{self, Process};
 
 /// A daemon that does not listen by then has gone wrong.
 const START: Duration = Duration::from_secs(20);
+/// The longest packet where the definition and the words say nothing: Lima's, too.
+const MTU: u16 = 1500;
 /// Between two looks at a new one.
 const LOOK: Duration = Duration::from_millis(5);
 /// As long as Lima waits before it kills.
@@ -108,12 +110,20 @@ impl Daemon {
         let (Some(theirs), Some(wanted)) = (option(&words, "--subnet"), spec.subnet()) else {
             return Ok(());
         };
+        let other = |theirs: String, wanted: String| {
+            Err(NetworkError::Other { network: self.files.name().to_owned(), theirs, wanted })
+        };
         // Lima writes its gateway's address before the slash.
         let same = theirs.parse::<ipnet::Ipv4Net>().is_ok_and(|theirs| theirs.trunc() == wanted);
-        if same {
-            return Ok(());
+        if !same {
+            return other(theirs, wanted.to_string());
         }
-        Err(NetworkError::Other { network: self.files.name().to_owned(), theirs, wanted })
+        let theirs = option(&words, "--mtu").unwrap_or_else(|| MTU.to_string());
+        let wanted = spec.mtu.unwrap_or(MTU).to_string();
+        if theirs != wanted {
+            return other(format!("packets of {theirs} bytes"), wanted);
+        }
+        Ok(())
     }
 
     /// The same, to be watched.
@@ -234,9 +244,14 @@ impl Daemon {
             words.extend([option.into(), path.into()]);
         }
         words.extend(["--subnet".into(), subnet.to_string().into()]);
+        if let Some(mtu) = spec.mtu {
+            words.extend(["--mtu".into(), mtu.to_string().into()]);
+        }
         if !is_limas(exe) {
             words.extend(["--leases-file".into(), self.files.leases().into()]);
             words.extend(["--state-file".into(), self.files.state().into()]);
+            words.extend(["--hosts-file".into(), self.files.definition().into()]);
+            spec.allow.iter().for_each(|net| words.extend(["--allow".into(), net.into()]));
             return Ok(words);
         }
         let leases = self.kept_leases();
@@ -312,6 +327,20 @@ mod tests {
 
     fn spec() -> NetworkSpec {
         NetworkSpec { gateway: "10.7.0.1".parse().ok(), ..NetworkSpec::default() }.filled()
+    }
+
+    #[test]
+    fn what_the_definition_allows_is_handed_to_a_daemon_of_ours() {
+        let (_home, daemon) = daemon();
+        let more = NetworkSpec { mtu: Some(9000), allow: vec!["127.0.0.0/8".into()], ..spec() };
+        let words = |exe: &str| {
+            let words = daemon.words(exe.as_ref(), &more).unwrap();
+            words.join(std::ffi::OsStr::new(" ")).into_string().unwrap()
+        };
+        assert!(words("/bin/limekiln").contains(" --mtu 9000 "));
+        assert!(words("/bin/limekiln").contains("/lan/definition.json --allow 127.0.0.0/8"));
+        let limas = words("/bin/limactl");
+        assert!(limas.contains(" --mtu 9000") && !limas.contains("--allow"), "{limas}");
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub enum NetworkError {
         /// Its last words, or what was waited for.
         reason: String,
     },
-    /// A daemon runs that serves other addresses than the definition's.
+    /// A daemon runs that serves other addresses or longer packets than the definition's.
     #[error(
         "the daemon of network/{network} that runs serves {theirs}, and its definition says {wanted}"
     )]
@@ -57,7 +57,7 @@ pub enum NetworkError {
         /// What it serves, in its own words.
         theirs: String,
         /// What it should serve.
-        wanted: ipnet::Ipv4Net,
+        wanted: String,
     },
     /// Another process starts or stops the daemon, and does not come to an end.
     #[error("another process holds {} since long", path.display())]

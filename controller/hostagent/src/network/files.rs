@@ -60,6 +60,11 @@ impl NetworkFiles {
         self.dir.join("leases.json")
     }
 
+    /// The definition, where it says more than Lima's `networks.yaml` can.
+    pub fn definition(&self) -> PathBuf {
+        self.dir.join("definition.json")
+    }
+
     /// What a daemon of ours was told, for the next one if it is killed.
     pub fn state(&self) -> PathBuf {
         self.dir.join("state.json")

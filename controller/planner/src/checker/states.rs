@@ -1,7 +1,8 @@
 //! The world as a plan goes along.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use limekiln_api::NetworkSpec;
 use limekiln_model::{Action, InstancePhase, NetworkPhase, ObjectId, Observed, StepId};
 
 use super::Violation;
@@ -16,6 +17,8 @@ pub(super) struct States {
     begun: BTreeSet<ObjectId>,
     /// Taken away by the plan.
     gone: BTreeSet<ObjectId>,
+    /// Networks whose daemons read anew what can change while they run.
+    networks: BTreeMap<ObjectId, NetworkSpec>,
 }
 
 impl States {
@@ -36,6 +39,9 @@ impl States {
         }
         states.exists.extend(observed.disks.keys().map(ObjectId::disk));
         for (name, network) in &observed.networks {
+            if !network.foreign {
+                states.networks.insert(ObjectId::network(name), network.spec.clone());
+            }
             states.exists.insert(ObjectId::network(name));
             if network.phase == NetworkPhase::Running {
                 states.running.insert(ObjectId::network(name));
@@ -58,9 +64,11 @@ impl States {
             Action::FetchImage { .. } => {
                 needs(!self.gone.contains(&id), "the old one is gone, and this may fail")
             }
-            Action::DefineNetwork { .. } => {
+            Action::DefineNetwork { spec, .. } => {
+                let there = self.networks.get(&id);
+                let live = there.is_some_and(|there| spec.is_live_change_of(there));
                 self.exists.insert(id);
-                needs(!runs, "the daemon runs")
+                needs(!runs || live, "the daemon runs")
             }
             Action::CreateDisk { .. } | Action::CreateInstance { .. } | Action::Restore { .. } => {
                 self.exists.insert(id);

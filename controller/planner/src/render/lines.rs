@@ -101,7 +101,7 @@ pub fn lines(plan: &Plan) -> Vec<Line> {
         let actions: Vec<_> = steps.iter().map(|(_, step)| &step.action).collect();
         let cost = steps.iter().filter_map(|(_, step)| step.cost).max();
         lines.push(Line::Object {
-            sign: sign(&actions),
+            sign: sign(&steps),
             id: id.clone(),
             what: words(&actions),
             cost,
@@ -128,7 +128,7 @@ pub fn summary(plan: &Plan) -> Summary {
     let mut summary = Summary::default();
     for (_, steps) in by_object(plan) {
         let actions: Vec<_> = steps.iter().map(|(_, step)| &step.action).collect();
-        match sign(&actions) {
+        match sign(&steps) {
             Sign::Create => summary.create += 1,
             Sign::Change => summary.change += 1,
             Sign::Replace => summary.replace += 1,
@@ -158,8 +158,8 @@ fn by_object(plan: &Plan) -> Vec<(ObjectId, Steps<'_>)> {
     first.into_iter().map(|id| (id.clone(), steps.remove(&id).unwrap_or_default())).collect()
 }
 
-fn sign(actions: &[&Action]) -> Sign {
-    let any = |like: fn(&Action) -> bool| actions.iter().any(|action| like(action));
+fn sign(steps: &Steps<'_>) -> Sign {
+    let any = |like: fn(&Action) -> bool| steps.iter().any(|(_, step)| like(&step.action));
     let creates = any(|action| {
         matches!(
             action,
@@ -171,10 +171,13 @@ fn sign(actions: &[&Action]) -> Sign {
     });
     let deletes = any(|action| matches!(action, Action::Park { .. } | Action::Purge { .. }));
     let purges = any(|action| matches!(action, Action::Purge { .. }));
-    let stopped = any(|action| matches!(action, Action::StopNetwork { .. }));
+    // What a definition costs is what it costs those who use the one before.
+    let redefines =
+        |step: &Step| matches!(step.action, Action::DefineNetwork { .. }) && step.cost.is_some();
+    let redefined = steps.iter().any(|(_, step)| redefines(step));
     match (creates, deletes) {
         (true, true) => Sign::Replace,
-        (true, false) if stopped => Sign::Change,
+        (true, false) if redefined => Sign::Change,
         (true, false) => Sign::Create,
         (false, true) if purges => Sign::Purge,
         (false, true) => Sign::Delete,

@@ -9,7 +9,12 @@ pub(super) fn made(action: &Action) -> Option<String> {
         Action::CreateInstance { filled, .. } => Some(machine(filled)),
         Action::CreateDisk { spec, .. } => Some(format!("{} {}", spec.size, spec.format.word())),
         Action::DefineNetwork { spec, .. } => {
-            spec.gateway.map(|gateway| format!("gateway {gateway}"))
+            let gateway = spec.gateway.map(|gateway| format!("gateway {gateway}"));
+            let mtu = spec.mtu.map(|mtu| format!("MTU {mtu}"));
+            let allow = Some(&spec.allow).filter(|allow| !allow.is_empty());
+            let allow = allow.map(|allow| format!("guests may reach {}", allow.join(", ")));
+            let parts: Vec<_> = [gateway, mtu, allow].into_iter().flatten().collect();
+            (!parts.is_empty()).then(|| parts.join(", "))
         }
         _ => None,
     }

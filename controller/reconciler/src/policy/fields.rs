@@ -56,6 +56,7 @@ pub const FIELDS: &[(Class, &[&str])] = &[
     (Rule("networks.sockets"), &[".networks.socket"]),
     (Rule("networks.vzNAT"), &[".networks.vzNAT"]),
     (Rule("networks.modes"), &["network.spec.mode"]),
+    (Rule("networks.allow"), &["network.spec.allow"]),
     (Rule("portForwards.addresses"), &[".portForwards.hostIP"]),
     (
         Rule("portForwards.ports"),
@@ -140,6 +141,7 @@ pub const FIELDS: &[(Class, &[&str])] = &[
             "network.spec.netmask",
             "network.spec.interface",
             "network.spec.dhcpEnd",
+            "network.spec.mtu",
         ],
     ),
     (
@@ -191,7 +193,12 @@ pub const FIELDS: &[(Class, &[&str])] = &[
     (Free("it is only shown"), &[".message", ".probes.description", ".probes.hint"]),
     (
         Free("the host answers as it answers every guest on its network"),
-        &[".hostResolver.enabled", ".hostResolver.ipv6", ".hostResolver.hosts"],
+        &[
+            ".hostResolver.enabled",
+            ".hostResolver.ipv6",
+            ".hostResolver.hosts",
+            "network.spec.hosts",
+        ],
     ),
     (
         Free("the host lends a program or a process that keeps its state with the instance"),

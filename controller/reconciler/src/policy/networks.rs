@@ -1,5 +1,6 @@
 //! Networks, and disks of others.
 
+use ipnet::Ipv4Net;
 use limekiln_api::lima::InstanceNetwork;
 use limekiln_api::{Lima, NetworkMode, NetworkSpec};
 
@@ -40,6 +41,26 @@ pub(super) fn judge_network(judge: &mut Judge<'_>, spec: &NetworkSpec) {
         denied(format!("{word} is none of its modes"), write)
     });
     judge.note("networks.modes", "spec.mode", word, denial);
+    for (index, text) in spec.allow.iter().enumerate() {
+        allowed(judge, &format!("spec.allow[{index}]"), text);
+    }
+}
+
+/// What guests are to reach must be within what the host lets its sources allow.
+fn allowed(judge: &mut Judge<'_>, field: &str, text: &str) {
+    const RULE: &str = "networks.allow";
+    let one = NetworkSpec { allow: vec![text.to_owned()], ..NetworkSpec::default() };
+    let wanted = one.allowed().ok().and_then(|nets| nets.first().copied());
+    let rules = &judge.rules().networks.allow;
+    let within = |wanted: Ipv4Net| rules.iter().any(|net| net.contains(&wanted));
+    let denial = (!wanted.is_some_and(within)).then(|| {
+        let write = wanted.map_or_else(|| text.to_owned(), |net| net.to_string());
+        denied(
+            format!("{text} is within none of its networks"),
+            written(RULE, &format!("[{write}]")),
+        )
+    });
+    judge.note(RULE, field, text, denial);
 }
 
 fn word(mode: NetworkMode) -> &'static str {

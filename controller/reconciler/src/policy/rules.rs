@@ -1,5 +1,6 @@
 //! The rules of a policy file.
 
+use ipnet::Ipv4Net;
 use limekiln_api::lima::MountType;
 use limekiln_api::{ByteSize, NetworkMode};
 use serde::{Deserialize, Serialize};
@@ -120,6 +121,9 @@ pub struct NetworkRules {
     pub names: Vec<String>,
     /// Modes that a Network may have. `bridged` is the host's own network.
     pub modes: Vec<NetworkMode>,
+    /// Networks and addresses, as `169.254.0.0/16`, that Networks may allow their guests although
+    /// guests do not reach them by themselves: the host's loopback, metadata of clouds.
+    pub allow: Vec<Ipv4Net>,
     /// Whether instances may join by the socket of a daemon.
     pub sockets: bool,
     /// Whether instances may have macOS's own NAT.
@@ -280,7 +284,13 @@ impl Default for MountRules {
 
 impl Default for NetworkRules {
     fn default() -> Self {
-        Self { names: Vec::new(), modes: vec![NetworkMode::UserV2], sockets: false, vz_nat: false }
+        Self {
+            names: Vec::new(),
+            modes: vec![NetworkMode::UserV2],
+            allow: Vec::new(),
+            sockets: false,
+            vz_nat: false,
+        }
     }
 }
 
@@ -338,6 +348,7 @@ impl PolicyRules {
             copy_to_host: PathRules { roots: everywhere() },
             ca_certs: PathRules { roots: everywhere() },
             networks: NetworkRules {
+                allow: vec![Ipv4Net::default()],
                 names: any(),
                 modes: vec![
                     NetworkMode::UserV2,

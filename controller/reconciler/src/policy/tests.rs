@@ -196,7 +196,7 @@ fn the_table_has_every_rule() {
     let tried: BTreeSet<_> = TABLE.iter().map(|(rule, ..)| *rule).collect();
     // What is left is about templates before they are filled, about Networks, Disks and totals:
     // there are tests of their own.
-    let elsewhere = ["takeOver", "templates.", "networks.modes", "quotas"];
+    let elsewhere = ["takeOver", "templates.", "networks.modes", "networks.allow", "quotas"];
     for (class, _) in FIELDS {
         let Class::Rule(rules) = class else { continue };
         for rule in rules.split(", ") {
@@ -205,6 +205,38 @@ fn the_table_has_every_rule() {
             assert!(known, "no row for {rule}");
         }
     }
+}
+
+#[test]
+fn a_network_allows_its_guests_no_more_than_the_policy() {
+    let judged = |rules: &str, allow: &str| {
+        let (name, facts, none) =
+            (Name::new("lan").expect("a name"), HostFacts::example(), BTreeSet::new());
+        let ground =
+            Ground { facts: &facts, resolve: &no_links, own_disks: &none, own_networks: &none };
+        let spec = limekiln_api::NetworkSpec {
+            allow: vec![allow.to_owned()],
+            ..limekiln_api::NetworkSpec::default()
+        };
+        super::judged::network(&policy(rules), &ground, &name, &spec)
+    };
+    let some = "networks: {allow: [169.254.0.0/16]}";
+    for (rules, allow, denied) in [
+        (STRICT, "169.254.169.254", true),
+        (some, "169.254.169.254", false),
+        (some, "169.254.0.0/16", false),
+        (some, "169.254.0.0/15", true),
+        (some, "0.0.0.0/0", true),
+        (some, "127.0.0.1", true),
+        (some, "no address", true),
+    ] {
+        let verdicts = judged(rules, allow);
+        assert_eq!(denied_by(&verdicts, "networks.allow"), denied, "{allow}: {verdicts:#?}");
+    }
+    let verdicts = judged(STRICT, "127.0.0.1");
+    let denied = verdicts.iter().find(|verdict| verdict.rule == "networks.allow");
+    let hint = denied.and_then(|denied| denied.hint.clone()).expect("a hint");
+    assert!(hint.ends_with("networks: {allow: [127.0.0.1/32]}"), "{hint}");
 }
 
 #[test]

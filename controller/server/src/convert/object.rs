@@ -124,6 +124,9 @@ fn network(network: &ObservedNetwork) -> wire::Network {
         gateway: network.spec.gateway.map(|gateway| gateway.to_string()).unwrap_or_default(),
         mode: network.spec.mode.word().to_owned(),
         interface: network.spec.interface.clone().unwrap_or_default(),
+        mtu: network.spec.mtu.map(u32::from).unwrap_or_default(),
+        allow: network.spec.allow.clone(),
+        hosts: network.spec.hosts.clone().into_iter().collect(),
     }
 }
 

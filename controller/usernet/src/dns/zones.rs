@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use limekiln_dns::{Known, Names, Target, plain};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::HostsFile;
+
 /// Names below a domain, in the form of Lima's API.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
@@ -56,15 +58,23 @@ mod maybe {
 #[derive(Clone, Debug, Default)]
 pub struct Zones {
     hosts: Vec<(String, Target)>,
+    file: HostsFile,
     zones: Vec<Zone>,
 }
 
 impl Zones {
-    /// The host's own name, and hosts of the manifest.
+    /// The host's own name, and hosts of the command line.
     pub fn new(gateway: Ipv4Addr, hosts: Vec<(String, Target)>) -> Self {
         let mut all = vec![("host.lima.internal".to_owned(), Target::Address(gateway.into()))];
         all.extend(hosts.into_iter().map(|(name, target)| (plain(&name), target)));
-        Self { hosts: all, zones: Vec::new() }
+        Self { hosts: all, ..Self::default() }
+    }
+
+    /// With the hosts in a file, whenever they change.
+    #[must_use]
+    pub fn with_file(mut self, file: HostsFile) -> Self {
+        self.file = file;
+        self
     }
 
     /// Adds a zone; of one that is there, the new records count first (Lima's rule).
@@ -86,10 +96,16 @@ impl Zones {
         &self.zones
     }
 
+    /// Hosts of the command line and of the file; of two with one name the last counts.
+    fn hosts(&self) -> impl DoubleEndedIterator<Item = (String, &Target)> {
+        let own = self.hosts.iter().map(|(name, target)| (name.clone(), target));
+        own.chain(self.file.hosts().iter().map(|(name, target)| (plain(name), target)))
+    }
+
     /// What is known of a name, whatever its case.
     pub fn find(&self, name: &str) -> Known {
         let name = plain(name);
-        if let Some((_, target)) = self.hosts.iter().rev().find(|(host, _)| *host == name) {
+        if let Some((_, target)) = self.hosts().rev().find(|(host, _)| *host == name) {
             return target.into();
         }
         for zone in &self.zones {
@@ -107,19 +123,24 @@ impl Zones {
 
     /// The name that has the address.
     pub fn name_of(&self, address: IpAddr) -> Option<String> {
-        let host = |(name, target): &(String, Target)| {
-            (*target == Target::Address(address)).then(|| name.clone())
-        };
+        let host = self.hosts().find(|(_, target)| **target == Target::Address(address));
+        if let Some((name, _)) = host {
+            return Some(name);
+        }
         let in_zone = |zone: &Zone| {
             let record =
                 zone.records.iter().find(|record| record.ip.map(IpAddr::V4) == Some(address))?;
             Some(format!("{}.{}", plain(&record.name), plain(&zone.name)))
         };
-        self.hosts.iter().find_map(host).or_else(|| self.zones.iter().find_map(in_zone))
+        self.zones.iter().find_map(in_zone)
     }
 }
 
 impl Names for Zones {
+    fn refresh(&mut self) {
+        self.file.refresh();
+    }
+
     fn find(&self, name: &str) -> Known {
         Self::find(self, name)
     }

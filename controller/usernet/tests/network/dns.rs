@@ -93,3 +93,23 @@ fn what_is_no_query_does_no_harm() {
         assert_eq!(answer.metadata.response_code, ResponseCode::FormErr);
     }
 }
+
+#[test]
+fn hosts_in_a_file_are_known_as_they_are_now() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("definition.json");
+    let daemon = Daemon::start(&["--hosts-file", file.to_str().unwrap()]);
+    let mut guest = Guest::plug(&daemon, 1, 1);
+    let write = |text: &str| {
+        std::fs::write(dir.path().join("new"), text).unwrap();
+        std::fs::rename(dir.path().join("new"), &file).unwrap();
+    };
+    let missing = ask(&mut guest, "db.internal.", RecordType::A);
+    assert!(missing.answers.is_empty());
+    write(r#"{"hosts": {"db.internal": "10.0.0.9"}}"#);
+    assert_eq!(address(&mut guest, "DB.internal.").as_deref(), Some("10.0.0.9"));
+    write(r#"{"hosts": {"db.internal": "host.lima.internal"}}"#);
+    assert_eq!(address(&mut guest, "db.internal.").as_deref(), Some("192.168.104.2"));
+    let reverse = ask(&mut guest, "9.0.0.10.in-addr.arpa.", RecordType::PTR);
+    assert!(!format!("{:?}", reverse.answers).contains("db"), "{:?}", reverse.answers);
+}

@@ -9,6 +9,7 @@ mod dhcp;
 mod dns;
 mod floods;
 mod life;
+mod outside;
 mod switch;
 mod tcp;
 mod udp;

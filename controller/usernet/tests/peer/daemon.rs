@@ -26,10 +26,19 @@ impl Daemon {
     /// Starts one in namespaces of its own, by their letter for unshare(1), after a shell script
     /// there. `None` if this user may make none.
     pub fn start_apart(namespaces: &str, script: &str) -> Option<Self> {
+        Self::may(namespaces, script).then(|| Self::start_within(namespaces, script, &[]))
+    }
+
+    /// Whether this user can make such namespaces and run the script there.
+    pub fn may(namespaces: &str, script: &str) -> bool {
         let before = [namespaces.to_owned(), script.to_owned()];
         let may = apart(&before, &Command::new("true")).stderr(Stdio::null()).status();
-        may.ok().filter(std::process::ExitStatus::success)?;
-        Some(Self::start_with(&[], Some(before)))
+        may.is_ok_and(|status| status.success())
+    }
+
+    /// Starts one there, with these words, whether or not the script can be run.
+    pub fn start_within(namespaces: &str, script: &str, words: &[&str]) -> Self {
+        Self::start_with(words, Some([namespaces.to_owned(), script.to_owned()]))
     }
 
     fn start_with(words: &[&str], before: Option<[String; 2]>) -> Self {

@@ -24,6 +24,15 @@ pub struct CreateArgs {
     /// The host's interface, for bridged; on Linux a bridge or a tap
     #[arg(long)]
     interface: Option<String>,
+    /// The longest IP packet of user-v2, from 576 to 65520
+    #[arg(long, value_name = "BYTES")]
+    mtu: Option<u16>,
+    /// Let guests of user-v2 reach this address or network, though it is denied by itself
+    #[arg(long, value_name = "CIDR")]
+    allow: Vec<String>,
+    /// A name that guests of user-v2 can look up, and its address or the name that it stands for
+    #[arg(long = "host", value_name = "NAME=TARGET", value_parser = host)]
+    hosts: Vec<(String, String)>,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -62,8 +71,14 @@ fn spec(args: &CreateArgs) -> anyhow::Result<NetworkSpec> {
         Mode::Shared => NetworkMode::Shared,
         Mode::Bridged => NetworkMode::Bridged,
     };
-    let mut spec =
-        NetworkSpec { mode, interface: args.interface.clone(), ..NetworkSpec::default() };
+    let mut spec = NetworkSpec {
+        mode,
+        interface: args.interface.clone(),
+        mtu: args.mtu,
+        allow: args.allow.clone(),
+        hosts: args.hosts.iter().cloned().collect(),
+        ..NetworkSpec::default()
+    };
     if let Some(text) = &args.gateway {
         let wrong = || format!("--gateway {text}: write an address, such as 192.168.42.1/24");
         let (gateway, netmask) = gateway(text)
@@ -72,6 +87,11 @@ fn spec(args: &CreateArgs) -> anyhow::Result<NetworkSpec> {
         (spec.gateway, spec.netmask) = (Some(gateway.into()), Some(netmask));
     }
     Ok(spec)
+}
+
+fn host(text: &str) -> Result<(String, String), String> {
+    let (name, target) = text.split_once('=').ok_or("NAME=TARGET is needed")?;
+    Ok((name.to_owned(), target.to_owned()))
 }
 
 /// The address and the mask; without a prefix's length it is 24.

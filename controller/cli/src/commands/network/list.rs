@@ -66,7 +66,7 @@ fn gateway(spec: &NetworkSpec) -> Option<String> {
     })
 }
 
-/// Lima's keys in Lima's order; what is not there is left out.
+/// Lima's keys in Lima's order, then those that Lima does not have; what is not there is left out.
 fn data(name: &Name, spec: &NetworkSpec) -> Value {
     let all = json!({
         "name": name,
@@ -75,6 +75,9 @@ fn data(name: &Name, spec: &NetworkSpec) -> Value {
         "gateway": spec.gateway,
         "dhcpEnd": spec.dhcp_end,
         "netmask": spec.netmask,
+        "mtu": spec.mtu,
+        "allow": Some(&spec.allow).filter(|allow| !allow.is_empty()),
+        "hosts": Some(&spec.hosts).filter(|hosts| !hosts.is_empty()),
     });
     let Value::Object(all) = all else { return Value::Null };
     Value::Object(all.into_iter().filter(|(_, value)| !value.is_null()).collect::<Map<_, _>>())
