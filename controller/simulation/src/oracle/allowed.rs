@@ -167,7 +167,7 @@ fn stop(watch: &Watch, id: &ObjectId, world: &Observed) -> Option<String> {
 }
 
 /// What is stored was published as a whole at some time.
-fn published(watch: &Watch, id: &ObjectId, template: &limekiln_api::Lima) -> Option<String> {
+fn published(watch: &Watch, id: &ObjectId, template: &Lima) -> Option<String> {
     let cpus = template.cpus.as_ref().map(|cpus| cpus.0);
     let message = template.message.as_deref().map(str::trim);
     let like = |machine: &Machine| {
