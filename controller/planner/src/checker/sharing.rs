@@ -82,7 +82,12 @@ fn matters(thing: &Thing, first: Touch, then: Touch) -> bool {
 
 fn touches(plan: &Plan, observed: &Observed) -> BTreeMap<Thing, Vec<(StepId, Touch)>> {
     let mut all: BTreeMap<Thing, Vec<(StepId, Touch)>> = BTreeMap::new();
-    for (number, step) in plan.iter() {
+    // A definition that is live is nothing to who comes, goes and goes on beside it; whether it may
+    // be, the states see to.
+    let live = |step: &Step| {
+        matches!(step.action, Action::DefineNetwork { .. }) && step.cost == Some(Cost::Live)
+    };
+    for (number, step) in plan.iter().filter(|(_, step)| !live(step)) {
         for (thing, touch) in of_action(plan, observed, number, &step.action) {
             all.entry(thing).or_default().push((number, touch));
         }
