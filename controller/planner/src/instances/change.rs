@@ -41,7 +41,7 @@ impl Changes {
         let stored_paths: BTreeSet<_> = stored.iter().map(|change| change.path.clone()).collect();
         for mut change in stored {
             refuse_below_disk(&mut change, instance, filled);
-            say_why_not(&mut change, scene.capabilities, instance, running);
+            explain(&mut change, scene.capabilities, instance, running);
             let vm_has_it = !running || (booted.is_some() && !ahead_paths.contains(&change.path));
             match change.cost {
                 Cost::Refused => changes.refused.push(change),
@@ -119,13 +119,17 @@ pub(super) fn possible(
     capabilities
 }
 
-/// What the engine can do elsewhere, and not here.
-fn say_why_not(
+/// What the engine can do elsewhere, and not here; and what only a running VM does.
+fn explain(
     change: &mut Change,
     of_engine: &Capabilities,
     instance: &ObservedInstance,
     running: bool,
 ) {
+    if !running && change.is_provision() && change.cost == Cost::Live {
+        // All of them run when it boots.
+        change.note = None;
+    }
     if !running || change.cost != Cost::Restart {
         return;
     }
