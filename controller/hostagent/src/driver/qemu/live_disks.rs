@@ -20,6 +20,8 @@ use crate::spec::AttachedDisk;
 const UNPLUG: Duration = Duration::from_secs(30);
 /// A guest that still looks for the device misses the request, so it is asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(8);
+/// How long QEMU may count a disk as used whose device is gone.
+const CLOSE: Duration = Duration::from_secs(5);
 /// Between two looks whether it has.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -116,12 +118,24 @@ impl LiveDisks for QemuDisks {
         let mut qmp = self.connect().await?;
         let nodes = qmp.execute(&QueryNodes).await?;
         if nodes.iter().any(|node| node.node_name == disk.serial()) {
-            qmp.execute(&DeleteNode(disk.serial())).await?;
+            close(&mut qmp, disk.serial()).await?;
         } else if node_of(&nodes, &disk.path).is_some() {
             // Of a start by an older host agent, or by Lima's.
             return Err(DriverError::Fixed);
         }
         Ok(())
+    }
+}
+
+/// Closes a disk whose device is gone. QEMU counts it as used for a moment longer, until no thread
+/// of its own can be looking at the device any more.
+async fn close(qmp: &mut Qmp, node: &str) -> Result<(), QmpError> {
+    let start = Instant::now();
+    loop {
+        match qmp.execute(&DeleteNode(node)).await {
+            Err(QmpError::Refused { .. }) if start.elapsed() < CLOSE => sleep(LOOK).await,
+            closed => return closed.map(drop),
+        }
     }
 }
 
