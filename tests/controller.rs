@@ -92,6 +92,19 @@ impl Controller {
         }
     }
 
+    /// Whether a line that holds the text comes within this time.
+    pub fn prints_within(&mut self, text: &str, time: Duration) -> bool {
+        let deadline = Instant::now() + time;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let Ok(line) = self.lines.recv_timeout(left) else { return false };
+            self.seen.push(line);
+            if self.seen.last().is_some_and(|line| line.contains(text)) {
+                return true;
+            }
+        }
+    }
+
     /// Waits for lines that hold these texts, in any order.
     ///
     /// # Panics

@@ -1,57 +1,163 @@
 //! The controller on real VMs.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use limekiln_tests::{Controller, Home, skip};
 
-use crate::guest::{inside, instance, tiny};
+use crate::guest::{inside, instance, tiny, uptime};
 
-fn boot_id(home: &Home) -> String {
-    inside(home, "vm", "cat /proc/sys/kernel/random/boot_id")
+fn boot_id(home: &Home, name: &str) -> String {
+    inside(home, name, "cat /proc/sys/kernel/random/boot_id")
 }
 
-/// Rows 1 and 10: killed fifty times while it brings a VM from one revision to the next, the
-/// controller interrupts no guest, and gets there.
+/// Moments from a seed (SplitMix64, by Steele, Lea and Flood).
+struct Moments(u64);
+
+impl Moments {
+    /// From `LIMEKILN_TEST_SEED`, or another one each time, which is printed.
+    fn new() -> Self {
+        let given = std::env::var("LIMEKILN_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
+        let now = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+        let seed = given.unwrap_or_else(now);
+        println!("LIMEKILN_TEST_SEED={seed}");
+        Self(seed)
+    }
+
+    /// One before `end`, each as likely as any other.
+    fn before(&mut self, end: Duration) -> Duration {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        let micros = u64::try_from(end.as_micros()).expect("a short time").max(1);
+        Duration::from_micros((mixed ^ (mixed >> 31)) % micros)
+    }
+}
+
+/// Two guests, and a controller that is killed while it changes them.
+struct Fleet {
+    home: Home,
+    guest: PathBuf,
+    revision: u64,
+    kills: u32,
+    moments: Moments,
+}
+
+const SETTLED: &str = "3 objects are as wanted";
+const GUESTS: [&str; 2] = ["a", "b"];
+/// Nothing takes longer, also on a busy host.
+const LONGEST: Duration = Duration::from_secs(400);
+/// Kills while nothing changes that needs a restart, and in all.
+const KILLS: (u32, u32) = (38, 50);
+
+impl Fleet {
+    fn boot(guest: PathBuf) -> Self {
+        let (home, moments) = (Home::new(), Moments::new());
+        let mut fleet = Self { home, guest, revision: 0, kills: 0, moments };
+        fleet.write(1);
+        fleet.settle();
+        fleet
+    }
+
+    /// The next revision: `a` gets a larger disk of its own, and another one or loses it; `b` is to
+    /// have so many processors. Only that needs a restart.
+    fn write(&mut self, cpus: u32) {
+        self.revision += 1;
+        let (revision, home) = (self.revision, &self.home);
+        let vm = |name: &str, extra: &str| {
+            let template = tiny(&self.guest, &format!("message: revision {revision}\n{extra}"));
+            home.write(&format!("{name}.yaml"), &instance(name, "", &template));
+        };
+        let disks = if revision % 2 == 0 { "additionalDisks: [data]" } else { "" };
+        vm("a", &format!("disk: {}MiB\n{disks}", 256 + 4 * revision));
+        vm("b", &format!("cpus: {cpus}"));
+        let disk = "apiVersion: lima-vm.io/v1alpha1\nkind: Disk\nmetadata: {name: data}\nspec: {size: 16MiB}\n";
+        home.write("data.yaml", disk);
+    }
+
+    /// Lets a controller go on from where the last one was killed, and kills it before `end`. Where
+    /// it is done sooner, nothing is left to interrupt, and that is no kill.
+    fn kill_before(&mut self, end: Duration) -> bool {
+        let moment = self.moments.before(end);
+        let mut controller = Controller::start(&self.home, &[]);
+        if controller.prints_within(SETTLED, moment) {
+            controller.end();
+            return false;
+        }
+        controller.kill();
+        self.kills += 1;
+        true
+    }
+
+    /// Lets a controller bring about what is wanted, undisturbed; how long that takes.
+    fn settle(&self) -> Duration {
+        let begun = Instant::now();
+        let mut controller = Controller::start(&self.home, &[]);
+        let done = controller.prints_within(SETTLED, LONGEST);
+        assert!(done, "it does not get there: {:#?}", controller.seen());
+        let took = begun.elapsed();
+        // In order: what it did is noted.
+        controller.end();
+        took
+    }
+
+    /// How many of the plans that were begun were cut short.
+    fn cut_short(&self) -> usize {
+        let history = self.home.run("history -o json").ok().out;
+        let all: serde_json::Value = serde_json::from_str(&history).expect("JSON");
+        let revisions = all.as_array().into_iter().flatten();
+        let plans = revisions.flat_map(|one| one["plans"].as_array().into_iter().flatten());
+        let is_cut = |plan: &&serde_json::Value| {
+            let mut steps = plan["steps"].as_array().into_iter().flatten();
+            steps.any(|step| step["outcome"] == "cutShort")
+        };
+        plans.filter(is_cut).count()
+    }
+}
+
+/// Rows 1 and 10: killed fifty times at random while it brings guests from one revision to the
+/// next, the controller interrupts none but the one whose change needs a restart, and gets there.
 #[test]
 fn a_controller_that_is_killed_again_and_again_interrupts_no_guest() {
     let Some(guest) = skip::tiny_guest() else { return };
-    let home = Home::new();
-    let write = |message: &str, cpus: u32| {
-        let template = tiny(&guest, &format!("message: {message}\ncpus: {cpus}"));
-        home.write("vm.yaml", &instance("vm", "", &template));
-    };
-    write("first", 1);
-    let mut controller = Controller::start(&home, &[]);
-    controller.until("1 object is as wanted");
-    let boot = boot_id(&home);
-    controller.kill();
-    // A change that a running guest does not notice.
-    write("second", 1);
-    for round in 0..50_u64 {
-        let controller = Controller::start(&home, &[]);
-        sleep(Duration::from_millis(round * 37 % 400));
-        controller.kill();
+    let mut fleet = Fleet::boot(guest);
+    let begun = Instant::now();
+    let seen = |fleet: &Fleet| GUESTS.map(|name| boot_id(&fleet.home, name));
+    let boots = seen(&fleet);
+    let up = uptime(&fleet.home, "a");
+    fleet.write(1);
+    // Moments are spread over all of a change, and a little more; on a host that is so busy that a
+    // change takes minutes, over its beginning.
+    let live = (fleet.settle() * 5 / 4).min(Duration::from_secs(3));
+    while fleet.kills < KILLS.0 {
+        fleet.write(1);
+        while fleet.kills < KILLS.0 && fleet.kill_before(live) {}
     }
-    let mut controller = Controller::start(&home, &[]);
-    controller.until("1 object is as wanted");
-    assert_eq!(boot_id(&home), boot, "the guest went on");
-    let stored = fs::read_to_string(home.instance("vm").join("lima.yaml")).expect("readable");
-    assert!(stored.contains("second"), "{stored}");
-    controller.kill();
-    // A change that needs a restart.
-    write("second", 2);
-    for round in 0..10_u64 {
-        let controller = Controller::start(&home, &[]);
-        sleep(Duration::from_millis(100 + round * 211 % 1_500));
-        controller.kill();
+    fleet.settle();
+    assert_eq!(seen(&fleet), boots, "nothing of that needs a restart");
+
+    let (restart, mut cpus) = (live + Duration::from_secs(4), 1);
+    while fleet.kills < KILLS.1 {
+        cpus = 3 - cpus;
+        fleet.write(cpus);
+        while fleet.kills < KILLS.1 && fleet.kill_before(restart) {}
+        fleet.settle();
     }
-    let mut controller = Controller::start(&home, &[]);
-    controller.until("1 object is as wanted");
-    assert_eq!(inside(&home, "vm", "nproc"), "2");
-    controller.end();
+    let cut = fleet.cut_short();
+    println!("{} kills, {cut} of them in the middle of a plan, {:?}", fleet.kills, begun.elapsed());
+    assert_eq!(fleet.kills, KILLS.1);
+    assert!(cut >= 10, "only {cut} of them were in the middle of a plan");
+    let [a, b] = seen(&fleet);
+    assert_eq!(a, boots[0], "no plan restarts it");
+    assert_ne!(b, boots[1], "the plan restarts this one");
+    assert_eq!(inside(&fleet.home, "b", "nproc"), cpus.to_string());
+    let (grown, passed) = (uptime(&fleet.home, "a") - up, begun.elapsed().as_secs_f64());
+    assert!(grown > passed - 5.0, "it stood still: {grown} of {passed} s");
+    let stored = fs::read_to_string(fleet.home.instance("a").join("lima.yaml")).expect("readable");
+    assert!(stored.contains(&format!("revision {}", fleet.revision)), "{stored}");
 }
 
 /// Row 8: a VM that dies is started again by the controller, without anybody asking.
@@ -62,13 +168,13 @@ fn a_controller_starts_a_vm_again_that_was_killed() {
     home.write("vm.yaml", &instance("vm", "", &tiny(&guest, "")));
     let mut controller = Controller::start(&home, &["--resync", "5m"]);
     controller.until("1 object is as wanted");
-    let boot = boot_id(&home);
+    let boot = boot_id(&home, "vm");
     let pid = fs::read_to_string(home.instance("vm").join("qemu.pid")).expect("it runs");
     let killed = Command::new("kill").args(["-KILL", pid.trim()]).status();
     assert!(killed.expect("kill is everywhere").success());
     controller.until("instance/vm           start: done");
     controller.until("1 object is as wanted");
-    assert_ne!(boot_id(&home), boot);
+    assert_ne!(boot_id(&home, "vm"), boot);
     controller.end();
 }
 
@@ -83,7 +189,7 @@ fn vms_are_started_and_stopped_by_hand_beside_a_controller() {
     fs::write(&lone, instance("lone", "", &tiny(&guest, ""))).expect("writable");
     let mut controller = Controller::start(&home, &[]);
     controller.until("1 object is as wanted");
-    let boot = boot_id(&home);
+    let boot = boot_id(&home, "vm");
 
     let lone = lone.display().to_string();
     let applied = home.call(&["apply", "-f", &lone, "--timeout", "0s"]).expect(5);
@@ -101,9 +207,9 @@ fn vms_are_started_and_stopped_by_hand_beside_a_controller() {
 
     let refused = home.run("stop vm").expect(1);
     assert!(refused.err.contains("instance/vm is kept by the controller from"), "{}", refused.err);
-    assert_eq!(boot_id(&home), boot, "nothing was done to it");
+    assert_eq!(boot_id(&home, "vm"), boot, "nothing was done to it");
     home.run("restart vm").ok();
-    assert_ne!(boot_id(&home), boot);
+    assert_ne!(boot_id(&home, "vm"), boot);
     home.run("suspend vm").ok();
     home.run("stop vm").ok();
     sleep(Duration::from_secs(3));

@@ -62,7 +62,8 @@ async fn revisions_are_listed_and_gone_back_to() {
     fixture.put("web", "  runStrategy: Halted\n");
     fixture.settled().await;
     let mut client = fixture.client().await;
-    let list = wire::ListRevisionsRequest { include_files: true, ..Default::default() };
+    let (include_files, include_plans) = (true, true);
+    let list = wire::ListRevisionsRequest { include_files, include_plans, ..Default::default() };
     let mut told = client.list_revisions(list).await.expect("told").into_inner();
     let mut all = Vec::new();
     while let Some(one) = told.message().await.expect("no error") {
@@ -70,6 +71,10 @@ async fn revisions_are_listed_and_gone_back_to() {
     }
     assert_eq!(all.iter().map(|one| one.newest).collect::<Vec<_>>(), [false, true]);
     assert!(all[1].files[0].text.contains("Halted") && all[0].file_count == 1);
+    let made = &all[0].plans[0];
+    let created = made.steps.iter().find(|step| step.verb == "create").expect("it was made");
+    assert_eq!(created.outcome(), wire::EventOutcome::Done);
+    assert!(made.took.is_some() && created.took.is_some() && !made.under_way, "{made:?}");
     let to = |to| wire::RollbackRequest { to: Some(to), ..Default::default() };
     let back = to(To::Revision(all[0].revision[..12].to_owned()));
     let back = client.rollback(back).await.expect("done").into_inner();
