@@ -24,16 +24,18 @@ pub(super) struct Look {
 }
 
 impl Look {
+    /// This look, as long as what it sees is not old; else another one. However often somebody
+    /// asks, that many are never begun.
+    pub(super) fn fresh(look: Option<Self>, reconciler: &Arc<Reconciler>, limit: Duration) -> Self {
+        let fresh = look.filter(|look| look.begun.elapsed() <= FRESH);
+        fresh.unwrap_or_else(|| Self::begin(reconciler, limit))
+    }
+
     /// Begins to look, for no longer than `limit`. It goes on while somebody waits for it.
-    pub(super) fn begin(reconciler: &Arc<Reconciler>, limit: Duration) -> Self {
+    fn begin(reconciler: &Arc<Reconciler>, limit: Duration) -> Self {
         let reconciler = Arc::clone(reconciler);
         let looking = Box::pin(async move { reconciler.look_within(limit).await });
         Self { begun: Instant::now(), looking, looked: None }
-    }
-
-    /// Whether what it sees can be planned from.
-    pub(super) fn is_fresh(&self) -> bool {
-        self.begun.elapsed() <= FRESH
     }
 
     /// Looks on; ends once, when all was seen.

@@ -32,12 +32,6 @@ enum Noted {
     Nowhere,
 }
 
-/// How reading the sources went.
-struct Read {
-    errors: Vec<String>,
-    unread: Vec<String>,
-}
-
 impl Controller {
     pub(super) async fn pass(&mut self, fence: &Fence) {
         let begun = Instant::now();
@@ -73,35 +67,32 @@ impl Controller {
     /// Reads the sources, and looks at what exists meanwhile. What is seen must not be old when it
     /// is planned from: once a file was waited for, and where reading takes its time, it is looked
     /// anew.
-    async fn take_and_look(&mut self) -> (Read, Result<Looked, ReconcileError>) {
+    async fn take_and_look(&mut self) -> (Taken, Result<Looked, ReconcileError>) {
         let (reconciler, limit) = (Arc::clone(&self.reconciler), self.options.longest_look);
-        let ahead = self.ahead.take().filter(|look| look.is_fresh());
-        let mut look = ahead.unwrap_or_else(|| Look::begin(&reconciler, limit));
+        let fresh = |look| Look::fresh(look, &reconciler, limit);
+        let mut look = fresh(self.ahead.take());
         let (mailbox, mut taken) = (self.mailbox.clone(), Box::pin(self.take()));
         let read = loop {
             tokio::select! {
                 biased;
                 read = &mut taken => break read,
-                () = mailbox.soon() => look = Look::begin(&reconciler, limit),
+                () = mailbox.soon() => look = fresh(Some(look)),
                 () = look.go_on() => {}
             }
         };
-        if !look.is_fresh() {
-            look = Look::begin(&reconciler, limit);
-        }
-        (read, look.end().await)
+        (read, fresh(Some(look)).end().await)
     }
 
     /// Reads the sources. What cannot be read leaves in force what was read before.
-    async fn take(&mut self) -> Read {
+    async fn take(&mut self) -> Taken {
         let handle = self.handle();
-        let Taken { loaded, errors, unread } = self.intake.take(&self.reconciler, &handle).await;
-        if let Some(loaded) = loaded {
+        let mut taken = self.intake.take(&self.reconciler, &handle).await;
+        if let Some(loaded) = taken.loaded.take() {
             info!(revision = loaded.desired.revision, "the manifests are read");
             self.loaded = Some(*loaded);
             self.wants = Wants::default();
         }
-        Read { errors, unread }
+        taken
     }
 
     /// `None` before anything was read.
@@ -236,7 +227,7 @@ impl Controller {
     fn publish(
         &mut self,
         planned: Option<Arc<Planned>>,
-        read: Read,
+        read: Taken,
         observe_error: Option<String>,
     ) {
         let now = Instant::now();

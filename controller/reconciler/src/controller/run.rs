@@ -172,7 +172,9 @@ impl Controller {
                 ended = self.tasks.next() => return Some(ended),
                 () = mailbox.woken() => return None,
                 () = sleep_until(next) => return None,
-                () = mailbox.soon() => self.ahead = Some(Look::begin(&self.reconciler, limit)),
+                () = mailbox.soon() => {
+                    self.ahead = Some(Look::fresh(self.ahead.take(), &self.reconciler, limit));
+                }
                 () = go_on(&mut self.ahead) => {}
             }
         }

@@ -159,6 +159,11 @@ impl Ledger {
     /// If it cannot be read or removed.
     pub(crate) fn forget_claim(&self, claim: &Claim) -> Result<(), LedgerError> {
         let _turn = self.turns.take()?;
+        self.forget_unchanged_now(claim)
+    }
+
+    /// The same for who has the turn.
+    fn forget_unchanged_now(&self, claim: &Claim) -> Result<(), LedgerError> {
         match self.get(&claim.id)? {
             Some(now) if now == *claim => self.forget_now(&claim.id),
             _ => Ok(()),
@@ -173,10 +178,7 @@ impl Ledger {
     pub(crate) fn rename(&self, claim: &Claim, to: ObjectId) -> Result<(), LedgerError> {
         let _turn = self.turns.take()?;
         self.put_now(&Claim { id: to, ..claim.clone() })?;
-        match self.get(&claim.id)? {
-            Some(now) if now == *claim => self.forget_now(&claim.id),
-            _ => Ok(()),
-        }
+        self.forget_unchanged_now(claim)
     }
 
     /// Changes one file, so that what was read of the others need not be looked at again. That is

@@ -1,6 +1,5 @@
 //! The sources of a configuration file: directories and git repositories.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -187,13 +186,13 @@ impl Configured {
         if self.last.as_ref() == Some(&now) {
             return Ok(Taken { errors, ..Taken::default() });
         }
-        let absent = self.absent(&snapshots);
+        let all = self.sources.iter().map(|source| identity(&source.config)).collect();
         let (reconciler, fetch) = (Arc::clone(reconciler), Arc::clone(&self.fetch));
         let (policies, cache) = (Arc::clone(&self.policies), Arc::clone(&self.cache));
         let read = move || {
             let mut loaded =
                 load(&reconciler, &snapshots, fetch.as_ref(), None, &policies, &cache)?;
-            hold(&mut loaded, &absent, &reconciler)?;
+            hold(&mut loaded, all, &snapshots, &reconciler)?;
             Ok::<_, ReconcileError>(loaded)
         };
         let mut loaded = Box::new(blocking(read).await?);
@@ -209,13 +208,6 @@ impl Configured {
             tell(&loaded);
         }
         Ok(Taken { loaded: Some(loaded), errors, ..Taken::default() })
-    }
-
-    /// The sources of which nothing counts.
-    fn absent(&self, snapshots: &[Snapshot]) -> BTreeSet<String> {
-        let all = self.sources.iter().map(|source| identity(&source.config));
-        let is_read = |one: &String| snapshots.iter().any(|snapshot| snapshot.source == *one);
-        all.filter(|source| !is_read(source)).collect()
     }
 }
 

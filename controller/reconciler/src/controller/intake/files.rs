@@ -1,6 +1,5 @@
 //! What `-f` names.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -91,7 +90,7 @@ impl Files {
         };
         let mut snapshots = blocking(read).await?;
         self.unkept.read(&snapshots);
-        let all: BTreeSet<_> = snapshots.iter().map(|one| one.source.clone()).collect();
+        let all = snapshots.iter().map(|one| one.source.clone()).collect();
         let errors = self.in_force.put(reconciler, &mut snapshots)?;
         let now: Vec<_> = snapshots.iter().map(identity_of).collect();
         if self.last.as_ref() == Some(&now) {
@@ -103,9 +102,7 @@ impl Files {
             let policies = Policies::default();
             let mut loaded =
                 load(&reconciler, &snapshots, fetch.as_ref(), lock.as_deref(), &policies, &cache)?;
-            let is_read = |one: &String| snapshots.iter().any(|read| read.source == *one);
-            let unread = all.into_iter().filter(|source| !is_read(source)).collect();
-            hold(&mut loaded, &unread, &reconciler)?;
+            hold(&mut loaded, all, &snapshots, &reconciler)?;
             Ok::<_, ReconcileError>(loaded)
         };
         let loaded = Box::new(blocking(read).await?);

@@ -4,19 +4,26 @@ use std::collections::BTreeSet;
 
 use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_model::{Frozen, Kind};
+use limekiln_sources::Snapshot;
 
 use crate::{Claims, Loaded, ReconcileError, Reconciler};
 
-/// Leaves alone what came from sources of which nothing could be read since this began. Their
-/// manifests may speak of it still, so that another source must not take it over meanwhile.
+/// Leaves alone what came from those of `sources` of which there is no snapshot: nothing could be
+/// read of them since this began. Their manifests may speak of it still, so that another source must
+/// not take it over meanwhile.
 ///
 /// # Errors
 /// If the ledger cannot be read.
 pub(super) fn hold(
     loaded: &mut Loaded,
-    unread: &BTreeSet<String>,
+    mut sources: BTreeSet<String>,
+    snapshots: &[Snapshot],
     reconciler: &Reconciler,
 ) -> Result<(), ReconcileError> {
+    for snapshot in snapshots {
+        sources.remove(&snapshot.source);
+    }
+    let unread = &sources;
     if !unread.is_empty() && !is_on(Mutant::TakesFromUnread) {
         hold_claimed(loaded, unread, &*reconciler.claims()?);
     }
