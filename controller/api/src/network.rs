@@ -113,11 +113,13 @@ impl NetworkSpec {
     /// # Errors
     /// The first entry that is neither.
     pub fn allowed(&self) -> Result<Vec<Ipv4Net>, &str> {
-        let net = |text: &String| {
-            let address = text.parse::<Ipv4Addr>().map(Ipv4Net::from);
-            address.or_else(|_| text.parse()).map(|net: Ipv4Net| net.trunc()).ok()
-        };
-        self.allow.iter().map(|text| net(text).ok_or(text.as_str())).collect()
+        self.allow.iter().map(|text| Self::allowed_net(text).ok_or(text.as_str())).collect()
+    }
+
+    /// What one entry under `allow` says; `None` if it is no IPv4 address and no network.
+    pub fn allowed_net(text: &str) -> Option<Ipv4Net> {
+        let address = text.parse::<Ipv4Addr>().map(Ipv4Net::from);
+        address.or_else(|_| text.parse()).map(|net: Ipv4Net| net.trunc()).ok()
     }
 
     /// Without what Lima's `networks.yaml` has no words for.

@@ -28,6 +28,7 @@ pub mod spawn;
 pub mod spec;
 pub mod ssh;
 mod state;
+mod user_network;
 
 pub use agent::{forward_without_vm, main, run};
 pub use args::{ArgsError, HostAgentArgs};

@@ -16,10 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::spec::{GuestSpec, Link, ResolverSpec};
-
-/// The host and the guest on QEMU's network, as Lima lays it out.
-const HOST: Ipv4Addr = Ipv4Addr::new(192, 168, 5, 2);
-const GUEST: Ipv4Addr = Ipv4Addr::new(192, 168, 5, 15);
+use crate::user_network::{GUEST, HOST};
 
 /// Datagrams, and connections, that are answered at once.
 const AT_ONCE: (usize, usize) = (64, 32);

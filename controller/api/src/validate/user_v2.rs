@@ -31,9 +31,7 @@ pub(super) fn check(spec: &NetworkSpec, errors: &mut Vec<FieldError>) {
         errors.push(error("mtu", format!("{mtu} is no usable MTU"), hint));
     }
     for (index, text) in spec.allow.iter().enumerate() {
-        let one = NetworkSpec { allow: vec![text.clone()], ..NetworkSpec::default() };
-        let net = one.allowed().ok().and_then(|nets| nets.first().copied());
-        allowed(&format!("allow[{index}]"), text, net, errors);
+        allowed(&format!("allow[{index}]"), text, errors);
     }
     for (name, target) in &spec.hosts {
         host(name, target, errors);
@@ -53,8 +51,8 @@ fn foreign(spec: &NetworkSpec, errors: &mut Vec<FieldError>) {
     }
 }
 
-fn allowed(field: &str, text: &str, net: Option<Ipv4Net>, errors: &mut Vec<FieldError>) {
-    let Some(net) = net else {
+fn allowed(field: &str, text: &str, errors: &mut Vec<FieldError>) {
+    let Some(net) = NetworkSpec::allowed_net(text) else {
         let hint = "write an IPv4 address, or a network such as 169.254.0.0/16";
         return errors.push(error(field, format!("{text:?} is no address and no network"), hint));
     };

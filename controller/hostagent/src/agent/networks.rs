@@ -18,6 +18,7 @@ use crate::chain;
 use crate::driver::Links;
 use crate::network::{DnsRecord, Endpoint, NetworkError, program};
 use crate::spec::{Link, Nic, UserV2, VmSpec};
+use crate::user_network;
 
 /// After a failure, before the next try: at first, and at most.
 const AGAIN: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
@@ -108,7 +109,7 @@ impl Networks {
 fn status(nic: &Nic) -> NetworkStatus {
     let network = nic.link.user_v2().map(|network| network.name.clone());
     let address = match &nic.link {
-        Link::User => Some(Ipv4Addr::new(192, 168, 5, 15)),
+        Link::User => Some(user_network::GUEST),
         _ => None,
     };
     NetworkStatus {

@@ -5,6 +5,7 @@ use std::fmt::{Display, Write};
 use super::Seed;
 use crate::mounts::in_proc;
 use crate::spec::{GuestSpec, Step, StepKind};
+use crate::user_network::{DNS, GUEST, HOST};
 
 struct Env(String);
 
@@ -49,8 +50,8 @@ fn gateway(env: &mut Env, guest: &GuestSpec) {
     let network = guest.nics.first().and_then(|nic| nic.link.user_v2());
     let gateway = network.and_then(|network| network.spec.user_v2_gateway());
     let (dns, gateway, own) = match gateway.map(|address| address.to_string()) {
-        Some(gateway) => (gateway.clone(), gateway, ""),
-        None => ("192.168.5.3".to_owned(), "192.168.5.2".to_owned(), "192.168.5.15"),
+        Some(gateway) => (gateway.clone(), gateway, String::new()),
+        None => (DNS.to_string(), HOST.to_string(), GUEST.to_string()),
     };
     env.set("SLIRP_DNS", dns);
     env.set("SLIRP_GATEWAY", gateway);

@@ -49,8 +49,7 @@ pub(super) fn judge_network(judge: &mut Judge<'_>, spec: &NetworkSpec) {
 /// What guests are to reach must be within what the host lets its sources allow.
 fn allowed(judge: &mut Judge<'_>, field: &str, text: &str) {
     const RULE: &str = "networks.allow";
-    let one = NetworkSpec { allow: vec![text.to_owned()], ..NetworkSpec::default() };
-    let wanted = one.allowed().ok().and_then(|nets| nets.first().copied());
+    let wanted = NetworkSpec::allowed_net(text);
     let rules = &judge.rules().networks.allow;
     let within = |wanted: Ipv4Net| rules.iter().any(|net| net.contains(&wanted));
     let denial = (!wanted.is_some_and(within)).then(|| {
