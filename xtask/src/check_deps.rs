@@ -5,13 +5,19 @@
 mod graph;
 mod rules;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 
-/// Compares `cargo metadata` with the rules and prints every edge that breaks one.
+use crate::sh;
+
+/// Compares `cargo metadata` with the rules and prints every edge that breaks one; and whether the
+/// fuzz targets, which are a workspace of their own, are locked to what they need.
 ///
 /// # Errors
-/// An edge breaks a rule, a member isn't in the table, or cargo fails.
+/// An edge breaks a rule, a member isn't in the table, a lock file is out of date, or cargo fails.
 pub fn run() -> anyhow::Result<()> {
+    let fuzz = ["--locked", "--manifest-path", "tests/fuzz/Cargo.toml", "--format-version", "1"];
+    sh::output(sh::cargo(&["metadata"]).args(fuzz))
+        .context("tests/fuzz/Cargo.lock: run `cargo metadata` in its folder to mend it")?;
     let graph = graph::Graph::read()?;
     let broken = rules::check(&graph);
     for line in &broken {

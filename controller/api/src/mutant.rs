@@ -82,6 +82,8 @@ pub enum Mutant {
     PrunesEverySource,
     /// What a source has that cannot be read is taken over by another.
     TakesFromUnread,
+    /// What was seen of files before they were whole counts.
+    ActsOnForesight,
     /// A revision that was pinned is not held on to.
     IgnoresPins,
     /// A revision that was rolled back is applied again.
@@ -94,7 +96,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 43] = [
         Self::StartsBeforeWhatItUses,
         Self::MadeBeforeItsDisks,
         Self::ChangesUnderUsers,
@@ -133,6 +135,7 @@ impl Mutant {
         Self::CountsAllSources,
         Self::PrunesEverySource,
         Self::TakesFromUnread,
+        Self::ActsOnForesight,
         Self::IgnoresPins,
         Self::ForgetsRollbacks,
         Self::OrdersAnything,

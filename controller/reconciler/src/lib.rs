@@ -27,7 +27,7 @@ mod status;
 
 pub use controller::{
     Attempt, Clock, Configured, ConfiguredError, Controller, ControllerOptions, ControllerState,
-    Files, Handle, Intake, Looks, Order, OrderError, Taken, Ticket,
+    Files, Foresight, Handle, Intake, Looks, Order, OrderError, Taken, Ticket,
 };
 pub use error::ReconcileError;
 pub use history::{File as RevisionFile, History, PlanRun, Revision, StepRun};

@@ -3,7 +3,7 @@
 use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use limekiln_api::Stamp;
 
@@ -27,10 +27,10 @@ impl KnownFile {
     }
 
     /// Whether it is known to hold what it held.
-    fn is_still(&self, metadata: &Metadata, now: SystemTime, options: &ReadOptions) -> bool {
+    fn is_still(&self, metadata: &Metadata, now: SystemTime, quiet: Duration) -> bool {
         let age = metadata.modified().ok().and_then(|written| now.duration_since(written).ok());
         self.stamp.holds(&Stamp::of(metadata, now))
-            && age.is_some_and(|age| age >= options.quiet)
+            && age.is_some_and(|age| age >= quiet)
             && metadata.is_file()
     }
 }
@@ -65,27 +65,27 @@ impl Known {
         origin: &Path,
         metadata: &Metadata,
         now: SystemTime,
-        options: &ReadOptions,
+        quiet: Duration,
     ) -> Option<&KnownFile> {
         let Last { list, files, .. } = self.last.as_ref()?;
         // As bytes: to compare paths part by part takes longer than to look at the file.
         let place = list.binary_search_by(|path| path.as_os_str().cmp(origin.as_os_str())).ok()?;
         let known = files.get(place)?;
-        known.is_still(metadata, now, options).then_some(known)
+        known.is_still(metadata, now, quiet).then_some(known)
     }
 
     /// What a directory holds, if it is known to be what it held.
     pub(crate) fn unchanged(
         &mut self,
         root: &Path,
-        options: &ReadOptions,
+        quiet: Duration,
         clock: fn() -> SystemTime,
     ) -> Option<Snapshot> {
         let now = clock();
         let Last { list, files, snapshot } = self.last.as_ref()?;
         let listing = self.listing.as_ref().filter(|listing| Arc::ptr_eq(&listing.files, list))?;
         let still = |(file, metadata): (&KnownFile, Option<Metadata>)| {
-            metadata.is_some_and(|metadata| file.is_still(&metadata, now, options))
+            metadata.is_some_and(|metadata| file.is_still(&metadata, now, quiet))
         };
         // The list once more: a file that appeared meanwhile may hold what was taken out of one.
         let holds = listing.holds(root, now)

@@ -11,7 +11,7 @@ use limekiln_api::Stamp as FileStamp;
 use limekiln_api::mutant::{Mutant, is_on};
 
 use crate::known::{Known, KnownFile};
-use crate::quiet::{Stamp, Waiting, Watch};
+use crate::quiet::{Stamp, Watch};
 use crate::snapshot::digest;
 use crate::{Input, ReadOptions, Snapshot, SourceError, SourceFile, stats};
 
@@ -25,6 +25,9 @@ pub fn read(inputs: &[Input], options: &ReadOptions) -> Result<Vec<Snapshot>, So
     Reader::default().read(inputs, options)
 }
 
+/// What is read at once while something may still be written, at most: more is not worth it.
+pub(crate) const GLANCE: usize = 64;
+
 /// Reads inputs again and again, and of their files only those that may have changed.
 ///
 /// What it returns is what [`read`] does.
@@ -34,6 +37,16 @@ pub struct Reader {
     asked: Option<(Vec<Input>, ReadOptions)>,
     /// One for each input.
     known: Vec<Known>,
+    watch: Watch,
+}
+
+/// How a reader goes about it.
+#[derive(Clone, Copy)]
+struct How {
+    clock: fn() -> SystemTime,
+    /// How long a file must have rested, and how many may be read.
+    quiet: Duration,
+    most: usize,
 }
 
 impl Reader {
@@ -46,31 +59,72 @@ impl Reader {
         inputs: &[Input],
         options: &ReadOptions,
     ) -> Result<Vec<Snapshot>, SourceError> {
-        self.read_telling(inputs, options, &|| ())
-    }
-
-    /// The same; `soon` is called a moment before the end of each wait for a file, for whoever has
-    /// something to do beside the reading that must not be long ago.
-    ///
-    /// # Errors
-    /// As [`read`].
-    pub fn read_telling(
-        &mut self,
-        inputs: &[Input],
-        options: &ReadOptions,
-        soon: &dyn Fn(),
-    ) -> Result<Vec<Snapshot>, SourceError> {
-        self.read_at(inputs, &Waiting { options, soon }, SystemTime::now)
+        self.read_at(inputs, options, SystemTime::now)
     }
 
     /// The same with another clock.
     pub(crate) fn read_at(
         &mut self,
         inputs: &[Input],
-        waiting: &Waiting<'_>,
+        options: &ReadOptions,
         clock: fn() -> SystemTime,
     ) -> Result<Vec<Snapshot>, SourceError> {
-        let options = waiting.options;
+        loop {
+            match self.try_at(inputs, options, clock)? {
+                Ok(snapshots) => return Ok(snapshots),
+                Err(wait) => std::thread::sleep(wait),
+            }
+        }
+    }
+
+    /// The same without waiting: the inner error is how long to wait before the next try.
+    ///
+    /// # Errors
+    /// As [`read`]; [`ReadOptions::patience`] counts from the first try that had to wait.
+    pub fn try_read(
+        &mut self,
+        inputs: &[Input],
+        options: &ReadOptions,
+    ) -> Result<Result<Vec<Snapshot>, Duration>, SourceError> {
+        self.try_at(inputs, options, SystemTime::now)
+    }
+
+    fn try_at(
+        &mut self,
+        inputs: &[Input],
+        options: &ReadOptions,
+        clock: fn() -> SystemTime,
+    ) -> Result<Result<Vec<Snapshot>, Duration>, SourceError> {
+        let how = How { clock, quiet: options.quiet, most: usize::MAX };
+        let tried = match self.all(inputs, options, how) {
+            Ok(Err((path, missing))) => self.watch.wait(&path, missing, options).map(Err),
+            Ok(Ok(snapshots)) => Ok(Ok(snapshots)),
+            Err(error) => Err(error),
+        };
+        if !matches!(tried, Ok(Err(_))) {
+            self.watch = Watch::default();
+        }
+        tried
+    }
+
+    /// What the inputs hold at a glance, files that are being written as they are now: for whoever
+    /// prepares for what [`Self::read`] will most likely give. Nothing may be done with it that
+    /// counts. `None` if something cannot be read, or much is new.
+    pub fn glance(&mut self, inputs: &[Input], options: &ReadOptions) -> Option<Vec<Snapshot>> {
+        let how = How { clock: SystemTime::now, quiet: Duration::ZERO, most: GLANCE };
+        // What is waited for is not looked at any differently for that.
+        let watch = std::mem::take(&mut self.watch);
+        let seen = self.all(inputs, options, how);
+        self.watch = watch;
+        seen.ok()?.ok()
+    }
+
+    fn all(
+        &mut self,
+        inputs: &[Input],
+        options: &ReadOptions,
+        how: How,
+    ) -> Result<Pass<Vec<Snapshot>>, SourceError> {
         let same = |(before, how): &(Vec<Input>, ReadOptions)| before == inputs && how == options;
         if !self.asked.as_ref().is_some_and(same) {
             self.asked = Some((inputs.to_vec(), options.clone()));
@@ -79,44 +133,49 @@ impl Reader {
         let mut seen = BTreeSet::new();
         let mut snapshots = Vec::new();
         for (input, known) in inputs.iter().zip(&mut self.known) {
-            let mut snapshot = match input {
-                Input::Path(path) => read_path(path, waiting, clock, known)?,
-                Input::Stdin(bytes) => stdin(bytes),
+            let read = match input {
+                Input::Path(path) => read_path(path, options, how, known, &mut self.watch)?,
+                Input::Stdin(bytes) => Ok(stdin(bytes)),
+            };
+            let mut snapshot = match read {
+                Ok(snapshot) => snapshot,
+                Err(busy) => return Ok(Err(busy)),
             };
             if inputs.len() > 1 {
                 snapshot.files.retain(|file| seen.insert(file.origin.clone()));
             }
             snapshots.push(snapshot);
         }
-        Ok(snapshots)
+        Ok(Ok(snapshots))
     }
 }
 
 fn read_path(
     path: &Path,
-    waiting: &Waiting<'_>,
-    clock: fn() -> SystemTime,
+    options: &ReadOptions,
+    how: How,
     known: &mut Known,
-) -> Result<Snapshot, SourceError> {
+    watch: &mut Watch,
+) -> Result<Pass<Snapshot>, SourceError> {
     if is_on(Mutant::GoneIsEmpty) && !path.exists() {
-        return Ok(Snapshot::new(path.to_string_lossy().into_owned(), Vec::new()));
+        return Ok(Ok(Snapshot::new(path.to_string_lossy().into_owned(), Vec::new())));
     }
     let root = path.canonicalize().map_err(|error| SourceError::read(path, error))?;
     let metadata = fs::metadata(&root).map_err(|error| SourceError::read(path, error))?;
-    let (options, watch) = (waiting.options, Watch::new(waiting));
-    let mut reading = Reading { known, shown: path, root, options, clock, watch };
-    let (list, files) = if metadata.is_dir() {
-        if let Some(same) = reading.known.unchanged(&reading.root, options, clock) {
-            return Ok(same);
+    let mut reading = Reading { known, shown: path, root, options, how, watch, read: 0 };
+    let pass = if metadata.is_dir() {
+        if let Some(same) = reading.known.unchanged(&reading.root, how.quiet, how.clock) {
+            return Ok(Ok(same));
         }
         reading.directory()?
     } else if metadata.is_file() {
-        ([reading.root.clone()].into(), vec![reading.single()?])
+        let list = [reading.root.clone()].into();
+        reading.single()?.map(|file| (list, vec![file]))
     } else {
         return Err(SourceError::NotAFile { path: path.into() });
     };
     let source = reading.root.to_string_lossy().into_owned();
-    Ok(known.snapshot(&source, list, files))
+    Ok(pass.map(|(list, files)| known.snapshot(&source, list, files)))
 }
 
 fn stdin(bytes: &[u8]) -> Snapshot {
@@ -132,48 +191,40 @@ struct Reading<'a> {
     shown: &'a Path,
     root: PathBuf,
     options: &'a ReadOptions,
-    clock: fn() -> SystemTime,
-    watch: Watch<'a>,
+    how: How,
+    watch: &'a mut Watch,
+    /// How many files were read.
+    read: usize,
 }
 
 /// The inner error names a file that is not quiet and how long to wait for it.
-type Pass = Result<Vec<KnownFile>, (PathBuf, Duration)>;
+type Pass<T> = Result<T, (PathBuf, Duration)>;
 
 impl Reading<'_> {
-    fn single(&mut self) -> Result<KnownFile, SourceError> {
+    fn single(&mut self) -> Result<Pass<KnownFile>, SourceError> {
         let (root, shown) = (self.root.clone(), self.shown.to_owned());
-        loop {
-            match self.file(&root, fs::metadata(&root).ok(), Some(&shown))? {
-                Ok(file) => return Ok(file),
-                Err(missing) => self.watch.pause(self.shown, missing)?,
+        let file = self.file(&root, fs::metadata(&root).ok(), Some(&shown))?;
+        Ok(file.map_err(|missing| (shown, missing)))
+    }
+
+    /// Reads all files; all must be read again when one of them, or the list, changes meanwhile.
+    fn directory(&mut self) -> Result<Pass<(Arc<[PathBuf]>, Vec<KnownFile>)>, SourceError> {
+        let list = self.known.list(&self.root, self.options, (self.how.clock)());
+        match list {
+            Ok(list) => Ok(self.files(&list)?.map(|files| (list, files))),
+            // An editor took a file away between the listing and the look at it.
+            Err(SourceError::Read { path, source })
+                if source.kind() == ErrorKind::NotFound
+                    && path != self.root
+                    && !is_link(&path) =>
+            {
+                Ok(Err((path, Duration::ZERO)))
             }
+            Err(error) => Err(error),
         }
     }
 
-    /// Reads all files, and all again when one of them, or the list, changes meanwhile.
-    fn directory(&mut self) -> Result<(Arc<[PathBuf]>, Vec<KnownFile>), SourceError> {
-        loop {
-            let list = self.known.list(&self.root, self.options, (self.clock)());
-            let pass = match list {
-                Ok(list) => self.files(&list)?.map(|files| (list, files)),
-                // An editor took a file away between the listing and the look at it.
-                Err(SourceError::Read { path, source })
-                    if source.kind() == ErrorKind::NotFound
-                        && path != self.root
-                        && !is_link(&path) =>
-                {
-                    Err((path, Duration::ZERO))
-                }
-                Err(error) => return Err(error),
-            };
-            match pass {
-                Ok(files) => return Ok(files),
-                Err((path, missing)) => self.watch.pause(&path, missing)?,
-            }
-        }
-    }
-
-    fn files(&mut self, list: &Arc<[PathBuf]>) -> Result<Pass, SourceError> {
+    fn files(&mut self, list: &Arc<[PathBuf]>) -> Result<Pass<Vec<KnownFile>>, SourceError> {
         let mut files = Vec::with_capacity(list.len());
         let mut total = 0;
         for (origin, metadata) in list.iter().zip(stats::all(list)) {
@@ -191,7 +242,7 @@ impl Reading<'_> {
         }
         // A file that appeared while the others were read may hold what was taken out of one of
         // them.
-        let again = self.known.list(&self.root, self.options, (self.clock)());
+        let again = self.known.list(&self.root, self.options, (self.how.clock)());
         let same = again.is_ok_and(|again| Arc::ptr_eq(&again, list) || again == *list);
         Ok(if same { Ok(files) } else { Err((self.root.clone(), Duration::ZERO)) })
     }
@@ -203,15 +254,19 @@ impl Reading<'_> {
         metadata: Option<Metadata>,
         shown: Option<&Path>,
     ) -> Result<Result<KnownFile, Duration>, SourceError> {
-        let now = (self.clock)();
+        let now = (self.how.clock)();
         if let Some(metadata) = metadata
-            && let Some(known) = self.known.get(origin, &metadata, now, self.options)
+            && let Some(known) = self.known.get(origin, &metadata, now, self.how.quiet)
         {
             return Ok(Ok(known.clone()));
         }
+        self.read += 1;
+        if self.read > self.how.most {
+            return Ok(Err(Duration::ZERO));
+        }
         let below = || self.shown.join(origin.strip_prefix(&self.root).unwrap_or(origin));
         let shown = shown.map_or_else(below, Path::to_owned);
-        Ok(read_if_quiet(origin, &mut self.watch, self.options)?.map(|(bytes, metadata)| {
+        Ok(read_if_quiet(origin, self.watch, self.options, self.how.quiet)?.map(|(bytes, metadata)| {
             let file = SourceFile { path: shown, origin: origin.into(), bytes };
             KnownFile::new(FileStamp::of(&metadata, now), file)
         }))
@@ -226,14 +281,15 @@ fn is_link(path: &Path) -> bool {
 /// until they can be trusted.
 fn read_if_quiet(
     path: &Path,
-    watch: &mut Watch<'_>,
+    watch: &mut Watch,
     options: &ReadOptions,
+    quiet: Duration,
 ) -> Result<Result<(Vec<u8>, Metadata), Duration>, SourceError> {
     let failed = |error| SourceError::read(path, error);
     let mut file = match File::open(path) {
         Ok(file) => file,
         // Editors that replace a file take it away for a moment.
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Err(options.quiet / 10)),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Err(quiet / 10)),
         Err(error) => return Err(failed(error)),
     };
     let before = file.metadata().map_err(failed)?;
@@ -241,7 +297,7 @@ fn read_if_quiet(
         let (size, max) = (before.len(), options.max_file);
         return Err(SourceError::TooLarge { path: path.into(), size, max });
     }
-    let missing = watch.missing(path, Stamp::of(&before));
+    let missing = watch.missing(path, Stamp::of(&before), quiet);
     if !missing.is_zero() && !is_on(Mutant::ReadsHalves) {
         return Ok(Err(missing));
     }
@@ -250,5 +306,5 @@ fn read_if_quiet(
     file.by_ref().take(options.max_file + 1).read_to_end(&mut bytes).map_err(failed)?;
     let after = file.metadata().map_err(failed)?;
     let same = Stamp::of(&before) == Stamp::of(&after) && bytes.len() as u64 == after.len();
-    Ok(if same { Ok((bytes, before)) } else { Err(options.quiet) })
+    Ok(if same { Ok((bytes, before)) } else { Err(quiet) })
 }

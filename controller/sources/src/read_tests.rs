@@ -8,7 +8,6 @@ use std::time::{Duration, SystemTime};
 
 use proptest::prelude::*;
 
-use crate::quiet::Waiting;
 use crate::{Input, ReadOptions, Reader, Snapshot, read};
 
 #[derive(Clone, Copy, Debug)]
@@ -102,7 +101,9 @@ proptest! {
             // No file system of a test counts in longer steps.
             std::thread::sleep(Duration::from_millis(8));
             make(edit, dir.path());
-            let kept = reader.read_at(&inputs, &Waiting { options: &options(), soon: &|| () }, later);
+            // Whoever looks before it is time changes nothing by it.
+            reader.glance(&inputs, &options());
+            let kept = reader.read_at(&inputs, &options(), later);
             match (kept, read(&inputs, &options())) {
                 (Ok(kept), Ok(read)) => prop_assert_eq!(kept, read, "after {:?}", edit),
                 (Err(kept), Err(read)) => prop_assert_eq!(kept.to_string(), read.to_string()),
@@ -122,7 +123,7 @@ fn only_what_changed_is_read_again() {
     let mut reader = Reader::default();
     let mut take = |clock| -> Snapshot {
         reader
-            .read_at(&inputs, &Waiting { options: &options(), soon: &|| () }, clock)
+            .read_at(&inputs, &options(), clock)
             .expect("readable")
             .remove(0)
     };
@@ -135,4 +136,26 @@ fn only_what_changed_is_read_again() {
     let young = take(SystemTime::now);
     assert!(!Arc::ptr_eq(&second.files[0], &young.files[0]), "it may have been written once more");
     assert_eq!(second, young);
+}
+
+#[test]
+fn a_glance_sees_what_is_being_written_and_nothing_is_read_for_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    begin(dir.path());
+    let inputs = [Input::Path(link(dir.path()))];
+    let (quiet, patience) = (Duration::from_secs(600), Duration::from_secs(600));
+    let patient = ReadOptions { quiet, patience, ..options() };
+    let mut reader = Reader::default();
+    let tried = |reader: &mut Reader| reader.try_read(&inputs, &patient).expect("readable");
+    make(Edit::RenameOld(0, 1), dir.path());
+    assert_eq!(tried(&mut reader).expect("it has rested").remove(0).files.len(), 1);
+    make(Edit::RenameIn(1, 1), dir.path());
+    let wait = tried(&mut reader).expect_err("it is young");
+    let seen = reader.glance(&inputs, &patient).expect("readable").remove(0);
+    assert_eq!(seen.files.len(), 2);
+    assert!(tried(&mut reader).expect_err("it is still young") <= wait, "it is waited on");
+    for file in 0..=super::read::GLANCE {
+        fs::write(dir.path().join(format!("0/n{file}.yaml")), "# new\n").expect("writable");
+    }
+    assert_eq!(reader.glance(&inputs, &patient), None, "that is much");
 }

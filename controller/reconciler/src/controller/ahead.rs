@@ -1,14 +1,15 @@
-//! A look at what exists that goes on beside other work.
+//! A look at what exists that goes on beside other work, and a plan made before its time.
 
 use std::future::pending;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use limekiln_model::Observed;
+use limekiln_model::{Observed, Policy};
 use tokio::time::Instant;
 
-use crate::{Claims, ReconcileError, Reconciler};
+use super::intake::{Foresight, blocking};
+use crate::{Claims, Planned, ReconcileError, Reconciler};
 
 /// What was seen is not old for so long.
 const FRESH: Duration = Duration::from_millis(50);
@@ -16,40 +17,70 @@ const FRESH: Duration = Duration::from_millis(50);
 /// What exists, with the ledger that it was seen with.
 pub(super) type Looked = (Observed, Arc<Claims>);
 
+/// What came of a look, and what was planned from it before it was known that it will be asked for.
+pub(super) type Seen = (Result<Looked, ReconcileError>, Option<Arc<Planned>>);
+
 /// One look.
 pub(super) struct Look {
     begun: Instant,
-    looking: Pin<Box<dyn Future<Output = Result<Looked, ReconcileError>> + Send>>,
-    looked: Option<Result<Looked, ReconcileError>>,
+    looking: Pin<Box<dyn Future<Output = Seen> + Send>>,
+    seen: Option<Seen>,
+}
+
+/// What it takes to plan from what the manifests will most likely say.
+#[derive(Clone)]
+pub(super) struct Prepare {
+    pub(super) foresight: Foresight,
+    /// Without what the manifests' own policies say.
+    pub(super) policy: Policy,
+    pub(super) last: Option<Arc<Planned>>,
 }
 
 impl Look {
     /// This look, as long as what it sees is not old; else another one. However often somebody
     /// asks, that many are never begun.
-    pub(super) fn fresh(look: Option<Self>, reconciler: &Arc<Reconciler>, limit: Duration) -> Self {
+    pub(super) fn fresh(
+        look: Option<Self>,
+        reconciler: &Arc<Reconciler>,
+        limit: Duration,
+        prepare: impl FnOnce() -> Option<Prepare>,
+    ) -> Self {
         let fresh = look.filter(|look| look.begun.elapsed() <= FRESH);
-        fresh.unwrap_or_else(|| Self::begin(reconciler, limit))
+        fresh.unwrap_or_else(|| Self::begin(reconciler, limit, prepare()))
     }
 
     /// Begins to look, for no longer than `limit`. It goes on while somebody waits for it.
-    fn begin(reconciler: &Arc<Reconciler>, limit: Duration) -> Self {
+    fn begin(reconciler: &Arc<Reconciler>, limit: Duration, prepare: Option<Prepare>) -> Self {
         let reconciler = Arc::clone(reconciler);
-        let looking = Box::pin(async move { reconciler.look_within(limit).await });
-        Self { begun: Instant::now(), looking, looked: None }
+        let looking = Box::pin(async move {
+            let look = reconciler.look_within(limit);
+            let Some(prepare) = prepare else { return (look.await, None) };
+            let (foresight, books) = (prepare.foresight.clone(), Arc::clone(&reconciler));
+            let foresee = blocking(move || foresight.foresee(&books));
+            let (looked, prospect) = tokio::join!(look, foresee);
+            let planned = looked.as_ref().ok().zip(prospect).and_then(|((observed, _), wanted)| {
+                let (desired, budgets) = wanted;
+                let policy = Policy { prune_budgets: budgets, ..prepare.policy };
+                let last = prepare.last.as_ref();
+                reconciler.plan_again(last, None, observed.clone(), desired, policy).ok()
+            });
+            (looked, planned)
+        });
+        Self { begun: Instant::now(), looking, seen: None }
     }
 
     /// Looks on; ends once, when all was seen.
     pub(super) async fn go_on(&mut self) {
-        if self.looked.is_some() {
+        if self.seen.is_some() {
             return pending().await;
         }
-        self.looked = Some((&mut self.looking).await);
+        self.seen = Some((&mut self.looking).await);
     }
 
     /// What was seen.
-    pub(super) async fn end(self) -> Result<Looked, ReconcileError> {
-        match self.looked {
-            Some(looked) => looked,
+    pub(super) async fn end(self) -> Seen {
+        match self.seen {
+            Some(seen) => seen,
             None => self.looking.await,
         }
     }

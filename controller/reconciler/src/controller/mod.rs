@@ -21,7 +21,7 @@ mod wants;
 
 pub use clock::Clock;
 pub use handle::Handle;
-pub use intake::{Configured, ConfiguredError, Files, Intake, Taken};
+pub use intake::{Configured, ConfiguredError, Files, Foresight, Intake, Taken};
 pub use options::ControllerOptions;
 pub use orders::{Order, OrderError, Ticket};
 pub use run::Controller;

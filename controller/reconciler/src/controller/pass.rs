@@ -9,7 +9,7 @@ use limekiln_model::{Fingerprint, ObjectId, Plan, StepOutcome, fingerprint};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::ahead::{Look, Looked};
+use super::ahead::{Look, Looked, Prepare, Seen};
 use super::attempts::{End, Tried};
 use super::intake::blocking;
 use super::run::Controller;
@@ -39,8 +39,9 @@ impl Controller {
             self.ended(&task, &result);
         }
         self.mailbox.take().iter().for_each(|id| self.attempts.forget(id));
-        let (read, looked) = self.take_and_look().await;
-        let (planned, observe_error) = match looked.and_then(|looked| self.plan(looked)) {
+        let (read, (looked, ahead)) = self.take_and_look().await;
+        let plan = |looked| self.plan(looked, ahead.as_ref());
+        let (planned, observe_error) = match looked.and_then(plan) {
             Ok(planned) => (planned, None),
             Err(error) => (None, Some(error.told())),
         };
@@ -67,20 +68,30 @@ impl Controller {
     /// Reads the sources, and looks at what exists meanwhile. What is seen must not be old when it
     /// is planned from: once a file was waited for, and where reading takes its time, it is looked
     /// anew.
-    async fn take_and_look(&mut self) -> (Taken, Result<Looked, ReconcileError>) {
+    async fn take_and_look(&mut self) -> (Taken, Seen) {
         let (reconciler, limit) = (Arc::clone(&self.reconciler), self.options.longest_look);
-        let fresh = |look| Look::fresh(look, &reconciler, limit);
+        let fresh = |look| Look::fresh(look, &reconciler, limit, || None);
         let mut look = fresh(self.ahead.take());
+        let prepare = self.prepare();
         let (mailbox, mut taken) = (self.mailbox.clone(), Box::pin(self.take()));
         let read = loop {
             tokio::select! {
                 biased;
                 read = &mut taken => break read,
-                () = mailbox.soon() => look = fresh(Some(look)),
+                () = mailbox.soon() => {
+                    look = Look::fresh(Some(look), &reconciler, limit, || prepare.clone());
+                }
                 () = look.go_on() => {}
             }
         };
         (read, fresh(Some(look)).end().await)
+    }
+
+    /// What a plan before its time is made with.
+    pub(super) fn prepare(&self) -> Option<Prepare> {
+        let foresight = self.intake.foresight()?;
+        let (policy, last) = (self.options.policy.clone(), self.state.borrow().planned.clone());
+        Some(Prepare { foresight, policy, last })
     }
 
     /// Reads the sources. What cannot be read leaves in force what was read before.
@@ -96,7 +107,11 @@ impl Controller {
     }
 
     /// `None` before anything was read.
-    fn plan(&self, (observed, claims): Looked) -> Result<Option<Compared>, ReconcileError> {
+    fn plan(
+        &self,
+        (observed, claims): Looked,
+        ahead: Option<&Arc<Planned>>,
+    ) -> Result<Option<Compared>, ReconcileError> {
         let Some(loaded) = &self.loaded else { return Ok(None) };
         let last = self.looked.as_ref().map_or(0, |looked| looked.observed.generation);
         if observed.generation < last && !is_on(Mutant::BelievesOldLooks) {
@@ -106,7 +121,8 @@ impl Controller {
         policy.prune_budgets.clone_from(&loaded.prune_budgets);
         let desired = loaded.desired.clone();
         let last = self.state.borrow().planned.clone();
-        let planned = self.reconciler.plan_again(last.as_ref(), observed, desired, policy)?;
+        let (books, last) = (&self.reconciler, last.as_ref());
+        let planned = books.plan_again(last, ahead, observed, desired, policy)?;
         Ok(Some((planned, claims)))
     }
 

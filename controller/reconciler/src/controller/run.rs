@@ -173,7 +173,8 @@ impl Controller {
                 () = mailbox.woken() => return None,
                 () = sleep_until(next) => return None,
                 () = mailbox.soon() => {
-                    self.ahead = Some(Look::fresh(self.ahead.take(), &self.reconciler, limit));
+                    let (look, prepare) = (self.ahead.take(), || self.prepare());
+                    self.ahead = Some(Look::fresh(look, &self.reconciler, limit, prepare));
                 }
                 () = go_on(&mut self.ahead) => {}
             }

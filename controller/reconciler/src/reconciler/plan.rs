@@ -35,14 +35,15 @@ impl Reconciler {
         Ok(Planned { plan, report, observed, desired, policy })
     }
 
-    /// The same again and again: planning is pure, so of what the last plan was made from, the
-    /// same plan is made.
+    /// The same again and again: planning is pure, so of what the last plan was made from, or one
+    /// that was made ahead, the same plan is made.
     ///
     /// # Errors
     /// As [`Self::plan_on`].
     pub(crate) fn plan_again(
         &self,
         last: Option<&Arc<Planned>>,
+        ahead: Option<&Arc<Planned>>,
         observed: Observed,
         desired: Desired,
         policy: Policy,
@@ -51,15 +52,15 @@ impl Reconciler {
         let (mut observed, mut desired, policy) =
             self.asked_for(&requests, observed, desired, policy);
         self.filled.prepare(&mut desired, &mut observed, &self.facts);
-        let same = |last: &&Arc<Planned>| {
-            last.policy == policy && last.desired == desired && last.observed == observed
+        let same = |known: &&Arc<Planned>| {
+            known.policy == policy && known.desired == desired && known.observed == observed
         };
-        if let Some(last) = last.filter(same) {
+        if let Some(known) = [last, ahead].into_iter().flatten().find(same) {
             // What one has to say for an object may be another thing all the same.
-            let mut report = last.report.clone();
+            let mut report = known.report.clone();
             requests.tell(&mut report, &desired, &observed, &policy);
-            if report == last.report {
-                return Ok(Arc::clone(last));
+            if report == known.report {
+                return Ok(Arc::clone(known));
             }
         }
         let (plan, mut report) =

@@ -16,6 +16,8 @@ use crate::story::{Chapter, Fault, Ordered, Story, Trigger};
 
 /// So many minutes are longer than anything goes wrong, and than the longest wait between tries.
 const PATIENCE: usize = 48 * 60;
+/// How long events are collected before the controller is woken, as a watch does.
+const DEBOUNCE: Duration = Duration::from_millis(20);
 /// So long a frozen process is frozen.
 const FROZEN: Duration = Duration::from_secs(600);
 
@@ -245,6 +247,14 @@ impl<'a> Director<'a> {
     /// Tells the controller that something may have changed.
     pub(super) fn wake(&self) {
         self.lives.iter().for_each(|life| life.handle.wake());
+    }
+
+    /// The same as a watch does it: at the first event that something comes, and a little later that
+    /// it has come.
+    pub(super) async fn announce_and_wake(&self) {
+        self.lives.iter().for_each(|life| life.handle.soon());
+        sleep(DEBOUNCE).await;
+        self.wake();
     }
 
     fn passes(&self) -> u64 {

@@ -31,7 +31,7 @@ impl Director<'_> {
         let (doubled, late) = (has(Fault::DoubledWake), has(Fault::LateWake));
         if let (true, Deed::Publish(catalogue)) = (half, deed) {
             self.machine.publish_half(catalogue, catalogue.files.len())?;
-            self.wake();
+            self.announce_and_wake().await;
             sleep(MINUTES).await;
         }
         self.perform(deed).await?;
@@ -45,7 +45,7 @@ impl Director<'_> {
             }
         }
         if !lost {
-            self.wake();
+            self.announce_and_wake().await;
         }
         Ok(if *deed == Deed::Wait { Duration::from_secs(24 * 3_600) } else { Duration::ZERO })
     }

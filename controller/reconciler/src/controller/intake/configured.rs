@@ -8,18 +8,19 @@ use async_trait::async_trait;
 use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_api::template::Fetch;
 use limekiln_sources::git::GitError;
-use limekiln_sources::{Input, ReadOptions, Reader, Snapshot, SourceConfig, SourceKind};
+use limekiln_sources::{Input, ReadOptions, Snapshot, SourceConfig, SourceKind};
 use tokio::time::Instant;
 use tracing::warn;
 
 use super::super::Handle;
+use super::paths::Paths;
 use super::repository::{Asked, Fetched, Repository, told};
 use super::trusted::Trusted;
 use super::unread::hold;
-use super::{InForce, Intake, Taken, Tell, Unkept, blocking, identity_of, load};
+use super::{Foresight, InForce, Intake, Taken, Tell, Unkept, blocking, identity_of, load};
 use crate::load::LoadCache;
 use crate::policy::{HostPolicy, Policies, PolicyError};
-use crate::{Home, ReconcileError, Reconciler};
+use crate::{Home, Loaded, ReconcileError, Reconciler};
 
 /// How often a repository is asked when its configuration does not say.
 const INTERVAL: u64 = 60;
@@ -36,6 +37,7 @@ pub struct Configured {
     /// The revisions that were loaded last.
     last: Option<Vec<(String, String)>>,
     cache: Arc<LoadCache>,
+    foresight: Foresight,
     unkept: Unkept,
     in_force: InForce,
     /// When somebody last asked for something by hand.
@@ -45,10 +47,12 @@ pub struct Configured {
 /// A source, and what it held when it was last read.
 struct Source {
     config: SourceConfig,
-    options: ReadOptions,
+    /// A directory's.
+    paths: Option<Paths>,
     repository: Option<Repository>,
-    reader: Arc<Mutex<Reader>>,
     snapshot: Option<Snapshot>,
+    /// The same of a repository, for who looks ahead.
+    last: Arc<Mutex<Option<Snapshot>>>,
     error: Option<String>,
     next: Instant,
 }
@@ -108,6 +112,7 @@ impl Configured {
         let trusted = Trusted::read(home).map_err(ConfiguredError::Trusted)?;
         let (policies, last, asked) = (Arc::new(policies), None, Vec::new());
         let (cache, unkept, in_force) = (Arc::default(), Unkept::default(), InForce::default());
+        let foresight = foresight(&sources, &policies, &cache);
         Ok(Self {
             sources,
             trusted,
@@ -117,6 +122,7 @@ impl Configured {
             tell: None,
             last,
             cache,
+            foresight,
             unkept,
             in_force,
             asked,
@@ -133,8 +139,9 @@ impl Configured {
     #[must_use]
     pub fn reading(mut self, options: &ReadOptions) -> Self {
         for source in &mut self.sources {
-            source.options = options.clone();
+            source.paths = paths(&source.config, options);
         }
+        self.foresight = foresight(&self.sources, &self.policies, &self.cache);
         self
     }
 
@@ -189,20 +196,19 @@ impl Configured {
         let all = self.sources.iter().map(|source| identity(&source.config)).collect();
         let (reconciler, fetch) = (Arc::clone(reconciler), Arc::clone(&self.fetch));
         let (policies, cache) = (Arc::clone(&self.policies), Arc::clone(&self.cache));
+        let (foresight, of) = (self.foresight.clone(), now.clone());
+        let configs: Vec<_> = self.sources.iter().map(|source| source.config.clone()).collect();
         let read = move || {
+            if let Some(foreseen) = foresight.take(&of) {
+                return Ok(foreseen);
+            }
             let mut loaded =
                 load(&reconciler, &snapshots, fetch.as_ref(), None, &policies, &cache)?;
             hold(&mut loaded, all, &snapshots, &reconciler)?;
+            spare(&mut loaded, &configs);
             Ok::<_, ReconcileError>(loaded)
         };
-        let mut loaded = Box::new(blocking(read).await?);
-        // Only what was in these is deleted when it is gone.
-        let prunes = self.sources.iter().filter(|source| source.config.prune);
-        let pruned: Vec<_> =
-            prunes.filter_map(|source| Some(source.snapshot.as_ref()?.source.clone())).collect();
-        if !is_on(Mutant::PrunesEverySource) {
-            loaded.desired.sources.retain(|source| pruned.contains(source));
-        }
+        let loaded = Box::new(blocking(read).await?);
         self.last = Some(now);
         if let Some(tell) = &self.tell {
             tell(&loaded);
@@ -233,6 +239,10 @@ impl Intake for Configured {
     async fn keep(&mut self, reconciler: &Arc<Reconciler>) {
         self.unkept.keep(reconciler).await;
     }
+
+    fn foresight(&self) -> Option<Foresight> {
+        Some(self.foresight.clone())
+    }
 }
 
 impl Source {
@@ -245,33 +255,21 @@ impl Source {
                 Some(opened.map_err(|source| ConfiguredError::Git { name, source })?)
             }
         };
-        let (reader, next, options) = (Arc::default(), Instant::now(), ReadOptions::default());
-        Ok(Self { config, options, repository, reader, snapshot: None, error: None, next })
+        let paths = paths(&config, &ReadOptions::default());
+        let (last, next) = (Arc::default(), Instant::now());
+        Ok(Self { config, paths, repository, snapshot: None, last, error: None, next })
     }
 
     /// Reads a directory, and begins to fetch a repository.
     async fn begin(&mut self, asked: Asked, controller: &Handle) {
         let default = if self.repository.is_some() { INTERVAL } else { 0 };
         self.next = Instant::now() + Duration::from_secs(self.config.interval.unwrap_or(default));
-        match (&self.config.kind, &mut self.repository) {
-            (_, Some(repository)) => {
-                repository.begin(asked, self.snapshot.is_some(), controller);
-            }
-            (SourceKind::Directory(directory), None) => {
-                let inputs = [Input::Path(directory.path.clone())];
-                let options =
-                    ReadOptions { recursive: directory.recursive, ..self.options.clone() };
-                let (reader, controller) = (Arc::clone(&self.reader), controller.clone());
-                let read = move || {
-                    let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
-                    reader.read_telling(&inputs, &options, &|| controller.soon())
-                };
-                let read = blocking(read).await;
-                self.take(
-                    read.map(|mut all| all.pop()).map_err(|error| told(&error, error.hint())),
-                );
-            }
-            (SourceKind::Git(_), None) => {}
+        if let Some(repository) = &mut self.repository {
+            repository.begin(asked, self.snapshot.is_some(), controller);
+        }
+        if let Some(paths) = &self.paths {
+            let read = paths.read(controller).await;
+            self.take(read.map(|mut all| all.pop()).map_err(|error| told(&error, error.hint())));
         }
     }
 
@@ -289,6 +287,43 @@ impl Source {
             Ok(snapshot) => (self.snapshot, self.error) = (snapshot, None),
             Err(error) => self.error = Some(error),
         }
+        if self.repository.is_some() {
+            let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+            last.clone_from(&self.snapshot);
+        }
+    }
+}
+
+/// What is read of a directory, and how; `None` of a repository.
+fn paths(config: &SourceConfig, options: &ReadOptions) -> Option<Paths> {
+    let SourceKind::Directory(directory) = &config.kind else { return None };
+    let options = ReadOptions { recursive: directory.recursive, ..options.clone() };
+    Some(Paths::new(vec![Input::Path(directory.path.clone())], options))
+}
+
+/// Looks ahead at what directories hold, beside what repositories last held.
+fn foresight(sources: &[Source], policies: &Arc<Policies>, cache: &Arc<LoadCache>) -> Foresight {
+    let parts = sources.iter().map(|source| (source.paths.clone(), Arc::clone(&source.last)));
+    let parts: Vec<_> = parts.collect();
+    let configs: Vec<_> = sources.iter().map(|source| source.config.clone()).collect();
+    let glance = move || {
+        let one = |(paths, last): &(Option<Paths>, Arc<Mutex<Option<Snapshot>>>)| match paths {
+            Some(paths) => paths.glance()?.pop(),
+            None => last.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        };
+        parts.iter().map(one).collect()
+    };
+    Foresight::new(glance, Arc::clone(policies), Arc::clone(cache))
+        .finishing(move |loaded| spare(loaded, &configs))
+}
+
+/// Only what was in sources that let things be deleted is deleted when it is gone.
+fn spare(loaded: &mut Loaded, configs: &[SourceConfig]) {
+    let prunes = |source: &String| {
+        configs.iter().any(|config| config.prune && identity(config) == *source)
+    };
+    if !is_on(Mutant::PrunesEverySource) {
+        loaded.desired.sources.retain(prunes);
     }
 }
 

@@ -1,29 +1,30 @@
 //! What `-f` names.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use limekiln_api::template::Fetch;
 use limekiln_sources::lock::Lock;
-use limekiln_sources::{Input, ReadOptions, Reader};
+use limekiln_sources::{Input, ReadOptions};
 
 use super::super::Handle;
+use super::paths::Paths;
 use super::unread::hold;
-use super::{InForce, Intake, Taken, Tell, Unkept, blocking, identity_of, load};
+use super::{Foresight, InForce, Intake, Taken, Tell, Unkept, blocking, identity_of, load};
 use crate::load::LoadCache;
 use crate::policy::Policies;
 use crate::{Loaded, ReconcileError, Reconciler};
 
 /// Files and directories.
 pub struct Files {
-    inputs: Vec<Input>,
-    options: ReadOptions,
+    paths: Paths,
     fetch: Arc<dyn Fetch + Send + Sync>,
     lock: Option<Arc<Lock>>,
     tell: Option<Tell>,
     last: Option<Vec<(String, String)>>,
-    reader: Arc<Mutex<Reader>>,
+    policies: Arc<Policies>,
     cache: Arc<LoadCache>,
+    foresight: Foresight,
     unkept: Unkept,
     in_force: InForce,
 }
@@ -35,15 +36,20 @@ impl Files {
         options: ReadOptions,
         fetch: Arc<dyn Fetch + Send + Sync>,
     ) -> Self {
+        let paths = Paths::new(inputs, options);
+        let (policies, cache) = (Arc::<Policies>::default(), Arc::<LoadCache>::default());
+        let of = paths.clone();
+        let glance = move || of.glance();
+        let foresight = Foresight::new(glance, Arc::clone(&policies), Arc::clone(&cache));
         Self {
-            inputs,
-            options,
+            paths,
             fetch,
             lock: None,
             tell: None,
             last: None,
-            reader: Arc::default(),
-            cache: Arc::default(),
+            policies,
+            cache,
+            foresight,
             unkept: Unkept::default(),
             in_force: InForce::default(),
         }
@@ -74,6 +80,11 @@ impl Intake for Files {
     async fn keep(&mut self, reconciler: &Arc<Reconciler>) {
         self.unkept.keep(reconciler).await;
     }
+
+    fn foresight(&self) -> Option<Foresight> {
+        // What a lock says is not looked at so early.
+        self.lock.is_none().then(|| self.foresight.clone())
+    }
 }
 
 impl Files {
@@ -82,13 +93,7 @@ impl Files {
         reconciler: &Arc<Reconciler>,
         controller: &Handle,
     ) -> Result<Taken, ReconcileError> {
-        let (inputs, options) = (self.inputs.clone(), self.options.clone());
-        let (reader, controller) = (Arc::clone(&self.reader), controller.clone());
-        let read = move || {
-            let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
-            reader.read_telling(&inputs, &options, &|| controller.soon())
-        };
-        let mut snapshots = blocking(read).await?;
+        let mut snapshots = self.paths.read(controller).await?;
         self.unkept.read(&snapshots);
         let all = snapshots.iter().map(|one| one.source.clone()).collect();
         let errors = self.in_force.put(reconciler, &mut snapshots)?;
@@ -98,8 +103,12 @@ impl Files {
         }
         let (reconciler, fetch) = (Arc::clone(reconciler), Arc::clone(&self.fetch));
         let (lock, cache) = (self.lock.clone(), Arc::clone(&self.cache));
+        let (policies, foresight) = (Arc::clone(&self.policies), self.foresight.clone());
+        let of = now.clone();
         let read = move || {
-            let policies = Policies::default();
+            if let Some(foreseen) = foresight.take(&of) {
+                return Ok(foreseen);
+            }
             let mut loaded =
                 load(&reconciler, &snapshots, fetch.as_ref(), lock.as_deref(), &policies, &cache)?;
             hold(&mut loaded, all, &snapshots, &reconciler)?;

@@ -2,7 +2,9 @@
 
 mod configured;
 mod files;
+mod foresight;
 mod in_force;
+mod paths;
 mod repository;
 mod trusted;
 mod unread;
@@ -21,6 +23,7 @@ use crate::{Loaded, ReconcileError, Reconciler, Templates};
 
 pub use configured::{Configured, ConfiguredError};
 pub use files::Files;
+pub use foresight::Foresight;
 use in_force::InForce;
 
 /// Reads all sources of a controller.
@@ -33,6 +36,11 @@ pub trait Intake: Send + Sync {
     /// Keeps what was read for a rollback. Called when what follows from it has begun, because it
     /// takes longer than everything before.
     async fn keep(&mut self, _reconciler: &Arc<Reconciler>) {}
+
+    /// What tells what they will most likely hold in a moment, if there is anything that can.
+    fn foresight(&self) -> Option<Foresight> {
+        None
+    }
 }
 
 /// What the sources hold.
