@@ -214,9 +214,7 @@ impl Reading<'_> {
             Ok(list) => Ok(self.files(&list)?.map(|files| (list, files))),
             // An editor took a file away between the listing and the look at it.
             Err(SourceError::Read { path, source })
-                if source.kind() == ErrorKind::NotFound
-                    && path != self.root
-                    && !is_link(&path) =>
+                if source.kind() == ErrorKind::NotFound && path != self.root && !is_link(&path) =>
             {
                 Ok(Err((path, Duration::ZERO)))
             }
@@ -266,10 +264,12 @@ impl Reading<'_> {
         }
         let below = || self.shown.join(origin.strip_prefix(&self.root).unwrap_or(origin));
         let shown = shown.map_or_else(below, Path::to_owned);
-        Ok(read_if_quiet(origin, self.watch, self.options, self.how.quiet)?.map(|(bytes, metadata)| {
-            let file = SourceFile { path: shown, origin: origin.into(), bytes };
-            KnownFile::new(FileStamp::of(&metadata, now), file)
-        }))
+        Ok(read_if_quiet(origin, self.watch, self.options, self.how.quiet)?.map(
+            |(bytes, metadata)| {
+                let file = SourceFile { path: shown, origin: origin.into(), bytes };
+                KnownFile::new(FileStamp::of(&metadata, now), file)
+            },
+        ))
     }
 }
 

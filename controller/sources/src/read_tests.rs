@@ -122,10 +122,7 @@ fn only_what_changed_is_read_again() {
     make(Edit::RenameIn(1, 1), dir.path());
     let mut reader = Reader::default();
     let mut take = |clock| -> Snapshot {
-        reader
-            .read_at(&inputs, &options(), clock)
-            .expect("readable")
-            .remove(0)
+        reader.read_at(&inputs, &options(), clock).expect("readable").remove(0)
     };
     let first = take(later);
     make(Edit::RenameIn(1, 2), dir.path());

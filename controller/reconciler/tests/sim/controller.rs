@@ -7,7 +7,7 @@ use limekiln_engine::ErrorClass;
 use limekiln_engine_sim::{Fault, FaultKind, SimEngine};
 use limekiln_model::{InstancePhase, Policy};
 use limekiln_reconciler::{
-    Controller, ControllerOptions, ControllerState, End, Files, Handle, OfSource, ReconcileError,
+    Controller, ControllerOptions, ControllerState, End, Handle, Intake, OfSource, ReconcileError,
     Requests,
 };
 use tokio::task::JoinHandle;
@@ -28,7 +28,7 @@ impl Running {
         Self::over(fixture, fixture.intake(), options)
     }
 
-    pub fn over(fixture: &Fixture, intake: Box<Files>, options: ControllerOptions) -> Self {
+    pub fn over(fixture: &Fixture, intake: Box<dyn Intake>, options: ControllerOptions) -> Self {
         let controller = Controller::new(
             fixture.fresh(),
             intake,
@@ -374,5 +374,35 @@ async fn who_follows_a_commit_lets_nothing_go() {
     Requests::follow(fixture.reconciler.home(), revision).expect("written");
     running.settled().await;
     assert_eq!(fixture.instances(), ["a", "b", "c"]);
+    running.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_source_has_that_cannot_be_read_is_taken_over_by_no_other() {
+    let fixture = Fixture::new();
+    std::fs::create_dir(fixture.path("n")).expect("writable");
+    fixture.put("web.yaml", &instance("web", 1));
+    let begin = || {
+        let options = ControllerOptions { policy: prune(), ..ControllerOptions::default() };
+        Running::over(&fixture, fixture.sources_of(&["m", "n"]), options)
+    };
+    let running = begin();
+    running.settled().await;
+    running.end().await;
+    // A host that starts while a file system is not mounted, and somebody who takes the name.
+    fixture.put("../n/web.yaml", &instance("web", 2));
+    std::fs::rename(fixture.path("m"), fixture.path("away")).expect("renamed");
+    let running = begin();
+    running.looked().await;
+    running.looked().await;
+    let state = running.until("rest", |state| state.busy.is_empty()).await;
+    let planned = state.planned.as_ref().expect("planned");
+    assert!(planned.desired.frozen[&id("instance/web")].why.contains("cannot be read"));
+    assert_eq!(fixture.cpus("web"), 1, "it is the other's");
+    // Both are there: it is claimed twice, and nobody acts on it.
+    std::fs::rename(fixture.path("away"), fixture.path("m")).expect("renamed");
+    running.looked().await;
+    running.looked().await;
+    assert_eq!(fixture.cpus("web"), 1);
     running.end().await;
 }

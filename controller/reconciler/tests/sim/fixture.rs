@@ -9,10 +9,11 @@ use limekiln_api::{HostFacts, read_lima};
 use limekiln_engine_sim::{FaultKind, SimEngine};
 use limekiln_model::{Name, ObjectId, Policy};
 use limekiln_reconciler::{
-    Files, Home, Input, Limits, Loaded, Planned, ReadOptions, ReconcileError, Reconciler, Run,
-    Settled, Templates,
+    Configured, Files, Home, Input, Limits, Loaded, Planned, ReadOptions, ReconcileError,
+    Reconciler, Run, Settled, Templates,
 };
 use limekiln_sources::templates::{TemplateSettings, TemplateStore};
+use limekiln_sources::{DirectoryConfig, SourceConfig, SourceKind};
 
 pub struct Fixture {
     dir: tempfile::TempDir,
@@ -78,6 +79,20 @@ impl Fixture {
         let store = TemplateStore::new(TemplateSettings::new(&facts));
         let inputs = dirs.iter().map(|dir| Input::Path(self.path(dir))).collect();
         Box::new(Files::new(inputs, ReadOptions::default(), Arc::new(store)))
+    }
+
+    /// The same, each a source by itself.
+    pub fn sources_of(&self, dirs: &[&str]) -> Box<Configured> {
+        let store = TemplateStore::new(TemplateSettings::new(&self.facts()));
+        let config = |dir: &&str| SourceConfig {
+            name: (*dir).to_owned(),
+            kind: SourceKind::Directory(DirectoryConfig { path: self.path(dir), recursive: false }),
+            interval: None,
+            prune: true,
+            policy: None,
+        };
+        let configs = dirs.iter().map(config).collect();
+        Box::new(Configured::new(configs, self.reconciler.home(), Arc::new(store)).expect("sound"))
     }
 
     pub fn facts(&self) -> HostFacts {

@@ -319,9 +319,8 @@ fn foresight(sources: &[Source], policies: &Arc<Policies>, cache: &Arc<LoadCache
 
 /// Only what was in sources that let things be deleted is deleted when it is gone.
 fn spare(loaded: &mut Loaded, configs: &[SourceConfig]) {
-    let prunes = |source: &String| {
-        configs.iter().any(|config| config.prune && identity(config) == *source)
-    };
+    let prunes =
+        |source: &String| configs.iter().any(|config| config.prune && identity(config) == *source);
     if !is_on(Mutant::PrunesEverySource) {
         loaded.desired.sources.retain(prunes);
     }

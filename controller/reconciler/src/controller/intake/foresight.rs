@@ -119,12 +119,7 @@ mod tests {
             let (path, origin) = ("web.yaml".into(), "/m/web.yaml".into());
             let file = SourceFile { path, origin, bytes: text.as_bytes().to_vec() };
             let (source, revision) = ("/m".to_owned(), "1".to_owned());
-            Some(vec![Snapshot {
-                source,
-                revision,
-                files: vec![file.into()],
-                skipped: Vec::new(),
-            }])
+            Some(vec![Snapshot { source, revision, files: vec![file.into()], skipped: Vec::new() }])
         };
         let foresight = Foresight::new(glance, Arc::default(), Arc::default());
         let prospect = foresight.foresee(&reconciler);
@@ -132,7 +127,8 @@ mod tests {
         (prospect.is_some(), foresight.take(&of).is_some())
     }
 
-    const DISK: &str = "apiVersion: lima-vm.io/v1alpha1\nkind: Disk\nmetadata: {name: data}\nspec: {size: 1GiB}\n";
+    const DISK: &str =
+        "apiVersion: lima-vm.io/v1alpha1\nkind: Disk\nmetadata: {name: data}\nspec: {size: 1GiB}\n";
     const WRONG: &str = "apiVersion: lima-vm.io/v1alpha1\nkind: Disk\nmetadata: {name: data}\n";
     const BUILDS_ON: &str = "apiVersion: lima-vm.io/v1alpha1\nkind: Instance\nmetadata: {name: web}\nspec: {template: {base: https://example.com/half}}\n";
 
