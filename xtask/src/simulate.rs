@@ -16,9 +16,10 @@ pub struct Args {
     /// Show what happened in each schedule that ended badly, or in the only one.
     #[arg(long)]
     log: bool,
-    /// Switch on one deliberate bug after the other, and play until it is noticed.
-    #[arg(long)]
-    mutants: bool,
+    /// Switch on one deliberate bug after the other, or the one named, and play until it is
+    /// noticed.
+    #[arg(long, value_name = "BUG")]
+    mutants: Option<Option<String>>,
 }
 
 /// Builds the simulation and runs it.
@@ -39,6 +40,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let mut program = Command::new(workspace::target().join("simulation/limekiln-simulate"));
     program.args(["--seeds", &args.seeds.to_string(), "--from", &args.from.to_string()]);
     program.args(args.log.then_some("--log"));
-    program.args(args.mutants.then_some("--mutants"));
+    if let Some(only) = &args.mutants {
+        program.arg("--mutants").args(only);
+    }
     sh::run(&mut program)
 }

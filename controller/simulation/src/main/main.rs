@@ -21,10 +21,10 @@ struct Args {
     /// Shows what happened in each story that ended badly, or in the only one.
     #[arg(long)]
     log: bool,
-    /// Plays until each deliberate bug was noticed, with so many seeds at most.
+    /// Plays until each deliberate bug was noticed, or the one named, with so many seeds at most.
     #[cfg(feature = "mutants")]
-    #[arg(long)]
-    mutants: bool,
+    #[arg(long, value_name = "BUG")]
+    mutants: Option<Option<String>>,
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -38,8 +38,8 @@ fn main() -> anyhow::Result<ExitCode> {
     }));
     let seeds = args.from..args.from + args.seeds;
     #[cfg(feature = "mutants")]
-    if args.mutants {
-        return mutants::hunt(seeds);
+    if let Some(only) = args.mutants {
+        return mutants::hunt(seeds, only.as_deref());
     }
     schedules::play(seeds, args.log)
 }
