@@ -32,14 +32,19 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     setup::run(true)?;
     let guests = guests(args);
-    let mut build = sh::cargo(&["build", "--package", "limekiln-cli"]);
-    sh::logged("building limekiln", "build", &mut build)?;
+    let suites = if args.cargo.is_empty() {
+        sh::timed("building limekiln and its tests", suites::build)?
+    } else {
+        let mut build = sh::cargo(&["build", "--package", "limekiln-cli"]);
+        sh::logged("building limekiln", "build", &mut build)?;
+        Vec::new()
+    };
     let agent = sh::timed("building the guest agent", guestagent::build_native)?;
     let mut variables = guests;
     variables.push(("LIMEKILN_GUESTAGENT", agent));
     variables.push(("LIMEKILN_BIN", workspace::target().join("debug/limekiln")));
     let tally = if args.cargo.is_empty() {
-        suites::run(&variables)?
+        suites::run(suites, &variables)?
     } else {
         some(&args.cargo, variables)?
     };

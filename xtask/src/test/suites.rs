@@ -17,17 +17,19 @@ use crate::sh;
 const ON_GUESTS: [&str; 2] = ["live", "engine-native: conformance"];
 
 /// A program of tests.
-struct Suite {
+pub struct Suite {
     name: String,
     command: Command,
 }
 
-/// Builds all test programs of the workspace and runs them, with these variables.
+/// Runs them, and the examples of the documentation, with these variables.
 ///
 /// # Errors
-/// Something can't be built or started. Tests that fail are in the tally.
-pub fn run(variables: &[(&'static str, PathBuf)]) -> anyhow::Result<Tally> {
-    let mut suites = build()?;
+/// Something can't be started. Tests that fail are in the tally.
+pub fn run(
+    mut suites: Vec<Suite>,
+    variables: &[(&'static str, PathBuf)],
+) -> anyhow::Result<Tally> {
     let mut documentation = sh::cargo(&["test", "--workspace", "--doc", "--no-fail-fast"]);
     documentation.args(["--", "--show-output"]);
     suites.push(Suite { name: "documentation".to_owned(), command: documentation });
@@ -58,9 +60,13 @@ fn run_all(waiting: &Mutex<Vec<Suite>>, tally: &Mutex<Tally>) -> anyhow::Result<
     }
 }
 
-/// The programs, as cargo names them.
-fn build() -> anyhow::Result<Vec<Suite>> {
-    let mut cargo = sh::cargo(&["test", "--workspace", "--no-run", "--quiet"]);
+/// Builds all test programs of the workspace, and limekiln with them: by itself it would have other
+/// features of its dependencies, and these would be built twice.
+///
+/// # Errors
+/// Something can't be built.
+pub fn build() -> anyhow::Result<Vec<Suite>> {
+    let mut cargo = sh::cargo(&["build", "--workspace", "--bins", "--tests", "--quiet"]);
     cargo.arg("--message-format=json-render-diagnostics").stderr(Stdio::inherit());
     let Output { stdout, status, .. } = cargo.output().context("cannot run cargo")?;
     if !status.success() {
