@@ -262,3 +262,64 @@ fn a_network_in_use_is_changed_with_its_users_stopped() {
     home.run("apply -f {m} --yes").ok();
     assert!(address(&home, "a").starts_with("10.97.0."), "{}", address(&home, "a"));
 }
+
+/// Lima's own daemon, started as limactl starts it, carries a guest of ours; killed, it is replaced
+/// by ours, and the guest stays.
+#[test]
+fn a_guest_is_at_home_on_limas_daemon_and_ours_takes_its_place() {
+    let Some(guest) = skip::tiny_guest() else { return };
+    let Some(limactl) = std::env::var_os("LIMEKILN_TEST_LIMACTL") else {
+        println!(
+            "SKIPPED: LIMEKILN_TEST_LIMACTL is not set; it names a limactl that may write here"
+        );
+        return;
+    };
+    let home = Home::new();
+    let (dir, config) = (home.lima().join("_networks/lan"), home.lima().join("_config"));
+    fs::create_dir_all(&dir).and_then(|()| fs::create_dir_all(&config)).expect("ours");
+    let lan = "networks: {lan: {mode: user-v2, gateway: 10.98.0.1, netmask: 255.255.255.0}}\n";
+    fs::write(config.join("networks.yaml"), lan).expect("ours");
+    let file = |name: &str| dir.join(name);
+    let mut limas = Command::new(limactl)
+        .arg("usernet")
+        .arg("-p")
+        .arg(file("usernet_lan.pid"))
+        .arg("-e")
+        .arg(file("lan_ep.sock"))
+        .arg("--listen-qemu")
+        .arg(file("lan_qemu.sock"))
+        .arg("--listen")
+        .arg(file("lan_fd.sock"))
+        .args(["--subnet", "10.98.0.0/24"])
+        .spawn()
+        .expect("limactl starts");
+    let start = Instant::now();
+    while !file("lan_fd.sock").exists() {
+        assert!(start.elapsed() < Duration::from_secs(20), "{:?}", limas.try_wait());
+        thread::sleep(Duration::from_millis(20));
+    }
+    home.write("a.yaml", &on(&guest, "a", &["lan"]));
+    home.run("apply -f {m} --yes").ok();
+    assert_eq!(daemon(&home, "lan"), Some(limas.id()), "it is used");
+    let there = address(&home, "a");
+    assert!(there.starts_with("10.98.0."), "{there}");
+    let fetch = format!("wget -qO- http://host.lima.internal:{}/", host_server());
+    assert_eq!(inside(&home, "a", &fetch), "hello");
+    assert!(inside(&home, "a", "nslookup lima-a.internal").contains(&there));
+    let boot = inside(&home, "a", "cat /proc/sys/kernel/random/boot_id");
+
+    limas.kill().and_then(|()| limas.wait()).expect("it lives");
+    let start = Instant::now();
+    while daemon(&home, "lan").is_none_or(|now| now == limas.id()) {
+        assert!(start.elapsed() < Duration::from_secs(20), "nobody took its place");
+        thread::sleep(Duration::from_millis(20));
+    }
+    let words = format!("/proc/{}/cmdline", daemon(&home, "lan").expect("it runs"));
+    assert!(fs::read_to_string(words).expect("it lives").contains("--state-file"), "it is ours");
+    while home.call(&["shell", "a", "--", "true"]).code != 0 {
+        assert!(start.elapsed() < Duration::from_secs(20), "the guest is not back");
+    }
+    assert_eq!(inside(&home, "a", &fetch), "hello");
+    assert_eq!(inside(&home, "a", "cat /proc/sys/kernel/random/boot_id"), boot);
+    assert_eq!(address(&home, "a"), there, "leases go from the one to the other");
+}

@@ -9,6 +9,7 @@ mod dhcp;
 mod dns;
 mod floods;
 mod life;
+mod lima;
 mod outside;
 mod switch;
 mod tcp;
