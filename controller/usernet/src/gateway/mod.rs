@@ -12,6 +12,7 @@ mod ping;
 mod udp;
 
 pub use dhcp::Dhcp;
+pub use flows::Sockets;
 pub use forwards::{Forward, Listener, More};
 pub use gateway::Gateway;
 pub use origin::Origin;

@@ -11,6 +11,7 @@ mod floods;
 mod life;
 mod lima;
 mod outside;
+mod shares;
 mod switch;
 mod tcp;
 mod udp;
