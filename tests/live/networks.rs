@@ -86,7 +86,7 @@ fn host_server() -> u16 {
 fn three_guests_find_each_other_and_the_host() {
     let Some(guest) = skip::tiny_guest() else { return };
     let home = Home::new();
-    home.write("lan.yaml", &network("lan", "10.91.0.1"));
+    home.write("lan.yaml", &network("lan", "10.91.0.1, mtu: 9000"));
     for name in ["a", "b", "c"] {
         home.write(&format!("{name}.yaml"), &on(&guest, name, &["lan"]));
     }
@@ -98,6 +98,10 @@ fn three_guests_find_each_other_and_the_host() {
         inside(&home, from, &format!("sudo ping -c 1 -W 5 lima-{to}.internal"));
         inside(&home, from, &format!("sudo ping -c 1 -W 5 {}", address(&home, to)));
     }
+    // Guests learn by DHCP how long packets may be, and such ones pass.
+    assert_eq!(inside(&home, "a", "cat /sys/class/net/eth0/mtu"), "9000");
+    inside(&home, "a", "sudo ping -c 1 -W 5 -s 8900 lima-b.internal");
+    inside(&home, "a", "sudo ping -c 1 -W 5 -s 8900 host.lima.internal");
     let port = host_server();
     let fetch = format!("wget -qO- http://host.lima.internal:{port}/");
     assert_eq!(inside(&home, "b", &fetch), "hello");
@@ -129,7 +133,7 @@ fn three_guests_find_each_other_and_the_host() {
 fn names_change_live(home: &Home) {
     let boot = inside(home, "a", "cat /proc/sys/kernel/random/boot_id");
     for address in ["10.0.0.9", "10.0.0.8"] {
-        let lan = network("lan", &format!("10.91.0.1, hosts: {{db.test: {address}}}"));
+        let lan = network("lan", &format!("10.91.0.1, mtu: 9000, hosts: {{db.test: {address}}}"));
         home.write("lan.yaml", &lan);
         let plan = home.run("plan -f {m}").ok().out;
         assert!(plan.contains("live") && !plan.contains("instance/"), "{plan}");
