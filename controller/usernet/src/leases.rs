@@ -123,7 +123,15 @@ impl Leases {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             other => other?,
         };
-        let map: BTreeMap<Ipv4Addr, String> = serde_json::from_slice(&text)?;
+        self.read(&text)
+    }
+
+    /// The same of a file's bytes.
+    ///
+    /// # Errors
+    /// They are no such file.
+    pub fn read(&mut self, text: &[u8]) -> io::Result<()> {
+        let map: BTreeMap<Ipv4Addr, String> = serde_json::from_slice(text)?;
         for (address, mac) in map {
             // One line that is damaged costs one address.
             mac.parse().into_iter().for_each(|mac| self.insert(address, mac));
