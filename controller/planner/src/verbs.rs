@@ -222,7 +222,11 @@ fn run(
         RunVerb::Restart => Some(StopMode::Graceful),
         RunVerb::Start => None,
     };
-    let starts = !matches!(verb, RunVerb::Stop(_)) && !(verb == RunVerb::Start && running);
+    let starts = match verb {
+        RunVerb::Stop(_) => false,
+        RunVerb::Start => !running,
+        RunVerb::Restart => true,
+    };
     if starts && !may_start(scene, name, instance, draft) {
         return;
     }
