@@ -68,6 +68,34 @@ fn a_network_is_made_listed_and_removed_by_hand() {
 }
 
 #[test]
+fn a_subnet_of_the_host_is_not_taken_by_hand_either() {
+    // Sends nothing: it only asks by which address it would go.
+    let socket = std::net::UdpSocket::bind("0.0.0.0:0").expect("a port");
+    let own = socket.connect("198.51.100.1:9").and_then(|()| socket.local_addr());
+    let Ok(std::net::SocketAddr::V4(own)) = own else {
+        println!("SKIPPED: this host has no way out, so no interface whose subnet could be taken");
+        return;
+    };
+    let home = Home::new();
+    let refused = home.run(&format!("network create lan --gateway {}/24", own.ip())).expect(1).err;
+    assert!(refused.contains("of this host's interface"), "{refused}");
+    home.run("network list lan").expect(1);
+}
+
+#[test]
+fn what_another_driver_has_is_refused_once() {
+    let home = Home::new();
+    let blank = home.blank_image().display().to_string();
+    home.write(
+        "v.yaml",
+        &format!("vmType: qemu\nimages: [{{location: {blank}}}]\nnetworks: [{{vzNAT: true}}]\n"),
+    );
+    let said = home.run("validate -f {m}").err;
+    assert_eq!(said.matches("networks[0].vzNAT: ").count(), 1, "{said}");
+    assert!(said.contains("`lima: user-v2` needs none"), "{said}");
+}
+
+#[test]
 fn what_lima_has_no_words_for_stands_beside_its_file() {
     let home = Home::new();
     home.run("network create team --gateway 192.168.42.1 --mtu 9000 --allow 169.254.169.254 --host db.test=10.0.0.9").ok();

@@ -86,7 +86,7 @@ fn host_server() -> u16 {
 fn three_guests_find_each_other_and_the_host() {
     let Some(guest) = skip::tiny_guest() else { return };
     let home = Home::new();
-    home.write("lan.yaml", &network("lan", "10.91.0.1"));
+    home.write("lan.yaml", &network("lan", "10.91.0.1, mtu: 9000"));
     for name in ["a", "b", "c"] {
         home.write(&format!("{name}.yaml"), &on(&guest, name, &["lan"]));
     }
@@ -98,6 +98,10 @@ fn three_guests_find_each_other_and_the_host() {
         inside(&home, from, &format!("sudo ping -c 1 -W 5 lima-{to}.internal"));
         inside(&home, from, &format!("sudo ping -c 1 -W 5 {}", address(&home, to)));
     }
+    // Guests learn by DHCP how long packets may be, and such ones pass.
+    assert_eq!(inside(&home, "a", "cat /sys/class/net/eth0/mtu"), "9000");
+    inside(&home, "a", "sudo ping -c 1 -W 5 -s 8900 lima-b.internal");
+    inside(&home, "a", "sudo ping -c 1 -W 5 -s 8900 host.lima.internal");
     let port = host_server();
     let fetch = format!("wget -qO- http://host.lima.internal:{port}/");
     assert_eq!(inside(&home, "b", &fetch), "hello");
@@ -129,7 +133,7 @@ fn three_guests_find_each_other_and_the_host() {
 fn names_change_live(home: &Home) {
     let boot = inside(home, "a", "cat /proc/sys/kernel/random/boot_id");
     for address in ["10.0.0.9", "10.0.0.8"] {
-        let lan = network("lan", &format!("10.91.0.1, hosts: {{db.test: {address}}}"));
+        let lan = network("lan", &format!("10.91.0.1, mtu: 9000, hosts: {{db.test: {address}}}"));
         home.write("lan.yaml", &lan);
         let plan = home.run("plan -f {m}").ok().out;
         assert!(plan.contains("live") && !plan.contains("instance/"), "{plan}");
@@ -261,4 +265,65 @@ fn a_network_in_use_is_changed_with_its_users_stopped() {
     assert!(plan.contains("10.96.0.1 → 10.97.0.1"), "{plan}");
     home.run("apply -f {m} --yes").ok();
     assert!(address(&home, "a").starts_with("10.97.0."), "{}", address(&home, "a"));
+}
+
+/// Lima's own daemon, started as limactl starts it, carries a guest of ours; killed, it is replaced
+/// by ours, and the guest stays.
+#[test]
+fn a_guest_is_at_home_on_limas_daemon_and_ours_takes_its_place() {
+    let Some(guest) = skip::tiny_guest() else { return };
+    let Some(limactl) = std::env::var_os("LIMEKILN_TEST_LIMACTL") else {
+        println!(
+            "SKIPPED: LIMEKILN_TEST_LIMACTL is not set; it names a limactl that may write here"
+        );
+        return;
+    };
+    let home = Home::new();
+    let (dir, config) = (home.lima().join("_networks/lan"), home.lima().join("_config"));
+    fs::create_dir_all(&dir).and_then(|()| fs::create_dir_all(&config)).expect("ours");
+    let lan = "networks: {lan: {mode: user-v2, gateway: 10.98.0.1, netmask: 255.255.255.0}}\n";
+    fs::write(config.join("networks.yaml"), lan).expect("ours");
+    let file = |name: &str| dir.join(name);
+    let mut limas = Command::new(limactl)
+        .arg("usernet")
+        .arg("-p")
+        .arg(file("usernet_lan.pid"))
+        .arg("-e")
+        .arg(file("lan_ep.sock"))
+        .arg("--listen-qemu")
+        .arg(file("lan_qemu.sock"))
+        .arg("--listen")
+        .arg(file("lan_fd.sock"))
+        .args(["--subnet", "10.98.0.0/24"])
+        .spawn()
+        .expect("limactl starts");
+    let start = Instant::now();
+    while !file("lan_fd.sock").exists() {
+        assert!(start.elapsed() < Duration::from_secs(20), "{:?}", limas.try_wait());
+        thread::sleep(Duration::from_millis(20));
+    }
+    home.write("a.yaml", &on(&guest, "a", &["lan"]));
+    home.run("apply -f {m} --yes").ok();
+    assert_eq!(daemon(&home, "lan"), Some(limas.id()), "it is used");
+    let there = address(&home, "a");
+    assert!(there.starts_with("10.98.0."), "{there}");
+    let fetch = format!("wget -qO- http://host.lima.internal:{}/", host_server());
+    assert_eq!(inside(&home, "a", &fetch), "hello");
+    assert!(inside(&home, "a", "nslookup lima-a.internal").contains(&there));
+    let boot = inside(&home, "a", "cat /proc/sys/kernel/random/boot_id");
+
+    limas.kill().and_then(|()| limas.wait()).expect("it lives");
+    let start = Instant::now();
+    while daemon(&home, "lan").is_none_or(|now| now == limas.id()) {
+        assert!(start.elapsed() < Duration::from_secs(20), "nobody took its place");
+        thread::sleep(Duration::from_millis(20));
+    }
+    let words = format!("/proc/{}/cmdline", daemon(&home, "lan").expect("it runs"));
+    assert!(fs::read_to_string(words).expect("it lives").contains("--state-file"), "it is ours");
+    while home.call(&["shell", "a", "--", "true"]).code != 0 {
+        assert!(start.elapsed() < Duration::from_secs(20), "the guest is not back");
+    }
+    assert_eq!(inside(&home, "a", &fetch), "hello");
+    assert_eq!(inside(&home, "a", "cat /proc/sys/kernel/random/boot_id"), boot);
+    assert_eq!(address(&home, "a"), there, "leases go from the one to the other");
 }

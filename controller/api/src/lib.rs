@@ -60,5 +60,7 @@ pub use size::{ByteSize, SizeError};
 pub use stamp::Stamp;
 pub use strings::Listed;
 pub use unsupported::unsupported;
-pub use validate::{Checks, PathKind, name_errors, network_errors, validate};
+pub use validate::{
+    Checks, DENIED as DENIED_TO_GUESTS, PathKind, name_errors, network_errors, validate,
+};
 pub use yaml::{ReadError, read_lima, to_yaml};

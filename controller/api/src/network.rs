@@ -7,7 +7,7 @@ use ipnet::Ipv4Net;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Metadata;
+use crate::{HostInterface, Metadata};
 
 /// A network that instances share.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -136,6 +136,33 @@ impl NetworkSpec {
         self.mode == NetworkMode::UserV2 && but_hosts(self) == but_hosts(other)
     }
 
+    /// Where the network's subnet and another's meet: both, if they do.
+    pub fn overlap(&self, other: &Self) -> Option<(Ipv4Net, Ipv4Net)> {
+        let (one, other) = (self.subnet()?, other.subnet()?);
+        overlap(one, other).then_some((one, other))
+    }
+
+    /// The interface of the host whose subnet the network's meets, other than the network's own end,
+    /// and that subnet.
+    pub fn overlap_with_host<'a>(
+        &self,
+        interfaces: &'a [HostInterface],
+    ) -> Option<(&'a str, Ipv4Net)> {
+        let subnet = self.subnet()?;
+        let own = |interface: &HostInterface, address: &Ipv4Net| {
+            let named = self.interface.as_ref() == Some(&interface.name);
+            let gateway = self.gateway == Some(IpAddr::V4(address.addr()));
+            self.mode != NetworkMode::UserV2 && (named || gateway)
+        };
+        let mut addresses = interfaces
+            .iter()
+            .flat_map(|interface| interface.addresses.iter().map(move |at| (interface, at)));
+        let found = addresses.find(|(interface, at)| {
+            !at.addr().is_loopback() && !own(interface, at) && overlap(subnet, **at)
+        });
+        found.map(|(interface, at)| (interface.name.as_str(), at.trunc()))
+    }
+
     /// The subnet, where the gateway and the mask make one.
     pub fn subnet(&self) -> Option<Ipv4Net> {
         let Some(IpAddr::V4(gateway)) = self.gateway else { return None };
@@ -157,4 +184,7 @@ impl NetworkSpec {
         let subnet = self.subnet().filter(|_| self.mode == NetworkMode::UserV2)?;
         subnet.hosts().nth(1)
     }
+}
+fn overlap(one: Ipv4Net, other: Ipv4Net) -> bool {
+    one.contains(&other.network()) || other.contains(&one.network())
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use limekiln_api::mutant::{Mutant, is_on};
-use limekiln_api::{InterfaceKind, NetworkMode};
+use limekiln_api::{InterfaceKind, Lima, NetworkMode};
 use limekiln_model::{
     Action, Change, Cost, InstancePhase, Name, NetworkPhase, ObjectId, ObservedNetwork, WaitReason,
 };
@@ -12,7 +12,7 @@ use crate::diff;
 use crate::draft::Draft;
 use crate::held::Held;
 use crate::scene::Scene;
-use crate::uses;
+use crate::{subnets, uses};
 
 /// Instances that have to be stopped and started because these change under them.
 pub(crate) type Moved = BTreeMap<Name, Vec<ObjectId>>;
@@ -160,8 +160,17 @@ fn left(scene: &Scene<'_>, draft: &Draft) -> BTreeSet<Name> {
     stopped.flat_map(|(_, config)| uses::networks(config)).collect()
 }
 
+/// Why an instance cannot be put onto its networks, and what can be done.
+pub(crate) fn bad(scene: &Scene<'_>, lima: &Lima) -> Vec<(String, String)> {
+    if !scene.capabilities.networks {
+        return Vec::new();
+    }
+    let unusable = uses::networks(lima).filter_map(|name| unusable(scene, &name));
+    unusable.chain(subnets::on_both(scene, lima)).collect()
+}
+
 /// Why instances cannot be put onto the network on this host, and what can be done.
-pub(crate) fn unusable(scene: &Scene<'_>, name: &Name) -> Option<(String, String)> {
+fn unusable(scene: &Scene<'_>, name: &Name) -> Option<(String, String)> {
     let wanted = scene.desired.networks.get(name).map(|wanted| &wanted.spec);
     let spec = wanted.or_else(|| scene.observed.networks.get(name).map(|there| &there.spec))?;
     let host = scene.observed.host.as_ref().filter(|host| host.facts.os == "linux")?;

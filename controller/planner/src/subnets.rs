@@ -8,10 +8,9 @@
 //! both: see [`on_both`].
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 use ipnet::Ipv4Net;
-use limekiln_api::{HostInterface, Lima, NetworkMode, NetworkSpec};
+use limekiln_api::{Lima, NetworkSpec};
 use limekiln_model::{Name, NetworkPhase, ObjectId, WaitReason};
 
 use crate::draft::Draft;
@@ -39,7 +38,7 @@ pub(crate) fn check(scene: &Scene<'_>, held: &mut Held, draft: &mut Draft) {
             let over = format!("its subnet: {subnet} and {theirs} overlap");
             let reason = WaitReason::Conflict { with: ObjectId::network(other), over };
             clashes.push((name, reason));
-        } else if let Some((interface, theirs)) = of_host(scene, &wanted.spec, subnet) {
+        } else if let Some((interface, theirs)) = of_host(scene, &wanted.spec) {
             let why = format!(
                 "its subnet {subnet} overlaps with {theirs} of this host's interface {interface}"
             );
@@ -105,25 +104,8 @@ fn other_network<'a>(
     subnets.find(|(_, theirs)| overlap(subnet, *theirs))
 }
 
-/// An interface of the host with that subnet, other than the network's own end.
-fn of_host<'a>(
-    scene: &Scene<'a>,
-    spec: &NetworkSpec,
-    subnet: Ipv4Net,
-) -> Option<(&'a str, Ipv4Net)> {
-    let interfaces = &scene.observed.host.as_ref()?.interfaces;
-    let own = |interface: &HostInterface, address: &Ipv4Net| {
-        let named = spec.interface.as_ref() == Some(&interface.name);
-        let gateway = spec.gateway == Some(IpAddr::V4(address.addr()));
-        spec.mode != NetworkMode::UserV2 && (named || gateway)
-    };
-    let mut addresses = interfaces
-        .iter()
-        .flat_map(|interface| interface.addresses.iter().map(move |address| (interface, address)));
-    let found = addresses.find(|(interface, address)| {
-        !address.addr().is_loopback() && !own(interface, address) && overlap(subnet, **address)
-    });
-    found.map(|(interface, address)| (interface.name.as_str(), address.trunc()))
+fn of_host<'a>(scene: &Scene<'a>, spec: &NetworkSpec) -> Option<(&'a str, Ipv4Net)> {
+    spec.overlap_with_host(&scene.observed.host.as_ref()?.interfaces)
 }
 
 fn overlap(one: Ipv4Net, other: Ipv4Net) -> bool {

@@ -222,6 +222,14 @@ fn run(
         RunVerb::Restart => Some(StopMode::Graceful),
         RunVerb::Start => None,
     };
+    let starts = match verb {
+        RunVerb::Stop(_) => false,
+        RunVerb::Start => !running,
+        RunVerb::Restart => true,
+    };
+    if starts && !may_start(scene, name, instance, draft) {
+        return;
+    }
     let owed = scene.observed.restarting.contains(name) && matches!(verb, RunVerb::Stop(_));
     if let Some(mode) = mode.filter(|_| running || broken || owed) {
         // Also if only half of it runs: a VM without its host agent hears the power button. And
@@ -238,6 +246,23 @@ fn run(
         return;
     }
     start(scene, name, instance, draft);
+}
+
+/// Whether its networks can be had; says why not. One that runs is not stopped for a start that
+/// cannot be.
+fn may_start(
+    scene: &Scene<'_>,
+    name: &Name,
+    instance: &ObservedInstance,
+    draft: &mut Draft,
+) -> bool {
+    let Some(config) = &instance.config else { return true };
+    let bad = networks::bad(scene, config);
+    let may = bad.is_empty();
+    for (why, hint) in bad {
+        draft.report.add(ObjectId::instance(name), WaitReason::Host { why }, Some(hint));
+    }
+    may
 }
 
 fn start(scene: &Scene<'_>, name: &Name, instance: &ObservedInstance, draft: &mut Draft) {

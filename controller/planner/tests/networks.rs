@@ -170,6 +170,49 @@ fn a_guest_on_two_networks_that_overlap_is_not_started() {
 }
 
 #[test]
+fn by_hand_no_guest_is_started_where_apply_would_not_start_it() {
+    let mut observed = Observed { host: Some(host(&[])), ..Observed::default() };
+    for (of, gateway) in [("a", "10.1.0.1"), ("b", "10.1.0.9")] {
+        observed.networks.insert(name(of), there(user_v2(gateway), NetworkPhase::Stopped));
+    }
+    let gone = NetworkSpec {
+        mode: NetworkMode::Bridged,
+        interface: Some("br7".to_owned()),
+        ..NetworkSpec::default()
+    };
+    observed.networks.insert(name("gone"), there(gone, NetworkPhase::Stopped));
+    for (of, networks, phase) in [
+        ("both", "{lima: a}, {lima: b}", InstancePhase::Stopped),
+        ("bridged", "{lima: gone}", InstancePhase::Stopped),
+        ("runs", "{lima: a}, {lima: b}", InstancePhase::Ready),
+        ("good", "{lima: a}", InstancePhase::Stopped),
+    ] {
+        let one = observed_instance(of, &format!("networks: [{networks}]"), phase);
+        observed.instances.insert(name(of), one.into());
+    }
+    let all = ["both", "bridged", "good"].map(name);
+    let (made, report) = plan_run(&observed, &capabilities(), &all, RunVerb::Start);
+    let instances = |plan: &Plan| {
+        let mut verbs = verbs(plan);
+        verbs.retain(|verb| verb.contains("instance/"));
+        verbs
+    };
+    assert!(instances(&made).iter().all(|verb| verb.ends_with("/good")), "{:?}", verbs(&made));
+    assert!(!instances(&made).is_empty());
+    for (id, part) in [("instance/both", "overlap"), ("instance/bridged", "no interface br7")] {
+        let WaitReason::Host { why } = reason(&report, id) else { panic!("{report:?}") };
+        assert!(why.contains(part), "{why}");
+    }
+    // It is not stopped for a start that cannot be, and can be stopped.
+    let (made, report) = plan_run(&observed, &capabilities(), &[name("runs")], RunVerb::Restart);
+    assert_eq!(instances(&made), Vec::<String>::new());
+    assert!(!report.is_empty());
+    let stop = RunVerb::Stop(StopMode::Graceful);
+    let (made, _) = plan_run(&observed, &capabilities(), &[name("runs")], stop);
+    assert_eq!(instances(&made).len(), 1);
+}
+
+#[test]
 fn a_subnet_of_the_host_is_not_taken() {
     let eth0 = ("eth0", InterfaceKind::Other, "10.1.7.5/16");
     let bridge = ("br0", InterfaceKind::Bridge, "10.3.0.1/24");

@@ -23,8 +23,12 @@ use crate::turn::Network;
 use crate::worker::{Worker, save};
 use crate::{Config, Error, token};
 
-/// Descriptors that are not for connections of guests.
-const RESERVED: u64 = 512;
+/// Descriptors that are not for connections of guests: each VM's cable, 1,024 at most, what the
+/// name server needs, and files. Of few, a quarter.
+const RESERVED: u64 = 2048;
+
+/// What macOS lets a program have where it says that there is no limit (`OPEN_MAX`).
+const UNLIMITED: u64 = 10_240;
 
 /// Serves a network until SIGINT or SIGTERM.
 ///
@@ -205,7 +209,9 @@ fn bounds(config: &Config) -> Bounds {
 fn raise_descriptors() -> usize {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     // With fewer it only serves fewer.
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    if setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_err() {
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(UNLIMITED), maximum });
+    }
     let have = getrlimit(Resource::Nofile).current.or(current).unwrap_or(u64::MAX);
-    usize::try_from(have.saturating_sub(RESERVED)).unwrap_or(usize::MAX)
+    usize::try_from(have - RESERVED.min(have / 4)).unwrap_or(usize::MAX)
 }

@@ -1,20 +1,71 @@
 //! What fuzz targets call: the daemon's parsers on any bytes, without a daemon and without a way
 //! out. Of no use to anybody else.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 use std::os::unix::net::UnixStream;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use smoltcp::wire::Ipv4Packet;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::mpsc::UnboundedReceiver as Receiver;
+
+use crate::api::{Api, Forwards, StateFile, connection};
 use crate::clock::Clock;
 use crate::dns::{Target, Upstream, Zones};
-use crate::gateway::{Dhcp, Gateway};
+use crate::gateway::{Dhcp, Fragments, Gateway, Origin};
 use crate::leases::Leases;
+use crate::mail::Mailbox;
 use crate::reach::Reach;
-use crate::services::Services;
+use crate::services::{Lease, Services, Task};
 use crate::subnet::Subnet;
-use crate::switch::{Batch, Kind, Switch};
+use crate::switch::{Batch, Kind, Queue, Switch};
 use crate::turn::{Network, Turn};
-use crate::wire::frames::LONGEST;
+use crate::wire::frames::{Frames, LONGEST};
+
+/// A network of which nothing is reached, and a gateway on it.
+struct World {
+    network: Network,
+    poll: mio::Poll,
+    services: Services,
+    switch: Switch,
+    gateway: Gateway,
+    clock: Clock,
+    /// The other ends of cables and channels.
+    _ends: (Vec<UnixStream>, Receiver<Task>, Receiver<Lease>),
+}
+
+impl World {
+    /// With two VMs on the switch.
+    fn new() -> Self {
+        let subnet = Subnet::new([192, 168, 104, 0].into(), 24).expect("24 bits are few");
+        let network = Network { subnet, mtu: 1500, reach: Reach::nothing() };
+        let poll = mio::Poll::new().expect("there are descriptors");
+        let (services, tasks, leases) = Services::new();
+        let mut switch = Switch::default();
+        let mut ends = Vec::new();
+        for _ in 0..2 {
+            let (one, end) = UnixStream::pair().expect("there are descriptors");
+            switch.add(one.into(), Kind::Stream).expect("there is room");
+            ends.push(end);
+        }
+        let mut gateway = Gateway::new(Dhcp::new(Leases::new(subnet), &[]), 64);
+        gateway.dhcp.leases.insert([192, 168, 104, 1].into(), crate::Mac([2; 6]));
+        let clock = Clock::start();
+        Self { network, poll, services, switch, gateway, clock, _ends: (ends, tasks, leases) }
+    }
+
+    fn turn<T>(&mut self, work: impl FnOnce(&mut Gateway, &mut Turn<'_>) -> T) -> T {
+        let (network, services, switch) = (&self.network, &self.services, &mut self.switch);
+        let mut turn =
+            Turn { clock: self.clock, network, switch, registry: self.poll.registry(), services };
+        work(&mut self.gateway, &mut turn)
+    }
+}
+
+/// The port of the first VM.
+const PORT: usize = 0;
 
 /// Takes bytes in as what a VM sends: a stream of frames. A second VM is on the switch, and one
 /// connection to the first is open.
@@ -22,39 +73,181 @@ use crate::wire::frames::LONGEST;
 /// # Panics
 /// If a fault is found, or the system has no descriptor left.
 pub fn frames(bytes: &[u8]) {
-    let subnet = Subnet::new([192, 168, 104, 0].into(), 24).expect("24 bits are few");
-    let network = Network { subnet, mtu: 1500, reach: Reach::nothing() };
-    let poll = mio::Poll::new().expect("there are descriptors");
-    let (services, _tasks, _leases) = Services::new();
-    let (mut switch, mut batch) = (Switch::default(), Batch::default());
-    let mut gateway = Gateway::new(Dhcp::new(Leases::new(subnet), &[]), 64);
-    let mut clock = Clock::start();
-    let pairs: Vec<_> =
-        (0..3).map(|_| UnixStream::pair().expect("there are descriptors")).collect();
-    let [(one, _keep), (two, _too), (dialled, _peer)] =
-        <[_; 3]>::try_from(pairs).expect("three were made");
-    let port = switch.add(one.into(), Kind::Stream).expect("there is room");
-    switch.add(two.into(), Kind::Stream).expect("there is room");
-    gateway.dhcp.leases.insert([192, 168, 104, 1].into(), crate::Mac([2; 6]));
-    let turn = |switch: &mut Switch, clock: Clock, work: &mut dyn FnMut(&mut Turn<'_>)| {
-        let (network, registry, services) = (&network, poll.registry(), &services);
-        work(&mut Turn { clock, network, switch, registry, services });
-    };
+    let (mut world, mut batch) = (World::new(), Batch::default());
+    let (dialled, _peer) = UnixStream::pair().expect("there are descriptors");
     let guest = SocketAddrV4::new([192, 168, 104, 1].into(), 22);
-    let mut dialled = Some(dialled.into());
-    turn(&mut switch, clock, &mut |turn| {
-        dialled.take().into_iter().for_each(|socket| gateway.dial(turn, guest, socket, None));
+    world.turn(|gateway, turn| gateway.dial(turn, guest, dialled.into(), None));
+    let World { network, poll, services, switch, gateway, clock, .. } = &mut world;
+    let sorted = batch.sort(switch, PORT, bytes, LONGEST, |switch, range| {
+        let (network, services, registry) = (&*network, &*services, poll.registry());
+        let mut turn = Turn { clock: *clock, network, switch, registry, services };
+        gateway.arrive(&mut turn, PORT, bytes, range);
     });
-    let sorted = batch.sort(&mut switch, port, bytes, LONGEST, |switch, range| {
-        turn(switch, clock, &mut |turn| gateway.arrive(turn, port, bytes, range.clone()));
-    });
-    clock.look();
-    turn(&mut switch, clock, &mut |turn| {
+    assert!(sorted.is_err() || sorted.is_ok_and(|rest| rest <= bytes.len()));
+    world.clock.look();
+    world.turn(|gateway, turn| {
         gateway.tcp.deliver(turn, bytes);
         gateway.work(turn);
     });
-    assert!(sorted.is_err() || sorted.is_ok_and(|rest| rest <= bytes.len()));
-    switch.flush();
+    world.switch.flush();
+}
+
+/// Takes bytes in as messages to the DHCP server, each behind a byte that says from which VM and
+/// hardware address, and two with its length.
+///
+/// # Panics
+/// If a fault is found.
+pub fn dhcp(mut bytes: &[u8]) {
+    let mut world = World::new();
+    while let Some(([who, high, low], rest)) = bytes.split_first_chunk() {
+        let length = usize::from(u16::from_be_bytes([*high, *low])).min(rest.len());
+        let (message, rest) = rest.split_at(length);
+        let port = usize::from(who & 1);
+        let mut mac = crate::Mac([2; 6]);
+        // As it says itself, most of the time: others are not heard.
+        if let Some(own) = message.get(28..).and_then(crate::Mac::read).filter(|_| who & 2 == 0) {
+            mac = own;
+        }
+        let origin = Origin { port, mac };
+        world.turn(|gateway, turn| {
+            if turn.switch.learn(mac, port) {
+                gateway.dhcp.arrive(turn, origin, message);
+            }
+        });
+        bytes = rest;
+    }
+    let all = world.gateway.dhcp.leases.all();
+    assert!(all.keys().all(|address| world.network.subnet.contains(*address)));
+    assert!(all.len() <= 2 + 2 * 32, "{}", all.len());
+}
+
+/// Takes bytes in as the packet behind an Ethernet header that says ARP.
+///
+/// # Panics
+/// If a fault is found.
+pub fn arp(bytes: &[u8]) {
+    let mut world = World::new();
+    let mac = bytes.get(8..).and_then(crate::Mac::read).unwrap_or(crate::Mac([2; 6]));
+    let frame = [&[0xff; 6], &mac.0[..], &[8, 6], bytes].concat();
+    world.turn(|gateway, turn| {
+        if turn.switch.learn(mac, PORT) {
+            gateway.arrive(turn, PORT, &frame, 0..frame.len());
+        }
+    });
+}
+
+/// Takes bytes in as parts of IPv4 packets, each behind two bytes with its length. Checksums are
+/// mended, as without no part is looked at.
+///
+/// # Panics
+/// If a fault is found.
+pub fn fragments(mut bytes: &[u8]) {
+    let mut world = World::new();
+    let mut fragments = Fragments::default();
+    while let Some((length, rest)) = bytes.split_first_chunk() {
+        let length = usize::from(u16::from_be_bytes(*length)).min(rest.len());
+        let (part, rest) = rest.split_at(length);
+        bytes = rest;
+        let mut part = part.to_vec();
+        if let Ok(mut packet) = Ipv4Packet::new_checked(&mut part[..])
+            && packet.header_len() >= 20
+        {
+            packet.fill_checksum();
+        }
+        let frame = [&crate::Mac::GATEWAY.0[..], &[2; 6], &[8, 0], &part].concat();
+        world.turn(|gateway, turn| gateway.arrive(turn, PORT, &frame, 0..frame.len()));
+        let Ok(packet) = Ipv4Packet::new_checked(&part[..]) else { continue };
+        if packet.header_len() < 20 {
+            continue;
+        }
+        if let Some(whole) = fragments.add(world.clock.now(), PORT, &packet) {
+            let packet = Ipv4Packet::new_checked(&whole[..]).expect("a whole packet");
+            assert!(packet.verify_checksum() && !packet.more_frags());
+            assert_eq!((usize::from(packet.total_len()), packet.frag_offset()), (whole.len(), 0));
+        }
+    }
+    fragments.forget(PORT);
+    assert!(fragments.is_empty());
+}
+
+/// Takes bytes in as a file of the network: leases, what the API was told, or the definition.
+///
+/// # Panics
+/// If a fault is found.
+pub fn files(bytes: &[u8]) {
+    let mut world = World::new();
+    if world.gateway.dhcp.leases.read(bytes).is_ok() {
+        let all = world.gateway.dhcp.leases.all();
+        assert!(all.keys().all(|address| world.network.subnet.contains(*address)));
+        let text: BTreeMap<_, _> = all.iter().map(|(ip, mac)| (ip, mac.to_string())).collect();
+        let text = serde_json::to_vec(&text).expect("plain data");
+        let mut again = Leases::new(world.network.subnet);
+        again.read(&text).expect("what was written");
+        assert_eq!(again.all(), all);
+    }
+    let waker = mio::Waker::new(world.poll.registry(), crate::token::MAIL);
+    let (mailbox, _mail) = Mailbox::new(Arc::new(waker.expect("there are descriptors")));
+    let (mut zones, mut forwards) = (Zones::default(), Forwards::deaf());
+    let taken = StateFile::read(bytes, &mailbox, &mut zones, &mut forwards);
+    if let (Ok(()), Some(zone)) = (taken, zones.zones().first()) {
+        zones.find(&format!("a.{}", zone.name));
+    }
+    if let Ok(hosts) = crate::dns::hosts(bytes) {
+        let zones = Zones::new([192, 168, 104, 2].into(), hosts.clone());
+        hosts.iter().for_each(|(name, _)| drop(zones.find(name)));
+    }
+}
+
+/// Takes bytes in as what a client of the HTTP API sends. Nothing listens where it asks for it.
+///
+/// # Panics
+/// If a fault is found.
+pub fn api(bytes: &[u8]) {
+    let poll = mio::Poll::new().expect("there are descriptors");
+    let waker = mio::Waker::new(poll.registry(), crate::token::MAIL);
+    let (mailbox, mail) = Mailbox::new(Arc::new(waker.expect("there are descriptors")));
+    // Nobody answers: what is asked of the datapath fails at once.
+    drop(mail);
+    let zones = Arc::new(Mutex::new(Zones::new([192, 168, 104, 2].into(), Vec::new())));
+    let (forwards, state) = (Mutex::new(Forwards::deaf()), StateFile(None));
+    let api = Arc::new(Api { mailbox, zones, forwards, state });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let runtime = runtime.expect("it needs nothing");
+    let said = runtime.block_on(async move {
+        let (mut client, server) = tokio::io::duplex(1 << 20);
+        client.write_all(bytes).await.expect("there is room");
+        client.shutdown().await.expect("it is open");
+        drop(tokio::time::timeout(PATIENCE, connection(server, api)).await);
+        let mut said = Vec::new();
+        client.read_to_end(&mut said).await.map(|_| said)
+    });
+    let said = said.expect("it was written");
+    assert!(said.is_empty() || said.starts_with(b"HTTP/1."), "{}", said.escape_ascii());
+}
+
+/// An answer that a client waits for by itself, `wait_port`, is given up.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// Takes bytes in as a stream of frames for a VM that takes some of it at a time: the first byte
+/// says how much.
+///
+/// # Panics
+/// If a fault is found.
+pub fn framing(bytes: &[u8]) {
+    let Some((step, stream)) = bytes.split_first() else { return };
+    let mut frames = Frames::new(stream);
+    let (mut whole, mut queue, mut taken) = (Vec::new(), Queue::default(), Vec::new());
+    while let Ok(Some(range)) = frames.next_range() {
+        assert_eq!(range.start, whole.len());
+        whole.extend_from_slice(&stream[range.clone()]);
+        assert_eq!(queue.add(&stream[range], 0, 1 << 20), 0);
+        let some = usize::from(*step).min(queue.waiting().len());
+        taken.extend_from_slice(&queue.waiting()[..some]);
+        queue.take(some);
+    }
+    assert!(frames.rest() == whole.len() && whole.len() <= stream.len());
+    taken.extend_from_slice(queue.waiting());
+    assert!(taken == whole, "what goes in comes out");
 }
 
 /// Takes bytes in as a query to the name server.

@@ -12,6 +12,13 @@ use crate::wire::Mac;
 /// How long an address that a guest found taken is not given out.
 const DECLINED: Duration = Duration::from_secs(600);
 
+/// So many such addresses at most, and in a small network a quarter: to say that all are taken is
+/// no way to keep others from getting one.
+const MOST_DECLINED: usize = 8;
+
+/// Leases of a large network; then it counts as full.
+const MOST: usize = 4096;
+
 /// Addresses by hardware address, for good: a VM that comes back gets the one that it had.
 #[derive(Debug)]
 pub struct Leases {
@@ -30,7 +37,8 @@ impl Leases {
 
     /// Reserves an address; what can't be anybody's is left out.
     pub fn insert(&mut self, address: Ipv4Addr, mac: Mac) {
-        if !self.is_free(address) || mac.is_group() || mac == Mac::GATEWAY {
+        let is_full = self.by_address.len() >= MOST && !self.by_mac.contains_key(&mac);
+        if is_full || !self.is_free(address) || mac.is_group() || mac == Mac::GATEWAY {
             return;
         }
         if let Some(before) = self.by_mac.insert(mac, address) {
@@ -72,6 +80,7 @@ impl Leases {
         self.declined.retain(|_, until| *until > now);
         let free = wish.filter(|&address| self.is_free(address));
         let free = free.or_else(|| self.subnet.guests().find(|&address| self.is_free(address)));
+        let free = free.filter(|_| self.by_address.len() < MOST);
         let address = free.or_else(|| {
             let idle = self.by_address.iter().find(|(_, mac)| !connected(**mac));
             let (address, mac) = idle.map(|(address, mac)| (*address, *mac))?;
@@ -87,6 +96,12 @@ impl Leases {
     pub fn decline(&mut self, mac: Mac, now: Duration) {
         if let Some(address) = self.by_mac.remove(&mac) {
             self.by_address.remove(&address);
+            let some = self.subnet.guests().take(4 * MOST_DECLINED).count() / 4;
+            if self.declined.len() >= some.max(1) {
+                let first = self.declined.iter().min_by_key(|(_, until)| **until);
+                let first = first.map(|(address, _)| *address);
+                first.and_then(|address| self.declined.remove(&address));
+            }
             self.declined.insert(address, now + DECLINED);
         }
     }
@@ -108,7 +123,15 @@ impl Leases {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             other => other?,
         };
-        let map: BTreeMap<Ipv4Addr, String> = serde_json::from_slice(&text)?;
+        self.read(&text)
+    }
+
+    /// The same of a file's bytes.
+    ///
+    /// # Errors
+    /// They are no such file.
+    pub fn read(&mut self, text: &[u8]) -> io::Result<()> {
+        let map: BTreeMap<Ipv4Addr, String> = serde_json::from_slice(text)?;
         for (address, mac) in map {
             // One line that is damaged costs one address.
             mac.parse().into_iter().for_each(|mac| self.insert(address, mac));
@@ -205,6 +228,33 @@ mod tests {
         assert_eq!(assign(&mut leases, 1, None), Some(1));
         leases.decline(Mac([2, 0, 0, 0, 0, 1]), Duration::ZERO);
         assert_eq!(assign(&mut leases, 1, None), Some(3));
+    }
+
+    #[test]
+    fn who_declines_all_keeps_nobody_from_getting_one() {
+        let mut leases = Leases::new("10.0.0.0/29".parse().unwrap());
+        for second in 0..20 {
+            assert!(assign(&mut leases, 1, None).is_some());
+            leases.decline(Mac([2, 0, 0, 0, 0, 1]), Duration::from_secs(second));
+        }
+        let given: Vec<_> = (2..6).filter_map(|mac| assign(&mut leases, mac, None)).collect();
+        assert_eq!(given.len(), 4, "all but one");
+    }
+
+    #[test]
+    fn a_large_network_is_full_some_day() {
+        let mut leases = Leases::new("10.0.0.0/8".parse().unwrap());
+        let mac = |n: u16| {
+            let [high, low] = n.to_be_bytes();
+            Mac([2, 0, 0, 0, high, low])
+        };
+        for n in 0..4100_u16 {
+            let [high, low] = n.to_be_bytes();
+            leases.assign(mac(n), Some([10, 1, high, low].into()), Duration::ZERO, |_| true);
+        }
+        assert_eq!(leases.all().len(), super::MOST + 1, "and the gateway");
+        assert!(leases.assign(mac(5000), None, Duration::ZERO, |one| one != mac(7)).is_some());
+        assert_eq!((leases.of(mac(7)), leases.all().len()), (None, super::MOST + 1));
     }
 
     #[test]

@@ -34,6 +34,7 @@ mod pidfile;
 mod reach;
 mod sandbox;
 mod services;
+mod share;
 mod subnet;
 mod switch;
 mod tcp;

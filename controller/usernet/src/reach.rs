@@ -4,7 +4,8 @@ use std::net::Ipv4Addr;
 
 use crate::subnet::Subnet;
 
-/// What no guest reaches unless it is allowed: what would be the host itself (0.0.0.0/8,
+/// What no guest reaches unless it is allowed (what of it can be, manifests are told from
+/// `limekiln_api::DENIED_TO_GUESTS`): what would be the host itself (0.0.0.0/8,
 /// 127.0.0.0/8), link-local addresses (169.254.0.0/16), under which clouds tell a machine its
 /// credentials, the addresses outside of that net which clouds use for the same, and what is no
 /// address of one station (multicast, reserved, broadcast).
@@ -64,7 +65,28 @@ impl Reach {
 
 #[cfg(test)]
 mod tests {
-    use super::Reach;
+    use std::collections::BTreeSet;
+    use std::net::Ipv4Addr;
+
+    use super::{DENIED, NEVER, Reach};
+    use crate::subnet::Subnet;
+
+    #[test]
+    fn what_can_be_allowed_is_what_manifests_may_allow() {
+        let never = |(net, _): &(Ipv4Addr, u8)| {
+            let octet = net.octets()[0];
+            octet == 0 || octet >= 224
+        };
+        let nets = |list: &[(Ipv4Addr, u8)]| -> BTreeSet<String> {
+            let nets = list.iter().filter(|net| !never(net));
+            nets.map(|(net, bits)| Subnet::new(*net, *bits).unwrap().to_string()).collect()
+        };
+        assert_eq!(nets(&DENIED), nets(&limekiln_api::DENIED_TO_GUESTS));
+        assert!(DENIED.iter().filter(|net| never(net)).count() >= NEVER.len());
+        assert!(
+            NEVER.iter().all(never) && !limekiln_api::DENIED_TO_GUESTS.iter().any(|net| never(net))
+        );
+    }
 
     #[test]
     fn the_host_and_metadata_are_denied_unless_allowed() {

@@ -15,6 +15,10 @@ use crate::wire::Mac;
 /// Queries of one VM that are not answered yet; what comes then is dropped, as datagrams may be.
 const QUERIES: usize = 64;
 
+/// Longest query: what servers say that they take over UDP. Longer ones are none, and 64 of them
+/// would be much to keep.
+const LONGEST: usize = 4096;
+
 /// Connections of one VM to the name server; the next are closed.
 const STREAMS: usize = 16;
 
@@ -108,7 +112,7 @@ impl Services {
         let mut askers = self.askers.borrow_mut();
         let asker = askers.entry(port).or_default();
         // Dropped when too many wait: the guest asks again.
-        if let Some(share) = asker.share(&asker.queries) {
+        if let Some(share) = asker.share(&asker.queries).filter(|_| data.len() <= LONGEST) {
             let _ = self.tasks.send(Task::DnsQuery { mac, guest, data: data.to_vec(), share });
         }
     }
@@ -149,6 +153,10 @@ mod tests {
         let ask = |port| {
             services.dns_query(port, Mac([2; 6]), SocketAddrV4::new([10, 0, 0, 1].into(), 9), b"");
         };
+        let long = [0; super::LONGEST + 1];
+        let guest = SocketAddrV4::new([10, 0, 0, 1].into(), 9);
+        services.dns_query(1, Mac([2; 6]), guest, &long);
+        assert_eq!(tasks.len(), 0, "that is no query");
         (0..1000).for_each(|_| ask(1));
         (0..100).for_each(|_| services.dns_stream(1, UnixStream::pair().unwrap().0));
         assert_eq!(tasks.len(), QUERIES + STREAMS);

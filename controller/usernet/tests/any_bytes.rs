@@ -1,6 +1,5 @@
 //! Any bytes, and good ones with faults in them, through the daemon's parsers: what the fuzz
-//! targets do at length (`cargo xtask fuzz usernet_frames usernet_dns`), for a moment with every
-//! run of the tests.
+//! targets do at length (`cargo xtask fuzz`), for a moment with every run of the tests.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::path::Path;
@@ -47,6 +46,18 @@ proptest! {
 
 #[test]
 fn the_corpus() {
-    corpus("usernet_frames").iter().for_each(|bytes| fuzzing::frames(bytes));
-    corpus("usernet_dns").iter().for_each(|bytes| fuzzing::dns(bytes));
+    type Target = (&'static str, fn(&[u8]));
+    let targets: [Target; 8] = [
+        ("frames", fuzzing::frames),
+        ("dns", fuzzing::dns),
+        ("dhcp", fuzzing::dhcp),
+        ("arp", fuzzing::arp),
+        ("fragments", fuzzing::fragments),
+        ("files", fuzzing::files),
+        ("api", fuzzing::api),
+        ("framing", fuzzing::framing),
+    ];
+    for (name, target) in targets {
+        corpus(&format!("usernet_{name}")).iter().for_each(|bytes| target(bytes));
+    }
 }

@@ -18,7 +18,7 @@ const TABLE: &[Row] = &[
     ("engine-sim", &["api", "engine", "model"], &["testkit"]),
     ("hostagent", &["api", "dns", "model", "proto"], &["guestagent", "testkit"]),
     ("engine-native", &["api", "engine", "model", "hostagent"], &["engine-sim", "testkit"]),
-    ("usernet", &["dns", "model", "proto"], &[]),
+    ("usernet", &["dns", "model", "proto"], &["api"]),
     ("sources", &["api"], &["testkit"]),
     ("executor", &["model", "engine"], &["api", "engine-sim", "testkit"]),
     (

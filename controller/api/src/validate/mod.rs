@@ -31,6 +31,7 @@ mod user_v2;
 pub use checks::{Checks, PathKind};
 pub use instance::name_errors;
 pub use network::network_errors;
+pub use user_v2::DENIED;
 
 use crate::{FieldError, Filled, Instance};
 use findings::Findings;

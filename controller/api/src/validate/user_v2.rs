@@ -13,8 +13,9 @@ const MTU: std::ops::RangeInclusive<u16> = 576..=65_520;
 /// The longest name (RFC 1035).
 const LONGEST_NAME: usize = 253;
 
-/// What guests do not reach unless it is allowed: see docs/networks.md.
-const DENIED: [(Ipv4Addr, u8); 5] = [
+/// What guests of a user-v2 network do not reach unless it is allowed: see docs/networks.md. The
+/// daemon's own list is compared with this one by a test of its crate.
+pub const DENIED: [(Ipv4Addr, u8); 5] = [
     (Ipv4Addr::LOCALHOST, 8),
     (Ipv4Addr::new(169, 254, 0, 0), 16),
     (Ipv4Addr::new(100, 100, 100, 200), 32),

@@ -168,3 +168,105 @@ impl Endpoint {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::UnixListener;
+
+    use super::*;
+
+    const LEASES: &str = "HTTP/1.1 200 OK\r\nDate: Thu, 26 Nov 2026 13:39:10 GMT\r\nContent-Length: 66\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{\"10.88.0.1\":\"52:55:55:3c:f3:59\",\"10.88.0.2\":\"5a:94:ef:e4:0c:dd\"}\n";
+    const DONE: &str =
+        "HTTP/1.1 200 OK\r\nDate: Thu, 26 Nov 2026 13:39:10 GMT\r\nContent-Length: 0\r\n\r\n";
+    const TAKEN: &str = "HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\nDate: Thu, 26 Nov 2026 13:39:10 GMT\r\nContent-Length: 22\r\n\r\nproxy already running\n";
+    const ALL: &str = "HTTP/1.1 200 OK\r\nDate: Thu, 26 Nov 2026 13:39:11 GMT\r\nContent-Length: 71\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n[{\"local\":\"127.0.0.1:33069\",\"remote\":\"10.88.0.1:22\",\"protocol\":\"tcp\"}]\n";
+    const NONE: &str = "HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\nDate: Thu, 26 Nov 2026 13:39:11 GMT\r\nContent-Length: 16\r\n\r\nproxy not found\n";
+
+    /// A client of a daemon that gives these answers, one on each connection, and what it is asked:
+    /// the first line and the body.
+    fn replay(
+        answers: &'static [&'static str],
+    ) -> (tempfile::TempDir, Endpoint, tokio::task::JoinHandle<Vec<(String, Value)>>) {
+        let home = tempfile::tempdir().unwrap();
+        let files = NetworkFiles::new(home.path(), "lan");
+        std::fs::create_dir_all(files.dir()).unwrap();
+        let listener = UnixListener::bind(files.endpoint()).unwrap();
+        let asked = tokio::spawn(async move {
+            let mut asked = Vec::new();
+            for answer in answers {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut request = String::new();
+                while !is_whole(&request) {
+                    let mut part = [0; 1024];
+                    let count = stream.read(&mut part).await.unwrap();
+                    assert!(count > 0, "{request}");
+                    request += std::str::from_utf8(&part[..count]).unwrap();
+                }
+                stream.write_all(answer.as_bytes()).await.unwrap();
+                let (head, body) = request.split_once("\r\n\r\n").unwrap();
+                let line = head.lines().next().unwrap().trim_end_matches(" HTTP/1.1");
+                let body = serde_json::from_str(body).unwrap_or_default();
+                asked.push((line.to_owned(), body));
+            }
+            asked
+        });
+        (home, Endpoint::new(&files), asked)
+    }
+
+    fn is_whole(request: &str) -> bool {
+        let Some((head, body)) = request.split_once("\r\n\r\n") else { return false };
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        length.map_or(0, |length| length.parse().unwrap()) <= body.len()
+    }
+
+    /// The answers are those of `limactl usernet` 2.2.0.
+    #[tokio::test]
+    async fn limas_daemon_is_understood() {
+        let (_home, endpoint, asked) = replay(&[LEASES, DONE, TAKEN, ALL, DONE, NONE, DONE, DONE]);
+        let guest = Ipv4Addr::new(10, 88, 0, 1);
+        let leases = endpoint.leases().await.unwrap();
+        assert_eq!(leases[&guest], "52:55:55:3c:f3:59");
+        endpoint.expose(33069, (guest, 22)).await.unwrap();
+        endpoint.expose(33069, (guest, 22)).await.expect("it leads there already");
+        endpoint.unexpose(33069).await.unwrap();
+        let error = endpoint.unexpose(33069).await.unwrap_err().to_string();
+        assert!(error.ends_with("500 Internal Server Error: proxy not found"), "{error}");
+        let record = |name: &str, last| DnsRecord {
+            name: name.to_owned(),
+            address: Ipv4Addr::new(10, 88, 0, last),
+        };
+        let names = [record("lima-a.internal", 1), record("host.lima.internal", 2)];
+        endpoint.add_names(&names).await.unwrap();
+        endpoint.add_names(&[record("db.test", 9)]).await.unwrap();
+        let forward = json!({"local": "127.0.0.1:33069", "protocol": "tcp"});
+        let mut whole = forward.clone();
+        whole["remote"] = "10.88.0.1:22".into();
+        let zone = |name: &str, records: Value| json!({"Name": name, "Records": records});
+        let own = json!([
+            {"Name": "lima-a", "IP": "10.88.0.1"}, {"Name": "host.lima", "IP": "10.88.0.2"}
+        ]);
+        let expected = [
+            ("GET /services/dhcp/leases", Value::Null),
+            ("POST /services/forwarder/expose", whole.clone()),
+            ("POST /services/forwarder/expose", whole),
+            ("GET /services/forwarder/all", Value::Null),
+            ("POST /services/forwarder/unexpose", forward.clone()),
+            ("POST /services/forwarder/unexpose", forward),
+            ("POST /services/dns/add", zone("internal.", own)),
+            ("POST /services/dns/add", zone("test.", json!([{"Name": "db", "IP": "10.88.0.9"}]))),
+        ];
+        let asked = asked.await.unwrap();
+        assert_eq!(asked, expected.map(|(line, body)| (line.to_owned(), body)));
+    }
+
+    /// What leads elsewhere is led anew.
+    #[tokio::test]
+    async fn a_port_of_an_instance_with_another_address_is_led_anew() {
+        let (_home, endpoint, asked) = replay(&[TAKEN, ALL, DONE, DONE]);
+        endpoint.expose(33069, (Ipv4Addr::new(10, 88, 0, 7), 22)).await.unwrap();
+        let asked = asked.await.unwrap();
+        assert_eq!(asked[2].0, "POST /services/forwarder/unexpose");
+        assert_eq!(asked[3].1["remote"], "10.88.0.7:22");
+    }
+}

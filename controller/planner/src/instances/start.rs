@@ -11,7 +11,7 @@ use limekiln_model::{
 use super::Stage;
 use crate::draft::Draft;
 use crate::scene::Scene;
-use crate::{networks, subnets, uses};
+use crate::{networks, uses};
 
 /// What the host still has for starts. Instances that run, or may, take theirs first.
 pub(super) struct Starts {
@@ -64,16 +64,6 @@ impl Stage<'_> {
         silent.find(|id| self.held.holds(id))
     }
 
-    /// Why it cannot be put on its networks, and what can be done.
-    fn bad_networks(&self, lima: &Lima) -> Vec<(String, String)> {
-        if !self.scene.capabilities.networks {
-            return Vec::new();
-        }
-        let unusable =
-            uses::networks(lima).filter_map(|name| networks::unusable(self.scene, &name));
-        unusable.chain(subnets::on_both(self.scene, lima)).collect()
-    }
-
     /// Whether nothing stands in the way of a start; reports what does. `freed` is the memory
     /// that the instance itself gives back when it is stopped first.
     pub(super) fn can_start(&mut self, name: &Name, wanted: &DesiredInstance, freed: u64) -> bool {
@@ -100,7 +90,7 @@ impl Stage<'_> {
             let hint = format!("{network} is not managed here: start its daemon, or adopt it");
             self.draft.report.add(id.clone(), WaitReason::Dependency { on: network }, Some(hint));
         }
-        for (why, hint) in self.bad_networks(&wanted.filled) {
+        for (why, hint) in networks::bad(self.scene, &wanted.filled) {
             possible = false;
             self.draft.report.add(id.clone(), WaitReason::Host { why }, Some(hint));
         }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use limekiln_api::template::Embedding;
 use limekiln_api::{
-    Diagnostic, FieldError, Filled, HostFacts, Layer, Lima, Located, Manifest, network_errors,
-    unsupported,
+    Diagnostic, FieldError, Filled, HostFacts, Layer, Lima, Located, Manifest, Severity,
+    network_errors, unsupported,
 };
 use limekiln_model::{
     Desired, DesiredInstance, Elsewhere, Frozen, ObjectId, Origin, Owner, Wanted,
@@ -368,7 +368,12 @@ fn check(
 ) -> Option<Checked> {
     let Manifest::Instance(instance) = &one.located.manifest else { return None };
     let (filled, mut errors, looks) = rules::check(instance, facts);
-    errors.extend(unsupported(&instance.spec.template, table));
+    let refused = unsupported(&instance.spec.template, table);
+    // What is refused need not be warned of as well.
+    errors.retain(|one| {
+        one.severity == Severity::Error || refused.iter().all(|refusal| refusal.path != one.path)
+    });
+    errors.extend(refused);
     let origin = one.object.as_ref().map(|(_, origin)| origin);
     let selector = instance.spec.host_selector.as_ref();
     let here = selector.is_none_or(|selector| host::mismatch(selector, facts).is_none());

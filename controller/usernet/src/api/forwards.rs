@@ -56,9 +56,16 @@ pub enum Error {
 pub struct Forwards {
     all: BTreeMap<Local, (u64, String)>,
     next: u64,
+    /// Whether nothing is to listen: for fuzz targets.
+    deaf: bool,
 }
 
 impl Forwards {
+    /// None, of which none will listen: for fuzz targets, which are to reach nothing.
+    pub fn deaf() -> Self {
+        Self { deaf: true, ..Self::default() }
+    }
+
     /// Begins to listen. Asked once more for the same, it does nothing.
     ///
     /// # Errors
@@ -70,7 +77,7 @@ impl Forwards {
         let remote = wanted.remote.strip_prefix("tcp://").unwrap_or(&wanted.remote);
         let guest: SocketAddrV4 =
             remote.parse().map_err(|_| Error::Text(remote.to_owned(), "address of a guest"))?;
-        let listener = listen(&wanted.at)?;
+        let listener = if self.deaf { nobody(&wanted.at)? } else { listen(&wanted.at)? };
         self.next += 1;
         mailbox.post(Mail::Forward(Forward { id: self.next, listener, guest }));
         self.all.insert(wanted.at.clone(), (self.next, wanted.remote.clone()));
@@ -95,6 +102,18 @@ impl Forwards {
         };
         self.all.iter().map(exposed).collect()
     }
+}
+
+/// All that [`listen`] looks at, and a listener at which nobody arrives.
+fn nobody(at: &Local) -> Result<Listener, Error> {
+    match at.protocol.as_str() {
+        "tcp" | "udp" => drop(address(&at.local)?),
+        "unix" => {}
+        other => return Err(Error::Text(other.to_owned(), "protocol (tcp, udp, unix)")),
+    }
+    let pair = std::os::unix::net::UnixStream::pair();
+    let (one, _) = pair.map_err(|error| Error::Listen(at.local.clone(), error))?;
+    Ok(Listener::Stream(one.into()))
 }
 
 fn listen(at: &Local) -> Result<Listener, Error> {

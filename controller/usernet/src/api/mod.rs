@@ -6,5 +6,5 @@ mod server;
 mod state;
 
 pub use forwards::Forwards;
-pub use server::{Api, serve};
+pub use server::{Api, connection, serve};
 pub use state::StateFile;

@@ -17,6 +17,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
@@ -63,7 +64,8 @@ pub async fn serve(listener: UnixListener, api: Arc<Api>) {
     }
 }
 
-async fn connection(stream: UnixStream, api: Arc<Api>) {
+/// Answers one client.
+pub async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin, api: Arc<Api>) {
     let service = service_fn(|request| {
         let api = Arc::clone(&api);
         async move { Ok::<_, Infallible>(api.answer(request).await) }

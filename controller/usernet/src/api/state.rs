@@ -1,7 +1,7 @@
 //! What the API was told, kept for the next daemon in case this one is killed.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
@@ -35,27 +35,37 @@ impl StateFile {
     /// release is set aside, and said so.
     pub fn restore(&self, mailbox: &Mailbox, zones: &Mutex<Zones>, forwards: &Mutex<Forwards>) {
         let Some(path) = &self.0 else { return };
-        let state = match read(path) {
-            Ok(Some(state)) => state,
-            Ok(None) => return,
-            Err(error) => {
-                let (aside, path) = (leases::aside(path), path.display());
-                return tracing::warn!(
-                    "names and forwards in {path} can't be read: {error}; {aside}"
-                );
-            }
+        let text = match std::fs::read(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+            other => other,
         };
         let (Ok(mut zones), Ok(mut forwards)) = (zones.lock(), forwards.lock()) else { return };
+        let taken = text.and_then(|text| Self::read(&text, mailbox, &mut zones, &mut forwards));
+        if let Err(error) = taken {
+            let (aside, path) = (leases::aside(path), path.display());
+            tracing::warn!("names and forwards in {path} can't be read: {error}; {aside}");
+        }
+    }
+
+    /// Takes up what a file's bytes say.
+    ///
+    /// # Errors
+    /// They are no such file, or a later release's.
+    pub fn read(
+        text: &[u8],
+        mailbox: &Mailbox,
+        zones: &mut Zones,
+        forwards: &mut Forwards,
+    ) -> io::Result<()> {
+        let state = parse(text)?;
         state.zones.into_iter().for_each(|zone| zones.add(zone));
         for forward in state.forwards {
             if let Err(error) = forwards.expose(mailbox, &forward) {
-                tracing::warn!(
-                    "{} no longer leads to {}: {error}",
-                    forward.at.local,
-                    forward.remote
-                );
+                let (local, remote) = (&forward.at.local, &forward.remote);
+                tracing::warn!("{local} no longer leads to {remote}: {error}");
             }
         }
+        Ok(())
     }
 
     /// Keeps what there is now.
@@ -80,14 +90,10 @@ impl StateFile {
     }
 }
 
-fn read(path: &Path) -> io::Result<Option<State>> {
-    let text = match std::fs::read(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        other => other?,
-    };
-    let state: State = serde_json::from_slice(&text)?;
+fn parse(text: &[u8]) -> io::Result<State> {
+    let state: State = serde_json::from_slice(text)?;
     if state.version > VERSION {
         return Err(io::Error::other("a later release wrote them"));
     }
-    Ok(Some(state))
+    Ok(state)
 }

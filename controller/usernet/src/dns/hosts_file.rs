@@ -61,11 +61,8 @@ impl HostsFile {
         let Some(path) = self.path.as_ref().filter(|_| self.seen.is_some()) else {
             return self.hosts.clear();
         };
-        match content(path) {
-            Ok(content) => {
-                let host = |(name, target): (String, String)| (name, Target::of(&target));
-                self.hosts = content.hosts.into_iter().map(host).collect();
-            }
+        match content(path).and_then(|text| hosts(&text)) {
+            Ok(hosts) => self.hosts = hosts,
             Err(error) => {
                 tracing::warn!("the names in {} can't be read: {error}", path.display());
             }
@@ -73,11 +70,20 @@ impl HostsFile {
     }
 }
 
-fn content(path: &std::path::Path) -> io::Result<Content> {
+/// What a file's bytes say.
+///
+/// # Errors
+/// They are no such file.
+pub fn hosts(text: &[u8]) -> io::Result<Vec<(String, Target)>> {
+    let content: Content = serde_json::from_slice(text)?;
+    Ok(content.hosts.into_iter().map(|(name, target)| (name, Target::of(&target))).collect())
+}
+
+fn content(path: &std::path::Path) -> io::Result<Vec<u8>> {
     if fs::metadata(path)?.len() > LONGEST {
         return Err(io::Error::other(format!("it has more than {LONGEST} bytes")));
     }
-    Ok(serde_json::from_slice(&fs::read(path)?)?)
+    fs::read(path)
 }
 
 fn stamp(file: &Metadata) -> Stamp {

@@ -3,6 +3,6 @@
 mod hosts_file;
 mod zones;
 
-pub use hosts_file::HostsFile;
+pub use hosts_file::{HostsFile, hosts};
 pub use limekiln_dns::{Lookups, PORT, Target, Upstream, connection, datagram, upstream};
 pub use zones::{Zone, Zones};

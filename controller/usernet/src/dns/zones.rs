@@ -110,6 +110,10 @@ impl Zones {
         }
         for zone in &self.zones {
             let domain = plain(&zone.name);
+            // Of a host without a dot Lima makes a zone that has nothing but an address.
+            if let Some(ip) = zone.default_ip.filter(|_| name == domain) {
+                return Known::Address(ip.into());
+            }
             let Some(short) = name.strip_suffix(&domain).and_then(|name| name.strip_suffix('.'))
             else {
                 continue;
@@ -200,6 +204,8 @@ mod tests {
         assert_eq!(zones.zones().len(), 1);
         assert_eq!(zones.zones()[0].records.len(), 1);
         let none: Zone = serde_json::from_str(r#"{"Name":"x.","Records":null}"#).unwrap();
+        zones.add(Zone { default_ip: Some([10, 0, 0, 8].into()), ..none.clone() });
+        assert_eq!(zones.find("x"), Known::Address(IpAddr::from([10, 0, 0, 8])));
         assert_eq!(none.records, []);
     }
 }

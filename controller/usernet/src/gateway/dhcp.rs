@@ -26,6 +26,10 @@ const SECONDS: u32 = 3600;
 /// small network it is half of them.
 const MOST_OF_ONE: usize = 32;
 
+/// Addresses that one VM may decline until it is plugged in anew; then it keeps the one it has. Each
+/// costs a file that is written.
+const DECLINES: usize = 8;
+
 /// Gives addresses out.
 #[derive(Debug)]
 pub struct Dhcp {
@@ -37,13 +41,15 @@ pub struct Dhcp {
     given: HashMap<PortId, HashSet<Mac>>,
     /// The same of VMs that are unplugged and may come back.
     away: Vec<HashSet<Mac>>,
+    /// How many a VM has declined.
+    declined: HashMap<PortId, usize>,
 }
 
 impl Dhcp {
     /// With these leases, and the host's search list.
     pub fn new(leases: Leases, search: &[String]) -> Self {
         let search = search.iter().filter_map(|name| Name::from_ascii(name).ok()).collect();
-        Self { leases, search, given: HashMap::new(), away: Vec::new() }
+        Self { leases, search, given: HashMap::new(), away: Vec::new(), declined: HashMap::new() }
     }
 
     /// Answers a guest's datagram.
@@ -57,7 +63,11 @@ impl Dhcp {
             MessageType::Request => self.acknowledge(turn, origin, &query),
             MessageType::Inform => Some(self.answer(turn.network, &query, MessageType::Ack, None)),
             MessageType::Decline => {
-                self.leases.decline(origin.mac, turn.clock.now());
+                let declined = self.declined.entry(origin.port).or_default();
+                if known.is_some() && *declined < DECLINES {
+                    *declined += 1;
+                    self.leases.decline(origin.mac, turn.clock.now());
+                }
                 return;
             }
             // An address is a VM's for good: a release changes nothing.
@@ -77,6 +87,7 @@ impl Dhcp {
     /// A port is no more. What its VM was given counts when it comes back: to be plugged in anew
     /// would be a way to all addresses.
     pub fn forget(&mut self, port: PortId) {
+        self.declined.remove(&port);
         let Some(mut given) = self.given.remove(&port) else { return };
         given.retain(|mac| self.leases.of(*mac).is_some());
         if !given.is_empty() {

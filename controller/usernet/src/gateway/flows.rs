@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use slab::Slab;
 
+use crate::share::may_have_more;
 use crate::switch::PortId;
 
 /// Flows of one VM; the oldest gives way.
@@ -21,6 +22,43 @@ pub struct Entry<K, F> {
     /// When it was last used.
     pub used: Duration,
     serial: u64,
+}
+
+/// Sockets of the host, by the VM that has them.
+pub trait Sockets {
+    /// How many a VM has.
+    fn count(&mut self, port: PortId) -> usize;
+
+    /// The VM that has most, and how many.
+    fn most(&mut self) -> Option<(PortId, usize)>;
+
+    /// Ends a VM's oldest.
+    fn end_oldest(&mut self, port: PortId);
+}
+
+impl<K: Copy + Eq + Hash, F> Sockets for Flows<K, F> {
+    fn count(&mut self, port: PortId) -> usize {
+        let Some(order) = self.order.get_mut(&port) else { return 0 };
+        // Those that ended by themselves are still in the list.
+        let entries = &self.entries;
+        order.retain(|(slot, serial)| entries.get(*slot).is_some_and(|e| e.serial == *serial));
+        let count = order.len();
+        if count == 0 {
+            self.order.remove(&port);
+        }
+        count
+    }
+
+    fn most(&mut self) -> Option<(PortId, usize)> {
+        let ports: Vec<_> = self.order.keys().copied().collect();
+        ports.into_iter().map(|port| (port, self.count(port))).max_by_key(|(_, count)| *count)
+    }
+
+    fn end_oldest(&mut self, port: PortId) {
+        self.count(port);
+        let oldest = self.order.get_mut(&port).and_then(VecDeque::pop_front);
+        oldest.into_iter().for_each(|(slot, _)| self.remove(slot));
+    }
 }
 
 /// Flows by name, with a bound for each VM.
@@ -68,18 +106,17 @@ impl<K: Copy + Eq + Hash, F> Flows<K, F> {
         self.order.entry(port).or_default().push_back((slot, self.serial));
     }
 
-    /// Makes room for one more of this VM.
-    pub fn make_room(&mut self, port: PortId) {
-        let Some(order) = self.order.get_mut(&port).filter(|o| o.len() >= MOST_OF_ONE) else {
-            return;
-        };
-        let entries = &self.entries;
-        order.retain(|(slot, serial)| entries.get(*slot).is_some_and(|e| e.serial == *serial));
-        if order.len() >= MOST_OF_ONE
-            && let Some((slot, _)) = order.pop_front()
-        {
-            self.remove(slot);
+    /// Makes room for one more of this VM, when all VMs together may have so many more: its own
+    /// oldest gives way, if it has as many as it may. `false`: it has none, and nothing is left.
+    pub fn make_room(&mut self, port: PortId, free: usize) -> bool {
+        let has_room = |used| used < MOST_OF_ONE && may_have_more(used, free);
+        let used = self.order.get(&port).map_or(0, VecDeque::len);
+        if has_room(used) || has_room(self.count(port)) {
+            return true;
         }
+        let has_own = self.count(port) > 0;
+        self.end_oldest(port);
+        has_own
     }
 
     /// Ends one.
@@ -116,13 +153,13 @@ impl<K: Copy + Eq + Hash, F> Flows<K, F> {
 mod tests {
     use std::time::Duration;
 
-    use super::{Flows, MOST_OF_ONE};
+    use super::{Flows, MOST_OF_ONE, Sockets};
 
     #[test]
     fn the_oldest_gives_way_and_idle_ones_end() {
         let mut flows = Flows::new(Duration::from_secs(90));
         for key in 0..2 * MOST_OF_ONE {
-            flows.make_room(1);
+            assert!(flows.make_room(1, 1 << 20));
             flows.add(1, key, (), Duration::ZERO);
         }
         flows.add(2, usize::MAX, (), Duration::ZERO);
@@ -131,5 +168,27 @@ mod tests {
         assert!(flows.find(&usize::MAX, Duration::from_secs(50)).is_some());
         flows.sweep(Duration::from_secs(100));
         assert_eq!(flows.len(), 1);
+    }
+
+    #[test]
+    fn what_all_share_is_shared_fairly() {
+        const ALL: usize = 400;
+        let mut flows = Flows::new(Duration::from_secs(90));
+        let mut key = 0;
+        let mut ask = |flows: &mut Flows<usize, ()>, port, times| {
+            for _ in 0..times {
+                if flows.make_room(port, ALL - flows.len()) {
+                    key += 1;
+                    flows.add(port, key, (), Duration::ZERO);
+                }
+            }
+            flows.count(port)
+        };
+        assert_eq!(ask(&mut flows, 1, 2000), 300, "three quarters are for one");
+        assert_eq!(ask(&mut flows, 2, 2000), 75);
+        assert_eq!(ask(&mut flows, 1, 2000), 300, "its own give way");
+        assert_eq!((flows.most(), flows.len()), (Some((1, 300)), 375));
+        (0..300).for_each(|_| flows.end_oldest(1));
+        assert_eq!((flows.most(), flows.len()), (Some((2, 75)), 75));
     }
 }

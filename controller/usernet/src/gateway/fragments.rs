@@ -6,11 +6,18 @@ use std::time::Duration;
 
 use smoltcp::wire::{IpProtocol, Ipv4Packet};
 
+use crate::share::may_have_more;
 use crate::switch::PortId;
 use crate::wire::packet::IP;
 
 /// Packets of one VM whose parts are kept at once; the oldest gives way.
 const MOST: usize = 32;
+
+/// Bytes that are kept for all VMs.
+const TOTAL: usize = 16 << 20;
+
+/// What a part costs besides its bytes.
+const PART: usize = 64;
 
 /// Parts of one packet: at the smallest MTU of IPv4 a datagram of 64 KiB has 1,366.
 const PARTS: usize = 1400;
@@ -37,13 +44,23 @@ struct Partial {
     parts: Vec<(usize, Vec<u8>)>,
     /// Known since the last part came.
     total: Option<usize>,
+    /// What is kept of it.
+    bytes: usize,
 }
 
 /// Packets of which something is missing, by who sends them: what one VM begins and never ends
-/// pushes out no other's.
+/// pushes out no other's, unless that has more than its share.
 #[derive(Debug, Default)]
 pub struct Fragments {
-    of_port: HashMap<PortId, HashMap<Name, Partial>>,
+    of_port: HashMap<PortId, Sender>,
+    bytes: usize,
+}
+
+/// Those of one VM.
+#[derive(Debug, Default)]
+struct Sender {
+    partial: HashMap<Name, Partial>,
+    bytes: usize,
 }
 
 impl Fragments {
@@ -61,15 +78,41 @@ impl Fragments {
             protocol: packet.next_header(),
             ident: packet.ident(),
         };
-        let all = self.of_port.entry(port).or_default();
-        make_room(all, name, now);
-        let partial = all.entry(name).or_insert_with(|| Partial::new(now));
-        let whole = if partial.add(packet) { partial.whole()? } else { Vec::new() };
-        all.remove(&name);
-        if all.is_empty() {
+        self.with(port, |sender| sender.make_room(name, now));
+        if !self.make_room(port, name, packet.payload().len() + PART) {
+            return None;
+        }
+        self.with(port, |sender| sender.add(name, now, packet))
+    }
+
+    /// Makes room for so many bytes of a VM, whose own oldest packet gives way first, and then that
+    /// of the one which has most.
+    fn make_room(&mut self, port: PortId, name: Name, bytes: usize) -> bool {
+        loop {
+            let free = TOTAL.saturating_sub(self.bytes);
+            let own = self.of_port.get(&port);
+            if bytes <= free && may_have_more(own.map_or(0, |own| own.bytes), free) {
+                return true;
+            }
+            let has_other = own.is_some_and(|own| own.oldest_but(name).is_some());
+            let most = || self.of_port.iter().max_by_key(|(_, one)| one.bytes).map(|(id, _)| *id);
+            let Some(from) = Some(port).filter(|_| has_other).or_else(most) else { return false };
+            if !self.with(from, |sender| sender.drop_oldest_but(name)) {
+                return false;
+            }
+        }
+    }
+
+    /// Does something with what is kept of a VM, and keeps count.
+    fn with<T>(&mut self, port: PortId, work: impl FnOnce(&mut Sender) -> T) -> T {
+        let sender = self.of_port.entry(port).or_default();
+        let before = sender.bytes;
+        let done = work(sender);
+        self.bytes = self.bytes + sender.bytes - before;
+        if sender.partial.is_empty() {
             self.of_port.remove(&port);
         }
-        Some(whole).filter(|whole| !whole.is_empty())
+        done
     }
 
     /// Whether nothing is kept.
@@ -79,31 +122,59 @@ impl Fragments {
 
     /// Forgets what took too long.
     pub fn sweep(&mut self, now: Duration) {
-        self.of_port.retain(|_, all| {
-            all.retain(|_, partial| partial.is_fresh(now));
-            !all.is_empty()
-        });
+        let ports: Vec<_> = self.of_port.keys().copied().collect();
+        ports.into_iter().for_each(|port| self.with(port, |sender| sender.sweep(now)));
     }
 
     /// A port is no more.
     pub fn forget(&mut self, port: PortId) {
-        self.of_port.remove(&port);
+        self.with(port, |sender| *sender = Sender::default());
     }
 }
 
-/// Makes room for a part of the packet of this name.
-fn make_room(all: &mut HashMap<Name, Partial>, name: Name, now: Duration) {
-    all.retain(|_, partial| partial.is_fresh(now));
-    if all.len() >= MOST && !all.contains_key(&name) {
-        let oldest = all.iter().min_by_key(|(_, partial)| partial.since);
-        let oldest = oldest.map(|(name, _)| *name);
-        oldest.and_then(|name| all.remove(&name));
+impl Sender {
+    fn sweep(&mut self, now: Duration) {
+        self.partial.retain(|_, partial| partial.is_fresh(now));
+        self.bytes = self.partial.values().map(|partial| partial.bytes).sum();
+    }
+
+    fn remove(&mut self, name: Name) -> bool {
+        let removed = self.partial.remove(&name);
+        self.bytes -= removed.as_ref().map_or(0, |partial| partial.bytes);
+        removed.is_some()
+    }
+
+    /// Makes room for a part of the packet of this name.
+    fn make_room(&mut self, name: Name, now: Duration) {
+        self.sweep(now);
+        if self.partial.len() >= MOST && !self.partial.contains_key(&name) {
+            self.drop_oldest_but(name);
+        }
+    }
+
+    fn oldest_but(&self, name: Name) -> Option<Name> {
+        let others = self.partial.iter().filter(|(other, _)| **other != name);
+        others.min_by_key(|(_, partial)| partial.since).map(|(oldest, _)| *oldest)
+    }
+
+    fn drop_oldest_but(&mut self, name: Name) -> bool {
+        self.oldest_but(name).is_some_and(|oldest| self.remove(oldest))
+    }
+
+    fn add(&mut self, name: Name, now: Duration, packet: &Ipv4Packet<&[u8]>) -> Option<Vec<u8>> {
+        let partial = self.partial.entry(name).or_insert_with(|| Partial::new(now));
+        let before = partial.bytes;
+        let fits = partial.add(packet);
+        self.bytes += partial.bytes - before;
+        let whole = if fits { partial.whole()? } else { Vec::new() };
+        self.remove(name);
+        Some(whole).filter(|whole| !whole.is_empty())
     }
 }
 
 impl Partial {
     fn new(since: Duration) -> Self {
-        Self { since, header: Vec::new(), parts: Vec::new(), total: None }
+        Self { since, header: Vec::new(), parts: Vec::new(), total: None, bytes: 0 }
     }
 
     fn is_fresh(&self, now: Duration) -> bool {
@@ -140,6 +211,7 @@ impl Partial {
         if start == 0 {
             self.header = packet.clone().into_inner()[..usize::from(packet.header_len())].to_vec();
         }
+        self.bytes += data.len() + PART;
         self.parts.insert(at, (start, data.to_vec()));
         true
     }
@@ -225,8 +297,34 @@ mod tests {
         for ident in 0..1000 {
             add(&mut fragments, &parts(ident, 3000)[1]);
         }
-        assert_eq!(fragments.of_port[&1].len(), super::MOST);
+        assert_eq!(fragments.of_port[&1].partial.len(), super::MOST);
         fragments.sweep(Duration::from_secs(16));
-        assert!(fragments.is_empty());
+        assert!(fragments.is_empty() && fragments.bytes == 0);
+    }
+
+    #[test]
+    fn what_all_vms_begin_is_bounded_and_each_has_a_share() {
+        let mut fragments = Fragments::default();
+        let begun: Vec<_> = (0..32).map(|ident| parts(ident, 60_000)).collect();
+        for port in 0..10 {
+            for parts in &begun {
+                for part in &parts[1..] {
+                    fragments.add(
+                        Duration::ZERO,
+                        port,
+                        &Ipv4Packet::new_checked(&part[..]).unwrap(),
+                    );
+                }
+            }
+            assert!(fragments.bytes <= super::TOTAL);
+        }
+        let parts = parts(99, 3000);
+        let mut whole = None;
+        for part in &parts {
+            whole = fragments.add(Duration::ZERO, 99, &Ipv4Packet::new_checked(&part[..]).unwrap());
+        }
+        assert_eq!(whole.map(|whole| whole.len()), Some(3020));
+        (0..10).for_each(|port| fragments.forget(port));
+        assert!(fragments.is_empty() && fragments.bytes == 0);
     }
 }

@@ -9,6 +9,7 @@ use smoltcp::wire::{EthernetFrame, EthernetProtocol, IpProtocol, Ipv4Packet, Udp
 
 use super::Origin;
 use super::dhcp::{self, Dhcp};
+use super::flows::Sockets;
 use super::forwards::{Forward, Forwards, Listener, More, seen};
 use super::fragments::Fragments;
 use super::neighbours::Neighbours;
@@ -24,6 +25,9 @@ use crate::wire::packet::{IP, Unreachable};
 /// How often what is idle is looked for, while there is anything.
 const SWEEP: Duration = Duration::from_secs(10);
 
+/// Sockets of the host that serve guests, unless the descriptors don't suffice.
+const SOCKETS: usize = 32_768;
+
 /// How long the connections of a VM outlive its cable.
 const GRACE: Duration = Duration::from_secs(60);
 
@@ -38,24 +42,51 @@ pub struct Gateway {
     udp: Udp,
     ping: Ping,
     forwards: Forwards,
+    sockets: usize,
     gone: Vec<(Duration, Mac)>,
     swept: Duration,
 }
 
 impl Gateway {
-    /// With these leases, for as many connections as there are descriptors.
+    /// With these leases, for as many sockets as there are descriptors.
     pub fn new(dhcp: Dhcp, descriptors: usize) -> Self {
         Self {
             dhcp,
-            tcp: Tcp::new(descriptors),
+            tcp: Tcp::new(),
             neighbours: Neighbours::default(),
             fragments: Fragments::default(),
             udp: Udp::new(),
             ping: Ping::new(),
             forwards: Forwards::default(),
+            sockets: SOCKETS.min(descriptors),
             gone: Vec::new(),
             swept: Duration::ZERO,
         }
+    }
+
+    /// How many sockets of the host are left for guests: each connection, each UDP flow and each
+    /// asker of echoes has one.
+    fn free(&self) -> usize {
+        self.sockets.saturating_sub(self.tcp.len() + self.udp.len() + self.ping.len())
+    }
+
+    /// When none is left, takes one of the VM that has most of a kind, if that is more than this one
+    /// has in all; returns whether one is left now.
+    fn squeeze(&mut self, turn: &mut Turn<'_>, port: PortId) -> bool {
+        if self.free() > 0 {
+            return false;
+        }
+        let mut kinds: [&mut dyn Sockets; 3] =
+            [&mut self.tcp.sockets(turn), self.udp.flows(), self.ping.flows()];
+        let own: usize = kinds.iter_mut().map(|kind| kind.count(port)).sum();
+        let all = kinds.iter_mut().filter_map(|kind| kind.most().map(|most| (kind, most)));
+        let most = all.max_by_key(|(_, (_, count))| *count);
+        if let Some((kind, (greedy, count))) = most
+            && count > own + 1
+        {
+            kind.end_oldest(greedy);
+        }
+        self.free() > 0
     }
 
     /// Takes in a frame of a VM; `at` is where it is in the batch. Segments of connections are
@@ -136,12 +167,34 @@ impl Gateway {
         }
         match (ip.next_header(), start) {
             (IpProtocol::Tcp, Some(start)) => {
-                self.tcp.arrive(turn, origin, packet, start..start + packet.len());
+                let at = start..start + packet.len();
+                self.fairly(turn, origin.port, |parts, turn, free| {
+                    parts.tcp.arrive(turn, origin, packet, at.clone(), free)
+                });
             }
-            (IpProtocol::Tcp, None) => self.tcp.arrive_whole(turn, origin, packet),
+            (IpProtocol::Tcp, None) => self.fairly(turn, origin.port, |parts, turn, free| {
+                parts.tcp.arrive_whole(turn, origin, packet, free)
+            }),
             (IpProtocol::Udp, _) => self.udp(turn, origin, packet),
-            (IpProtocol::Icmp, _) => self.ping.arrive(turn, origin, packet),
+            (IpProtocol::Icmp, _) => self.fairly(turn, origin.port, |parts, turn, free| {
+                parts.ping.arrive(turn, origin, packet, free)
+            }),
             _ => {}
+        }
+    }
+
+    /// Takes a packet in, and once more if it needed a socket and there was none. Then silence: the
+    /// guest asks again, and there may be one then.
+    fn fairly(
+        &mut self,
+        turn: &mut Turn<'_>,
+        port: PortId,
+        mut take: impl FnMut(&mut Self, &mut Turn<'_>, usize) -> bool,
+    ) {
+        let free = self.free();
+        if !take(self, turn, free) && self.squeeze(turn, port) {
+            let free = self.free();
+            take(self, turn, free);
         }
     }
 
@@ -192,7 +245,9 @@ impl Gateway {
                 return;
             }
         }
-        self.udp.arrive(turn, origin, ends, packet);
+        self.fairly(turn, origin.port, |parts, turn, free| {
+            parts.udp.arrive(turn, origin, ends, packet, free)
+        });
     }
 
     /// A UDP flow's socket has something.
@@ -270,7 +325,8 @@ impl Gateway {
         }
         let Some(mac) = mac.filter(|_| inside) else { return };
         // Dropped if there is no room: the peer sees it closed.
-        let _ = self.tcp.dial(turn, guest, mac, socket, outcome);
+        let free = self.free();
+        let _ = self.tcp.dial(turn, guest, mac, socket, outcome, free);
     }
 
     /// Who has the address: the VM that was given it, if it is there; else whoever says so.
@@ -282,14 +338,17 @@ impl Gateway {
 
     /// A VM's cable was pulled out.
     pub fn forget(&mut self, turn: &mut Turn<'_>, port: PortId, macs: Vec<Mac>) {
-        self.tcp.forget(port);
+        let left = self.tcp.forget(port);
         // It may be back before its old cable is out.
         self.tcp.adopt(turn.switch);
         self.dhcp.forget(port);
         self.fragments.forget(port);
         turn.services.forget(port);
-        let until = turn.clock.now() + GRACE;
-        self.gone.extend(macs.into_iter().map(|mac| (until, mac)));
+        // Who left no connection behind need not be waited for.
+        if left {
+            let until = turn.clock.now() + GRACE;
+            self.gone.extend(macs.into_iter().map(|mac| (until, mac)));
+        }
     }
 
     /// Does what is due; to be called once per turn of the loop.

@@ -12,7 +12,9 @@ mod ping;
 mod udp;
 
 pub use dhcp::Dhcp;
+pub use flows::Sockets;
 pub use forwards::{Forward, Listener, More};
+pub use fragments::Fragments;
 pub use gateway::Gateway;
 pub use origin::Origin;
 pub use udp::{Ends, answer};

@@ -12,7 +12,7 @@ use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketType, ipproto};
 use smoltcp::wire::{Icmpv4Message, Icmpv4Packet, IpProtocol, Ipv4Packet};
 
 use super::Origin;
-use super::flows::Flows;
+use super::flows::{Flows, Sockets};
 use crate::token;
 use crate::turn::Turn;
 use crate::wire::Mac;
@@ -49,21 +49,34 @@ impl Ping {
         Self { flows: Flows::new(IDLE) }
     }
 
-    /// Takes in an ICMP packet of a guest.
-    pub fn arrive(&mut self, turn: &mut Turn<'_>, origin: Origin, packet: &[u8]) {
-        let Ok(ip) = Ipv4Packet::new_checked(packet) else { return };
-        let Ok(icmp) = Icmpv4Packet::new_checked(ip.payload()) else { return };
+    /// Takes in an ICMP packet of a guest; of all sockets `free` are left. `false`: it needs
+    /// one, and there is none.
+    pub fn arrive(
+        &mut self,
+        turn: &mut Turn<'_>,
+        origin: Origin,
+        packet: &[u8],
+        free: usize,
+    ) -> bool {
+        let Ok(ip) = Ipv4Packet::new_checked(packet) else { return true };
+        let Ok(icmp) = Icmpv4Packet::new_checked(ip.payload()) else { return true };
         if icmp.msg_type() != Icmpv4Message::EchoRequest || !icmp.verify_checksum() {
-            return;
+            return true;
         }
         let ends = Ends { guest: ip.src_addr(), remote: ip.dst_addr(), ident: icmp.echo_ident() };
         if ends.remote == turn.network.gateway() {
             reply(turn, origin.mac, ends, ip.payload());
-        } else if !turn.network.reach.permits(ends.remote)
-            || self.ask(turn, origin, ends, ip.payload()).is_err()
-        {
+            return true;
+        }
+        let asked = if turn.network.reach.permits(ends.remote) {
+            self.ask(turn, origin, ends, ip.payload(), free)
+        } else {
+            Err(io::ErrorKind::PermissionDenied.into())
+        };
+        if asked.is_err() {
             turn.unreachable(origin.mac, Unreachable::Prohibited, packet);
         }
+        asked.unwrap_or(true)
     }
 
     fn ask(
@@ -72,16 +85,19 @@ impl Ping {
         origin: Origin,
         ends: Ends,
         request: &[u8],
-    ) -> io::Result<()> {
+        free: usize,
+    ) -> io::Result<bool> {
         let now = turn.clock.now();
         if let Some(entry) = self.flows.find(&ends, now) {
             if !turn.belongs(entry.flow.mac, origin) {
-                return Ok(());
+                return Ok(true);
             }
             entry.flow.mac = origin.mac;
-            return send(&entry.flow.socket, request);
+            return send(&entry.flow.socket, request).map(|()| true);
         }
-        self.flows.make_room(origin.port);
+        if !self.flows.make_room(origin.port, free) {
+            return Ok(false);
+        }
         let socket =
             rustix::net::socket(AddressFamily::INET, SocketType::DGRAM, Some(ipproto::ICMP))?;
         rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
@@ -90,7 +106,7 @@ impl Ping {
         turn.registry.register(&mut SourceFd(&socket.as_raw_fd()), token, Interest::READABLE)?;
         send(&socket, request)?;
         self.flows.add(origin.port, ends, Flow { socket, mac: origin.mac }, now);
-        Ok(())
+        Ok(true)
     }
 
     /// Hands answers to the guest.
@@ -119,6 +135,16 @@ impl Ping {
     /// Ends what was not used for long.
     pub fn sweep(&mut self, now: Duration) {
         self.flows.sweep(now);
+    }
+
+    /// How many sockets there are.
+    pub fn len(&self) -> usize {
+        self.flows.len()
+    }
+
+    /// Whose they are.
+    pub fn flows(&mut self) -> &mut dyn Sockets {
+        &mut self.flows
     }
 
     /// Whether nobody waits.

@@ -11,7 +11,7 @@ use mio::unix::SourceFd;
 use smoltcp::wire::{IpProtocol, Ipv4Packet, UdpPacket};
 
 use super::Origin;
-use super::flows::Flows;
+use super::flows::{Flows, Sockets};
 use crate::token;
 use crate::turn::Turn;
 use crate::wire::Mac;
@@ -72,25 +72,43 @@ impl Udp {
         }
     }
 
-    /// Sends a guest's datagram on. `packet` is the whole IP packet.
-    pub fn arrive(&mut self, turn: &mut Turn<'_>, origin: Origin, ends: Ends, packet: &[u8]) {
-        let Some(data) = payload(packet) else { return };
+    /// Sends a guest's datagram on. `packet` is the whole IP packet; of all sockets `free` are left.
+    /// `false`: it needs one, and there is none.
+    pub fn arrive(
+        &mut self,
+        turn: &mut Turn<'_>,
+        origin: Origin,
+        ends: Ends,
+        packet: &[u8],
+        free: usize,
+    ) -> bool {
+        let Some(data) = payload(packet) else { return true };
         let now = turn.clock.now();
         let sent = match self.flows.find(&ends, now) {
             Some(entry) => {
                 if !turn.belongs(entry.flow.mac, origin) {
-                    return;
+                    return true;
                 }
                 entry.flow.mac = origin.mac;
                 entry.flow.socket.send(data)
             }
-            None => self.open(turn, origin, ends, packet, data),
+            None if !turn.network.reach.permits(*ends.remote.ip()) => {
+                turn.unreachable(origin.mac, Unreachable::Prohibited, packet);
+                return true;
+            }
+            None => {
+                if !self.flows.make_room(origin.port, free) {
+                    return false;
+                }
+                self.open(turn, origin, ends, data)
+            }
         };
         if let Err(error) = sent
             && let Some(why) = unreachable(&error)
         {
             turn.unreachable(origin.mac, why, packet);
         }
+        true
     }
 
     fn open(
@@ -98,16 +116,10 @@ impl Udp {
         turn: &mut Turn<'_>,
         origin: Origin,
         ends: Ends,
-        packet: &[u8],
         data: &[u8],
     ) -> io::Result<usize> {
-        if !turn.network.reach.permits(*ends.remote.ip()) {
-            turn.unreachable(origin.mac, Unreachable::Prohibited, packet);
-            return Ok(0);
-        }
         let host = *ends.remote.ip() == turn.network.gateway();
         let to = if host { Ipv4Addr::LOCALHOST } else { *ends.remote.ip() };
-        self.flows.make_room(origin.port);
         let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
         socket.set_nonblocking(true)?;
         socket.connect((to, ends.remote.port()))?;
@@ -172,6 +184,16 @@ impl Udp {
         self.flows.sweep(now);
         self.peers.retain(|_, peer| now.saturating_sub(peer.used) < IDLE);
         self.ports.retain(|_, port| self.peers.contains_key(port));
+    }
+
+    /// How many sockets there are.
+    pub fn len(&self) -> usize {
+        self.flows.len()
+    }
+
+    /// Whose they are.
+    pub fn flows(&mut self) -> &mut dyn Sockets {
+        &mut self.flows
     }
 
     /// Whether there is nothing that could end.

@@ -10,5 +10,5 @@ mod switch;
 pub use batch::Batch;
 pub use handed::receive;
 pub use port::{Kind, Port};
-pub use queue::Queue;
+pub use queue::{Queue, limit};
 pub use switch::{PortId, Switch};

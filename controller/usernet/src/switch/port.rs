@@ -130,9 +130,9 @@ impl Port {
         self.begun.extend_from_slice(begun);
     }
 
-    /// Sends streams of whole frames behind what waits. What the peer doesn't take waits; what
-    /// there is no room for is dropped.
-    pub(super) fn send(&mut self, streams: &[IoSlice<'_>]) -> io::Result<()> {
+    /// Sends streams of whole frames behind what waits. What the peer doesn't take waits, up to a
+    /// limit; what there is no room for is dropped.
+    pub(super) fn send(&mut self, streams: &[IoSlice<'_>], limit: usize) -> io::Result<()> {
         let mut taken = 0;
         if self.kind == Kind::Stream && self.queue.is_empty() {
             let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
@@ -146,7 +146,7 @@ impl Port {
             if taken >= stream.len() {
                 taken -= stream.len();
             } else {
-                self.dropped += self.queue.add(stream, std::mem::take(&mut taken));
+                self.dropped += self.queue.add(stream, std::mem::take(&mut taken), limit);
             }
         }
         if self.kind == Kind::Datagram {

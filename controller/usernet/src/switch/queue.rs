@@ -4,7 +4,15 @@ use crate::wire::frames::{Frames, PREFIX};
 
 /// How much waits for a slow peer; what comes then is dropped, as by any switch. At a gigabit per
 /// second this is 17 ms.
-const LIMIT: usize = 2 << 20;
+pub const LIMIT: usize = 2 << 20;
+
+/// How much waits for all of them.
+const TOTAL: usize = 128 << 20;
+
+/// How much may wait for each of so many peers.
+pub fn limit(peers: usize) -> usize {
+    LIMIT.min(TOTAL / peers.max(1))
+}
 
 /// Room that is kept when nothing waits.
 const KEPT: usize = 64 << 10;
@@ -45,8 +53,8 @@ impl Queue {
     /// Adds frames as long as there is room; returns how many were dropped. The first `begun`
     /// bytes of `stream` were already taken; the frame in which they end is added in any case,
     /// since half a frame would garble all that follow.
-    pub fn add(&mut self, stream: &[u8], begun: usize) -> u64 {
-        if begun == 0 && self.waiting().len() + stream.len() <= LIMIT {
+    pub fn add(&mut self, stream: &[u8], begun: usize, limit: usize) -> u64 {
+        if begun == 0 && self.waiting().len() + stream.len() <= limit {
             self.bytes.extend_from_slice(stream);
             return 0;
         }
@@ -56,7 +64,7 @@ impl Queue {
                 continue;
             }
             let started = range.start < begun;
-            if started || self.waiting().len() + range.len() <= LIMIT {
+            if started || self.waiting().len() + range.len() <= limit {
                 self.bytes.extend_from_slice(&stream[range.start.max(begun)..range.end]);
             } else {
                 dropped += 1;
@@ -74,15 +82,15 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
-    use super::{LIMIT, Queue};
-    use crate::wire::frames::push;
+    use super::{LIMIT, Queue, TOTAL, limit};
+    use crate::wire::frames::{PREFIX, push};
 
     #[test]
     fn a_frame_that_was_begun_is_kept_whole() {
         let (mut queue, mut stream) = (Queue::default(), Vec::new());
         push(&mut stream, &[1; 10]);
         push(&mut stream, &[2; 10]);
-        assert_eq!(queue.add(&stream, 16), 0);
+        assert_eq!(queue.add(&stream, 16, LIMIT), 0);
         assert_eq!(queue.waiting(), &stream[16..]);
         queue.take(3);
         assert_eq!(queue.waiting(), &stream[19..]);
@@ -96,8 +104,17 @@ mod tests {
         while stream.len() < LIMIT {
             push(&mut stream, &[0; 1500]);
         }
-        assert_eq!(queue.add(&stream, 0), 1);
+        assert_eq!(queue.add(&stream, 0, LIMIT), 1);
         assert!(queue.waiting().len() <= LIMIT);
-        assert_eq!(queue.add(&stream[..1504], 5), 0, "begun, so kept");
+        assert_eq!(queue.add(&stream[..1504], 5, LIMIT), 0, "begun, so kept");
+    }
+
+    #[test]
+    fn all_together_are_bounded_and_each_has_room_for_the_longest_frame() {
+        assert_eq!(limit(10), LIMIT);
+        for peers in [1, 64, 65, 500, 1024] {
+            assert!(peers * limit(peers) <= TOTAL);
+            assert!(limit(peers) > PREFIX + crate::wire::frames::LONGEST);
+        }
     }
 }

@@ -5,8 +5,8 @@ use std::io::IoSlice;
 
 use slab::Slab;
 
-use super::Port;
 use super::port::Kind;
+use super::{Port, limit};
 use crate::wire::Mac;
 use std::os::fd::OwnedFd;
 
@@ -117,13 +117,14 @@ impl Switch {
 
     /// Sends streams of whole frames to a port, now.
     pub fn send(&mut self, id: PortId, streams: &[IoSlice<'_>]) {
+        let limit = limit(self.ports.len());
         let Some(port) = self.ports.get_mut(id) else { return };
         if port.dirty && port.flush().is_err() {
             self.gone.push(id);
             return;
         }
         for streams in streams.chunks(SLICES) {
-            if port.send(streams).is_err() {
+            if port.send(streams, limit).is_err() {
                 self.gone.push(id);
                 return;
             }
@@ -157,8 +158,9 @@ impl Switch {
     }
 
     fn queue_at(&mut self, id: PortId, stream: &[u8]) {
+        let limit = limit(self.ports.len());
         let Some(port) = self.ports.get_mut(id) else { return };
-        port.dropped += port.queue.add(stream, 0);
+        port.dropped += port.queue.add(stream, 0, limit);
         if !std::mem::replace(&mut port.dirty, true) {
             self.dirty.push(id);
         }

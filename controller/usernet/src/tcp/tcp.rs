@@ -18,7 +18,7 @@ use super::flow::{Exit, Next};
 use super::table::{Entry, FlowId, Outcome, Side, Table};
 use super::timers::Timers;
 use super::{Flow, Host, Key, Outgoing};
-use crate::gateway::Origin;
+use crate::gateway::{Origin, Sockets};
 use crate::switch::{PortId, Switch};
 use crate::token;
 use crate::turn::Turn;
@@ -42,10 +42,10 @@ pub struct Tcp {
 }
 
 impl Tcp {
-    /// For as many connections as there are descriptors.
-    pub fn new(descriptors: usize) -> Self {
+    /// None yet.
+    pub fn new() -> Self {
         Self {
-            table: Table::new(descriptors),
+            table: Table::default(),
             buffers: Buffers::default(),
             out: Outgoing::new(),
             timers: Timers::default(),
@@ -62,15 +62,31 @@ impl Tcp {
     }
 
     /// Notes a segment that came; it is taken in with others of its batch. `at` is where its IP
-    /// packet is in the batch.
-    pub fn arrive(&mut self, turn: &mut Turn<'_>, origin: Origin, packet: &[u8], at: Range<usize>) {
-        let Some((key, flags)) = read(packet) else { return };
+    /// packet is in the batch; of all sockets `free` are left. `false`: it needs one, and there is
+    /// none.
+    pub fn arrive(
+        &mut self,
+        turn: &mut Turn<'_>,
+        origin: Origin,
+        packet: &[u8],
+        at: Range<usize>,
+        free: usize,
+    ) -> bool {
+        let Some((key, flags)) = read(packet) else { return true };
         let Some(entry) = self.table.find(&key).and_then(|slot| self.table.at(slot)) else {
-            self.begin(turn, origin, key, flags, packet);
-            return;
+            if !flags.opens {
+                refuse(turn, origin.mac, key, packet);
+            } else if !turn.network.reach.permits(*key.remote.ip()) {
+                turn.unreachable(origin.mac, Unreachable::Prohibited, packet);
+            } else if self.make_room(turn, origin.port, free) {
+                self.begin(turn, origin, key, packet);
+            } else {
+                return false;
+            }
+            return true;
         };
         if !turn.belongs(entry.mac, origin) {
-            return;
+            return true;
         }
         entry.mac = origin.mac;
         let id = entry.id;
@@ -79,14 +95,22 @@ impl Tcp {
             Side::Connecting { .. } if flags.reset => drop(self.table.remove(id)),
             Side::Connecting { .. } | Side::Moving => {}
         }
+        true
     }
 
     /// Takes in a packet that was put together from parts.
-    pub fn arrive_whole(&mut self, turn: &mut Turn<'_>, origin: Origin, packet: &[u8]) {
+    pub fn arrive_whole(
+        &mut self,
+        turn: &mut Turn<'_>,
+        origin: Origin,
+        packet: &[u8],
+        free: usize,
+    ) -> bool {
         let before = std::mem::take(&mut self.arrived);
-        self.arrive(turn, origin, packet, 0..packet.len());
+        let taken = self.arrive(turn, origin, packet, 0..packet.len(), free);
         self.deliver(turn, packet);
         self.arrived = before;
+        taken
     }
 
     /// Hands the batch's segments to their connections.
@@ -103,36 +127,25 @@ impl Tcp {
         self.arrived = arrived;
     }
 
-    fn begin(
-        &mut self,
-        turn: &mut Turn<'_>,
-        origin: Origin,
-        key: Key,
-        flags: Flags,
-        packet: &[u8],
-    ) {
-        if !flags.opens {
-            refuse(turn, origin.mac, key, packet);
-            return;
-        }
-        if !turn.network.reach.permits(*key.remote.ip()) {
-            turn.unreachable(origin.mac, Unreachable::Prohibited, packet);
-            return;
-        }
-        // Silence, if there is no room: the guest asks again, and there may be room then.
-        let (port, now) = (origin.port, turn.clock.now());
-        let Ok(stale) = self.table.may_begin(port, now) else { return };
+    /// Whether there is room for one more connection of the VM. Silence, if there is none: the
+    /// guest asks again, and there may be room then.
+    fn make_room(&mut self, turn: &mut Turn<'_>, port: PortId, free: usize) -> bool {
+        let Ok(stale) = self.table.may_begin(port, turn.clock.now()) else { return false };
+        let before = self.table.len();
         if let Some(stale) = stale {
             self.close(turn, stale, true);
         }
-        if let Some(orphan) = self.table.gives_way() {
+        if let Some(orphan) = self.table.gives_way(free) {
             self.close(turn, orphan, true);
         }
-        if !self.table.has_room(Some(port)) {
-            return;
-        }
-        match connect(turn, port, key.remote) {
-            Ok(host) => self.connecting(turn, origin, key, host, packet),
+        self.table.has_room(Some(port), free + before - self.table.len())
+    }
+
+    fn begin(&mut self, turn: &mut Turn<'_>, origin: Origin, key: Key, packet: &[u8]) {
+        // What comes with it comes again: nobody's first segment is to be kept at full length.
+        let Some(syn) = packet::bare_segment(packet) else { return };
+        match connect(turn, origin.port, key.remote) {
+            Ok(host) => self.connecting(turn, origin, key, host, syn),
             Err(error) => failed(turn, origin.mac, key, &error, packet),
         }
     }
@@ -143,9 +156,9 @@ impl Tcp {
         origin: Origin,
         key: Key,
         host: Host,
-        packet: &[u8],
+        syn: Vec<u8>,
     ) {
-        let side = Side::Connecting { host, syn: packet.to_vec() };
+        let side = Side::Connecting { host, syn };
         let now = turn.clock.now();
         let id = self.table.add(key, origin.mac, Some(origin.port), side, now);
         let Some(entry) = self.table.get(id) else { return };
@@ -191,7 +204,7 @@ impl Tcp {
         self.run(turn, id, &[&syn]);
     }
 
-    /// Connects a socket of the host to a guest.
+    /// Connects a socket of the host to a guest; of all sockets `free` are left.
     ///
     /// # Errors
     /// There is no room.
@@ -202,9 +215,10 @@ impl Tcp {
         mac: Mac,
         host: OwnedFd,
         outcome: Option<Outcome>,
+        free: usize,
     ) -> Result<(), OwnedFd> {
         let Some(key) = self.free_key(turn.network.gateway(), guest) else { return Err(host) };
-        if !self.table.has_room(None) {
+        if !self.table.has_room(None, free) {
             return Err(host);
         }
         let share = self.buffers.take(false);
@@ -291,6 +305,9 @@ impl Tcp {
                 Side::Moving => {}
             }
         }
+        let table = &mut self.table;
+        self.timers
+            .tidy(table.len(), |id, at| table.get(id).is_some_and(|entry| entry.noted == Some(at)));
         for _ in 0..self.ready.len() {
             let Some(id) = self.ready.pop_front() else { break };
             if let Some(entry) = self.table.get(id) {
@@ -313,10 +330,11 @@ impl Tcp {
         }
     }
 
-    /// A port is no more. Its connections stay: the VM may come back.
-    pub fn forget(&mut self, port: PortId) {
-        self.table.forget(port);
+    /// A port is no more. Its connections stay: the VM may come back. Returns whether it had any.
+    pub fn forget(&mut self, port: PortId) -> bool {
+        let left = self.table.forget(port);
         self.unblocked(port);
+        left
     }
 
     /// VMs may be back, behind these ports.
@@ -358,6 +376,11 @@ impl Tcp {
         }
     }
 
+    /// Whose connections there are.
+    pub fn sockets<'a, 'b>(&'a mut self, turn: &'a mut Turn<'b>) -> TcpSockets<'a, 'b> {
+        TcpSockets { tcp: self, turn }
+    }
+
     fn close(&mut self, turn: &mut Turn<'_>, id: FlowId, reset: bool) {
         let Some(entry) = self.table.remove(id) else { return };
         if let Some(outcome) = entry.outcome {
@@ -370,6 +393,28 @@ impl Tcp {
         }
         flow.abort(&mut exit(turn, &mut self.out, entry.mac));
         flow.host.reset();
+    }
+}
+
+/// Connections by the VM that has them.
+pub struct TcpSockets<'a, 'b> {
+    tcp: &'a mut Tcp,
+    turn: &'a mut Turn<'b>,
+}
+
+impl Sockets for TcpSockets<'_, '_> {
+    fn count(&mut self, port: PortId) -> usize {
+        self.tcp.table.count(port)
+    }
+
+    fn most(&mut self) -> Option<(PortId, usize)> {
+        self.tcp.table.most()
+    }
+
+    fn end_oldest(&mut self, port: PortId) {
+        if let Some(id) = self.tcp.table.oldest(port) {
+            self.tcp.close(self.turn, id, true);
+        }
     }
 }
 

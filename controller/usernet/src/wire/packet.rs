@@ -155,6 +155,24 @@ pub fn icmp_error(why: Unreachable, about: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
+/// A TCP segment's packet without the data that came with it; `None` if its checksum is wrong, which
+/// the shorter one would not show.
+pub fn bare_segment(packet: &[u8]) -> Option<Vec<u8>> {
+    let ip = Ipv4Packet::new_checked(packet).ok()?;
+    let (from, to) = (ip.src_addr().into(), ip.dst_addr().into());
+    let segment = TcpPacket::new_checked(ip.payload()).ok()?;
+    if !segment.verify_checksum(&from, &to) {
+        return None;
+    }
+    let length = usize::from(ip.header_len()) + usize::from(segment.header_len());
+    let mut bare = packet[..length].to_vec();
+    let mut ip = Ipv4Packet::new_unchecked(&mut bare[..]);
+    ip.set_total_len(u16::try_from(length).ok()?);
+    ip.fill_checksum();
+    TcpPacket::new_unchecked(ip.payload_mut()).fill_checksum(&from, &to);
+    Some(bare)
+}
+
 /// The answer to a segment that belongs to no connection (RFC 9293, 3.10.7.1), without an IP
 /// header; `None` for one that is itself a reset.
 pub fn reset(segment: &TcpPacket<&[u8]>, from: Ipv4Addr, to: Ipv4Addr) -> Option<Vec<u8>> {

@@ -167,3 +167,25 @@ fn to_be_plugged_in_anew_is_no_way_to_more_addresses() {
     }
     assert_eq!(leases(&daemon), 1 + 32);
 }
+
+#[test]
+fn to_decline_all_addresses_keeps_nobody_from_getting_one() {
+    // Room for five VMs.
+    let daemon = Daemon::start(&["--subnet", "192.168.104.0/29"]);
+    let mut enemy = Guest::plug(&daemon, 1, 6);
+    for _ in 0..40 {
+        for kind in [MessageType::Discover, MessageType::Decline] {
+            let mut message = Message::default();
+            message.set_chaddr(&enemy.mac);
+            message.opts_mut().insert(DhcpOption::MessageType(kind));
+            let mut bytes = Vec::new();
+            message.encode(&mut Encoder::new(&mut bytes)).unwrap();
+            enemy.send_udp(68, SocketAddrV4::new(GATEWAY, 67), &bytes);
+        }
+    }
+    enemy.send_udp(1, SocketAddrV4::new(GATEWAY, 53), &[0; 12]);
+    assert!(enemy.find_udp(PATIENCE, 1).is_some(), "all of it was heard");
+    for friend in [200, 201, 202] {
+        boot(&mut Guest::plug(&daemon, friend, 6));
+    }
+}

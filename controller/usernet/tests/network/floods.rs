@@ -15,7 +15,8 @@ use crate::peer::{Daemon, Guest};
 fn ten_thousand_connections_and_then_none() {
     const MANY: usize = 10_000;
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
-    if limit.maximum.is_some_and(|most| most < MANY as u64 + 1000) {
+    // One VM may have three quarters of what is left beside cables and files.
+    if limit.maximum.is_some_and(|most| most < 16_384) {
         println!("SKIPPED: there are not enough descriptors for 10,000 connections");
         return;
     }

@@ -99,7 +99,11 @@ fn resets_pass_both_ways() {
     let (daemon, mut guest, tcp, host) = connected(&[]);
     rustix::net::sockopt::set_socket_linger(&host, Some(Duration::ZERO)).unwrap();
     drop(host);
-    let segment = tcp.next(&mut guest, PATIENCE).unwrap();
+    let mut segment = tcp.next(&mut guest, PATIENCE).unwrap();
+    // On a busy machine it may say again first what it heard.
+    while segment.control == TcpControl::None && segment.data.is_empty() {
+        segment = tcp.next(&mut guest, PATIENCE).unwrap();
+    }
     assert_eq!(segment.control, TcpControl::Rst);
     until_none(&daemon);
 }

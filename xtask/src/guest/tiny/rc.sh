@@ -49,7 +49,7 @@ read_env() {
 network() {
     ip link set lo up
     ip link set eth0 up
-    if ! udhcpc -i eth0 -n -q -f -t 4 -T 1 -s /etc/udhcpc.sh >/dev/null 2>&1; then
+    if ! udhcpc -i eth0 -O mtu -n -q -f -t 4 -T 1 -s /etc/udhcpc.sh >/dev/null 2>&1; then
         # What QEMU's user network gives to its first client.
         ip addr add 192.168.5.15/24 dev eth0
         ip route add default via 192.168.5.2
@@ -58,7 +58,7 @@ network() {
     for path in /sys/class/net/eth[1-9]*; do
         [ -e "$path" ] || continue
         ip link set "${path##*/}" up
-        udhcpc -i "${path##*/}" -b -t 4 -T 1 -s /etc/udhcpc.sh >/dev/null 2>&1 &
+        udhcpc -i "${path##*/}" -O mtu -b -t 4 -T 1 -s /etc/udhcpc.sh >/dev/null 2>&1 &
     done
 }
 

@@ -90,7 +90,12 @@ fn receive(socket: &OwnedFd) -> io::Result<Option<OwnedFd>> {
 
 /// What the helper's words mean, and what helps.
 fn refused(helper: &Path, bridge: &str, said: &str) -> NetworkError {
-    let hint = if said.contains("acl") {
+    let hint = if said.contains("failed to parse default acl file") {
+        format!(
+            "the helper reads /etc/qemu/bridge.conf, which is not there or not readable; make it: \
+             sudo mkdir -p /etc/qemu; echo 'allow {bridge}' | sudo tee -a /etc/qemu/bridge.conf"
+        )
+    } else if said.contains("acl") {
         format!("let it: put the line `allow {bridge}` into /etc/qemu/bridge.conf")
     } else if said.contains("Operation not permitted") || said.contains("Permission denied") {
         format!("give it the right: sudo chmod u+s {}", helper.display())
@@ -110,7 +115,9 @@ mod tests {
             let error = refused(Path::new("/h"), "br0", said);
             error.hint().unwrap().to_owned()
         };
-        assert!(hint("access denied by acl file").contains("allow br0"));
+        assert!(hint("access denied by acl file").contains("the line `allow br0`"));
+        let missing = hint("failed to parse default acl file `/etc/qemu/bridge.conf'");
+        assert!(missing.contains("echo 'allow br0' | sudo tee"), "{missing}");
         assert!(hint("failed to create tun device: Operation not permitted").contains("u+s /h"));
     }
 
