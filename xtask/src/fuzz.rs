@@ -19,6 +19,9 @@ const INSTRUMENTATION: &str = "--cfg fuzzing -Cpasses=sancov-module \
     -Cllvm-args=-sanitizer-coverage-pc-table \
     -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1";
 
+/// Targets whose names begin so are built only when they are asked for.
+const FEATURES: [&str; 2] = ["guest", "usernet"];
+
 /// Which targets, and how long.
 #[derive(clap::Args)]
 pub struct Args {
@@ -40,7 +43,11 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         bail!("there is no fuzz target {unknown}; there are {}", known.join(", "));
     }
     let chosen = known.iter().filter(|name| args.names.is_empty() || args.names.contains(name));
-    let bin = build(chosen.clone().any(|name| name.starts_with("usernet")))?;
+    let features: Vec<_> = FEATURES
+        .into_iter()
+        .filter(|one| chosen.clone().any(|name| name.starts_with(one)))
+        .collect();
+    let bin = build(&features)?;
     for name in chosen {
         fuzz(&bin.join(name), name, args.seconds)?;
     }
@@ -62,7 +69,7 @@ fn folder() -> PathBuf {
 }
 
 /// Builds the targets; returns the folder that they are in.
-fn build(usernet: bool) -> anyhow::Result<PathBuf> {
+fn build(features: &[&str]) -> anyhow::Result<PathBuf> {
     // With a target named, build scripts and macros are not instrumented.
     let host = host_triple()?;
     let target = workspace::target().join("fuzz");
@@ -72,7 +79,7 @@ fn build(usernet: bool) -> anyhow::Result<PathBuf> {
         Command::new(cargo)
             .args(["build", "--release", "--quiet", "--locked", "--target", &host, "--target-dir"])
             .arg(&target)
-            .args(usernet.then_some("--features=usernet"))
+            .arg(format!("--features={}", features.join(",")))
             .current_dir(folder())
             .env("RUSTFLAGS", INSTRUMENTATION),
     )?;
@@ -87,8 +94,8 @@ fn host_triple() -> anyhow::Result<String> {
 
 /// The templates of the corpus test are seeds, too, where a whole file is read.
 fn templates(name: &str) -> Option<PathBuf> {
-    let reads_files = name != "template_strings" && !name.starts_with("usernet");
-    reads_files.then(|| workspace::root().join("tests/corpus"))
+    let reads = ["manifest", "compose"].contains(&name);
+    reads.then(|| workspace::root().join("tests/corpus"))
 }
 
 /// What it finds goes to the target folder; the corpus in the repository stays as it is.

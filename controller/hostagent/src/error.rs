@@ -41,6 +41,14 @@ pub enum Error {
         /// What is missing.
         reason: String,
     },
+    /// Work on the snapshots of a disk was interrupted, and what it left can't be mended.
+    #[error("cannot mend {}, on whose snapshots somebody was at work: {reason}", path.display())]
+    Unmended {
+        /// The disk.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// The configuration can't be run.
     #[error("the instance's configuration can't be run")]
     Spec(#[from] SpecError),

@@ -32,6 +32,7 @@ mod user_network;
 
 pub use agent::{forward_without_vm, main, run};
 pub use args::{ArgsError, HostAgentArgs};
+pub use disks::{SnapshotWork, mend};
 pub use error::{Error, chain};
 pub use files::InstanceFiles;
 pub use mounts::{ChangeWatch, HostChange, MountError};

@@ -14,7 +14,7 @@ pub struct Need {
     probe: Probe,
     /// Packages for apt, dnf and brew; `None` where the system has it or can't have it.
     pub packages: [Option<&'static str>; 3],
-    /// True if it serves only to build guest images.
+    /// True if it serves only to build guest images and to test.
     pub image: bool,
 }
 
@@ -50,6 +50,12 @@ const fn run(
 const fn image(what: &'static str, probe: Probe, apt: &'static str, dnf: &'static str) -> Need {
     let why = "guest images can't be built here";
     Need { what, why, probe, packages: [Some(apt), Some(dnf), None], image: true }
+}
+
+const fn grown(program: &'static str, package: &'static str) -> Need {
+    let why = "that its file systems grow can't be tested";
+    let packages = [Some(package), Some(package), None];
+    Need { what: program, why, probe: Probe::Program(program), packages, image: true }
 }
 
 /// For fuzzing only.
@@ -152,5 +158,7 @@ const NEEDS: &[Need] = &[
     image("newuidmap", Probe::Program("newuidmap"), "uidmap", "shadow-utils"),
     image("mke2fs", Probe::Program("mke2fs"), "e2fsprogs", "e2fsprogs"),
     image("mcopy", Probe::Program("mcopy"), "mtools", "mtools"),
+    grown("mkfs.xfs", "xfsprogs"),
+    grown("mkfs.btrfs", "btrfs-progs"),
     image("sfdisk", Probe::Program("sfdisk"), "fdisk", "util-linux"),
 ];

@@ -1,5 +1,7 @@
 //! Snapshots of an instance.
 
+use std::path::PathBuf;
+
 use limekiln_api::DiskFormat;
 use limekiln_engine::{ActionContext, EngineError};
 use limekiln_hostagent::InstanceFiles;
@@ -10,8 +12,7 @@ use super::ByHand;
 use crate::disks::format;
 use crate::observe::agent_pid;
 use crate::run;
-use crate::snapshot::{Snapshot, snapshots};
-use crate::tool::qemu_img;
+use crate::snapshot::{Change, Snapshot, change, snapshots, with_tag};
 
 impl ByHand {
     /// The snapshots of an instance, oldest first. One that runs may be asked, too. Blocks.
@@ -33,7 +34,7 @@ impl ByHand {
             return Err(EngineError::precondition(format!("instance/{name} has a snapshot {tag}"))
                 .hint("choose another tag, or delete that one"));
         }
-        self.snapshot(name, Order::SaveSnapshot { tag: tag.to_owned() }, "-c").await
+        self.snapshot(name, tag, Change::Keep, &[self.qcow2(name)?]).await
     }
 
     /// Goes back to a snapshot: what was written since is lost. An instance that runs goes on from
@@ -43,48 +44,60 @@ impl ByHand {
     /// If there is no such snapshot, or the instance runs and is another machine than it was then.
     pub async fn apply_snapshot(&self, name: &Name, tag: &str) -> Result<(), EngineError> {
         self.must_have(name, tag)?;
-        self.snapshot(name, Order::LoadSnapshot { tag: tag.to_owned() }, "-a").await
+        self.snapshot(name, tag, Change::GoBack, &[self.qcow2(name)?]).await
     }
 
-    /// Forgets a snapshot.
+    /// Forgets a snapshot, on all disks of the instance that have it.
     ///
     /// # Errors
-    /// If there is no such snapshot.
+    /// If there is no such snapshot, or another VM uses a disk.
     pub async fn delete_snapshot(&self, name: &Name, tag: &str) -> Result<(), EngineError> {
-        self.must_have(name, tag)?;
-        self.snapshot(name, Order::DeleteSnapshot { tag: tag.to_owned() }, "-d").await
+        self.must_exist(name)?;
+        let with = with_tag(run::disks_of(&self.paths, name)?, tag)?;
+        if with.is_empty() {
+            return Err(Self::has_none(name, tag));
+        }
+        self.snapshot(name, tag, Change::Forget, &with).await
     }
 
     fn must_have(&self, name: &Name, tag: &str) -> Result<(), EngineError> {
         if self.snapshots(name)?.iter().any(|one| one.tag == tag) {
             return Ok(());
         }
-        Err(EngineError::precondition(format!("instance/{name} has no snapshot {tag}"))
-            .hint(format!("`limekiln snapshot list {name}` shows those that it has")))
+        Err(Self::has_none(name, tag))
     }
 
-    /// By its host agent where it runs, else in the file.
-    async fn snapshot(&self, name: &Name, order: Order, what: &str) -> Result<(), EngineError> {
+    fn has_none(name: &Name, tag: &str) -> EngineError {
+        EngineError::precondition(format!("instance/{name} has no snapshot {tag}"))
+            .hint(format!("`limekiln snapshot list {name}` shows those that it has"))
+    }
+
+    /// By its host agent where it runs, else in the files.
+    async fn snapshot(
+        &self,
+        name: &Name,
+        tag: &str,
+        what: Change,
+        disks: &[PathBuf],
+    ) -> Result<(), EngineError> {
         if agent_pid(&self.paths.instance(name)).is_some() {
-            let context = ActionContext::silent();
-            let done = run::order(&self.paths, name, order.clone(), &context).await;
+            let tag = tag.to_owned();
+            let order = match what {
+                Change::Keep => Order::SaveSnapshot { tag },
+                Change::GoBack => Order::LoadSnapshot { tag },
+                Change::Forget => Order::DeleteSnapshot { tag },
+            };
+            let done = run::order(&self.paths, name, order, &ActionContext::silent()).await;
             return done.map_err(|error| match error.hint {
                 None => error.hint(format!("it goes when it is stopped: limekiln stop {name}")),
                 Some(_) => error,
             });
         }
         self.must_be_stopped(name)?;
-        let (Order::SaveSnapshot { tag }
-        | Order::LoadSnapshot { tag }
-        | Order::DeleteSnapshot { tag }) = order
-        else {
-            return Ok(());
-        };
-        let disk = self.qcow2(name)?;
-        qemu_img(["snapshot".as_ref(), what.as_ref(), tag.as_ref(), disk.as_os_str()])
+        change(disks, tag, what)
     }
 
-    fn qcow2(&self, name: &Name) -> Result<std::path::PathBuf, EngineError> {
+    fn qcow2(&self, name: &Name) -> Result<PathBuf, EngineError> {
         let disk = InstanceFiles::new(self.paths.instance(name)).disk();
         if format(&disk) == DiskFormat::Qcow2 {
             return Ok(disk);

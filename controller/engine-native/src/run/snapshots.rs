@@ -3,9 +3,8 @@
 //! They hold the disks and `lima.yaml`, and not the machine's memory: what they go back to is what
 //! the guest would find after a power cut right then, with everything written that it had in memory.
 
-use std::ffi::OsStr;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use limekiln_api::read_lima;
 use limekiln_engine::{ActionContext, EngineError};
@@ -18,8 +17,7 @@ use crate::disks::data;
 use crate::error::{blocking, file, write};
 use crate::observe::{agent_pid, lives};
 use crate::paths::Paths;
-use crate::snapshot::snapshots;
-use crate::tool::qemu_img;
+use crate::snapshot::{Change, change, with_tag};
 
 /// Keeps disks and configuration under a tag.
 pub(crate) async fn take(
@@ -32,7 +30,7 @@ pub(crate) async fn take(
     if agent_pid(&paths.instance(name)).is_some() {
         return order(paths, name, Order::SaveDisks { tag: tag.to_owned() }, context).await;
     }
-    on_disks(paths, name, tag, "-c", false).await
+    on_disks(paths, name, tag, Change::Keep).await
 }
 
 /// Runs the probes of a running instance.
@@ -54,7 +52,7 @@ pub(crate) async fn restore(paths: &Paths, name: &Name, tag: &str) -> Result<(),
             .because(error)
     })?;
     atomic::write(&paths.instance(name).join("lima.yaml"), &text, 0o644).map_err(write)?;
-    on_disks(paths, name, tag, "-a", true).await
+    on_disks(paths, name, tag, Change::GoBack).await
 }
 
 /// Forgets one.
@@ -67,7 +65,7 @@ pub(crate) async fn forget(
     if agent_pid(&paths.instance(name)).is_some() {
         order(paths, name, Order::DeleteSnapshot { tag: tag.to_owned() }, context).await?;
     } else {
-        on_disks(paths, name, tag, "-d", true).await?;
+        on_disks(paths, name, tag, Change::Forget).await?;
     }
     let kept = yaml(paths, name, tag);
     let _ = fs::remove_file(&kept);
@@ -93,19 +91,35 @@ fn keep_yaml(paths: &Paths, name: &Name, tag: &str) -> Result<(), EngineError> {
     atomic::write(&kept, &text, 0o644).map_err(write)
 }
 
-/// Does something with the tag on the instance's own disk and on its additional ones: on those that
-/// have it, or on those that do not.
-async fn on_disks(
+/// Does something with the tag on the instance's disks: on those that have it, or to keep it, on
+/// those that do not.
+pub(crate) async fn on_disks(
     paths: &Paths,
     name: &Name,
     tag: &str,
-    what: &'static str,
-    has: bool,
+    what: Change,
 ) -> Result<(), EngineError> {
     let files = InstanceFiles::new(paths.instance(name));
     if lives(files.dir()) {
         return Err(EngineError::precondition(format!("instance/{name} runs")));
     }
+    let (all, tag) = (disks(paths, name)?, tag.to_owned());
+    blocking(move || {
+        let with = with_tag(all.clone(), &tag)?;
+        match what {
+            Change::GoBack | Change::Forget => change(&with, &tag, what),
+            Change::Keep => {
+                let without: Vec<_> = all.into_iter().filter(|disk| !with.contains(disk)).collect();
+                change(&without, &tag, what)
+            }
+        }
+    })
+    .await
+}
+
+/// The instance's own disk and its additional ones, none of which another VM uses.
+pub(crate) fn disks(paths: &Paths, name: &Name) -> Result<Vec<PathBuf>, EngineError> {
+    let files = InstanceFiles::new(paths.instance(name));
     let mut disks = vec![files.disk()];
     let text = fs::read_to_string(files.lima_yaml()).unwrap_or_default();
     let lima = read_lima(&text).unwrap_or_default();
@@ -118,13 +132,5 @@ async fn on_disks(
         }
         disks.push(data(&dir));
     }
-    let tag = tag.to_owned();
-    blocking(move || disks.iter().try_for_each(|disk| on_disk(disk, &tag, what, has))).await
-}
-
-fn on_disk(disk: &Path, tag: &str, what: &str, has: bool) -> Result<(), EngineError> {
-    if snapshots(disk)?.iter().any(|one| one.tag == tag) != has {
-        return Ok(());
-    }
-    qemu_img([OsStr::new("snapshot"), what.as_ref(), tag.as_ref(), disk.as_os_str()])
+    Ok(disks)
 }

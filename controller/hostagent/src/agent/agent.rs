@@ -30,6 +30,8 @@ pub(super) struct Agent {
     pub(super) events: Arc<EventWriter>,
     /// What was missing on the host when the seed volume was made, in words.
     pub(super) missing: Vec<String>,
+    /// What a crash left in doubt, in words.
+    pub(super) doubts: Vec<String>,
     /// When the guest counts as degraded if it is not ready.
     pub(super) boot_deadline: Instant,
     /// While a VM runs.

@@ -79,7 +79,7 @@ impl Agent {
     /// Waits for the guest and for its agent. Returns what failed.
     async fn all_ready(&self, known: Known, services: &Services) -> Vec<String> {
         let mut errors = self.wait_until_ready(known).await;
-        errors.extend(self.missing.iter().cloned());
+        errors.extend(self.doubts.iter().chain(&self.missing).cloned());
         if self.missing.is_empty() {
             self.shared.waits_for("the guest agent");
             errors.extend(services.guest_agent().await.err());

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::agent::{Agent, new_instance_id};
 use crate::api::{AgentStatus, Phase, Shared};
-use crate::disks::Locks;
+use crate::disks::{Locks, mend};
 use crate::driver::qemu::{Qemu, reconnect};
 use crate::events::EventWriter;
 use crate::guest::find_binary;
@@ -54,6 +54,7 @@ pub(super) fn prepare(args: HostAgentArgs) -> Result<Agent, Error> {
     cidata::write(&spec.files, &seed)?;
     let mut agent = assemble(args, spec, guest, instance_id, digest(&text))?;
     agent.missing.extend(missing);
+    agent.doubts.extend(mend_disks(&agent.spec)?);
     agent.resolver = resolver;
     // A master of an earlier VM would keep new sessions from the new one.
     let _ = fs::remove_file(agent.spec.files.ssh_sock());
@@ -106,6 +107,7 @@ pub(super) fn assemble(
         shared,
         events: Arc::new(EventWriter::open(&spec.files.events())?),
         missing: Vec::new(),
+        doubts: Vec::new(),
         driver: Box::new(Qemu),
         boot_deadline: Instant::now() + args.boot_timeout,
         args,
@@ -131,6 +133,22 @@ fn read_guest_agent(
         Ok(path) => Ok((Some(fs::read(&path).map_err(Error::file("read", &path))?), None)),
         Err(error) => Ok((None, Some(error.to_string()))),
     }
+}
+
+/// Nothing may be written to a disk while its snapshots are half done. Of several disks, some may be
+/// those of one moment and some of another, which is for the user to know.
+fn mend_disks(spec: &VmSpec) -> Result<Option<String>, Error> {
+    let mut interrupted = mend(&spec.files.disk())?;
+    for disk in &spec.disks {
+        interrupted = mend(&disk.path)?.or(interrupted);
+    }
+    let doubtful =
+        interrupted.filter(|what| what.starts_with("going back") && !spec.disks.is_empty());
+    Ok(doubtful.map(|what| {
+        format!(
+            "{what} was interrupted: the disks may be of different moments until you do it again"
+        )
+    }))
 }
 
 /// `sha256:<hex>`.

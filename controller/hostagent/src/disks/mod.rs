@@ -3,7 +3,9 @@
 mod board;
 mod guest;
 mod live;
+mod snapshot_work;
 mod snapshots;
 
 pub(crate) use live::{DiskSet, Locks};
+pub use snapshot_work::{SnapshotWork, mend};
 pub(crate) use snapshots::SnapshotSet;

@@ -36,8 +36,9 @@ impl SnapshotSet {
         let machine = self.machine().await?;
         // Less is lost if only the disks can be gone back to.
         guest::sync(&self.session).await;
-        self.snapshots.save(tag).await.map_err(|error| chain(&error))?;
+        // Before: QEMU goes on with it if this host agent dies.
         self.note(|notes| drop(notes.insert(tag.to_owned(), machine))).map_err(|e| chain(&e))?;
+        self.snapshots.save(tag).await.map_err(|error| chain(&error))?;
         tracing::info!("snapshot {tag} is kept, with memory");
         Ok(())
     }
@@ -98,13 +99,15 @@ impl SnapshotSet {
         self.shared.status_is(|status| is_there(&status.mounts)).await;
     }
 
+    /// On any disk: QEMU would keep a second one of that name, and go back to the first.
     async fn must_be_new(&self, tag: &str) -> Result<(), String> {
-        let all = self.snapshots.list().await.map_err(|error| chain(&error))?;
-        match all.iter().any(|one| one.tag == tag) {
-            true => {
-                Err(format!("there is a snapshot {tag}: choose another tag, or delete that one"))
-            }
-            false => Ok(()),
+        let holders = self.snapshots.holders(tag).await.map_err(|error| chain(&error))?;
+        match holders.first() {
+            Some(disk) => Err(format!(
+                "there is a snapshot {tag} in {}: choose another tag, or delete that one",
+                disk.display()
+            )),
+            None => Ok(()),
         }
     }
 

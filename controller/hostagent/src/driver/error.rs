@@ -49,6 +49,9 @@ pub enum DriverError {
     /// The guest does not let go of a device.
     #[error("the guest did not let go of the disk within {} s", .0.as_secs())]
     Held(Duration),
+    /// A disk can't be marked, or mended.
+    #[error(transparent)]
+    Disk(Box<crate::Error>),
     /// A file in the instance directory can't be handled.
     #[error("cannot use {}", path.display())]
     File {

@@ -1,5 +1,7 @@
 //! States of a VM that can be gone back to, memory and disks.
 
+use std::path::PathBuf;
+
 use async_trait::async_trait;
 
 use super::DriverError;
@@ -25,6 +27,13 @@ pub trait Snapshots: Send + Sync {
     /// # Errors
     /// The hypervisor does not answer.
     async fn list(&self) -> Result<Vec<Snapshot>, DriverError>;
+
+    /// The disks that have a snapshot of this name, whosever it is: a disk keeps those that it got
+    /// in another VM.
+    ///
+    /// # Errors
+    /// The hypervisor does not answer.
+    async fn holders(&self, tag: &str) -> Result<Vec<PathBuf>, DriverError>;
 
     /// Keeps memory and all disks.
     ///

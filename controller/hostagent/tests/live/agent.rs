@@ -32,7 +32,16 @@ impl Agent {
         Self::spawn(&args)
     }
 
+    /// As Lima does it where its users ask for it.
+    pub fn start_forwarding_by_ssh(instance: &Instance) -> Self {
+        Self::spawn_with(&instance.args(), &[("LIMA_SSH_PORT_FORWARDER", "true")])
+    }
+
     pub fn spawn(args: &HostAgentArgs) -> Self {
+        Self::spawn_with(args, &[])
+    }
+
+    fn spawn_with(args: &HostAgentArgs, environment: &[(&str, &str)]) -> Self {
         let dir = args.instance_dir.clone();
         let words: Vec<String> =
             args.to_words().into_iter().map(|word| word.into_string().unwrap()).collect();
@@ -42,6 +51,7 @@ impl Agent {
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["agent::process", "--exact", "--ignored", "--nocapture"])
             .env("LIMEKILN_TEST_AGENT", words.join("\n"))
+            .envs(environment.iter().copied())
             .stdout(Stdio::null())
             .stderr(log)
             .process_group(0)

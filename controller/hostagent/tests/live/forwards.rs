@@ -181,13 +181,16 @@ fn a_killed_guest_agent_is_back_and_so_are_the_ports() {
     stop(agent);
 }
 
-/// As Lima does it: over SSH, and TCP by SSH's own forwards.
+/// As Lima does it: over SSH, and TCP by SSH's own forwards, the dynamic ones, too.
 #[test]
 fn ssh_carries_what_it_is_asked_to() {
-    let port = free_port();
-    let yaml = format!("- {{guestPort: 8080, hostPort: {port}, proto: tcp, static: true}}");
+    let (port, dynamic) = (free_port(), free_port());
+    let yaml = format!(
+        "- {{guestPort: 8080, hostPort: {port}, proto: tcp, static: true}}\n\
+         - {{guestPort: 9090, hostPort: {dynamic}, proto: tcp}}"
+    );
     let Some(instance) = instance(&yaml) else { return };
-    let mut agent = Agent::start(&instance);
+    let mut agent = Agent::start_forwarding_by_ssh(&instance);
     let host = format!("127.0.0.1:{port}");
     // From the boot on, whether or not anything listens.
     agent.wait_for(|status| is(status, PortForwardType::Forwarding, &host));
@@ -201,6 +204,15 @@ fn ssh_carries_what_it_is_asked_to() {
     assert!(ssh.output().unwrap().status.success());
     assert_eq!(instance.output("echo new"), "new");
     until("an answer again", || says(port).as_deref() == Some("static"));
+
+    serve(&instance, 9090, "dynamic");
+    let host = format!("127.0.0.1:{dynamic}");
+    agent.wait_for(|status| is(status, PortForwardType::Forwarding, &host));
+    // Through a tunnel of the guest agent nothing would come now.
+    instance.output("sudo kill -STOP $(pidof lima-guestagent)");
+    assert_eq!(says(dynamic).as_deref(), Some("dynamic"));
+    instance.output("sudo kill -CONT $(pidof lima-guestagent); killall nc");
+    agent.wait_for(|status| is(status, PortForwardType::Stopping, &host));
     stop(agent);
     assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
 }

@@ -1,8 +1,13 @@
 //! States of a running VM that can be gone back to.
 
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread::{self, sleep};
+use std::time::Duration;
+
 use limekiln_hostagent::api::{MountState, Order};
 
-use crate::agent::{Agent, until};
+use crate::agent::{Agent, block_on, until};
 use crate::disks::{attach, detach, make_disk, order};
 use crate::instance::Instance;
 
@@ -95,4 +100,87 @@ fn a_directory_over_9p_keeps_memory_from_being_kept() {
     order(&agent, &Order::SaveDisks { tag: "disks".to_owned() }).unwrap();
     agent.interrupt();
     assert!(agent.wait().success());
+}
+
+/// The files of the VM's disks.
+fn disks(instance: &Instance) -> [PathBuf; 2] {
+    [instance.dir().join("disk"), instance.home().join("_disks/data/datadisk")]
+}
+
+fn is_marked(disk: &Path) -> bool {
+    disk.with_file_name(format!("{}.snapshot-work", disk.file_name().unwrap().display())).exists()
+}
+
+/// Gives the order, and does something after this time, whether or not it has ended.
+fn meanwhile(agent: &Agent, what: Order, milliseconds: u64, then: impl FnOnce()) {
+    let client = agent.client();
+    let ordered = thread::spawn(move || drop(block_on(client.order(&what))));
+    sleep(Duration::from_millis(milliseconds));
+    then();
+    ordered.join().unwrap();
+}
+
+/// Whoever is killed, a snapshot is there whole or not at all, and what was gone back to is whole.
+#[test]
+fn kills_in_the_middle_leave_whole_snapshots() {
+    let Some(instance) = Instance::new("additionalDisks: [data]\n") else { return };
+    make_disk(&instance, "data", "qcow2");
+    let mut agent = Agent::start(&instance);
+    agent.wait_for(|status| status.running);
+    let write = |what: &str| {
+        instance.output(&format!("echo {what} | sudo tee /mnt/lima-data/file /var/file && sync"));
+    };
+    let seen = || instance.output("cat /mnt/lima-data/file /var/file");
+    write("good");
+    order(&agent, &save("good")).unwrap();
+    write("later");
+
+    // What a disk brings along from elsewhere is not taken for a part of the new one.
+    order(&agent, &detach("data")).unwrap();
+    order(&agent, &Order::DeleteSnapshot { tag: "good".to_owned() }).unwrap();
+    order(&agent, &attach("data")).unwrap();
+    let refused = order(&agent, &save("good")).unwrap_err();
+    assert!(refused.contains("datadisk: choose another tag"), "{refused}");
+    order(&agent, &Order::DeleteSnapshot { tag: "good".to_owned() }).unwrap();
+    write("good");
+    order(&agent, &save("good")).unwrap();
+    write("later");
+
+    // The host agent: QEMU goes on by itself, and the next one knows what came of it.
+    let mut old = agent;
+    let client = old.client();
+    let ordered = thread::spawn(move || drop(block_on(client.order(&save("second")))));
+    sleep(Duration::from_millis(200));
+    old.kill();
+    ordered.join().unwrap();
+    let mut agent = Agent::adopt(&instance);
+    until("an answer", || agent.client_answers());
+    match order(&agent, &load("second")) {
+        Ok(()) => assert_eq!(seen(), "later\nlater"),
+        Err(none) => assert!(none.contains("no snapshot second"), "{none}"),
+    }
+
+    // QEMU, while it goes back.
+    let pid = agent.qemu_pid().to_string();
+    meanwhile(&agent, load("good"), 150, || {
+        assert!(Command::new("kill").args(["-KILL", &pid]).status().unwrap().success());
+    });
+    agent.wait();
+    println!("killed at work: {:?}", disks(&instance).map(|disk| is_marked(&disk)));
+    let mut agent = Agent::start(&instance);
+    agent.wait_for(|status| status.running);
+    assert_eq!(disks(&instance).map(|disk| is_marked(&disk)), [false; 2]);
+    let now = seen();
+    let told = agent.status().errors.iter().any(|error| error.contains("going back"));
+    assert!(["good\ngood", "later\nlater"].contains(&&*now) || told, "{now}");
+    // It is whole, whatever was written since.
+    write("new");
+    order(&agent, &load("good")).unwrap();
+    assert_eq!(seen(), "good\ngood");
+    agent.interrupt();
+    assert!(agent.wait().success());
+    for disk in disks(&instance) {
+        let check = Command::new("qemu-img").args(["check", "-q"]).arg(&disk).output().unwrap();
+        assert!([Some(0), Some(3)].contains(&check.status.code()), "{check:?}");
+    }
 }

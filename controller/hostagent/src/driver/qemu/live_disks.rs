@@ -11,6 +11,7 @@ use super::qmp::{
     AddDevice, BlockNode, BlockResize, DeleteDevice, DeleteNode, Peripherals, Qmp, QmpError,
     QueryBlock, QueryNodes,
 };
+use crate::disks::mend;
 use crate::driver::{DriverError, LiveDisks, Place};
 use crate::files::InstanceFiles;
 use crate::spec::AttachedDisk;
@@ -102,6 +103,8 @@ impl LiveDisks for QemuDisks {
         let number = free.ok_or(DriverError::NoPlace(places.len()))?.number;
         // An earlier try may have come so far.
         if node.is_none() {
+            // Whose VM died at work on its snapshots, maybe.
+            mend(&disk.path).map_err(|error| DriverError::Disk(Box::new(error)))?;
             qmp.execute(&places::open(disk)).await?;
         }
         qmp.execute(&AddDevice(places::device(number, disk))).await?;

@@ -1,5 +1,6 @@
 //! Snapshots of a QEMU that runs.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,6 +11,7 @@ use super::qmp::{
     BlockNode, Command, DismissJob, Job, Qmp, QmpError, QueryBlock, QueryJobs, QueryMigrate,
     QueryNodes, QueryVersion, SnapshotDelete, SnapshotDisks, SnapshotLoad, SnapshotSave, State,
 };
+use crate::disks::SnapshotWork;
 use crate::driver::{DriverError, Snapshot, Snapshots};
 use crate::files::InstanceFiles;
 
@@ -37,10 +39,14 @@ impl Disks {
         self.all.iter().map(|node| node.node_name.clone()).collect()
     }
 
+    fn files(&self) -> impl Iterator<Item = &Path> {
+        self.all.iter().map(|node| &*node.file)
+    }
+
     /// Those that have the tag.
-    fn with(&self, tag: &str) -> Vec<String> {
+    fn with(&self, tag: &str) -> Vec<&BlockNode> {
         let has = |node: &&BlockNode| node.image.snapshots.iter().any(|one| one.name == tag);
-        self.all.iter().filter(has).map(|node| node.node_name.clone()).collect()
+        self.all.iter().filter(has).collect()
     }
 
     /// The one that keeps none.
@@ -70,7 +76,21 @@ impl QemuSnapshots {
         Ok(Disks { own, all })
     }
 
-    /// Runs a job to its end.
+    /// Runs a job to its end, with marks beside the disks in case that somebody is killed meanwhile.
+    async fn work<C: Command>(
+        &self,
+        disks: impl Iterator<Item = &Path>,
+        what: &str,
+        begin: &C,
+    ) -> Result<(), DriverError> {
+        let work = SnapshotWork::begin(disks, what).map_err(|e| DriverError::Disk(Box::new(e)))?;
+        let done = self.job(begin).await;
+        if matches!(done, Ok(()) | Err(DriverError::Job(_))) {
+            work.end();
+        }
+        done
+    }
+
     async fn job<C: Command>(&self, begin: &C) -> Result<(), DriverError> {
         let mut qmp = self.connect().await?;
         // One that an earlier host agent did not see the end of.
@@ -138,33 +158,50 @@ impl Snapshots for QemuSnapshots {
         Ok(shown.collect())
     }
 
+    async fn holders(&self, tag: &str) -> Result<Vec<PathBuf>, DriverError> {
+        let disks = self.disks().await?;
+        Ok(disks.with(tag).into_iter().map(|node| node.file.clone()).collect())
+    }
+
     async fn save(&self, tag: &str) -> Result<(), DriverError> {
         let disks = self.disks().await?;
         let (memory, nodes) = (&disks.own.node_name, &disks.names());
-        self.job(&SnapshotSave(State { job: JOB, tag, memory, nodes })).await
+        let save = SnapshotSave(State { job: JOB, tag, memory, nodes });
+        self.work(disks.files(), &format!("keeping snapshot {tag}"), &save).await
     }
 
     async fn load(&self, tag: &str) -> Result<(), DriverError> {
         let disks = self.disks().await?;
         let (memory, nodes) = (&disks.own.node_name, &disks.names());
-        self.job(&SnapshotLoad(State { job: JOB, tag, memory, nodes })).await
+        let load = SnapshotLoad(State { job: JOB, tag, memory, nodes });
+        self.work(disks.files(), &format!("going back to snapshot {tag}"), &load).await
     }
 
     async fn delete(&self, tag: &str) -> Result<(), DriverError> {
-        let nodes = &self.disks().await?.with(tag);
-        if nodes.is_empty() {
+        let disks = self.disks().await?;
+        let with = disks.with(tag);
+        if with.is_empty() {
             return Ok(());
         }
-        self.job(&SnapshotDelete { job: JOB, tag, nodes }).await
+        let nodes = &with.iter().map(|node| node.node_name.clone()).collect::<Vec<_>>();
+        let delete = SnapshotDelete { job: JOB, tag, nodes };
+        let files = with.iter().map(|node| &*node.file);
+        self.work(files, &format!("forgetting snapshot {tag}"), &delete).await
     }
 
     async fn save_disks(&self, tag: &str) -> Result<(), DriverError> {
         let disks = self.disks().await?;
-        let had = disks.with(tag);
-        let nodes: Vec<_> = disks.names().into_iter().filter(|node| !had.contains(node)).collect();
-        if !nodes.is_empty() {
-            self.connect().await?.execute(&SnapshotDisks { tag, nodes: &nodes }).await?;
+        let had = self.holders(tag).await?;
+        let new: Vec<_> = disks.all.iter().filter(|node| !had.contains(&node.file)).collect();
+        if new.is_empty() {
+            return Ok(());
         }
+        let files = new.iter().map(|node| &*node.file);
+        let what = format!("keeping snapshot {tag}");
+        let work = SnapshotWork::begin(files, &what).map_err(|e| DriverError::Disk(Box::new(e)))?;
+        let nodes: Vec<_> = new.iter().map(|node| node.node_name.clone()).collect();
+        self.connect().await?.execute(&SnapshotDisks { tag, nodes: &nodes }).await?;
+        work.end();
         Ok(())
     }
 }
