@@ -12,6 +12,6 @@ pub(crate) const UNSUPPORTED: &[(&str, &str)] = &[
     ("rosetta", "it belongs to macOS's own virtualization"),
     ("vmOpts.vz", "this engine runs QEMU only"),
     ("ssh.overVsock", "SSH goes over the network"),
-    ("provision.mode=yq|ansible", "use `system`, `user` or `data`"),
+    ("provision.mode=ansible", "run `ansible-playbook` yourself when the instance is ready"),
     ("osOpts", "it belongs to Windows guests"),
 ];

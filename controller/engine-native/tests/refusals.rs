@@ -118,3 +118,16 @@ fn a_tpm_needs_swtpm() {
 fn other_hypervisors_are_left_alone() {
     assert_eq!(said("vmType: vz\nvideo: {display: curses}"), []);
 }
+
+#[test]
+fn an_expression_must_be_one_that_the_guest_agent_understands() {
+    let step = |rest: &str| format!("provision: [{{mode: yq, path: /etc/a.json, {rest}}}]");
+    assert_eq!(said(&step("expression: '.a.b-c = 1'")), []);
+    let field = "provision[0].expression";
+    refused(&step("expression: '.a ='"), field, "cannot be understood", "system");
+    refused(&step("expression: '.a = strenv(HOME)'"), field, "`strenv`", "system");
+    let xml = step("expression: '.a = 1', format: xml");
+    refused(&xml, "provision[0].format", "\"xml\" is not known", "system");
+    let plain = format!("plain: true\n{}", step("expression: '.a = 1'"));
+    refused(&plain, "provision[0].mode", "no guest agent", "data");
+}

@@ -2,6 +2,7 @@
 
 mod cpu;
 mod nested;
+mod provision;
 mod qemu;
 mod screen;
 mod sound;
@@ -36,7 +37,8 @@ pub(crate) fn refusals(lima: &Lima, qemu: &InstalledQemu, lima_home: &Path) -> V
         cpu::old(lima, &host),
         cpu::unknown(lima, &host),
     ];
-    all.into_iter().flatten().collect()
+    let steps = provision::refusals(lima);
+    all.into_iter().flatten().chain(steps).collect()
 }
 
 /// A reason against a field, by its path below the template.

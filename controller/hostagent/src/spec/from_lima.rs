@@ -249,22 +249,36 @@ fn step((index, step): (usize, &Provision)) -> Result<Step, SpecError> {
         field: format!("provision[{index}].{name}"),
         reason: reason.to_owned(),
     };
+    let text_or = |text: &Option<Text>, default: &str| {
+        text.as_ref().map_or_else(|| default.to_owned(), |text| text.0.clone())
+    };
+    let path = || step.path.clone().ok_or_else(|| field("path", "missing"));
+    let owner = || text_or(&step.owner, "root:root");
+    let permissions = || text_or(&step.permissions, "644");
     let kind = match mode {
         ProvisionMode::System => StepKind::System,
         ProvisionMode::User => StepKind::User,
         ProvisionMode::Dependency => StepKind::Dependency,
         ProvisionMode::Boot => StepKind::Boot,
         ProvisionMode::Data => StepKind::Data {
-            path: step.path.clone().ok_or_else(|| field("path", "missing"))?,
-            owner: step.owner.as_ref().map_or("root:root".to_owned(), |owner| owner.0.clone()),
-            permissions: step.permissions.as_ref().map_or("644".to_owned(), |mode| mode.0.clone()),
+            path: path()?,
+            owner: owner(),
+            permissions: permissions(),
             overwrite: step.overwrite != Some(false),
         },
-        ProvisionMode::Yq | ProvisionMode::Ansible => {
-            return Err(field("mode", "this mode is not supported"));
-        }
+        ProvisionMode::Yq => StepKind::Yq {
+            path: path()?,
+            format: step.format.clone().unwrap_or_else(|| "auto".to_owned()),
+            owner: owner(),
+            permissions: permissions(),
+        },
+        ProvisionMode::Ansible => return Err(field("mode", "this mode is not supported")),
     };
-    let text = if mode == ProvisionMode::Data { &step.content } else { &step.script };
+    let text = match mode {
+        ProvisionMode::Data => &step.content,
+        ProvisionMode::Yq => &step.expression,
+        _ => &step.script,
+    };
     Ok(Step { kind, text: text.clone().unwrap_or_default() })
 }
 

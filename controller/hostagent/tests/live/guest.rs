@@ -19,6 +19,16 @@ provision:
   content: "a = 1\n"
   owner: lima:lima
   permissions: 600
+- mode: yq
+  path: /etc/docker/daemon.json
+  expression: .features.containerd-snapshotter = true
+  owner: lima
+- mode: yq
+  path: /etc/app/conf
+  expression: .b.c = 2
+  format: ini
+  owner: lima:lima
+  permissions: 600
 - mode: system
   script: |
     #!/bin/sh
@@ -49,7 +59,11 @@ fn disks_files_scripts_and_probes() {
     let ready = agent.wait_for(|status| status.running);
     assert_eq!(ready.status.errors, [""; 0]);
     assert!(disk.join("in_use_by").is_symlink());
-    assert_eq!(instance.output("sudo cat /etc/app/conf"), "a = 1");
+    assert_eq!(instance.output("sudo cat /etc/app/conf"), "a = 1\n\n[b]\nc = 2");
+    let made =
+        instance.output("cat /etc/docker/daemon.json; stat -c %U:%a /etc/docker/daemon.json");
+    let made: String = made.split_whitespace().collect();
+    assert_eq!(made, "{\"features\":{\"containerd-snapshotter\":true}}lima:644");
     assert_eq!(instance.output("stat -c %U:%a /etc/app/conf"), "lima:600");
     assert_eq!(instance.output("cat /var/system"), "$(id) 'x'");
     assert_eq!(instance.output("cat user; id -u"), "$(id) 'x'1234");
