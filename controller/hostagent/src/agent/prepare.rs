@@ -86,6 +86,7 @@ pub(super) fn assemble(
         networks: Vec::new(),
         disks: Vec::new(),
         free_disk_places: None,
+        steps: None,
         reloads: 0,
     };
     let locks = Locks::default();
