@@ -7,7 +7,7 @@ use crate::plans::vm;
 #[test]
 fn errors_are_shown_with_their_places() {
     let home = Home::new();
-    home.write("vm.yaml", &vm(&home, "vm", "    cpu: 2\n    tpm: true\n"));
+    home.write("vm.yaml", &vm(&home, "vm", "    cpu: 2\n    os: FreeBSD\n"));
     let shown = home.run("validate -f {m}").expect(3).err;
     insta::assert_snapshot!(home.redact(&shown));
     home.write("vm.yaml", &vm(&home, "vm", "    tpm: true\n    vmType: vz\n"));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use limekiln_api::lima::MountType;
-use limekiln_api::{HostFacts, Lima};
+use limekiln_api::{FieldError, HostFacts, Lima};
 use limekiln_engine::{ActionContext, Engine, EngineError};
 use limekiln_hostagent::api::Order;
 use limekiln_model::{Action, Capabilities, Change, Cost, Kind, Name, ObjectId, Observed};
@@ -13,6 +13,7 @@ use crate::error::blocking;
 use crate::images::Images;
 use crate::observe::{Memory, lives};
 use crate::paths::Paths;
+use crate::refusals::{InstalledQemu, refusals};
 use crate::unsupported::UNSUPPORTED;
 use crate::{NativeConfig, disks, instance, networks, observe, run, trash};
 
@@ -28,6 +29,7 @@ pub struct NativeEngine {
     images: Images,
     config: NativeConfig,
     memory: Arc<Memory>,
+    qemu: Arc<InstalledQemu>,
 }
 
 impl NativeEngine {
@@ -39,6 +41,7 @@ impl NativeEngine {
             images: Images::new(&config.cache_dir, &config.facts.home),
             config,
             memory: Arc::default(),
+            qemu: Arc::default(),
         }
     }
 
@@ -117,6 +120,10 @@ impl Engine for NativeEngine {
         UNSUPPORTED
     }
 
+    fn refusals(&self, filled: &Lima) -> Vec<FieldError> {
+        refusals(filled, &self.qemu, self.paths.home())
+    }
+
     async fn observe(&self) -> Result<Observed, EngineError> {
         observe::observe(&self.paths, &self.facts, &self.memory).await
     }
@@ -127,7 +134,8 @@ impl Engine for NativeEngine {
         }
         match action.clone() {
             Action::FetchImage { filled, .. } => {
-                self.images.fetch(&filled, true, context).await.map(drop)
+                self.images.fetch(&filled, true, context).await?;
+                self.images.fetch_firmware(&filled, true, context).await.map(drop)
             }
             Action::CreateDisk { disk, spec } => {
                 self.in_files(move |paths| disks::create(paths, &disk, &spec)).await
@@ -165,7 +173,12 @@ impl Engine for NativeEngine {
                 self.in_files(move |paths| instance::resize(paths, &instance, to)).await
             }
             Action::StartDriver { instance } => {
-                run::start(&self.paths, &self.config.agent_exe, &instance, context).await
+                let host = run::Host {
+                    agent_exe: &self.config.agent_exe,
+                    images: &self.images,
+                    qemu: &self.qemu,
+                };
+                run::start(&self.paths, &host, &instance, context).await
             }
             Action::Mount { instance, mount_point } => {
                 run::mount(&self.paths, &instance, &mount_point, context).await

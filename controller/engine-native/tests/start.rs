@@ -62,12 +62,22 @@ async fn an_agent_that_dies_without_a_word_is_reported_with_its_end() {
 /// What limactl wrote may ask for more than this engine can do.
 #[tokio::test]
 async fn an_instance_is_not_started_without_what_it_asks_for() {
-    let yaml = "tpm: true\ncontainerd: {system: true}\n";
-    let error = start(yaml, "exit 0").await.expect_err("it has a TPM");
+    let yaml = "containerd: {system: true}\nos: FreeBSD\n";
+    let error = start(yaml, "exit 0").await.expect_err("it is no Linux");
     assert_eq!(error.class, ErrorClass::NeedsHuman);
     assert!(
-        error.message.contains("`tpm`") && error.message.contains("`containerd.system`"),
+        error.message.contains("`os`") && error.message.contains("`containerd.system`"),
         "{error}"
     );
     assert!(error.hint.is_some_and(|hint| hint.contains("limactl")));
+}
+
+/// The host may have changed since it was planned.
+#[tokio::test]
+async fn an_instance_is_not_started_without_what_the_host_lacks() {
+    let yaml = "video: {display: curses}\n";
+    let error = start(yaml, "exit 0").await.expect_err("no terminal");
+    assert_eq!(error.class, ErrorClass::NeedsHuman);
+    assert!(error.message.contains("`video.display`: QEMU has no terminal"), "{error}");
+    assert!(error.hint.is_some_and(|hint| hint.contains("vnc")));
 }

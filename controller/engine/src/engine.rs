@@ -1,6 +1,7 @@
 //! The trait.
 
 use async_trait::async_trait;
+use limekiln_api::{FieldError, Lima};
 use limekiln_model::{Action, Capabilities, Observed};
 
 use crate::{ActionContext, EngineError};
@@ -14,6 +15,13 @@ pub trait Engine: Send + Sync {
     /// Template fields that it cannot honour, as (path, why). A manifest that sets one of them is
     /// refused with the field's position; nothing is ignored in silence.
     fn unsupported_fields(&self) -> &'static [(&'static str, &'static str)];
+
+    /// Why this host, as it is now, cannot give a filled template what it asks for; warnings, too.
+    /// May ask other programs.
+    fn refusals(&self, filled: &Lima) -> Vec<FieldError> {
+        let _ = filled;
+        Vec::new()
+    }
 
     /// Looks at everything. `owners` and `host.taken_ports` are filled in by the caller, which
     /// has the ledger.

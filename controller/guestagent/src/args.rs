@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::DnsArgs;
+use crate::{DnsArgs, YqArgs};
 
 /// Where Lima's host agents look.
 const SOCKET: &str = "/run/lima-guestagent.sock";
@@ -15,6 +15,8 @@ pub enum Verb {
     Daemon(DaemonArgs),
     /// Make systemd run it from now on.
     InstallSystemd(DaemonArgs),
+    /// Edit a file.
+    Yq(YqArgs),
     /// Print the version.
     Version,
 }
@@ -53,7 +55,7 @@ const PORT: &str = "io.lima-vm.guest_agent.0";
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ArgsError {
     /// No verb, or another one.
-    #[error("say `daemon`, `install-systemd` or `--version`")]
+    #[error("say `daemon`, `install-systemd`, `yq` or `--version`")]
     Verb,
     /// An option that is not known.
     #[error("unknown option {0:?}")]
@@ -75,6 +77,7 @@ impl Verb {
         match verb.as_str() {
             "daemon" => options(words).map(Self::Daemon),
             "install-systemd" => options(words).map(Self::InstallSystemd),
+            "yq" => YqArgs::from_words(words).map(Self::Yq),
             "--version" => Ok(Self::Version),
             _ => Err(ArgsError::Verb),
         }
@@ -174,7 +177,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named() {
         assert_eq!(read(""), Err(ArgsError::Verb));
-        assert_eq!(read("yq"), Err(ArgsError::Verb));
+        assert_eq!(read("fake-cloud-init"), Err(ArgsError::Verb));
         assert_eq!(read("daemon --what 1"), Err(ArgsError::Unknown("--what".to_owned())));
         let bad = Err(ArgsError::Value("--socket-owner".to_owned()));
         assert_eq!(read("daemon --socket-owner me"), bad);

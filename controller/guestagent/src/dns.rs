@@ -20,8 +20,6 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 
-/// The card that Lima's network configuration gives this name.
-const CARD: &str = "eth0";
 const PORT: u16 = 53;
 /// Programs ask again after five seconds.
 const PATIENCE: Duration = Duration::from_secs(6);
@@ -29,6 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(6);
 const CONNECTION: Duration = Duration::from_secs(60);
 /// How often it is seen whether the card still has the address: a network manager may take it.
 const LOOK: Duration = Duration::from_secs(5);
+/// How soon it is looked for a card that is not there yet.
+const AGAIN: Duration = Duration::from_millis(250);
 /// Datagrams, and connections, that are passed on at once.
 const AT_ONCE: (usize, usize) = (128, 32);
 
@@ -77,7 +77,7 @@ pub(crate) async fn serve(args: DnsArgs) {
     };
     let (datagrams, connections) = sockets;
     tokio::join!(
-        keep_address(args.at),
+        keep_address(args),
         pass_datagrams(Arc::new(datagrams), (args.host, args.udp).into()),
         pass_connections(connections, (args.host, args.tcp).into()),
     );
@@ -100,21 +100,42 @@ fn free_bound(at: Ipv4Addr, kind: SocketType) -> io::Result<std::os::fd::OwnedFd
     Ok(socket)
 }
 
-async fn keep_address(at: Ipv4Addr) {
+async fn keep_address(args: DnsArgs) {
     loop {
-        if std::net::UdpSocket::bind((at, 0)).is_err() {
-            add_address(at);
+        if std::net::UdpSocket::bind((args.at, 0)).is_err() {
+            let routes = std::fs::read_to_string("/proc/net/route").unwrap_or_default();
+            match card_towards(&routes, args.host) {
+                Some(card) => add_address(args.at, card),
+                None => {
+                    sleep(AGAIN).await;
+                    continue;
+                }
+            }
         }
         sleep(LOOK).await;
     }
 }
 
+/// The card in whose network the host is, by the kernel's table (proc_net_route of proc(5): numbers
+/// as the processor reads them from the wire): the guest may call its cards whatever it likes.
+fn card_towards(routes: &str, host: Ipv4Addr) -> Option<&str> {
+    let host = u32::from_ne_bytes(host.octets());
+    let number = |field: Option<&str>| u32::from_str_radix(field?, 16).ok();
+    let found = routes.lines().skip(1).filter_map(|line| {
+        let mut fields = line.split_whitespace();
+        let (card, network) = (fields.next()?, number(fields.next())?);
+        let mask = number(fields.nth(5))?;
+        (mask != 0 && host & mask == network).then_some((mask.count_ones(), card))
+    });
+    found.max_by_key(|(bits, _)| *bits).map(|(_, card)| card)
+}
+
 /// Of the host's scope: it is never the source of what leaves the guest. On the card and not on `lo`,
 /// for systemd-resolved asks by the card.
-fn add_address(at: Ipv4Addr) {
+fn add_address(at: Ipv4Addr, card: &str) {
     let mut ip = Command::new("ip");
-    ip.args(["addr", "add", &format!("{at}/32"), "dev", CARD, "scope", "host"]);
-    // A card that is not there yet comes.
+    ip.args(["addr", "add", &format!("{at}/32"), "dev", card, "scope", "host"]);
+    // It is tried again.
     let _ = ip.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
 }
 
@@ -181,6 +202,24 @@ mod tests {
         for wrong in ["", "192.168.5.3", "192.168.5.3=host:1:2", "192.168.5.3=192.168.5.2:1"] {
             assert_eq!(wrong.parse::<DnsArgs>(), Err(()), "{wrong}");
         }
+    }
+
+    /// As a guest with two cards has it, on a processor that reads the lowest byte first.
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn the_card_is_the_one_whose_network_the_host_is_in() {
+        let routes = "\
+Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
+lima0\t00000000\t0168A8C0\t0003\t0\t0\t100\t00000000\t0\t0\t0
+enp0s2\t00000000\t0205A8C0\t0003\t0\t0\t200\t00000000\t0\t0\t0
+enp0s2\t0005A8C0\t00000000\t0001\t0\t0\t200\t00FFFFFF\t0\t0\t0
+lima0\t0000A8C0\t00000000\t0001\t0\t0\t100\t0000FFFF\t0\t0\t0
+";
+        let towards = |host: [u8; 4]| card_towards(routes, host.into());
+        assert_eq!(towards([192, 168, 5, 2]), Some("enp0s2"));
+        assert_eq!(towards([192, 168, 104, 2]), Some("lima0"));
+        assert_eq!(towards([10, 0, 0, 1]), None, "a way out is no network");
+        assert_eq!(card_towards("", [192, 168, 5, 2].into()), None);
     }
 
     #[tokio::test]

@@ -25,6 +25,9 @@ pub enum Error {
         /// What it said.
         reason: String,
     },
+    /// A file can't be edited.
+    #[error(transparent)]
+    Yq(#[from] limekiln_yq::YqError),
     /// The runtime can't be started.
     #[error("cannot start")]
     Runtime(#[source] io::Error),

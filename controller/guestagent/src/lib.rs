@@ -18,6 +18,7 @@ mod serve;
 mod service;
 mod tunnel;
 mod virtio;
+mod yq;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -28,6 +29,7 @@ pub use dns::DnsArgs;
 pub use error::Error;
 pub use serve::serve;
 pub use service::GuestAgent;
+pub use yq::YqArgs;
 
 /// The whole program. `words` are its arguments, without its name.
 pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -42,6 +44,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         Verb::InstallSystemd(args) => install::systemd(&args),
         Verb::Daemon(args) => daemon::run(&args),
+        Verb::Yq(args) => yq::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

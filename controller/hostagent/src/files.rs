@@ -76,6 +76,11 @@ impl InstanceFiles {
         self.file("cidata.iso")
     }
 
+    /// The UEFI image that the template names.
+    pub fn firmware(&self) -> PathBuf {
+        self.file("qemu-efi-code.fd")
+    }
+
     /// QEMU's pid file.
     pub fn qemu_pid(&self) -> PathBuf {
         self.file("qemu.pid")
@@ -114,6 +119,36 @@ impl InstanceFiles {
     /// The socket between QEMU and the virtiofsd of the mount at this position.
     pub fn virtiofsd_sock(&self, index: usize) -> PathBuf {
         self.file(&format!("virtiofsd-{index}.sock"))
+    }
+
+    /// The socket between QEMU and the TPM.
+    pub fn swtpm_sock(&self) -> PathBuf {
+        self.file("swtpm.sock")
+    }
+
+    /// The directory of what the TPM remembers.
+    pub fn swtpm_state(&self) -> PathBuf {
+        self.file("swtpm")
+    }
+
+    /// The TPM's pid file. Ours.
+    pub fn swtpm_pid(&self) -> PathBuf {
+        self.file("swtpm.pid")
+    }
+
+    /// What the TPM prints. Ours.
+    pub fn swtpm_log(&self) -> PathBuf {
+        self.file("swtpm.log")
+    }
+
+    /// Address and display number of the VNC server.
+    pub fn vnc_display(&self) -> PathBuf {
+        self.file("vncdisplay")
+    }
+
+    /// The VNC server's password.
+    pub fn vnc_password(&self) -> PathBuf {
+        self.file("vncpassword")
     }
 
     /// The processes behind the mounts, for a new host agent. Ours.

@@ -6,8 +6,8 @@ use limekiln_hostagent::accel::Accelerator;
 use limekiln_hostagent::driver::qemu::command_line;
 use limekiln_hostagent::network::{Daemon, NetworkFiles};
 use limekiln_hostagent::spec::{
-    AttachedDisk, BootDisk, DirectKernel, DiskFormat, Firmware, Link, MountKind, MountSpec, Nic,
-    Reconnect, UserV2, VmSpec,
+    AttachedDisk, BootDisk, Devices, DirectKernel, DiskFormat, Firmware, Link, MountKind,
+    MountSpec, Nic, Reconnect, Screen, Sound, SoundCard, UserV2, VmSpec,
 };
 
 fn spec(arch: Arch, firmware: Firmware) -> VmSpec {
@@ -18,11 +18,13 @@ fn spec(arch: Arch, firmware: Firmware) -> VmSpec {
         cpus: 2,
         memory_mib: 4096,
         cpu_model: None,
+        nested: false,
         firmware,
         kernel: None,
         disk: BootDisk { path: files.disk(), format: DiskFormat::Qcow2 },
         iso: None,
         disks: Vec::new(),
+        devices: Devices::default(),
         mounts: Vec::new(),
         cidata: files.cidata(),
         ssh_port: 60022,
@@ -107,6 +109,61 @@ fn other_architectures() {
     let built_in = |arch| render(&spec(arch, Firmware::BuiltIn), Accelerator::Tcg);
     insta::assert_snapshot!("ppc64le", built_in(Arch::Ppc64le));
     insta::assert_snapshot!("s390x", built_in(Arch::S390x));
+}
+
+/// The lines that a spec adds to the usual ones, or has instead of them.
+fn differs(spec: &VmSpec, usual: &VmSpec) -> String {
+    let usual = render(usual, Accelerator::Tcg);
+    let usual: Vec<_> = usual.lines().collect();
+    let text = render(spec, Accelerator::Tcg);
+    text.lines().filter(|line| !usual.contains(line)).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_display_sound_and_a_tpm() {
+    let usual = spec(Arch::X86_64, uefi());
+    let mut all = usual.clone();
+    all.devices = Devices {
+        screen: Screen::Vnc("127.0.0.1:0,to=9".to_owned()),
+        sound: Some(Sound { backend: "pa".to_owned(), card: SoundCard::Hda }),
+        tpm: true,
+    };
+    insta::assert_snapshot!(differs(&all, &usual));
+    let usual = spec(Arch::Aarch64, uefi());
+    let mut window = usual.clone();
+    window.devices = Devices {
+        screen: Screen::Window("gtk".to_owned()),
+        sound: Some(Sound { backend: "alsa".to_owned(), card: SoundCard::Virtio }),
+        tpm: true,
+    };
+    insta::assert_snapshot!("in_a_window", differs(&window, &usual));
+}
+
+/// VNC needs no other programs, so a guest that breaks out gets none.
+#[test]
+fn only_desktops_start_programs() {
+    let mut spec = spec(Arch::X86_64, uefi());
+    spec.devices.screen = Screen::Vnc("127.0.0.1:0".to_owned());
+    assert!(render(&spec, Accelerator::Tcg).contains("spawn=deny"));
+    spec.devices.screen = Screen::Window("sdl".to_owned());
+    assert!(render(&spec, Accelerator::Tcg).contains("spawn=allow"));
+}
+
+#[test]
+fn guests_of_the_guest() {
+    let mut arm = spec(Arch::Aarch64, uefi());
+    arm.nested = true;
+    let text = render(&arm, Accelerator::Tcg);
+    assert!(text.contains("-machine virt,virtualization=on,accel=tcg"), "{text}");
+    assert!(render(&arm, Accelerator::Kvm).contains("-machine virt,accel=kvm"));
+}
+
+#[test]
+fn the_hosts_processor_is_not_emulated() {
+    let mut spec = spec(Arch::X86_64, uefi());
+    spec.cpu_model = Some("host,-avx512vl".to_owned());
+    assert!(render(&spec, Accelerator::Kvm).contains("-cpu host,-avx512vl\n"));
+    assert!(render(&spec, Accelerator::Tcg).contains("-cpu max\n"));
 }
 
 fn mount(location: &str, writable: bool, kind: MountKind) -> MountSpec {

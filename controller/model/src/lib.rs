@@ -30,7 +30,8 @@ pub use fingerprint::{Fingerprint, fingerprint};
 pub use id::{Kind, Name, ObjectId};
 pub use observed::{
     Accelerator, DiskFault, Host, InstancePhase, LiveDisks, MountFault, Mounted, NetworkPhase,
-    Observed, ObservedDisk, ObservedInstance, ObservedNetwork, ObservedNic, Owner, Parked,
+    Observed, ObservedDisk, ObservedInstance, ObservedNetwork, ObservedNic, ObservedStep, Owner,
+    Parked,
 };
 pub use plan::{Basis, Plan, Step, StepId};
 pub use policy::{Policy, SnapshotFirst};

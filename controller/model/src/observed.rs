@@ -197,6 +197,18 @@ pub struct DiskFault {
     pub why: String,
 }
 
+/// What came of a step of provisioning.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ObservedStep {
+    /// Its mode and its place in the list: `provision.system/00000003`.
+    pub name: String,
+    /// What it ended with, 0 for success; `None` if it has not run in this boot.
+    pub exit_code: Option<i32>,
+    /// When it ended by the guest's clock, in seconds since 1970.
+    pub at: Option<i64>,
+}
+
 /// An instance as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObservedInstance {
@@ -235,6 +247,10 @@ pub struct ObservedInstance {
     /// What is known of its disks while it runs.
     #[serde(default)]
     pub live_disks: LiveDisks,
+    /// The steps of provisioning of its stored configuration, when it runs and its guest has told
+    /// what came of them. Those that run before the seed volume is there, the guest tells not of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<ObservedStep>,
 }
 
 /// An additional disk as it is.

@@ -60,7 +60,7 @@ const TABLE: &[Rule] = &[
     noted(
         "template.provision",
         Cost::Restart,
-        "scripts run at boot. Live where the engine runs steps in a running VM, and those that changed are `system`, `user` or `data`",
+        "scripts run at boot. Live where the engine runs steps in a running VM, and those that changed are `system`, `user`, `data` or `yq`",
     ),
     noted("disk.size", Cost::Restart, "live where the engine grows disks of a running VM"),
     noted("disk.format", Cost::Refused, "a disk keeps its format; make another one and copy"),

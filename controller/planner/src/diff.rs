@@ -61,7 +61,10 @@ fn disks_are_live(from: &Lima, to: &Lima, capabilities: &Capabilities) -> bool {
 fn provision_is_live(from: &Lima, to: &Lima, capabilities: &Capabilities) -> bool {
     let before = from.provision.as_deref().unwrap_or_default();
     let is_live = |step: &Provision| match step.mode {
-        None | Some(ProvisionMode::System | ProvisionMode::User | ProvisionMode::Data) => true,
+        None
+        | Some(
+            ProvisionMode::System | ProvisionMode::User | ProvisionMode::Data | ProvisionMode::Yq,
+        ) => true,
         Some(_) => before.contains(step),
     };
     capabilities.live_provision && to.provision.iter().flatten().all(is_live)

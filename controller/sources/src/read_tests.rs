@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use proptest::prelude::*;
 
+use crate::read::GLANCE;
 use crate::{Input, ReadOptions, Reader, Snapshot, read};
 
 #[derive(Clone, Copy, Debug)]
@@ -151,7 +152,7 @@ fn a_glance_sees_what_is_being_written_and_nothing_is_read_for_it() {
     let seen = reader.glance(&inputs, &patient).expect("readable").remove(0);
     assert_eq!(seen.files.len(), 2);
     assert!(tried(&mut reader).expect_err("it is still young") <= wait, "it is waited on");
-    for file in 0..=super::read::GLANCE {
+    for file in 0..=GLANCE {
         fs::write(dir.path().join(format!("0/n{file}.yaml")), "# new\n").expect("writable");
     }
     assert_eq!(reader.glance(&inputs, &patient), None, "that is much");

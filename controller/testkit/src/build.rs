@@ -76,5 +76,6 @@ pub fn observed_instance(of: &str, yaml: &str, phase: InstancePhase) -> Observed
         nics: Vec::new(),
         raw_disk: false,
         live_disks: Default::default(),
+        steps: Vec::new(),
     }
 }

@@ -135,6 +135,12 @@ const NEEDS: &[Need] = &[
         [Some("openssh-sftp-server"), Some("openssh-server"), Some("openssh")],
     ),
     run(
+        "swtpm",
+        "guests can't have a TPM",
+        Probe::Program("swtpm"),
+        [Some("swtpm"), Some("swtpm"), Some("swtpm")],
+    ),
+    run(
         "git",
         "manifests can't come from git",
         Probe::Program("git"),

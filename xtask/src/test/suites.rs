@@ -26,10 +26,7 @@ pub struct Suite {
 ///
 /// # Errors
 /// Something can't be started. Tests that fail are in the tally.
-pub fn run(
-    mut suites: Vec<Suite>,
-    variables: &[(&'static str, PathBuf)],
-) -> anyhow::Result<Tally> {
+pub fn run(mut suites: Vec<Suite>, variables: &[(&'static str, PathBuf)]) -> anyhow::Result<Tally> {
     let mut documentation = sh::cargo(&["test", "--workspace", "--doc", "--no-fail-fast"]);
     documentation.args(["--", "--show-output"]);
     suites.push(Suite { name: "documentation".to_owned(), command: documentation });

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
-    AdditionalDisk, Arch, Audio, Base, CaCerts, Containerd, CopyToHost, Firmware, HostResolver,
-    Image, InstanceNetwork, Int, Mount, MountType, PortForward, Probe, Provision, QemuOpts,
-    Rosetta, Ssh, Text, User, Video, VzOpts, loose,
+    AdditionalDisk, Arch, Audio, Base, CaCerts, Containerd, CopyToHost, Firmware, FirmwareImage,
+    HostResolver, Image, InstanceNetwork, Int, Mount, MountType, PortForward, Probe, Provision,
+    QemuOpts, Rosetta, Ssh, Text, User, Video, VzOpts, loose,
 };
 use crate::ByteSize;
 
@@ -183,6 +183,23 @@ impl Lima {
             .and_then(|opts| opts.get("vz"))
             .and_then(|value| VzOpts::deserialize(value).ok())
             .unwrap_or_default()
+    }
+
+    /// The UEFI images for the machine, in order, of which the first that can be had is used. None
+    /// for machines that start without UEFI.
+    pub fn usable_firmware(&self) -> impl Iterator<Item = &FirmwareImage> {
+        let firmware = self.firmware.as_ref();
+        let legacy = firmware.and_then(|firmware| firmware.legacy_bios) == Some(true);
+        let uefi = match self.arch {
+            Some(Arch::X86_64 | Arch::Armv7l) => !legacy,
+            Some(Arch::Ppc64le | Arch::S390x) => false,
+            _ => true,
+        };
+        let images = firmware.filter(|_| uefi).and_then(|firmware| firmware.images.as_ref());
+        images.into_iter().flatten().filter(|image| {
+            let driver = image.vm_type.as_deref().unwrap_or_default();
+            (image.arch.is_none() || image.arch == self.arch) && ["", "qemu"].contains(&driver)
+        })
     }
 
     /// The images for the configured architecture, in order: the first decides the variant that

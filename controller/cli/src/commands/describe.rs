@@ -140,6 +140,8 @@ fn of_instance(app: &App, id: &ObjectId, instance: &wire::Instance) -> Vec<(&'st
         facts.push(("accelerator", format!("{}{why}", accelerator.name)));
     }
     facts.extend(instance.mounts.iter().map(|mount| ("mount", of_mount(app, mount))));
+    facts.extend(instance.disk_faults.iter().map(|fault| ("disk", of_disk_fault(fault))));
+    facts.extend(of_steps(&instance.provision).into_iter().map(|steps| ("provision", steps)));
     facts.extend(instance.network_cards.iter().map(|card| ("network", of_card(card))));
     if let Some(port) = instance.ssh_local_port {
         facts.push(("ssh", format!("127.0.0.1:{port}; limekiln shell {}", id.name)));
@@ -176,6 +178,36 @@ fn of_card(card: &wire::NetworkCard) -> String {
     format!("{}{place}{state}", card.interface)
 }
 
+/// What is left to be done with a disk.
+fn of_disk_fault(fault: &wire::DiskFault) -> String {
+    match fault.disk.as_str() {
+        "" => format!("the instance's own: {}", fault.why),
+        disk => format!("disk/{disk}: {}", fault.why),
+    }
+}
+
+/// One line for all steps that succeeded, and one for each other.
+fn of_steps(steps: &[wire::ProvisionStep]) -> Vec<String> {
+    let done: Vec<_> = steps.iter().filter(|step| step.exit_code == Some(0)).collect();
+    let mut lines = Vec::new();
+    if !done.is_empty() {
+        let last = done.iter().filter_map(|step| step.at).max();
+        lines.push(format!("{} done, the last {}", count(done.len(), "step"), clock(last)));
+    }
+    lines.extend(steps.iter().filter_map(|step| match step.exit_code {
+        Some(0) => None,
+        Some(code) => Some(format!("{} ended with {code} {}", step.name, clock(step.at))),
+        None => Some(format!("{} has not run in this boot", step.name)),
+    }));
+    lines
+}
+
+/// By the guest's clock.
+fn clock(seconds: Option<i64>) -> String {
+    let at = seconds.and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+    at.map_or_else(|| "at an unknown time".to_owned(), |at| format!("at {at}"))
+}
+
 /// What is where, how, and whether it is there.
 fn of_mount(app: &App, mount: &wire::Mount) -> String {
     let access = if mount.writable { "read and write" } else { "read only" };
@@ -198,4 +230,39 @@ pub fn document(id: &ObjectId, object: &wire::Object) -> Value {
         "spec": spec,
         "status": to_status(object),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_that_need_somebody_stand_out() {
+        let step = |name: &str, exit_code, at| wire::ProvisionStep {
+            name: name.to_owned(),
+            exit_code,
+            at,
+        };
+        let steps = [
+            step("a", Some(0), Some(1_700_000_000)),
+            step("b", Some(7), Some(1_700_000_001)),
+            step("c", Some(0), Some(1_700_000_002)),
+            step("d", None, None),
+        ];
+        let lines = [
+            "2 steps done, the last at 2023-11-14T22:13:22Z",
+            "b ended with 7 at 2023-11-14T22:13:21Z",
+            "d has not run in this boot",
+        ];
+        assert_eq!(of_steps(&steps), lines);
+        assert_eq!(of_steps(&[]), [""; 0]);
+    }
+
+    #[test]
+    fn a_disk_fault_names_its_disk() {
+        let fault =
+            |disk: &str| wire::DiskFault { disk: disk.to_owned(), why: "it is full".into() };
+        assert_eq!(of_disk_fault(&fault("data")), "disk/data: it is full");
+        assert_eq!(of_disk_fault(&fault("")), "the instance's own: it is full");
+    }
 }

@@ -67,6 +67,30 @@ impl Images {
         Err(none_left(errors))
     }
 
+    /// The first of the template's UEFI images for its machine that can be had and is what it
+    /// should be, still packed, with its location; `None` if the template names none, or its machine
+    /// starts without UEFI.
+    ///
+    /// # Errors
+    /// As [`Self::fetch`].
+    pub async fn fetch_firmware(
+        &self,
+        filled: &Lima,
+        ask_server: bool,
+        context: &ActionContext,
+    ) -> Result<Option<(String, PathBuf)>, EngineError> {
+        let mut errors: Vec<EngineError> = Vec::new();
+        for image in filled.usable_firmware() {
+            let (location, digest) = (&image.location, image.digest.as_deref());
+            match self.file(location, digest, ask_server, context).await {
+                Ok(path) => return Ok(Some((location.clone(), path))),
+                Err(ImageError::Cancelled) => return Err(EngineError::cancelled()),
+                Err(error) => errors.push(error.into()),
+            }
+        }
+        if errors.is_empty() { Ok(None) } else { Err(none_left(errors)) }
+    }
+
     async fn fetch_one(
         &self,
         image: &Image,

@@ -1,13 +1,16 @@
 //! What a running instance's host agent says.
 
+use limekiln_api::Lima;
 use limekiln_hostagent::InstanceFiles;
 use limekiln_hostagent::api::{
     AgentStatus, Client, ClientError, DiskStatus, MountState, MountStatus, NetworkStatus, Phase,
+    StepStatus,
 };
 use limekiln_hostagent::events::EventReader;
+use limekiln_hostagent::spec::{StepKind, steps};
 use limekiln_model::{
     Accelerator, DiskFault, InstancePhase, LiveDisks, MountFault, Mounted, Name, ObservedInstance,
-    ObservedNic,
+    ObservedNic, ObservedStep,
 };
 
 use super::process::driver_pid;
@@ -94,6 +97,8 @@ fn from_status(instance: &mut ObservedInstance, status: AgentStatus) {
         free: status.free_disk_places,
         faults: status.disks.into_iter().filter_map(disk_fault).collect(),
     };
+    let steps = status.steps.zip(instance.config.as_deref());
+    instance.steps = steps.map(|(told, config)| observed_steps(&told, config)).unwrap_or_default();
     instance.accelerator = status.accelerator.map(|accelerator| Accelerator {
         name: accelerator.word().to_owned(),
         fallback: status.fallback_reason,
@@ -103,6 +108,19 @@ fn from_status(instance: &mut ObservedInstance, status: AgentStatus) {
 fn nic(status: NetworkStatus) -> ObservedNic {
     let NetworkStatus { interface, network, address, reason, mac: _ } = status;
     ObservedNic { interface, network, address, fault: reason }
+}
+
+/// The configuration's steps, each with what the guest tells of it.
+fn observed_steps(told: &[StepStatus], config: &Lima) -> Vec<ObservedStep> {
+    let Ok(steps) = steps(config) else { return Vec::new() };
+    let steps = steps.iter().enumerate().filter(|(_, step)| step.kind != StepKind::Boot);
+    let observed = steps.map(|(index, step)| {
+        let digest = step.digest();
+        let outcome = told.iter().find(|one| one.digest == digest);
+        let (exit_code, at) = outcome.map(|one| (one.exit_code, one.at)).unzip();
+        ObservedStep { name: step.name(index), exit_code, at }
+    });
+    observed.collect()
 }
 
 /// What is left to be done with a disk.
@@ -142,6 +160,23 @@ mod tests {
     use std::fs;
 
     use super::*;
+
+    #[test]
+    fn a_step_is_known_by_what_it_is() {
+        let yaml = "provision: [{mode: boot, script: a}, {script: b}, {script: c}, {script: d}]";
+        let lima = limekiln_api::read_lima(yaml).expect("YAML");
+        let all = steps(&lima).expect("steps");
+        let told =
+            |index: usize, exit_code| StepStatus { digest: all[index].digest(), exit_code, at: 5 };
+        let observed = observed_steps(&[told(3, 0), told(1, 7)], &lima);
+        let shown: Vec<_> = observed.iter().map(|one| (one.name.as_str(), one.exit_code)).collect();
+        let wanted = [
+            ("provision.system/00000001", Some(7)),
+            ("provision.system/00000002", None),
+            ("provision.system/00000003", Some(0)),
+        ];
+        assert_eq!(shown, wanted);
+    }
 
     #[test]
     fn limas_log_tells_how_far_its_guest_is() {

@@ -119,6 +119,7 @@ impl Known {
             raw_disk: fs::read_to_string(dir.join("disk.format"))
                 .is_ok_and(|format| format.trim() == "raw"),
             live_disks: Default::default(),
+            steps: Vec::new(),
             dir: dir.to_owned(),
         };
         let instance = instance.into();

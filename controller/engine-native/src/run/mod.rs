@@ -21,7 +21,7 @@ pub(crate) use forward::forward;
 pub(crate) use mounts::{mount, reload};
 pub(crate) use ready::await_ready;
 pub(crate) use snapshots::{disks as disks_of, forget, probe, restore, take};
-pub(crate) use start::start;
+pub(crate) use start::{Host, start};
 pub(crate) use stop::stop;
 
 /// The files of an instance that has a host agent; an error if it has none.

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use limekiln_api::{read_lima, unsupported};
+use limekiln_api::{Lima, read_lima, unsupported};
 use limekiln_engine::{ActionContext, EngineError, ErrorClass};
 use limekiln_hostagent::api::Client;
+use limekiln_hostagent::spec::filled;
 use limekiln_hostagent::{HostAgentArgs, InstanceFiles, spawn};
 use limekiln_model::Name;
 use tokio::process::{Child, Command};
@@ -14,8 +15,11 @@ use tokio::time::{Instant, sleep};
 use super::disks::forget_dead_holder;
 use super::log;
 use crate::error::file;
+use crate::firmware;
+use crate::images::Images;
 use crate::observe::{agent_pid, driver_pid};
 use crate::paths::Paths;
+use crate::refusals::{InstalledQemu, refusals};
 use crate::unsupported::UNSUPPORTED;
 
 /// Between looks at the new host agent.
@@ -23,10 +27,21 @@ const LOOK: Duration = Duration::from_millis(5);
 /// A host agent that does not listen by then has gone wrong.
 const DEADLINE: Duration = Duration::from_secs(20);
 
+/// What a start takes from this host.
+#[derive(Clone, Copy)]
+pub(crate) struct Host<'a> {
+    /// The program whose `hostagent` subcommand runs an instance.
+    pub(crate) agent_exe: &'a Path,
+    /// Where firmware comes from.
+    pub(crate) images: &'a Images,
+    /// The hypervisor.
+    pub(crate) qemu: &'a InstalledQemu,
+}
+
 /// Starts the instance; returns when its host agent serves `ha.sock`.
 pub(crate) async fn start(
     paths: &Paths,
-    exe: &Path,
+    host: &Host<'_>,
     name: &Name,
     context: &ActionContext,
 ) -> Result<(), EngineError> {
@@ -45,12 +60,18 @@ pub(crate) async fn start(
         context.message("adopts the VM that runs");
     } else {
         must_be_honoured(&files, name)?;
+        // If it cannot be read, the host agent says what is wrong with it.
+        if let Ok(filled) = filled(&args, &files.lima_yaml()) {
+            must_be_possible(&filled, host, paths, name)?;
+            firmware::place(host.images, &filled, &files, context).await?;
+        }
         free_disks(paths, &files, name)?;
     }
-    let command = spawn::command(exe, &args).map_err(file("open the logs in", &dir))?;
+    let command = spawn::command(host.agent_exe, &args).map_err(file("open the logs in", &dir))?;
     // tokio's: it reaps the child when it ends, however long from now.
     let child = Command::from(command).spawn().map_err(|error| {
-        EngineError::needs_human(format!("cannot start {}", exe.display())).because(error)
+        EngineError::needs_human(format!("cannot start {}", host.agent_exe.display()))
+            .because(error)
     })?;
     tokio::select! {
         result = serves(&files, child, name) => result,
@@ -74,6 +95,20 @@ fn must_be_honoured(files: &InstanceFiles, name: &Name) -> Result<(), EngineErro
     let file = files.lima_yaml();
     Err(EngineError::needs_human(message)
         .hint(format!("start it with limactl, or remove that from {}", file.display())))
+}
+
+/// The host may have changed since it was planned, and what Lima wrote was never planned.
+fn must_be_possible(
+    filled: &Lima,
+    host: &Host<'_>,
+    paths: &Paths,
+    name: &Name,
+) -> Result<(), EngineError> {
+    let refused = refusals(filled, host.qemu, paths.home());
+    let Some(first) = refused.iter().find(|refusal| refusal.is_error()) else { return Ok(()) };
+    let field = first.path.trim_start_matches("spec.template.");
+    let message = format!("instance/{name} cannot be started: `{field}`: {}", first.message);
+    Err(EngineError::needs_human(message).hint(first.hint.clone().unwrap_or_default()))
 }
 
 /// A lock that a crash left must not keep a disk from who has it now.
@@ -120,7 +155,7 @@ fn ended(files: &InstanceFiles, name: &Name, status: &str) -> EngineError {
 }
 
 /// What no other try mends, by the host agent's words, and what does.
-const REMEDIES: [(&str, &str); 12] = [
+const REMEDIES: [(&str, &str); 14] = [
     ("No space left", "free some space, then start it again"),
     ("ssh.localPort", "stop what listens there, or choose another ssh.localPort"),
     ("the disk is used by", "stop that instance first, or detach the disk"),
@@ -128,6 +163,8 @@ const REMEDIES: [(&str, &str); 12] = [
         "cannot start qemu-system",
         "install QEMU for the guest's architecture; see `limekiln doctor`",
     ),
+    ("cannot start swtpm", "install the package swtpm, or remove `tpm`"),
+    ("swtpm failed", "see swtpm.log in the instance's directory; what the TPM keeps is in swtpm/"),
     ("cannot run ssh", "install OpenSSH's client; see `limekiln doctor`"),
     ("virtiofsd is not installed", "install it, or use `mountType: 9p` or `reverse-sshfs`"),
     ("no UEFI firmware", "install it (Debian: ovmf, qemu-efi-aarch64; Fedora: edk2-ovmf)"),

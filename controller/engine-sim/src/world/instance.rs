@@ -316,5 +316,6 @@ pub(super) fn blank(name: &Name, phase: InstancePhase) -> ObservedInstance {
         nics: Vec::new(),
         raw_disk: false,
         live_disks: Default::default(),
+        steps: Vec::new(),
     }
 }

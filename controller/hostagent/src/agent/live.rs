@@ -61,6 +61,7 @@ impl Agent {
         if known == Known::Ready {
             self.mounts.set(&self.spec.mounts).await;
             self.mounts.see_devices(&self.session, &self.spec.mounts).await;
+            self.learn_steps().await;
         } else {
             let errors = tokio::select! {
                 errors = self.all_ready(known, services) => errors,

@@ -18,6 +18,7 @@ mod reload;
 mod run;
 mod services;
 mod signals;
+mod steps;
 mod stop;
 mod without_vm;
 

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::agent::{Agent, new_instance_id};
 use crate::api::{AgentStatus, Phase, Shared};
 use crate::disks::{Locks, mend};
-use crate::driver::qemu::{Qemu, reconnect};
+use crate::driver::qemu::{Qemu, suit};
 use crate::events::EventWriter;
 use crate::guest::find_binary;
 use crate::mounts::Mounts;
@@ -32,9 +32,7 @@ pub(super) fn prepare(args: HostAgentArgs) -> Result<Agent, Error> {
     let (mut spec, guest) = resolve(&args, &lima)?;
     refuse_orphan(&spec)?;
     spec.ssh_port = ssh::choose_port(spec.ssh_port)?;
-    if spec.nics.iter().any(|nic| nic.link.socket().is_some()) {
-        spec.reconnect = reconnect(&spec);
-    }
+    suit(&mut spec);
     let text = fs::read(&yaml).map_err(Error::file("read", &yaml))?;
     atomic::write(&spec.files.booted_yaml(), &text, 0o644)?;
     let json =
@@ -89,6 +87,7 @@ pub(super) fn assemble(
         networks: Vec::new(),
         disks: Vec::new(),
         free_disk_places: None,
+        steps: None,
         reloads: 0,
     };
     let locks = Locks::default();

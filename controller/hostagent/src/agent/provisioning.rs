@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::readiness::printable;
+use super::steps as ledger;
 use crate::api::{Phase, Shared};
 use crate::cidata::{PROVISION, step_variables};
 use crate::files::InstanceFiles;
@@ -61,7 +62,9 @@ impl Provisioning {
     async fn run(&self, changed: &[(usize, &Step)]) -> Result<(), String> {
         let script = script(changed);
         let run = self.session.run("sudo -n sh", &script);
-        match timeout(DEADLINE, run).await {
+        let outcome = timeout(DEADLINE, run).await;
+        ledger::learn(&self.session, &self.shared).await;
+        match outcome {
             Ok(Ok(output)) if output.status.success() => Ok(()),
             Ok(Ok(output)) => Err(format!(
                 "{}; see /var/log/limekiln-provision.log in the guest",

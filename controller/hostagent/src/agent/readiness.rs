@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout_at};
 
 use super::agent::{Agent, Known};
+use super::steps;
 use crate::spec::ReadinessProbe;
 use crate::ssh;
 
@@ -23,6 +24,7 @@ impl Agent {
             }
             let (mut errors, ()) = tokio::join!(self.wait_for_boot_scripts(), self.mount());
             self.start_new_session().await;
+            self.learn_steps().await;
             self.mounts.see_devices(&self.session, &self.spec.mounts).await;
             for probe in &self.guest.probes {
                 self.shared.waits_for(&format!("the probe {:?}", probe.description));
@@ -56,6 +58,13 @@ impl Agent {
             sleep(pause).await;
             pause = (pause * 2).min(AGAIN.1);
             ssh::wait_for_banner(self.spec.ssh_port, false).await;
+        }
+    }
+
+    /// What came of the steps of provisioning.
+    pub(super) async fn learn_steps(&self) {
+        if !self.guest.steps.is_empty() {
+            steps::learn(&self.session, &self.shared).await;
         }
     }
 

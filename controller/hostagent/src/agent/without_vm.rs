@@ -51,6 +51,7 @@ fn status() -> AgentStatus {
         networks: Vec::new(),
         disks: Vec::new(),
         free_disk_places: None,
+        steps: None,
         reloads: 0,
     }
 }

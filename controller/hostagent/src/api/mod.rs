@@ -23,4 +23,5 @@ pub(crate) use server::Server;
 pub(crate) use shared::{Shared, StopRequest};
 pub use status::{
     AgentStatus, DiskStatus, Info, MountState, MountStatus, NetworkStatus, Phase, Reload,
+    StepStatus,
 };

@@ -108,6 +108,18 @@ pub struct DiskStatus {
     pub fault: Option<String>,
 }
 
+/// What came of a step of provisioning in this boot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StepStatus {
+    /// Of the step, see [`crate::spec::Step::digest`].
+    pub digest: String,
+    /// What it ended with; 0 is success.
+    pub exit_code: i32,
+    /// When it ended by the guest's clock, in seconds since 1970.
+    pub at: i64,
+}
+
 /// Our answer to `/v1/limekiln/status`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -155,6 +167,9 @@ pub struct AgentStatus {
     /// cannot change disks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub free_disk_places: Option<usize>,
+    /// What came of the steps of provisioning; `None` as long as the guest has not told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<Vec<StepStatus>>,
     /// How often the configuration was read again; see [`Reload`](super::Reload).
     #[serde(default)]
     pub reloads: u64,

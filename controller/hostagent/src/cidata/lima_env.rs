@@ -116,6 +116,14 @@ pub(crate) fn step_variables(index: usize, step: &Step) -> Vec<(String, String)>
         variables.push(of_file("PATH", path.clone()));
         variables.push(of_file("PERMISSIONS", permissions.clone()));
     }
+    if let StepKind::Yq { path, format, owner, permissions } = &step.kind {
+        let of_file =
+            |key: &str, value: &str| (format!("YQ_PROVISION_{index:08}_{key}"), value.to_owned());
+        variables.push(of_file("FORMAT", format));
+        variables.push(of_file("OWNER", owner));
+        variables.push(of_file("PATH", path));
+        variables.push(of_file("PERMISSIONS", permissions));
+    }
     variables
 }
 

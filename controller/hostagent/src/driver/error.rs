@@ -19,6 +19,14 @@ pub enum DriverError {
         #[source]
         source: io::Error,
     },
+    /// A program that the hypervisor depends on failed.
+    #[error("{program} failed: {reason}")]
+    Helper {
+        /// Its name.
+        program: &'static str,
+        /// What it said last.
+        reason: String,
+    },
     /// It ended by itself.
     #[error("the hypervisor ended at once: {reason}")]
     Ended {

@@ -22,7 +22,7 @@ fn places(files: &InstanceFiles, arch: Arch) -> Vec<PathBuf> {
         Arch::Riscv64 => "edk2-riscv-code.fd",
         _ => "edk2-x86_64-code.fd",
     };
-    let mut places = vec![files.file("qemu-efi-code.fd")];
+    let mut places = vec![files.firmware()];
     if let Some(home) = std::env::var_os("HOME") {
         places.push(PathBuf::from(home).join(".local/share/qemu").join(edk2));
     }

@@ -10,8 +10,8 @@ use limekiln_api::{Arch, Lima, Name, NameError, ReadError, fill_as, mac_address,
 use super::copy::copies;
 use super::nic::nics;
 use super::{
-    AttachedDisk, BootDisk, DirectKernel, DiskFormat, Firmware, GuestSpec, LayerError, Nic,
-    ReadinessProbe, Reconnect, ResolverSpec, Step, StepKind, VmSpec, host_facts, mounts,
+    AttachedDisk, BootDisk, Devices, DirectKernel, DiskFormat, Firmware, GuestSpec, LayerError,
+    Nic, ReadinessProbe, Reconnect, ResolverSpec, Step, StepKind, VmSpec, host_facts, mounts,
 };
 use crate::driver::firmware;
 use crate::files::InstanceFiles;
@@ -104,7 +104,8 @@ fn vm_spec(
     let arch = lima.arch.unwrap_or(Arch::X86_64);
     let legacy = lima.firmware.as_ref().and_then(|firmware| firmware.legacy_bios) == Some(true);
     let kernel = direct_kernel(&files)?;
-    let firmware = choose_firmware(&files, arch, legacy, kernel.is_some())?;
+    let named = lima.usable_firmware().next().is_some();
+    let firmware = choose_firmware(&files, arch, legacy, kernel.is_some() && !named)?;
     let path = files.disk();
     let iso = files.file("iso");
     Ok(VmSpec {
@@ -113,11 +114,13 @@ fn vm_spec(
         cpus: positive("cpus", lima.cpus.map_or(1, |cpus| cpus.0))?,
         memory_mib: lima.memory.map_or(1 << 30, |memory| memory.0) >> 20,
         cpu_model: lima.qemu_opts().cpu_type.and_then(|types| types.get(arch.word()).cloned()),
+        nested: lima.nested_virtualization == Some(true),
         firmware,
         kernel,
         disk: BootDisk { format: DiskFormat::stated(&path)?, path },
         iso: iso.exists().then_some(iso),
         disks,
+        devices: Devices::new(lima),
         mounts: mounts(lima),
         cidata: files.cidata(),
         ssh_port: ssh_port(lima)?,
@@ -128,7 +131,8 @@ fn vm_spec(
 }
 
 /// A kernel that is started directly needs no UEFI, and starts faster without: QEMU puts it where
-/// the machine's own firmware or a few instructions of its own find it.
+/// the machine's own firmware or a few instructions of its own find it. One that the template names
+/// is wanted all the same.
 fn choose_firmware(
     files: &InstanceFiles,
     arch: Arch,
@@ -245,22 +249,36 @@ fn step((index, step): (usize, &Provision)) -> Result<Step, SpecError> {
         field: format!("provision[{index}].{name}"),
         reason: reason.to_owned(),
     };
+    let text_or = |text: &Option<Text>, default: &str| {
+        text.as_ref().map_or_else(|| default.to_owned(), |text| text.0.clone())
+    };
+    let path = || step.path.clone().ok_or_else(|| field("path", "missing"));
+    let owner = || text_or(&step.owner, "root:root");
+    let permissions = || text_or(&step.permissions, "644");
     let kind = match mode {
         ProvisionMode::System => StepKind::System,
         ProvisionMode::User => StepKind::User,
         ProvisionMode::Dependency => StepKind::Dependency,
         ProvisionMode::Boot => StepKind::Boot,
         ProvisionMode::Data => StepKind::Data {
-            path: step.path.clone().ok_or_else(|| field("path", "missing"))?,
-            owner: step.owner.as_ref().map_or("root:root".to_owned(), |owner| owner.0.clone()),
-            permissions: step.permissions.as_ref().map_or("644".to_owned(), |mode| mode.0.clone()),
+            path: path()?,
+            owner: owner(),
+            permissions: permissions(),
             overwrite: step.overwrite != Some(false),
         },
-        ProvisionMode::Yq | ProvisionMode::Ansible => {
-            return Err(field("mode", "this mode is not supported"));
-        }
+        ProvisionMode::Yq => StepKind::Yq {
+            path: path()?,
+            format: step.format.clone().unwrap_or_else(|| "auto".to_owned()),
+            owner: owner(),
+            permissions: permissions(),
+        },
+        ProvisionMode::Ansible => return Err(field("mode", "this mode is not supported")),
     };
-    let text = if mode == ProvisionMode::Data { &step.content } else { &step.script };
+    let text = match mode {
+        ProvisionMode::Data => &step.content,
+        ProvisionMode::Yq => &step.expression,
+        _ => &step.script,
+    };
     Ok(Step { kind, text: text.clone().unwrap_or_default() })
 }
 

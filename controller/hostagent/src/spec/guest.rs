@@ -75,7 +75,7 @@ pub struct GuestSpec {
 pub struct Step {
     /// What it does.
     pub kind: StepKind,
-    /// The script, or the file's content.
+    /// The script, the file's content, or the expression.
     pub text: String,
 }
 
@@ -101,6 +101,17 @@ pub enum StepKind {
         /// Whether an existing file is replaced.
         overwrite: bool,
     },
+    /// Edits a file by an expression.
+    Yq {
+        /// The file.
+        path: String,
+        /// Its format, `auto` for the one that its name tells.
+        format: String,
+        /// Owner and group.
+        owner: String,
+        /// Permissions in octal.
+        permissions: String,
+    },
 }
 
 impl StepKind {
@@ -112,6 +123,7 @@ impl StepKind {
             Self::Dependency => "dependency",
             Self::Boot => "boot",
             Self::Data { .. } => "data",
+            Self::Yq { .. } => "yq",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What one VM is made of, resolved: no defaults are left to be filled and no file to be found.
 
 mod copy;
+mod devices;
 mod disk;
 mod format;
 mod from_lima;
@@ -15,6 +16,7 @@ mod step_digest;
 mod vm_spec;
 
 pub use copy::CopySpec;
+pub use devices::{Devices, Screen, Sound, SoundCard};
 pub use disk::{AttachedDisk, DiskLock};
 pub use format::DiskFormat;
 pub use from_lima::{SpecError, attached_disk, filled, probes, resolve, steps};

@@ -9,9 +9,15 @@ impl Step {
     /// is no part of it.
     pub fn digest(&self) -> String {
         let mut parts: Vec<&str> = vec![self.kind.word(), &self.text];
-        if let StepKind::Data { path, owner, permissions, overwrite } = &self.kind {
-            let overwrite = if *overwrite { "overwrite" } else { "keep" };
-            parts.extend([path.as_str(), owner, permissions, overwrite]);
+        match &self.kind {
+            StepKind::Data { path, owner, permissions, overwrite } => {
+                let overwrite = if *overwrite { "overwrite" } else { "keep" };
+                parts.extend([path.as_str(), owner, permissions, overwrite]);
+            }
+            StepKind::Yq { path, format, owner, permissions } => {
+                parts.extend([path.as_str(), format, owner, permissions]);
+            }
+            _ => {}
         }
         let mut hash = Sha256::new();
         for part in parts {
@@ -24,7 +30,7 @@ impl Step {
 
     /// Whether it can run in a guest that is up: the others belong to the boot.
     pub fn is_live(&self) -> bool {
-        matches!(self.kind, StepKind::System | StepKind::User | StepKind::Data { .. })
+        !matches!(self.kind, StepKind::Boot | StepKind::Dependency)
     }
 
     /// Its name among so many, as the seed volume has it: `provision.system/00000003`.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use limekiln_api::Arch;
 
-use super::{AttachedDisk, DiskFormat, MountSpec, Nic};
+use super::{AttachedDisk, Devices, DiskFormat, MountSpec, Nic};
 use crate::files::InstanceFiles;
 
 /// A virtual machine.
@@ -22,6 +22,8 @@ pub struct VmSpec {
     pub memory_mib: u64,
     /// The processor model, where the user chose one.
     pub cpu_model: Option<String>,
+    /// Whether the guest can have guests of its own, where that is a matter of QEMU's options.
+    pub nested: bool,
     /// What starts the guest.
     pub firmware: Firmware,
     /// A kernel to start without a boot loader.
@@ -32,6 +34,8 @@ pub struct VmSpec {
     pub iso: Option<PathBuf>,
     /// Further disks: `vdb`, `vdc` and so on.
     pub disks: Vec<AttachedDisk>,
+    /// Display, sound, TPM.
+    pub devices: Devices,
     /// Host directories in the guest.
     pub mounts: Vec<MountSpec>,
     /// The seed volume.

@@ -19,6 +19,16 @@ provision:
   content: "a = 1\n"
   owner: lima:lima
   permissions: 600
+- mode: yq
+  path: /etc/docker/daemon.json
+  expression: .features.containerd-snapshotter = true
+  owner: lima
+- mode: yq
+  path: /etc/app/conf
+  expression: .b.c = 2
+  format: ini
+  owner: lima:lima
+  permissions: 600
 - mode: system
   script: |
     #!/bin/sh
@@ -49,7 +59,11 @@ fn disks_files_scripts_and_probes() {
     let ready = agent.wait_for(|status| status.running);
     assert_eq!(ready.status.errors, [""; 0]);
     assert!(disk.join("in_use_by").is_symlink());
-    assert_eq!(instance.output("sudo cat /etc/app/conf"), "a = 1");
+    assert_eq!(instance.output("sudo cat /etc/app/conf"), "a = 1\n\n[b]\nc = 2");
+    let made =
+        instance.output("cat /etc/docker/daemon.json; stat -c %U:%a /etc/docker/daemon.json");
+    let made: String = made.split_whitespace().collect();
+    assert_eq!(made, "{\"features\":{\"containerd-snapshotter\":true}}lima:644");
     assert_eq!(instance.output("stat -c %U:%a /etc/app/conf"), "lima:600");
     assert_eq!(instance.output("cat /var/system"), "$(id) 'x'");
     assert_eq!(instance.output("cat user; id -u"), "$(id) 'x'1234");
@@ -73,21 +87,34 @@ fn disks_files_scripts_and_probes() {
     assert!(!disk.join("in_use_by").is_symlink());
 }
 
+/// What came of the steps, as the host agent tells it, in the order in which they ended.
+fn exit_codes(agent: &Agent) -> Vec<i32> {
+    let steps = agent.status().steps.expect("the guest has told");
+    let now = jiff::Timestamp::now().as_second();
+    assert!(steps.iter().all(|step| (now - step.at).abs() < 3600), "{steps:?}");
+    steps.iter().map(|step| step.exit_code).collect()
+}
+
 #[test]
 fn a_failed_step_shows_as_degraded_and_is_mended_while_the_guest_runs() {
-    let yaml =
-        "provision: [{script: \"#!/bin/sh\\nexit 7\\n\"}, {script: \"echo x >>/var/second\"}]";
+    let yaml = "provision: [{script: \"#!/bin/sh\\nexit 7\\n\"}, {script: \"echo x >>/var/second\"}, \
+        {mode: dependency, script: \"#!/bin/sh\\nexit 3\\n\"}]";
     let Some(instance) = Instance::new(yaml) else { return };
     let mut agent = Agent::start(&instance);
     let ready = agent.wait_for(|status| status.running);
     assert!(ready.status.degraded);
-    assert_eq!(ready.status.errors, ["provision.system/00000000 ended with 7"]);
+    let errors =
+        ["provision.dependency/00000002 ended with 3", "provision.system/00000000 ended with 7"];
+    assert_eq!(ready.status.errors, errors);
+    assert_eq!(exit_codes(&agent), [3, 7, 0]);
     assert_eq!(agent.status().errors, ready.status.errors);
     assert_eq!(instance.output("cat /var/second"), "x");
     let ledger =
         "sudo cut -d' ' -f 2-3 /var/lib/limekiln/provision; sudo stat -c %a /var/lib/limekiln";
     let kept = instance.output(ledger);
-    assert_eq!(kept, "7 provision.system/00000000\n0 provision.system/00000001\n700");
+    let wanted = "3 provision.dependency/00000002\n7 provision.system/00000000\n\
+        0 provision.system/00000001\n700";
+    assert_eq!(kept, wanted);
 
     // A step that fails says so, and the ones before it are not run again.
     let more = "\n- {mode: data, path: /etc/new, content: 'no newline'}\n\
@@ -99,6 +126,9 @@ fn a_failed_step_shows_as_degraded_and_is_mended_while_the_guest_runs() {
     std::fs::write(&path, format!("{template}provision:{second}{more}")).unwrap();
     let failed = order(&agent, &Order::Provision).unwrap_err();
     assert!(failed.contains("provision.system/00000003 ended with 1"), "{failed}");
+    let mut codes = exit_codes(&agent);
+    codes.sort_unstable();
+    assert_eq!(codes, [0, 0, 0, 1, 3, 7], "what came of the new ones is known, too");
     instance.output("sudo touch /var/let");
     order(&agent, &Order::Provision).unwrap();
     order(&agent, &Order::Provision).unwrap();

@@ -6,6 +6,7 @@
 mod agent;
 mod boot;
 mod death;
+mod devices;
 mod disks;
 mod fallback;
 mod forwards;

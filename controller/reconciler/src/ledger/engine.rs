@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use limekiln_api::mutant::{Mutant, is_on};
+use limekiln_api::{FieldError, Lima};
 use limekiln_engine::{ActionContext, Engine, EngineError, ErrorClass};
 use limekiln_model::{
     Action, Capabilities, Fingerprint, ObjectId, Observed, Owner, Plan, fingerprint,
@@ -170,6 +171,10 @@ impl Engine for LedgerEngine {
 
     fn unsupported_fields(&self) -> &'static [(&'static str, &'static str)] {
         self.inner.unsupported_fields()
+    }
+
+    fn refusals(&self, filled: &Lima) -> Vec<FieldError> {
+        self.inner.refusals(filled)
     }
 
     async fn observe(&self) -> Result<Observed, EngineError> {

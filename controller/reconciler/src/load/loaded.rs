@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use limekiln_api::template::Embedding;
-use limekiln_api::{Diagnostic, HostFacts, Severity};
+use limekiln_api::{Diagnostic, FieldError, HostFacts, Lima, Severity};
 use limekiln_model::{Desired, ObjectId, Owner};
 use limekiln_sources::lock::Lock;
 
@@ -16,6 +16,9 @@ use crate::policy::Policies;
 /// a thousand claims takes its time.
 pub type Owners<'a> = dyn Fn() -> Result<BTreeMap<ObjectId, Owner>, ReconcileError> + 'a;
 
+/// Why the host cannot give a filled template what it asks for.
+pub type Refusals<'a> = dyn Fn(&Lima) -> Vec<FieldError> + Sync + 'a;
+
 /// What manifests are read against.
 #[derive(Clone)]
 pub struct LoadContext<'a> {
@@ -23,6 +26,8 @@ pub struct LoadContext<'a> {
     pub facts: &'a HostFacts,
     /// Fields that the engine refuses, as it states them.
     pub unsupported: &'a [(&'static str, &'static str)],
+    /// What the engine says against a filled template on this host.
+    pub refusals: &'a Refusals<'a>,
     /// What is left alone when its file cannot be read.
     pub owners: &'a Owners<'a>,
     /// How templates that build on others are put together.

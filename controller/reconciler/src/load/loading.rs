@@ -5,19 +5,19 @@ use std::sync::Arc;
 
 use limekiln_api::template::Embedding;
 use limekiln_api::{
-    Diagnostic, FieldError, Filled, HostFacts, Layer, Lima, Located, Manifest, Severity,
-    network_errors, unsupported,
+    Diagnostic, FieldError, Filled, HostFacts, Layer, Lima, Located, Manifest, network_errors,
+    unsupported,
 };
 use limekiln_model::{
     Desired, DesiredInstance, Elsewhere, Frozen, ObjectId, Origin, Owner, Wanted,
 };
 use limekiln_sources::SourceFile;
 
-use super::LoadContext;
 use super::cache::Sound;
 use super::entries::{Document, Entry, Unreadable};
 use super::layers::LayerFiles;
 use super::permits::{self, Judged, Permits};
+use super::{LoadContext, Refusals};
 use super::{host, parallel, rules};
 use crate::ReconcileError;
 use crate::policy::{Confined, Share, Verdict};
@@ -212,10 +212,11 @@ impl<'a> Loading<'a> {
     pub(super) fn judge_and_take(&mut self) -> Result<(), ReconcileError> {
         let (embedded, others) =
             (std::mem::take(&mut self.embedded), std::mem::take(&mut self.others));
-        let LoadContext { facts, unsupported: table, owners, .. } = *self.context;
+        let LoadContext { facts, unsupported, refusals, owners, .. } = *self.context;
         self.permits.disown(owners)?;
         let permits = &self.permits;
-        let checked = parallel::map(&embedded, |one| check(one, permits, facts, table));
+        let rules = Rules { permits, facts, unsupported, refusals };
+        let checked = parallel::map(&embedded, |one| rules.check(one));
         let existing = || Ok::<_, ReconcileError>(owners()?.into_keys().collect::<BTreeSet<_>>());
         let shares = self.shares(&embedded, &checked, &others);
         let mut over = self.permits.over_quota(shares, existing)?;
@@ -359,26 +360,33 @@ impl<'a> Loading<'a> {
     }
 }
 
-/// Fills, checks and judges an instance.
-fn check(
-    one: &Embedded,
-    permits: &Permits<'_>,
-    facts: &HostFacts,
-    table: &[(&'static str, &'static str)],
-) -> Option<Checked> {
-    let Manifest::Instance(instance) = &one.located.manifest else { return None };
-    let (filled, mut errors, looks) = rules::check(instance, facts);
-    let refused = unsupported(&instance.spec.template, table);
-    // What is refused need not be warned of as well.
-    errors.retain(|one| {
-        one.severity == Severity::Error || refused.iter().all(|refusal| refusal.path != one.path)
-    });
-    errors.extend(refused);
-    let origin = one.object.as_ref().map(|(_, origin)| origin);
-    let selector = instance.spec.host_selector.as_ref();
-    let here = selector.is_none_or(|selector| host::mismatch(selector, facts).is_none());
-    let verdicts = origin.filter(|_| here).map_or_else(Vec::new, |origin| {
-        permits.judge(&origin.source, &one.located.manifest, Some(&filled.lima))
-    });
-    Some(Checked { filled, errors, verdicts, here, looks })
+/// What instances are held against.
+struct Rules<'a> {
+    permits: &'a Permits<'a>,
+    facts: &'a HostFacts,
+    unsupported: &'a [(&'static str, &'static str)],
+    refusals: &'a Refusals<'a>,
+}
+
+impl Rules<'_> {
+    /// Fills, checks and judges an instance.
+    fn check(&self, one: &Embedded) -> Option<Checked> {
+        let Manifest::Instance(instance) = &one.located.manifest else { return None };
+        let (filled, mut errors, looks) = rules::check(instance, self.facts);
+        let mut refused = unsupported(&instance.spec.template, self.unsupported);
+        let origin = one.object.as_ref().map(|(_, origin)| origin);
+        let selector = instance.spec.host_selector.as_ref();
+        let here = selector.is_none_or(|selector| host::mismatch(selector, self.facts).is_none());
+        if here {
+            refused.extend((self.refusals)(&filled.lima));
+        }
+        // What is refused need not be warned of as well.
+        errors.retain(|one| one.is_error() || refused.iter().all(|other| other.path != one.path));
+        errors.extend(refused);
+        let verdicts = origin.filter(|_| here).map_or_else(Vec::new, |origin| {
+            let manifest = &one.located.manifest;
+            self.permits.judge(&origin.source, manifest, Some(&filled.lima))
+        });
+        Some(Checked { filled, errors, verdicts, here, looks })
+    }
 }

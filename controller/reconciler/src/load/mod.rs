@@ -20,7 +20,7 @@ mod tests;
 
 pub(crate) use cache::LoadCache;
 pub use load::load;
-pub use loaded::{LoadContext, Loaded, Owners};
+pub use loaded::{LoadContext, Loaded, Owners, Refusals};
 pub use permits::Judged;
 pub use rules::check_template;
 pub use templates::Templates;

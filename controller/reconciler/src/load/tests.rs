@@ -135,6 +135,7 @@ fn loaded(snapshots: &[Snapshot], cache: Option<&LoadCache>) -> Loaded {
     let context = LoadContext {
         facts: &facts,
         unsupported: UNSUPPORTED,
+        refusals: &|_| Vec::new(),
         owners: &|| Ok(BTreeMap::new()),
         embedding: templates.embedding(&facts),
         lock: None,

@@ -95,6 +95,7 @@ impl Reconciler {
         let context = LoadContext {
             facts: &self.facts,
             unsupported: self.engine.unsupported_fields(),
+            refusals: &|filled| self.engine.refusals(filled),
             owners: &owners,
             embedding: templates.embedding(&self.facts),
             lock: templates.lock,

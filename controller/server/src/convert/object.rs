@@ -3,8 +3,8 @@
 use limekiln_api::ByteSize;
 use limekiln_api::lima::Mount;
 use limekiln_model::{
-    Accelerator, InstancePhase, Kind, ObjectId, ObservedDisk, ObservedInstance, ObservedNetwork,
-    ObservedNic, Owner,
+    Accelerator, DiskFault, InstancePhase, Kind, ObjectId, ObservedDisk, ObservedInstance,
+    ObservedNetwork, ObservedNic, ObservedStep, Owner,
 };
 use limekiln_proto::v1alpha1 as wire;
 use serde_json::json;
@@ -71,6 +71,19 @@ fn instance(instance: &ObservedInstance) -> wire::Instance {
         accelerator: instance.accelerator.as_ref().map(accelerator),
         mounts: mounts(instance),
         network_cards: instance.nics.iter().map(card).collect(),
+        provision: instance.steps.iter().map(step).collect(),
+        disk_faults: instance.live_disks.faults.iter().map(disk_fault).collect(),
+    }
+}
+
+fn step(step: &ObservedStep) -> wire::ProvisionStep {
+    wire::ProvisionStep { name: step.name.clone(), exit_code: step.exit_code, at: step.at }
+}
+
+fn disk_fault(fault: &DiskFault) -> wire::DiskFault {
+    wire::DiskFault {
+        disk: fault.disk.as_ref().map(ToString::to_string).unwrap_or_default(),
+        why: fault.why.clone(),
     }
 }
 

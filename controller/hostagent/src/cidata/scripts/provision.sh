@@ -3,13 +3,14 @@
 # those that succeeded since the boot are left out.
 : "${steps:=$LIMA_CIDATA_MNT}"
 
-# What came of each step since the boot, by its digest: `DIGEST CODE NAME`. Root's alone.
+# What came of each step since the boot, by its digest: `DIGEST CODE NAME SECONDS`. Root's alone.
 ledger=/var/lib/limekiln/provision
 mkdir -p "${ledger%/*}" && chmod 0700 "${ledger%/*}"
-[ -n "${only_new-}" ] || : >"$ledger"
+[ -n "${only_new-}" ] || cat /run/limekiln-dependencies >"$ledger" 2>/dev/null || : >"$ledger"
 
 # The step's own variables end in its index.
 of_step() { eval "printf %s \"\${LIMA_CIDATA_DATAFILE_${1}_${2}-}\""; }
+of_yq() { eval "printf %s \"\${LIMA_CIDATA_YQ_PROVISION_${1}_${2}-}\""; }
 digest_of() { eval "printf %s \"\${LIMA_CIDATA_STEP_${1}_DIGEST-}\""; }
 
 # Runs a step unless it is to be left out, and writes down what came of it.
@@ -24,7 +25,7 @@ provision() {
     code=$?
     [ $code -eq 0 ] || echo "provision.$mode/$number ended with $code" >>"$failed"
     # Renamed into place: a guest that loses its power keeps the old one, or has the new one.
-    { grep -v "^$digest " "$ledger"; echo "$digest $code provision.$mode/$number"; } >"$ledger.new"
+    { grep -v "^$digest " "$ledger"; echo "$digest $code provision.$mode/$number $(date +%s)"; } >"$ledger.new"
     mv "$ledger.new" "$ledger"
 }
 
@@ -45,6 +46,42 @@ data_file() {
     cp "$steps/provision.data/$index" "$path" &&
         chown "$owner" "$path" &&
         chmod "$(of_step "$index" PERMISSIONS)" "$path"
+}
+
+# Edits a file, or makes it. The guest agent has the language of the expressions in it, ours and
+# Lima's. What the file's owner may not write is left alone: it would be a way around permissions.
+yq_file() {
+    index=$1
+    path=$(of_yq "$index" PATH)
+    owner=$(of_yq "$index" OWNER)
+    user=${owner%%:*}
+    format=$(of_yq "$index" FORMAT)
+    agent=$LIMA_CIDATA_MNT/lima-guestagent
+    if [ ! -f "$agent" ]; then
+        echo "there is no guest agent here, which has yq in it" >&2
+        return 1
+    fi
+    if [ -f "$path" ]; then
+        if ! sudo -n -u "$user" test -w "$path"; then
+            echo "$user may not write $path" >&2
+            return 1
+        fi
+        "$agent" yq --inplace --from-file "$steps/provision.yq/$index" \
+            --input-format "$format" --output-format "$format" "$path" || return
+    else
+        if [ "$format" = auto ]; then
+            case $path in
+            *.json | *.toml | *.ini) format=${path##*.} ;;
+            *) format=yaml ;;
+            esac
+        fi
+        made=$("$agent" yq --null-input --from-file "$steps/provision.yq/$index" \
+            --output-format "$format") || return
+        sudo -n -u "$user" mkdir -p "${path%/*}" 2>/dev/null || mkdir -p "${path%/*}" || return
+        printf '%s\n' "$made" >"$path" || return
+    fi
+    chown "$owner" "$path" && chmod "$(of_yq "$index" PERMISSIONS)" "$path" || return
+    if command -v restorecon >/dev/null; then restorecon "$path"; fi
 }
 
 # The volume is root's, so the user gets a copy. Parameters stay in the environment: they are data,
@@ -75,6 +112,9 @@ wait_for_user() {
 for file in "$steps"/provision.data/*; do
     [ -f "$file" ] && provision data "${file##*/}" data_file "${file##*/}"
 done
+for file in "$steps"/provision.yq/*; do
+    [ -f "$file" ] && provision yq "${file##*/}" yq_file "${file##*/}"
+done
 for file in "$steps"/provision.system/*; do
     [ -f "$file" ] && provision system "${file##*/}" "$file"
 done
@@ -83,3 +123,7 @@ for file in "$steps"/provision.user/*; do
     [ -n "${waited-}" ] || { wait_for_user; waited=1; }
     provision user "${file##*/}" as_user "$file"
 done
+
+# For the host, which comes as the user; it tells no more than which steps there are.
+cp "$ledger" /run/limekiln-provision.new && chmod 0644 /run/limekiln-provision.new &&
+    mv /run/limekiln-provision.new /run/limekiln-provision

@@ -2,15 +2,17 @@
 
 use std::ffi::OsString;
 
+use limekiln_api::Arch;
+
 use super::args::{Args, escaped};
 use super::network::network;
-use super::{machine_type, places};
+use super::{devices, machine_type, places};
 use crate::accel::Accelerator;
-use crate::spec::{Firmware, MountKind, VmSpec};
+use crate::spec::{Firmware, MountKind, Screen, VmSpec};
 
 /// The program, which `QEMU_SYSTEM_X86_64` and its like may override.
-pub fn program(spec: &VmSpec) -> OsString {
-    let system = machine_type::system(spec.arch);
+pub fn program_for(arch: Arch) -> OsString {
+    let system = machine_type::system(arch);
     std::env::var_os(format!("QEMU_SYSTEM_{}", system.to_uppercase()))
         .filter(|value| !value.is_empty())
         .unwrap_or_else(|| format!("qemu-system-{system}").into())
@@ -19,16 +21,16 @@ pub fn program(spec: &VmSpec) -> OsString {
 /// Everything after the program.
 pub fn command_line(spec: &VmSpec, accelerator: Accelerator) -> Vec<OsString> {
     let mut args = Args::default();
-    isolation(&mut args);
+    isolation(&mut args, spec);
     machine(&mut args, spec, accelerator);
     boot_disk(&mut args, spec);
     disks(&mut args, spec);
     kernel(&mut args, spec);
+    devices::tpm(&mut args, spec);
     network(&mut args, spec);
     args.pair("-device", "virtio-rng-pci");
-    args.pair("-audiodev", "none,id=snd0");
-    args.pair("-display", "none");
-    args.pair("-vga", "none");
+    devices::sound(&mut args, spec);
+    devices::screen(&mut args, spec);
     args.pair("-parallel", "none");
     consoles(&mut args, spec);
     mounts(&mut args, spec);
@@ -37,12 +39,15 @@ pub fn command_line(spec: &VmSpec, accelerator: Accelerator) -> Vec<OsString> {
 }
 
 /// No configuration of the user's, no new processes or privileges for a guest that breaks out.
-fn isolation(args: &mut Args) {
+/// Libraries of windows and of sound servers start programs of their own, and would end QEMU.
+fn isolation(args: &mut Args, spec: &VmSpec) {
     args.flag("-no-user-config");
+    let desktop = matches!(spec.devices.screen, Screen::Window(_)) || spec.devices.sound.is_some();
+    let spawn = if desktop { "allow" } else { "deny" };
     if cfg!(target_os = "linux") {
         args.pair(
             "-sandbox",
-            "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+            format!("on,obsolete=deny,elevateprivileges=deny,spawn={spawn},resourcecontrol=deny"),
         );
     }
 }
@@ -52,9 +57,9 @@ fn machine(args: &mut Args, spec: &VmSpec, accelerator: Accelerator) {
     if spec.mounts.iter().any(|mount| matches!(mount.kind, MountKind::Virtiofs { .. })) {
         shared_memory(args, spec.memory_mib);
     }
-    let cpu = spec.cpu_model.as_deref().unwrap_or(machine_type::cpu(accelerator));
-    args.pair("-cpu", cpu);
-    for arg in machine_type::machine(spec.arch, accelerator) {
+    let chosen = spec.cpu_model.as_deref();
+    args.pair("-cpu", machine_type::cpu(chosen, accelerator));
+    for arg in machine_type::machine(spec.arch, accelerator, spec.nested) {
         args.flag(&arg);
     }
     args.pair("-smp", format!("{0},sockets=1,cores={0},threads=1", spec.cpus));

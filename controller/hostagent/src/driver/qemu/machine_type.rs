@@ -16,12 +16,16 @@ pub(super) fn system(arch: Arch) -> &'static str {
     }
 }
 
-/// `-machine` and what goes with it.
-pub(super) fn machine(arch: Arch, accelerator: Accelerator) -> Vec<String> {
+/// `-machine` and what goes with it. `nested` asks for guests of the guest: on x86_64 that is a
+/// matter of the processor alone.
+pub(super) fn machine(arch: Arch, accelerator: Accelerator, nested: bool) -> Vec<String> {
     let accel = accelerator.word();
     let machine = match arch {
         Arch::X86_64 if accelerator == Accelerator::Tcg => return x86_64_emulated(),
         Arch::X86_64 => format!("q35,accel={accel}"),
+        Arch::Aarch64 if nested && accelerator == Accelerator::Tcg => {
+            format!("virt,virtualization=on,accel={accel}")
+        }
         Arch::Aarch64 | Arch::Armv7l => format!("virt,accel={accel}"),
         Arch::Riscv64 => format!("virt,acpi=off,accel={accel}"),
         Arch::Ppc64le => format!("pseries,accel={accel}"),
@@ -46,12 +50,19 @@ fn x86_64_emulated() -> Vec<String> {
     args.map(str::to_owned).to_vec()
 }
 
-/// The processor model unless the user chose one.
-pub(super) fn cpu(accelerator: Accelerator) -> &'static str {
-    match accelerator {
-        Accelerator::Tcg => "max",
-        Accelerator::Kvm | Accelerator::Hvf => "host",
+/// The processor model: the `chosen` one, or the best that there is. The host's own is none that
+/// can be emulated, and an accelerator that does not work must not keep the guest from starting.
+pub(super) fn cpu(chosen: Option<&str>, accelerator: Accelerator) -> &str {
+    let emulated = accelerator == Accelerator::Tcg;
+    match chosen.filter(|model| !(emulated && is_host(model))) {
+        Some(model) => model,
+        None if emulated => "max",
+        None => "host",
     }
+}
+
+fn is_host(model: &str) -> bool {
+    model.split(',').next() == Some("host")
 }
 
 /// The bus of virtio devices: channel I/O on s390x, PCI elsewhere.

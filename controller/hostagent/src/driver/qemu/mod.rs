@@ -2,6 +2,7 @@
 
 mod args;
 mod command_line;
+mod devices;
 mod live_disks;
 mod machine_type;
 mod network;
@@ -10,6 +11,10 @@ pub mod qmp;
 mod running;
 mod snapshots;
 mod start;
+mod tpm;
+pub mod version;
+mod vnc;
 
-pub use command_line::{command_line, program};
-pub use start::{Qemu, reconnect};
+pub use command_line::{command_line, program_for};
+pub use start::{Qemu, VIRTIO_SOUND, suit};
+pub use tpm::PROGRAM as TPM_PROGRAM;

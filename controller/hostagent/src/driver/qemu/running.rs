@@ -8,9 +8,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::live_disks::QemuDisks;
-use super::network;
 use super::qmp::{AnnounceSelf, Qmp, QueryBlockStats, Quit, SystemPowerdown};
 use super::snapshots::QemuSnapshots;
+use super::{network, tpm, vnc};
 use crate::driver::{DriverError, Links, LiveDisks, Machine, Progress, Snapshots};
 use crate::files::InstanceFiles;
 use crate::process::Process;
@@ -24,11 +24,17 @@ const QUOTED: usize = 600;
 pub(super) struct RunningQemu {
     files: InstanceFiles,
     process: Process,
+    /// What serves its TPM, if this host agent started it.
+    helper: Option<Process>,
 }
 
 impl RunningQemu {
     pub(super) fn new(files: InstanceFiles, process: Process) -> Self {
-        Self { files, process }
+        Self { files, process, helper: None }
+    }
+
+    pub(super) fn with(self, helper: Option<Process>) -> Self {
+        Self { helper, ..self }
     }
 
     fn console_bytes(&self) -> u64 {
@@ -91,6 +97,13 @@ impl Machine for RunningQemu {
 
     fn clean_up(&mut self) -> Option<String> {
         let status = self.process.reap();
+        // It ends with its QEMU, but where that never connected to it.
+        if let Some(mut helper) = self.helper.take() {
+            helper.kill();
+            helper.reap();
+        }
+        tpm::forget(&self.files);
+        vnc::forget(&self.files);
         // QEMU removes these itself unless it was killed.
         for path in [self.files.qemu_pid(), self.files.qmp_sock()] {
             let _ = fs::remove_file(path);

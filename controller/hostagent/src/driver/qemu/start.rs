@@ -15,19 +15,23 @@ use tokio::time::{Instant, sleep};
 use super::network::{self, FIRST_TAP};
 use super::qmp::{Qmp, QueryStatus};
 use super::running::RunningQemu;
-use super::{command_line, program};
+use super::version::version;
+use super::{command_line, program_for, tpm, vnc};
 use crate::accel::{Accelerator, kvm_opens};
 use crate::driver::{Driver, DriverError, Machine};
 use crate::files::InstanceFiles;
 use crate::network::host::join_bridge;
 use crate::process::Process;
-use crate::spec::{Link, Reconnect, VmSpec};
+use crate::spec::{Link, SoundCard, VmSpec};
 
 /// How long QEMU may take to open its control socket; it does so before it maps memory.
 const CONTROL_DEADLINE: Duration = Duration::from_secs(20);
 
 /// Between two looks for the control socket: short, because every start waits for it.
 const CONTROL_POLL: Duration = Duration::from_millis(5);
+
+/// The first version with a virtio sound card.
+pub const VIRTIO_SOUND: [u32; 3] = [8, 2, 0];
 
 /// QEMU.
 #[derive(Debug)]
@@ -63,13 +67,15 @@ impl Driver for Qemu {
         accelerator: Accelerator,
     ) -> Result<Box<dyn Machine>, DriverError> {
         remove_stale(&spec.files)?;
-        let program = program(spec);
+        let program = program_for(spec.arch);
+        let helper = if spec.devices.tpm { Some(tpm::start(&spec.files).await?) } else { None };
         let mut command = Command::new(&program);
         command.args(command_line(spec, accelerator));
         pass_taps(&mut command, spec)?;
-        let process = spawn(command, &spec.files.qemu_log(), &program.to_string_lossy())?;
-        let mut machine = RunningQemu::new(spec.files.clone(), process);
-        match wait_for_control(&machine, &spec.files.qmp_sock()).await {
+        let spawned = spawn(command, &spec.files.qemu_log(), &program.to_string_lossy());
+        let process = spawned.inspect_err(|_| helper.iter().for_each(Process::kill))?;
+        let mut machine = RunningQemu::new(spec.files.clone(), process).with(helper);
+        match under_control(&machine, spec).await {
             Ok(()) => Ok(Box::new(machine)),
             Err(error) => {
                 machine.process().kill();
@@ -87,6 +93,7 @@ impl Driver for Qemu {
         process: Process,
     ) -> Result<Box<dyn Machine>, DriverError> {
         Qmp::connect(&spec.files.qmp_sock()).await?.execute(&QueryStatus).await?;
+        vnc::let_in_if_not_yet(spec).await?;
         Ok(Box::new(RunningQemu::new(spec.files.clone(), process)))
     }
 }
@@ -110,11 +117,25 @@ fn pass_taps(command: &mut Command, spec: &VmSpec) -> Result<(), DriverError> {
     })
 }
 
-/// How QEMU connects its sockets again, by its version. One that does not tell it is old.
-pub fn reconnect(spec: &VmSpec) -> Reconnect {
-    let output = Command::new(program(spec)).arg("--version").stdin(Stdio::null()).output();
-    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
-    network::reconnect(&text.unwrap_or_default())
+/// Makes the machine one that this host's QEMU can build, where that depends on its version. One
+/// that does not tell it is old.
+pub fn suit(spec: &mut VmSpec) {
+    let has_sockets = spec.nics.iter().any(|nic| nic.link.socket().is_some());
+    let virtio_sound = spec.devices.sound.as_mut().filter(|sound| sound.card == SoundCard::Virtio);
+    if !has_sockets && virtio_sound.is_none() {
+        return;
+    }
+    let version = version(spec.arch).unwrap_or_default();
+    if let Some(sound) = virtio_sound.filter(|_| version < VIRTIO_SOUND) {
+        tracing::warn!("QEMU has no virtio sound card before 8.2: the guest gets Intel's");
+        sound.card = SoundCard::Hda;
+    }
+    spec.reconnect = network::reconnect(version);
+}
+
+async fn under_control(machine: &RunningQemu, spec: &VmSpec) -> Result<(), DriverError> {
+    wait_for_control(machine, &spec.files.qmp_sock()).await?;
+    vnc::let_in(spec).await
 }
 
 fn spawn(mut command: Command, log: &Path, program: &str) -> Result<Process, DriverError> {

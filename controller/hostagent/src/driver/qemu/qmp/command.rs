@@ -59,6 +59,38 @@ pub struct RunState {
     pub status: String,
 }
 
+/// Sets who may look at the display by VNC: nobody without this password, of which eight bytes
+/// count.
+pub struct ChangeVncPassword<'a> {
+    /// The password.
+    pub password: &'a str,
+}
+
+impl Command for ChangeVncPassword<'_> {
+    const NAME: &'static str = "change-vnc-password";
+    type Return = Nothing;
+
+    fn arguments(&self) -> Value {
+        json!({"password": self.password})
+    }
+}
+
+/// Asks where the VNC server listens.
+#[derive(Debug)]
+pub struct QueryVnc;
+
+impl Command for QueryVnc {
+    const NAME: &'static str = "query-vnc";
+    type Return = VncServer;
+}
+
+/// A VNC server.
+#[derive(Clone, Debug, Deserialize)]
+pub struct VncServer {
+    /// Its port, or the path of its socket.
+    pub service: Option<String>,
+}
+
 /// Asks what was read and written.
 #[derive(Debug)]
 pub struct QueryBlockStats;

@@ -12,8 +12,9 @@ pub use blocks::{
 };
 pub use client::Qmp;
 pub use command::{
-    AllBlockStats, AnnounceSelf, BlockStats, Command, HumanMonitor, NetdevAdd, NetdevDel, Nothing,
-    QueryBlockStats, QueryStatus, Quit, RunState, SystemPowerdown,
+    AllBlockStats, AnnounceSelf, BlockStats, ChangeVncPassword, Command, HumanMonitor, NetdevAdd,
+    NetdevDel, Nothing, QueryBlockStats, QueryStatus, QueryVnc, Quit, RunState, SystemPowerdown,
+    VncServer,
 };
 pub use error::QmpError;
 pub use jobs::{
