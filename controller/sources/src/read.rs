@@ -200,6 +200,9 @@ struct Reading<'a> {
 /// The inner error names a file that is not quiet and how long to wait for it.
 type Pass<T> = Result<T, (PathBuf, Duration)>;
 
+/// Which files there are, and what they hold.
+type Listed = (Arc<[PathBuf]>, Vec<KnownFile>);
+
 impl Reading<'_> {
     fn single(&mut self) -> Result<Pass<KnownFile>, SourceError> {
         let (root, shown) = (self.root.clone(), self.shown.to_owned());
@@ -208,7 +211,7 @@ impl Reading<'_> {
     }
 
     /// Reads all files; all must be read again when one of them, or the list, changes meanwhile.
-    fn directory(&mut self) -> Result<Pass<(Arc<[PathBuf]>, Vec<KnownFile>)>, SourceError> {
+    fn directory(&mut self) -> Result<Pass<Listed>, SourceError> {
         let list = self.known.list(&self.root, self.options, (self.how.clock)());
         match list {
             Ok(list) => Ok(self.files(&list)?.map(|files| (list, files))),
