@@ -75,6 +75,18 @@ fn programs_read_a_list_as_they_read_limas() {
     assert_eq!(text, "web Stopped false\n");
     let wrong = home.call(&["list", "--format", "{{.Nmae}}"]).expect(3).err;
     assert!(wrong.contains(".Name"), "{wrong}");
+    let ask = |words: &[&str]| home.call(&[&["list"], words].concat()).ok().out;
+    assert_eq!(ask(&["--yq", ".name"]), "web\n");
+    assert_eq!(
+        ask(&["--yq", "select(.cpus > 0)", "--yq", "{name, status}"]),
+        "{\"name\":\"web\",\"status\":\"Stopped\"}\n"
+    );
+    assert_eq!(ask(&["-l", ".status == \"Running\"", "-q"]), "");
+    assert_eq!(ask(&["-l", ".status == \"Stopped\"", "-l", ".name == \"web\"", "-q"]), "web\n");
+    assert_eq!(ask(&["--format", "yaml", "--yq", "{name}"]), "name: web\n");
+    let wrong = home.call(&["list", "--yq", ".["]).expect(3).err;
+    assert!(wrong.contains("--yq '.['") && wrong.contains("closing bracket"), "{wrong}");
+    home.call(&["list", "--format", "table", "--yq", "."]).expect(3);
     assert!(home.run("list --list-fields").ok().out.contains("SSHLocalPort\n"));
     let some = home.run("list web nobody -q").expect(1);
     assert_eq!(some.out, "web\n");

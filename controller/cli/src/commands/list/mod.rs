@@ -1,22 +1,26 @@
 //! `limekiln list`
 
 mod data;
+mod query;
 
 use std::sync::Arc;
 
 use clap::Args;
 use limekiln_api::Listed;
 use limekiln_model::{Name, Observed, ObservedInstance};
+use serde_json::Value;
 
 use crate::compose::App;
 use crate::exit::{Exit, Failure};
 use crate::output::format::Format;
 use crate::output::table::Table;
 pub use data::Row;
+use query::Query;
 
 /// List instances as limactl does.
 #[derive(Args)]
-#[command(after_help = "Example: limekiln list --format '{{.Name}} {{.Status}}'")]
+#[command(after_help = "Examples:\n  limekiln list --format '{{.Name}} {{.Status}}'\n  \
+                  limekiln list --filter '.status == \"Running\"' --yq '.config.cpus'")]
 pub struct ListArgs {
     /// Only these
     names: Vec<String>,
@@ -36,8 +40,15 @@ pub struct ListArgs {
     #[arg(long)]
     all_fields: bool,
     /// Only tell which fields a template may have
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["yq", "filter"])]
     list_fields: bool,
+    /// Print what this jq expression makes of each instance's JSON; of several, each goes on with
+    /// what the one before made. Texts are printed bare
+    #[arg(long, value_name = "EXPR")]
+    yq: Vec<String>,
+    /// Only instances of which this jq expression is true; of several, all
+    #[arg(short = 'l', long, value_name = "EXPR")]
+    filter: Vec<String>,
 }
 
 /// What is printed.
@@ -85,14 +96,100 @@ pub fn run(args: &ListArgs) -> anyhow::Result<Exit> {
     let app = App::open()?;
     let observed = app.observe()?;
     let wanted = |name: &str| args.names.is_empty() || args.names.iter().any(|asked| asked == name);
-    let instances: Vec<_> =
+    let mut instances: Vec<_> =
         observed.instances.iter().filter(|(name, _)| wanted(name.as_str())).collect();
-    print(&app, &instances, &args.shape())?;
+    for expression in &args.filter {
+        keep(&app, &mut instances, expression)?;
+    }
+    let filtered_out = instances.is_empty() && !args.filter.is_empty();
+    match args.shape() {
+        _ if !args.yq.is_empty() => print_answers(&app, &instances, args)?,
+        Shape::Table { .. } if filtered_out => errln!("--filter lets no instance through"),
+        shape => print(&app, &instances, &shape)?,
+    }
     match missing(&args.names, &observed) {
         None => Ok(Exit::Done),
         Some(name) => {
             Err(Failure::new(Exit::Failed, format!("there is no instance {name}")).into())
         }
+    }
+}
+
+fn asked(option: &str, expression: &str) -> anyhow::Result<Query> {
+    Query::new(expression).map_err(|why| refused(option, expression, &why))
+}
+
+fn refused(option: &str, expression: &str, why: &str) -> anyhow::Error {
+    Failure::bad_input(format!("{option} '{expression}': {why}"))
+        .hint("expressions are jq's; `limekiln list --json` shows what they are about")
+        .into()
+}
+
+/// Keeps those of which the expression is true, as jq's `select` does.
+fn keep(
+    app: &App,
+    instances: &mut Vec<(&Name, &Arc<ObservedInstance>)>,
+    expression: &str,
+) -> anyhow::Result<()> {
+    let query = asked("--filter", expression)?;
+    let mut kept = Vec::new();
+    for (name, instance) in instances.drain(..) {
+        let row = Row { name, instance, facts: app.facts() };
+        let answers = query.ask(&row.json());
+        let answers = answers.map_err(|why| refused("--filter", expression, &why))?;
+        let is_true = |answer: &Value| !matches!(answer, Value::Null | Value::Bool(false));
+        if answers.iter().any(is_true) {
+            kept.push((name, instance));
+        }
+    }
+    *instances = kept;
+    Ok(())
+}
+
+/// Prints what `--yq` makes of each.
+fn print_answers(
+    app: &App,
+    instances: &[(&Name, &Arc<ObservedInstance>)],
+    args: &ListArgs,
+) -> anyhow::Result<()> {
+    let mut expression = args.yq.join(" | ");
+    if args.quiet {
+        expression += " | .name";
+    }
+    let query = asked("--yq", &expression)?;
+    let mut answers = Vec::new();
+    for (name, instance) in instances {
+        let asked = query.ask(&Row { name, instance, facts: app.facts() }.json());
+        answers.extend(asked.map_err(|why| refused("--yq", &expression, &why))?);
+    }
+    match args.shape() {
+        Shape::Json => outln!("{}", serde_json::to_string_pretty(&answers)?),
+        Shape::Yaml => print_yaml(answers.iter()),
+        // As nothing was asked for, lines.
+        Shape::Table { .. } if args.format.is_none() && !args.all_fields => print_lines(&answers),
+        Shape::Lines | Shape::Names => print_lines(&answers),
+        Shape::Table { .. } | Shape::Template(_) => {
+            let why = "what --yq makes is printed as json or yaml";
+            return Err(Failure::bad_input(why).into());
+        }
+    }
+    Ok(())
+}
+
+/// One a line; texts bare, for scripts.
+fn print_lines(answers: &[Value]) {
+    for answer in answers {
+        match answer {
+            Value::String(text) => outln!("{text}"),
+            other => outln!("{other}"),
+        }
+    }
+}
+
+fn print_yaml<'a>(values: impl Iterator<Item = &'a Value>) {
+    for (index, value) in values.enumerate() {
+        let separator = if index == 0 { "" } else { "---\n" };
+        out!("{separator}{}", limekiln_api::to_yaml(value));
     }
 }
 
@@ -115,12 +212,7 @@ fn print(
             let all: Vec<_> = rows().map(|row| row.json()).collect();
             outln!("{}", serde_json::to_string_pretty(&all)?);
         }
-        Shape::Yaml => {
-            for (index, row) in rows().enumerate() {
-                let separator = if index == 0 { "" } else { "---\n" };
-                out!("{separator}{}", limekiln_api::to_yaml(&row.json()));
-            }
-        }
+        Shape::Yaml => print_yaml(rows().map(|row| row.json()).collect::<Vec<_>>().iter()),
         Shape::Template(text) => {
             for row in rows() {
                 let line = row.listed().print(text).map_err(|why| {
