@@ -189,8 +189,8 @@ impl Dhcp {
 }
 
 /// A message with no options but those that are read here, each of its one possible length. The
-/// library has some thirty others, and takes the lengths of some on trust: with debug assertions a
-/// wrong one ended the daemon.
+/// library takes lengths on trust: that of a hardware address above 16 ended the daemon, and with
+/// debug assertions those of some options.
 fn read(data: &[u8]) -> Option<Message> {
     // RFC 2131: the length of a hardware address, the names of server and file, where options begin.
     const HLEN: usize = 2;
