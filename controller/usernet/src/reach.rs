@@ -83,9 +83,7 @@ mod tests {
         };
         assert_eq!(nets(&DENIED), nets(&limekiln_api::DENIED_TO_GUESTS));
         assert!(DENIED.iter().filter(|net| never(net)).count() >= NEVER.len());
-        assert!(
-            NEVER.iter().all(never) && !limekiln_api::DENIED_TO_GUESTS.iter().any(never)
-        );
+        assert!(NEVER.iter().all(never) && !limekiln_api::DENIED_TO_GUESTS.iter().any(never));
     }
 
     #[test]

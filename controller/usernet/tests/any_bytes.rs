@@ -39,6 +39,36 @@ proptest! {
     }
 
     #[test]
+    fn dhcp(bytes in prop_oneof![vec(any::<u8>(), 0..400), faulty("usernet_dhcp")]) {
+        fuzzing::dhcp(&bytes);
+    }
+
+    #[test]
+    fn arp(bytes in prop_oneof![vec(any::<u8>(), 0..400), faulty("usernet_arp")]) {
+        fuzzing::arp(&bytes);
+    }
+
+    #[test]
+    fn fragments(bytes in prop_oneof![vec(any::<u8>(), 0..400), faulty("usernet_fragments")]) {
+        fuzzing::fragments(&bytes);
+    }
+
+    #[test]
+    fn files(bytes in prop_oneof![vec(any::<u8>(), 0..400), faulty("usernet_files")]) {
+        fuzzing::files(&bytes);
+    }
+
+    #[test]
+    fn api(bytes in prop_oneof![vec(any::<u8>(), 0..400), faulty("usernet_api")]) {
+        fuzzing::api(&bytes);
+    }
+
+    #[test]
+    fn framing(bytes in prop_oneof![vec(any::<u8>(), 0..400), faulty("usernet_framing")]) {
+        fuzzing::framing(&bytes);
+    }
+
+    #[test]
     fn queries(bytes in prop_oneof![vec(any::<u8>(), 0..400), faulty("usernet_dns")]) {
         fuzzing::dns(&bytes);
     }

@@ -26,6 +26,14 @@ const SECONDS: u32 = 3600;
 /// small network it is half of them.
 const MOST_OF_ONE: usize = 32;
 
+/// Options that are read, by code and length (RFC 2132): the address that is asked for, the kind of
+/// message, the server.
+const READ: [(u8, u8); 3] = [(50, 4), (53, 1), (54, 4)];
+
+/// Options without a length.
+const PAD: u8 = 0;
+const END: u8 = 255;
+
 /// Addresses that one VM may decline until it is plugged in anew; then it keeps the one it has. Each
 /// costs a file that is written.
 const DECLINES: usize = 8;
@@ -54,7 +62,7 @@ impl Dhcp {
 
     /// Answers a guest's datagram.
     pub fn arrive(&mut self, turn: &mut Turn<'_>, origin: Origin, data: &[u8]) {
-        let Ok(query) = Message::decode(&mut Decoder::new(data)) else { return };
+        let Some(query) = read(data) else { return };
         let ours = query.opcode() == Opcode::BootRequest && query.chaddr() == origin.mac.0;
         let Some(kind) = query.opts().msg_type().filter(|_| ours) else { return };
         let known = self.leases.of(origin.mac);
@@ -180,6 +188,37 @@ impl Dhcp {
     }
 }
 
+/// A message with no options but those that are read here, each of its one possible length. The
+/// library takes lengths on trust: that of a hardware address above 16 ended the daemon, and with
+/// debug assertions those of some options.
+fn read(data: &[u8]) -> Option<Message> {
+    // RFC 2131: the length of a hardware address, the names of server and file, where options begin.
+    const HLEN: usize = 2;
+    const NAMES: std::ops::Range<usize> = 44..236;
+    const OPTIONS: usize = 240;
+    let (head, mut rest) = data.split_at_checked(OPTIONS)?;
+    if usize::from(head[HLEN]) != Mac::BROADCAST.0.len() {
+        return None;
+    }
+    let mut plain = head.to_vec();
+    plain[NAMES].fill(0);
+    while let Some((code, after)) = rest.split_first().filter(|(code, _)| **code != END) {
+        rest = after;
+        if *code == PAD {
+            continue;
+        }
+        let (length, after) = after.split_first()?;
+        let (value, after) = after.split_at_checked(usize::from(*length))?;
+        rest = after;
+        if READ.contains(&(*code, *length)) {
+            plain.extend([*code, *length]);
+            plain.extend(value);
+        }
+    }
+    plain.push(END);
+    Message::decode(&mut Decoder::new(&plain)).ok()
+}
+
 fn most_of_one(network: &Network) -> usize {
     let half = network.subnet.guests().take(2 * MOST_OF_ONE).count() / 2;
     half.max(1)
@@ -219,4 +258,30 @@ fn frames(turn: &Turn<'_>, origin: Origin, query: &Message, answer: &Message) ->
     let to = known.filter(|_| !answer.flags().broadcast()).unwrap_or(Ipv4Addr::BROADCAST);
     let datagram = packet::udp((from, SERVER), (to, CLIENT), &bytes);
     Some(turn.frames(origin.mac, Ip { from, to, protocol: IpProtocol::Udp }, &datagram))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_that_nobody_reads_do_no_harm() {
+        let mut query = Message::default();
+        query.set_chaddr(&[2; 6]);
+        query.opts_mut().insert(DhcpOption::MessageType(MessageType::Discover));
+        let mut good = Vec::new();
+        query.encode(&mut Encoder::new(&mut good)).unwrap();
+        assert_eq!(read(&good).unwrap().opts().msg_type(), Some(MessageType::Discover));
+        let with = |option: &[u8]| [&good[..240], option, &[PAD, 53, 1, 1, END]].concat();
+        // A route with a prefix of 33 bits, a rapid commit that says something, no interface.
+        for option in [&[121, 9, 33, 1, 2, 3, 4, 5, 6, 7, 8][..], &[80, 1, 1], &[94, 1, 1]] {
+            let query = read(&with(option)).unwrap();
+            assert_eq!(query.opts().msg_type(), Some(MessageType::Discover));
+        }
+        assert!(read(&with(&[50, 200, 1])).is_none(), "cut off");
+        let mut long = good.clone();
+        long[2] = 255;
+        assert!(read(&long).is_none());
+        (0..good.len()).for_each(|end| drop(read(&good[..end])));
+    }
 }
