@@ -15,21 +15,29 @@ use crate::{ReadOptions, Snapshot, SourceError, SourceFile, directory, stats};
 #[derive(Clone, Debug)]
 pub(crate) struct KnownFile {
     stamp: Stamp,
+    /// How long it had rested at least when it was read.
+    rested: Duration,
     pub(crate) file: Arc<SourceFile>,
     pub(crate) digest: FileDigest,
 }
 
 impl KnownFile {
     /// A file that was read. The stamp was taken before.
-    pub(crate) fn new(stamp: Stamp, file: SourceFile) -> Self {
+    pub(crate) fn new(stamp: Stamp, rested: Duration, file: SourceFile) -> Self {
         let digest = digest(&file.bytes);
-        Self { stamp, file: file.into(), digest }
+        Self { stamp, rested, file: file.into(), digest }
+    }
+
+    /// The same file, read again.
+    fn again(&self, stamp: Stamp, rested: Duration) -> Self {
+        Self { stamp, rested, ..self.clone() }
     }
 
     /// Whether it is known to hold what it held.
     fn is_still(&self, metadata: &Metadata, now: SystemTime, quiet: Duration) -> bool {
         let age = metadata.modified().ok().and_then(|written| now.duration_since(written).ok());
         self.stamp.holds(&Stamp::of(metadata, now))
+            && self.rested >= quiet
             && age.is_some_and(|age| age >= quiet)
             && metadata.is_file()
     }
@@ -67,11 +75,24 @@ impl Known {
         now: SystemTime,
         quiet: Duration,
     ) -> Option<&KnownFile> {
+        let known = self.last_read(origin)?;
+        known.is_still(metadata, now, quiet).then_some(known)
+    }
+
+    /// A file that was read under this stamp when it had rested for so long: the one that is known,
+    /// if that holds the same.
+    pub(crate) fn read(&self, stamp: Stamp, rested: Duration, file: SourceFile) -> KnownFile {
+        match self.last_read(&file.origin).filter(|known| *known.file == file) {
+            Some(known) => known.again(stamp, rested),
+            None => KnownFile::new(stamp, rested, file),
+        }
+    }
+
+    fn last_read(&self, origin: &Path) -> Option<&KnownFile> {
         let Last { list, files, .. } = self.last.as_ref()?;
         // As bytes: to compare paths part by part takes longer than to look at the file.
         let place = list.binary_search_by(|path| path.as_os_str().cmp(origin.as_os_str())).ok()?;
-        let known = files.get(place)?;
-        known.is_still(metadata, now, quiet).then_some(known)
+        files.get(place)
     }
 
     /// What a directory holds, if it is known to be what it held.
@@ -147,5 +168,28 @@ impl KnownListing {
         };
         // What was named may lead elsewhere now.
         self.dirs.first().is_some_and(|(top, _)| top == root) && self.dirs.iter().all(same)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Behind a memory map bytes can change while times do not, until it is written back.
+    #[test]
+    fn what_was_read_before_it_had_rested_is_read_again() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("web.yaml");
+        fs::write(&path, "# half").expect("writable");
+        let (metadata, quiet) = (path.metadata().expect("there"), Duration::from_millis(200));
+        let later = SystemTime::now() + Duration::from_secs(60);
+        let file = SourceFile { path: path.clone(), origin: path, bytes: b"# half".to_vec() };
+        let stamp = Stamp::of(&metadata, later);
+        let glanced = KnownFile::new(stamp, Duration::ZERO, file);
+        assert!(glanced.is_still(&metadata, later, Duration::ZERO), "good enough for a glance");
+        assert!(!glanced.is_still(&metadata, later, quiet));
+        let read = glanced.again(stamp, quiet);
+        assert!(read.is_still(&metadata, later, quiet));
+        assert!(Arc::ptr_eq(&read.file, &glanced.file));
     }
 }

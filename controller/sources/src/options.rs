@@ -9,7 +9,7 @@ pub struct ReadOptions {
     pub recursive: bool,
     /// How long a file must have been unchanged before it is trusted.
     pub quiet: Duration,
-    /// How long files that keep changing are waited for.
+    /// How long files that keep changing are waited for, those of all inputs together.
     pub patience: Duration,
     /// The largest file in bytes.
     pub max_file: u64,

@@ -30,6 +30,8 @@ impl Stamp {
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
     begun: Option<Instant>,
+    /// What was waited for last.
+    last: Option<PathBuf>,
     seen: BTreeMap<PathBuf, (Stamp, Instant)>,
 }
 
@@ -45,6 +47,11 @@ impl Watch {
         quiet.saturating_sub(age.unwrap_or_default().max(now - seen.1))
     }
 
+    /// Whether it is this that is waited for.
+    pub(crate) fn waits_for(&self, path: &Path) -> bool {
+        self.last.as_deref() == Some(path)
+    }
+
     /// How long to wait before the next look.
     ///
     /// # Errors
@@ -56,6 +63,7 @@ impl Watch {
         options: &ReadOptions,
     ) -> Result<Duration, SourceError> {
         let patience = options.patience;
+        self.last = Some(path.to_owned());
         if self.begun.get_or_insert_with(Instant::now).elapsed() >= patience {
             return Err(SourceError::Busy { path: path.into(), seconds: patience.as_secs() });
         }

@@ -160,7 +160,14 @@ fn read_path(
     if is_on(Mutant::GoneIsEmpty) && !path.exists() {
         return Ok(Ok(Snapshot::new(path.to_string_lossy().into_owned(), Vec::new())));
     }
-    let root = path.canonicalize().map_err(|error| SourceError::read(path, error))?;
+    let root = match path.canonicalize() {
+        Ok(root) => root,
+        // Editors that replace a file take it away for a moment.
+        Err(error) if error.kind() == ErrorKind::NotFound && watch.waits_for(path) => {
+            return Ok(Err((path.to_owned(), how.quiet / 10)));
+        }
+        Err(error) => return Err(SourceError::read(path, error)),
+    };
     let metadata = fs::metadata(&root).map_err(|error| SourceError::read(path, error))?;
     let mut reading = Reading { known, shown: path, root, options, how, watch, read: 0 };
     let pass = if metadata.is_dir() {
@@ -267,12 +274,12 @@ impl Reading<'_> {
         }
         let below = || self.shown.join(origin.strip_prefix(&self.root).unwrap_or(origin));
         let shown = shown.map_or_else(below, Path::to_owned);
-        Ok(read_if_quiet(origin, self.watch, self.options, self.how.quiet)?.map(
-            |(bytes, metadata)| {
-                let file = SourceFile { path: shown, origin: origin.into(), bytes };
-                KnownFile::new(FileStamp::of(&metadata, now), file)
-            },
-        ))
+        let quiet = self.how.quiet;
+        let read = read_if_quiet(origin, self.watch, self.options, quiet)?;
+        Ok(read.map(|(bytes, metadata)| {
+            let file = SourceFile { path: shown, origin: origin.into(), bytes };
+            self.known.read(FileStamp::of(&metadata, now), quiet, file)
+        }))
     }
 }
 

@@ -73,10 +73,15 @@ impl Agent {
                 return event;
             }
             let ended = self.child.try_wait().unwrap();
-            assert!(ended.is_none_or(|status| status.success()), "the host agent ended");
+            let lives = ended.is_none_or(|status| status.success());
+            assert!(lives, "the host agent ended: {}", self.log());
             assert!(Instant::now() < deadline, "no such event in time");
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.join("ha.stderr.log")).unwrap_or_default()
     }
 
     pub fn client(&self) -> Client {
@@ -88,7 +93,8 @@ impl Agent {
     }
 
     pub fn client_answers(&mut self) -> bool {
-        assert_eq!(self.child.try_wait().unwrap(), None, "the host agent ended");
+        let ended = self.child.try_wait().unwrap();
+        assert_eq!(ended, None, "the host agent ended: {}", self.log());
         block_on(self.client().status()).is_ok()
     }
 

@@ -1,6 +1,7 @@
 //! A look at what exists that goes on beside other work, and a plan made before its time.
 
 use std::future::pending;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,7 +57,9 @@ impl Look {
             let look = reconciler.look_within(limit);
             let Some(prepare) = prepare else { return (look.await, None) };
             let (foresight, books) = (prepare.foresight.clone(), Arc::clone(&reconciler));
-            let foresee = blocking(move || foresight.foresee(&books));
+            // What is half written must not be able to end the controller.
+            let foresee = move || foresight.foresee(&books);
+            let foresee = blocking(move || catch_unwind(AssertUnwindSafe(foresee)).ok().flatten());
             let (looked, prospect) = tokio::join!(look, foresee);
             let planned = looked.as_ref().ok().zip(prospect).and_then(|((observed, _), wanted)| {
                 let (desired, budgets) = wanted;

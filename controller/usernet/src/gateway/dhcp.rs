@@ -72,7 +72,9 @@ impl Dhcp {
             MessageType::Inform => Some(self.answer(turn.network, &query, MessageType::Ack, None)),
             MessageType::Decline => {
                 let declined = self.declined.entry(origin.port).or_default();
-                if known.is_some() && *declined < DECLINES {
+                // Not that of another VM, in whose name it may speak.
+                let own = turn.switch.card(origin.port) == Some(origin.mac);
+                if own && known.is_some() && *declined < DECLINES {
                     *declined += 1;
                     self.leases.decline(origin.mac, turn.clock.now());
                 }

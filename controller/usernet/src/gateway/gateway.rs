@@ -26,7 +26,7 @@ use crate::wire::packet::{IP, Unreachable};
 const SWEEP: Duration = Duration::from_secs(10);
 
 /// Sockets of the host that serve guests, unless the descriptors don't suffice.
-const SOCKETS: usize = 32_768;
+const SOCKETS: usize = 16_384;
 
 /// How long the connections of a VM outlive its cable.
 const GRACE: Duration = Duration::from_secs(60);
@@ -300,7 +300,7 @@ impl Gateway {
             let now = turn.clock.now();
             let Some(port) = self.udp.peer_port(slot, address, now) else { continue };
             let ends = Ends { guest, remote: seen(turn.network.gateway(), port) };
-            if let Some(mac) = self.find(turn, *guest.ip()) {
+            if let Some(mac) = self.find(*guest.ip()) {
                 udp::answer(turn, mac, ends, &buffer[..count]);
             }
         }
@@ -318,22 +318,24 @@ impl Gateway {
         let inside = turn.network.subnet.contains(*guest.ip())
             && *guest.ip() != turn.network.gateway()
             && guest.port() != 0;
-        let mac = self.find(turn, *guest.ip());
+        let mac = self.find(*guest.ip());
         // Its answer tells the switch where it is; the first segment may be lost until then.
         if inside && mac.and_then(|mac| turn.switch.behind(mac)).is_none() {
             Neighbours::ask(turn, *guest.ip());
         }
         let Some(mac) = mac.filter(|_| inside) else { return };
+        if let Some(port) = turn.switch.behind(mac) {
+            self.squeeze(turn, port);
+        }
         // Dropped if there is no room: the peer sees it closed.
         let free = self.free();
         let _ = self.tcp.dial(turn, guest, mac, socket, outcome, free);
     }
 
-    /// Who has the address: the VM that was given it, if it is there; else whoever says so.
-    fn find(&self, turn: &Turn<'_>, address: Ipv4Addr) -> Option<Mac> {
-        let holder = self.dhcp.leases.holder(address);
-        let there = holder.filter(|mac| turn.switch.behind(*mac).is_some());
-        there.or_else(|| self.neighbours.find(address)).or(holder)
+    /// Who has the address: the VM that was given it, also while it is away, since what is for it is
+    /// for no other; whoever says so, if it was given to nobody.
+    fn find(&self, address: Ipv4Addr) -> Option<Mac> {
+        self.dhcp.leases.holder(address).or_else(|| self.neighbours.find(address))
     }
 
     /// A VM's cable was pulled out.

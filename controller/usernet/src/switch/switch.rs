@@ -1,6 +1,6 @@
 //! The switch: who is behind which port.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::IoSlice;
 
 use slab::Slab;
@@ -20,6 +20,9 @@ const STATIONS: usize = 64;
 /// Ports at once.
 const PORTS: usize = 1024;
 
+/// Addresses of VMs that are remembered when they are away.
+const CARDS: usize = 4096;
+
 /// Slices handed to the kernel at once (UIO_MAXIOV).
 const SLICES: usize = 1024;
 
@@ -28,6 +31,8 @@ const SLICES: usize = 1024;
 pub struct Switch {
     ports: Slab<Port>,
     table: HashMap<Mac, PortId>,
+    /// The addresses of VMs' own cards, of those too that are away.
+    cards: HashSet<Mac>,
     dirty: Vec<PortId>,
     /// Ports whose peer is gone, to be removed by the owner of the poll.
     gone: Vec<PortId>,
@@ -66,6 +71,11 @@ impl Switch {
         self.ports.iter().map(|(_, port)| port.dropped).sum()
     }
 
+    /// The address of the VM's own card: the first that it spoke under.
+    pub fn card(&self, id: PortId) -> Option<Mac> {
+        self.ports.get(id)?.home
+    }
+
     /// The port behind which the address was last seen.
     pub fn behind(&self, mac: Mac) -> Option<PortId> {
         self.table.get(&mac).copied()
@@ -73,7 +83,8 @@ impl Switch {
 
     /// Notes that the address is behind the port; returns whether frames from it are to be taken
     /// there. No group address is behind a port, nor the gateway's, nor one that is behind another
-    /// port that lives: who speaks in another's name would get what is for it.
+    /// port that lives, nor that of another VM's card while that is away: who speaks in another's
+    /// name would get what is for it.
     pub fn learn(&mut self, mac: Mac, id: PortId) -> bool {
         if mac.is_group() || mac == Mac::GATEWAY {
             return false;
@@ -86,6 +97,11 @@ impl Switch {
             return true;
         }
         if before.is_some_and(|before| !self.yields(before, mac, home)) {
+            return false;
+        }
+        if home && self.cards.len() < CARDS {
+            self.cards.insert(mac);
+        } else if !home && self.cards.contains(&mac) {
             return false;
         }
         if room {

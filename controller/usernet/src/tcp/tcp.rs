@@ -28,6 +28,9 @@ use crate::wire::packet::{self, Ip, Unreachable};
 /// How long the host may take to connect.
 const CONNECT: Duration = Duration::from_secs(75);
 
+/// Connections that wait for a port and may be over.
+const SPARE: usize = 64;
+
 /// All connections.
 pub struct Tcp {
     table: Table,
@@ -369,10 +372,20 @@ impl Tcp {
             && let Some(port) = turn.switch.behind(entry.mac)
         {
             if !std::mem::replace(&mut entry.blocked, true) {
-                self.blocked.entry(port).or_default().push(id);
+                self.block(port, id);
             }
         } else if let Some(at) = flow.due(turn.clock) {
             self.timers.set(id, at, &mut entry.noted);
+        }
+    }
+
+    /// Notes that a connection waits for its guest's port. Those that are over are taken out once
+    /// they are most: a guest that takes nothing and begins and ends connections would pile them up.
+    fn block(&mut self, port: PortId, id: FlowId) {
+        let (table, blocked) = (&mut self.table, self.blocked.entry(port).or_default());
+        blocked.push(id);
+        if blocked.len() > SPARE + 2 * table.count(port) {
+            blocked.retain(|id| table.get(*id).is_some_and(|entry| entry.blocked));
         }
     }
 
@@ -478,5 +491,19 @@ fn refuse(turn: &mut Turn<'_>, mac: Mac, key: Key, packet: &[u8]) {
     let (from, to) = (*key.remote.ip(), *key.guest.ip());
     if let Some(reset) = packet::reset(&segment, from, to) {
         turn.send_ip(mac, Ip { from, to, protocol: IpProtocol::Tcp }, &reset);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_that_are_over_do_not_pile_up_behind_a_port_that_takes_nothing() {
+        let mut tcp = Tcp::new();
+        for serial in 0..100_000 {
+            tcp.block(1, FlowId { slot: 0, serial });
+            assert!(tcp.blocked[&1].len() <= SPARE + 1);
+        }
     }
 }

@@ -161,3 +161,33 @@ fn a_forward_leads_to_the_vm_that_was_given_the_address() {
     client.write_all(b"ping").unwrap();
     assert_eq!(tcp.read(&mut guest, 4).0, b"ping");
 }
+
+/// The first segment of a connection to port 22 of the guest, if one comes.
+fn is_called(guest: &mut Guest) -> bool {
+    use smoltcp::wire::{IpProtocol, TcpPacket};
+    let called = guest.find_ip(crate::peer::guest::SILENCE, IpProtocol::Tcp, |packet| {
+        let tcp = TcpPacket::new_checked(packet.payload()).ok()?;
+        (tcp.syn() && !tcp.ack() && tcp.dst_port() == 22).then_some(())
+    });
+    called.is_some()
+}
+
+#[test]
+fn a_forward_to_a_vm_that_is_away_leads_to_no_other() {
+    let daemon = Daemon::start(&["--leases", "192.168.104.1=52:55:55:00:00:01"]);
+    let (guest, mut thief) = (Guest::plug(&daemon, 1, 1), Guest::plug(&daemon, 2, 3));
+    let (own, of_guest, address) = (thief.mac, guest.mac, guest.ip);
+    let port = free();
+    assert_eq!(daemon.api("POST", "/services/forwarder/expose", &forward(port, "tcp")).0, 200);
+    drop(guest);
+    thief.ip = address;
+    for mac in [own, of_guest] {
+        thief.mac = mac;
+        thief.announce();
+        let _client = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+        assert!(!is_called(&mut thief), "under {mac:x?}");
+    }
+    let mut guest = Guest::plug(&daemon, 1, 1);
+    let _client = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+    assert!(is_called(&mut guest), "it is back");
+}

@@ -189,3 +189,18 @@ fn to_decline_all_addresses_keeps_nobody_from_getting_one() {
         boot(&mut Guest::plug(&daemon, friend, 6));
     }
 }
+
+#[test]
+fn nobody_declines_the_address_of_another_vm() {
+    let daemon = Daemon::start(&[]);
+    let mut guest = Guest::plug(&daemon, 1, 99);
+    let address = boot(&mut guest);
+    drop(guest);
+    let mut enemy = Guest::plug(&daemon, 2, 99);
+    boot(&mut enemy);
+    let own = std::mem::replace(&mut enemy.mac, [0x52, 0x55, 0x55, 0, 0, 1]);
+    ask(&mut enemy, MessageType::Decline, &[]);
+    enemy.mac = own;
+    boot(&mut enemy);
+    assert_eq!(boot(&mut Guest::plug(&daemon, 1, 99)), address);
+}

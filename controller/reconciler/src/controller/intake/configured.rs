@@ -1,5 +1,6 @@
 //! The sources of a configuration file: directories and git repositories.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -197,7 +198,9 @@ impl Configured {
         let (reconciler, fetch) = (Arc::clone(reconciler), Arc::clone(&self.fetch));
         let (policies, cache) = (Arc::clone(&self.policies), Arc::clone(&self.cache));
         let (foresight, of) = (self.foresight.clone(), now.clone());
-        let configs: Vec<_> = self.sources.iter().map(|source| source.config.clone()).collect();
+        let pruned = self.sources.iter().filter(|source| source.config.prune);
+        let pruned: BTreeSet<_> =
+            pruned.filter_map(|source| Some(source.snapshot.as_ref()?.source.clone())).collect();
         let read = move || {
             if let Some(foreseen) = foresight.take(&of) {
                 return Ok(foreseen);
@@ -205,7 +208,7 @@ impl Configured {
             let mut loaded =
                 load(&reconciler, &snapshots, fetch.as_ref(), None, &policies, &cache)?;
             hold(&mut loaded, all, &snapshots, &reconciler)?;
-            spare(&mut loaded, &configs);
+            spare(&mut loaded, &pruned);
             Ok::<_, ReconcileError>(loaded)
         };
         let loaded = Box::new(blocking(read).await?);
@@ -305,7 +308,7 @@ fn paths(config: &SourceConfig, options: &ReadOptions) -> Option<Paths> {
 fn foresight(sources: &[Source], policies: &Arc<Policies>, cache: &Arc<LoadCache>) -> Foresight {
     let parts = sources.iter().map(|source| (source.paths.clone(), Arc::clone(&source.last)));
     let parts: Vec<_> = parts.collect();
-    let configs: Vec<_> = sources.iter().map(|source| source.config.clone()).collect();
+    let prunes: Vec<_> = sources.iter().map(|source| source.config.prune).collect();
     let glance = move || {
         let one = |(paths, last): &(Option<Paths>, Arc<Mutex<Option<Snapshot>>>)| match paths {
             Some(paths) => paths.glance()?.pop(),
@@ -313,16 +316,18 @@ fn foresight(sources: &[Source], policies: &Arc<Policies>, cache: &Arc<LoadCache
         };
         parts.iter().map(one).collect()
     };
-    Foresight::new(glance, Arc::clone(policies), Arc::clone(cache))
-        .finishing(move |loaded| spare(loaded, &configs))
+    // One snapshot for each source.
+    let finish = move |snapshots: &[Snapshot], loaded: &mut Loaded| {
+        let pruned = snapshots.iter().zip(&prunes).filter(|(_, prunes)| **prunes);
+        spare(loaded, &pruned.map(|(snapshot, _)| snapshot.source.clone()).collect());
+    };
+    Foresight::new(glance, Arc::clone(policies), Arc::clone(cache)).finishing(finish)
 }
 
 /// Only what was in sources that let things be deleted is deleted when it is gone.
-fn spare(loaded: &mut Loaded, configs: &[SourceConfig]) {
-    let prunes =
-        |source: &String| configs.iter().any(|config| config.prune && identity(config) == *source);
+fn spare(loaded: &mut Loaded, pruned: &BTreeSet<String>) {
     if !is_on(Mutant::PrunesEverySource) {
-        loaded.desired.sources.retain(prunes);
+        loaded.desired.sources.retain(|source| pruned.contains(source));
     }
 }
 

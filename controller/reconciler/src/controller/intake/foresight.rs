@@ -1,7 +1,8 @@
 //! What the manifests will most likely say in a moment.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::Duration;
 
 use limekiln_api::mutant::{Mutant, is_on};
@@ -18,13 +19,13 @@ use crate::{Loaded, Reconciler};
 /// Gives what sources hold, before it is known whether all of it is whole.
 type Glance = Arc<dyn Fn() -> Option<Vec<Snapshot>> + Send + Sync>;
 
-/// Puts right what was loaded.
-type Finish = Arc<dyn Fn(&mut Loaded) + Send + Sync>;
+/// Puts right what was loaded of snapshots.
+type Finish = Arc<dyn Fn(&[Snapshot], &mut Loaded) + Send + Sync>;
 
 /// Loads manifests before the time at which they count.
 ///
-/// It has no effect: what was foreseen is taken in the place of a load only when exactly the same
-/// files were read in the end.
+/// Nothing follows from it: what was foreseen is taken in the place of a load only when exactly the
+/// same files were read in the end.
 #[derive(Clone)]
 pub struct Foresight {
     glance: Glance,
@@ -32,10 +33,15 @@ pub struct Foresight {
     policies: Arc<Policies>,
     cache: Arc<LoadCache>,
     foreseen: Arc<Mutex<Option<Foreseen>>>,
+    /// Held while something is foreseen, with when it was found to be in vain.
+    work: Arc<Mutex<Option<Instant>>>,
 }
 
 /// What else is looked at for a load changes, too, so that nothing was foreseen for longer.
-const FRESH: Duration = Duration::from_secs(1);
+const FRESH: Duration = Duration::from_millis(250);
+
+/// Where manifests build on what would have to be fetched, it is not tried again for so long.
+const IN_VAIN: Duration = Duration::from_secs(60);
 
 /// What comes of certain revisions.
 struct Foreseen {
@@ -53,29 +59,43 @@ impl Foresight {
         policies: Arc<Policies>,
         cache: Arc<LoadCache>,
     ) -> Self {
-        let (glance, finish) = (Arc::new(glance), Arc::new(|_: &mut Loaded| ()));
-        Self { glance, finish, policies, cache, foreseen: Arc::default() }
+        let (glance, finish) = (Arc::new(glance), Arc::new(|_: &[Snapshot], _: &mut Loaded| ()));
+        let (foreseen, work) = (Arc::default(), Arc::default());
+        Self { glance, finish, policies, cache, foreseen, work }
     }
 
     /// The same for one who does something more with what is loaded.
-    pub(super) fn finishing(self, finish: impl Fn(&mut Loaded) + Send + Sync + 'static) -> Self {
+    pub(super) fn finishing(
+        self,
+        finish: impl Fn(&[Snapshot], &mut Loaded) + Send + Sync + 'static,
+    ) -> Self {
         Self { finish: Arc::new(finish), ..self }
     }
 
     /// Looks and loads. `None` if anything is wrong, or builds on something that would have to be
-    /// fetched: a name may be half written. Blocks.
+    /// fetched: a name may be half written; or if somebody else is at it. Blocks.
     pub(crate) fn foresee(&self, reconciler: &Reconciler) -> Option<Prospect> {
+        let mut in_vain = match self.work.try_lock() {
+            Ok(work) => work,
+            Err(TryLockError::Poisoned(work)) => work.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        if in_vain.is_some_and(|since| since.elapsed() < IN_VAIN) {
+            return None;
+        }
+        let begun = Instant::now();
+        let snapshots = (self.glance)()?;
         // Who loads what counts waits for this.
         let mut foreseen = self.foreseen.lock().unwrap_or_else(PoisonError::into_inner);
         *foreseen = None;
-        let begun = Instant::now();
-        let snapshots = (self.glance)()?;
-        let mut loaded =
-            load(reconciler, &snapshots, &Nothing, None, &self.policies, &self.cache).ok()?;
-        if loaded.has_errors() || !loaded.desired.frozen.is_empty() {
+        let nothing = Nothing::default();
+        let loaded = load(reconciler, &snapshots, &nothing, None, &self.policies, &self.cache);
+        *in_vain = nothing.0.load(Ordering::Relaxed).then_some(begun);
+        let mut loaded = loaded.ok().filter(|loaded| !loaded.has_errors())?;
+        if !loaded.desired.frozen.is_empty() {
             return None;
         }
-        (self.finish)(&mut loaded);
+        (self.finish)(&snapshots, &mut loaded);
         let prospect = (loaded.desired.clone(), loaded.prune_budgets.clone());
         let of = snapshots.iter().map(identity_of).collect();
         *foreseen = Some(Foreseen { begun, of, loaded });
@@ -90,11 +110,13 @@ impl Foresight {
     }
 }
 
-/// Fetches nothing.
-struct Nothing;
+/// Fetches nothing, and knows whether it was asked to.
+#[derive(Default)]
+struct Nothing(AtomicBool);
 
 impl Fetch for Nothing {
     fn fetch(&self, _: &Locator) -> Result<Fetched, FetchError> {
+        self.0.store(true, Ordering::Relaxed);
         Err(FetchError::new("it is not fetched before its time"))
     }
 }
