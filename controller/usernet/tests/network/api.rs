@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
 
 use smoltcp::wire::TcpControl;
 
-use crate::peer::guest::{GATEWAY, PATIENCE};
+use crate::peer::guest::{GATEWAY, PATIENCE, SILENCE};
 use crate::peer::tcp::Tcp;
 use crate::peer::{Daemon, Guest};
 
@@ -163,9 +163,9 @@ fn a_forward_leads_to_the_vm_that_was_given_the_address() {
 }
 
 /// The first segment of a connection to port 22 of the guest, if one comes.
-fn is_called(guest: &mut Guest) -> bool {
+fn is_called(guest: &mut Guest, patience: std::time::Duration) -> bool {
     use smoltcp::wire::{IpProtocol, TcpPacket};
-    let called = guest.find_ip(crate::peer::guest::SILENCE, IpProtocol::Tcp, |packet| {
+    let called = guest.find_ip(patience, IpProtocol::Tcp, |packet| {
         let tcp = TcpPacket::new_checked(packet.payload()).ok()?;
         (tcp.syn() && !tcp.ack() && tcp.dst_port() == 22).then_some(())
     });
@@ -185,9 +185,9 @@ fn a_forward_to_a_vm_that_is_away_leads_to_no_other() {
         thief.mac = mac;
         thief.announce();
         let _client = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
-        assert!(!is_called(&mut thief), "under {mac:x?}");
+        assert!(!is_called(&mut thief, SILENCE), "under {mac:x?}");
     }
     let mut guest = Guest::plug(&daemon, 1, 1);
     let _client = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
-    assert!(is_called(&mut guest), "it is back");
+    assert!(is_called(&mut guest, PATIENCE), "it is back");
 }
