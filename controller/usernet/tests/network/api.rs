@@ -184,6 +184,9 @@ fn a_forward_to_a_vm_that_is_away_leads_to_no_other() {
     for mac in [own, of_guest] {
         thief.mac = mac;
         thief.announce();
+        thief.send_udp(1, std::net::SocketAddrV4::new(GATEWAY, 53), &[0; 12]);
+        // It was heard, or never will be.
+        assert_eq!(thief.find_udp(SILENCE, 1).is_some(), mac == own);
         let _client = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
         assert!(!is_called(&mut thief, SILENCE), "under {mac:x?}");
     }
