@@ -26,6 +26,8 @@ pub struct Qmp {
 
 #[derive(Deserialize)]
 struct Message {
+    /// That of the command; none in greetings and events.
+    id: Option<u64>,
     #[serde(rename = "return")]
     returned: Option<Value>,
     error: Option<Refusal>,
@@ -63,7 +65,10 @@ impl Qmp {
     }
 
     async fn answer<C: Command>(&mut self, command: &C) -> Result<C::Return, QmpError> {
-        let mut request = serde_json::json!({ "execute": C::NAME });
+        // QEMU answers whoever is connected when a command is done, also to what one asked who was
+        // killed meanwhile: numbers that nobody else has tell its answers from ours.
+        let id = fastrand::u64(..);
+        let mut request = serde_json::json!({ "execute": C::NAME, "id": id });
         match command.arguments() {
             Value::Null => {}
             arguments => request["arguments"] = arguments,
@@ -73,13 +78,14 @@ impl Qmp {
         loop {
             let line = self.line().await?;
             let message: Message = serde_json::from_slice(&line)?;
+            if message.id != Some(id) {
+                // Events come at any time, also before the answer.
+                continue;
+            }
             if let Some(refusal) = message.error {
                 return Err(QmpError::Refused { command: C::NAME, description: refusal.desc });
             }
-            // Events come at any time, also before the answer.
-            if let Some(returned) = message.returned {
-                return Ok(serde_json::from_value(returned)?);
-            }
+            return Ok(serde_json::from_value(message.returned.unwrap_or_default())?);
         }
     }
 
@@ -114,7 +120,7 @@ mod tests {
 
     const GREETING: &str = "{\"QMP\": {\"version\": {}, \"capabilities\": []}}\r\n";
 
-    /// A peer that answers each command with the next of `answers`.
+    /// A peer that answers each command with the next of `answers`, in which `ID` is the command's.
     async fn peer(answers: &'static [&'static str]) -> (tempfile::TempDir, Qmp) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("qmp.sock");
@@ -123,8 +129,11 @@ mod tests {
             let (stream, _) = listener.accept().await.unwrap();
             let mut stream = BufReader::new(stream);
             stream.get_mut().write_all(GREETING.as_bytes()).await.unwrap();
-            for answer in [&["{\"return\": {}}\r\n"], answers].concat() {
-                stream.read_line(&mut String::new()).await.unwrap();
+            for answer in [&["{\"id\": ID, \"return\": {}}\r\n"], answers].concat() {
+                let mut command = String::new();
+                stream.read_line(&mut command).await.unwrap();
+                let command: serde_json::Value = serde_json::from_str(&command).unwrap();
+                let answer = answer.replace("ID", &command["id"].to_string());
                 stream.get_mut().write_all(answer.as_bytes()).await.unwrap();
             }
         });
@@ -135,7 +144,7 @@ mod tests {
     async fn events_before_the_answer_are_passed_over_and_counts_are_summed() {
         let (_dir, mut qmp) = peer(&[concat!(
             "{\"timestamp\": {}, \"event\": \"RESUME\"}\r\n",
-            "{\"return\": [{\"stats\": {\"rd_operations\": 2, \"wr_operations\": 1}},",
+            "{\"id\": ID, \"return\": [{\"stats\": {\"rd_operations\": 2, \"wr_operations\": 1}},",
             " {\"stats\": {\"rd_operations\": 3, \"wr_operations\": 0}}]}\r\n"
         )])
         .await;
@@ -143,10 +152,23 @@ mod tests {
         assert_eq!((stats.reads, stats.writes), (5, 1));
     }
 
+    /// A host agent was killed before QEMU was done with what it had asked.
+    #[tokio::test]
+    async fn answers_to_others_are_passed_over() {
+        let (_dir, mut qmp) = peer(&[concat!(
+            "{\"id\": 7, \"return\": {}}\r\n",
+            "{\"id\": 8, \"error\": {\"class\": \"X\", \"desc\": \"no\"}}\r\n",
+            "{\"return\": {}}\r\n",
+            "{\"id\": ID, \"return\": []}\r\n"
+        )])
+        .await;
+        assert_eq!(qmp.execute(&QueryBlockStats).await.unwrap().0.reads, 0);
+    }
+
     #[tokio::test]
     async fn a_refusal_names_the_command() {
         let (_dir, mut qmp) =
-            peer(&["{\"error\": {\"class\": \"X\", \"desc\": \"no\"}}\r\n"]).await;
+            peer(&["{\"id\": ID, \"error\": {\"class\": \"X\", \"desc\": \"no\"}}\r\n"]).await;
         let error = qmp.execute(&Quit).await.unwrap_err();
         assert_eq!(error.to_string(), "QEMU refused quit: no");
     }
