@@ -124,8 +124,11 @@ fn three_guests_find_each_other_and_the_host() {
         .args(["-s", "--http0.9", "--max-time", "20", "--proxy", &proxy])
         .arg("http://lima-c.internal:7000/")
         .output();
-    if let Ok(fetched) = fetched {
-        assert_eq!(String::from_utf8_lossy(&fetched.stdout).trim(), "inside", "{fetched:?}");
+    match fetched {
+        Ok(fetched) => {
+            assert_eq!(String::from_utf8_lossy(&fetched.stdout).trim(), "inside", "{fetched:?}");
+        }
+        Err(_) => println!("SKIPPED: there is no curl, so nothing goes through the tunnel"),
     }
 }
 
