@@ -51,7 +51,7 @@ pub use mac::mac_address;
 pub use manifest::{API_VERSION, Manifest};
 pub use metadata::Metadata;
 pub use name::{Name, NameError};
-pub use network::{Network, NetworkMode, NetworkSpec};
+pub use network::{Network, NetworkMode, NetworkSpec, subnets_overlap};
 pub use parse::{
     Broken, Diagnostic, Located, Parsed, Refused, Settings, Severity, parse_documents,
     parse_settings, parse_template,

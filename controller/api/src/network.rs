@@ -139,7 +139,7 @@ impl NetworkSpec {
     /// Where the network's subnet and another's meet: both, if they do.
     pub fn overlap(&self, other: &Self) -> Option<(Ipv4Net, Ipv4Net)> {
         let (one, other) = (self.subnet()?, other.subnet()?);
-        overlap(one, other).then_some((one, other))
+        subnets_overlap(one, other).then_some((one, other))
     }
 
     /// The interface of the host whose subnet the network's meets, other than the network's own end,
@@ -158,7 +158,7 @@ impl NetworkSpec {
             .iter()
             .flat_map(|interface| interface.addresses.iter().map(move |at| (interface, at)));
         let found = addresses.find(|(interface, at)| {
-            !at.addr().is_loopback() && !own(interface, at) && overlap(subnet, **at)
+            !at.addr().is_loopback() && !own(interface, at) && subnets_overlap(subnet, **at)
         });
         found.map(|(interface, at)| (interface.name.as_str(), at.trunc()))
     }
@@ -185,6 +185,7 @@ impl NetworkSpec {
         subnet.hosts().nth(1)
     }
 }
-fn overlap(one: Ipv4Net, other: Ipv4Net) -> bool {
+/// Whether two subnets have an address in common.
+pub fn subnets_overlap(one: Ipv4Net, other: Ipv4Net) -> bool {
     one.contains(&other.network()) || other.contains(&one.network())
 }

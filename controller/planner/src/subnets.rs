@@ -10,7 +10,7 @@
 use std::collections::BTreeSet;
 
 use ipnet::Ipv4Net;
-use limekiln_api::{Lima, NetworkSpec};
+use limekiln_api::{Lima, NetworkSpec, subnets_overlap};
 use limekiln_model::{Name, NetworkPhase, ObjectId, WaitReason};
 
 use crate::draft::Draft;
@@ -62,8 +62,9 @@ pub(crate) fn on_both(scene: &Scene<'_>, lima: &Lima) -> Option<(String, String)
     let mut before: Vec<(Name, Ipv4Net)> = Vec::new();
     for name in uses::networks(lima) {
         let Some(subnet) = subnet_of(scene, &name) else { continue };
-        let found =
-            before.iter().find(|(other, theirs)| *other != name && overlap(subnet, *theirs));
+        let found = before
+            .iter()
+            .find(|(other, theirs)| *other != name && subnets_overlap(subnet, *theirs));
         if let Some((other, theirs)) = found {
             let why = format!(
                 "it is on network/{other} and network/{name}, and their subnets {theirs} and \
@@ -101,13 +102,9 @@ fn other_network<'a>(
     let running = running.map(|(name, network)| (name, &network.spec));
     let others = desired.chain(running).filter(|(other, _)| *other != name);
     let mut subnets = others.filter_map(|(other, spec)| Some((other, spec.subnet()?)));
-    subnets.find(|(_, theirs)| overlap(subnet, *theirs))
+    subnets.find(|(_, theirs)| subnets_overlap(subnet, *theirs))
 }
 
 fn of_host<'a>(scene: &Scene<'a>, spec: &NetworkSpec) -> Option<(&'a str, Ipv4Net)> {
     spec.overlap_with_host(&scene.observed.host.as_ref()?.interfaces)
-}
-
-fn overlap(one: Ipv4Net, other: Ipv4Net) -> bool {
-    one.contains(&other.network()) || other.contains(&one.network())
 }

@@ -13,7 +13,8 @@ impl ByHand {
     /// Defines a network. Blocks.
     ///
     /// # Errors
-    /// If it exists, its subnet overlaps with another's or with one of the host's, or `networks.yaml` cannot be written.
+    /// If it exists, its subnet overlaps with another's or with one of the host's, or
+    /// `networks.yaml` cannot be written.
     pub fn create_network(&self, name: &Name, spec: &NetworkSpec) -> Result<(), EngineError> {
         let config = networks_config(self.paths.home()).map_err(failed)?;
         if config.networks.contains_key(name) {

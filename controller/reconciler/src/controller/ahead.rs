@@ -52,23 +52,7 @@ impl Look {
 
     /// Begins to look, for no longer than `limit`. It goes on while somebody waits for it.
     fn begin(reconciler: &Arc<Reconciler>, limit: Duration, prepare: Option<Prepare>) -> Self {
-        let reconciler = Arc::clone(reconciler);
-        let looking = Box::pin(async move {
-            let look = reconciler.look_within(limit);
-            let Some(prepare) = prepare else { return (look.await, None) };
-            let (foresight, books) = (prepare.foresight.clone(), Arc::clone(&reconciler));
-            // What is half written must not be able to end the controller.
-            let foresee = move || foresight.foresee(&books);
-            let foresee = blocking(move || catch_unwind(AssertUnwindSafe(foresee)).ok().flatten());
-            let (looked, prospect) = tokio::join!(look, foresee);
-            let planned = looked.as_ref().ok().zip(prospect).and_then(|((observed, _), wanted)| {
-                let (desired, budgets) = wanted;
-                let policy = Policy { prune_budgets: budgets, ..prepare.policy };
-                let last = prepare.last.as_ref();
-                reconciler.plan_again(last, None, observed.clone(), desired, policy).ok()
-            });
-            (looked, planned)
-        });
+        let looking = Box::pin(look(Arc::clone(reconciler), limit, prepare));
         Self { begun: Instant::now(), looking, seen: None }
     }
 
@@ -87,4 +71,21 @@ impl Look {
             None => self.looking.await,
         }
     }
+}
+
+/// Looks, and plans from what is foreseen meanwhile.
+async fn look(reconciler: Arc<Reconciler>, limit: Duration, prepare: Option<Prepare>) -> Seen {
+    let look = reconciler.look_within(limit);
+    let Some(Prepare { foresight, policy, last }) = prepare else { return (look.await, None) };
+    let for_foresight = Arc::clone(&reconciler);
+    let foresee = move || foresight.foresee(&for_foresight);
+    // What is half written must not be able to end the controller.
+    let foresee = blocking(move || catch_unwind(AssertUnwindSafe(foresee)).ok().flatten());
+    let (looked, prospect) = tokio::join!(look, foresee);
+    let planned = looked.as_ref().ok().zip(prospect).and_then(|((observed, _), wanted)| {
+        let (desired, prune_budgets) = wanted;
+        let policy = Policy { prune_budgets, ..policy };
+        reconciler.plan_again(last.as_ref(), None, observed.clone(), desired, policy).ok()
+    });
+    (looked, planned)
 }

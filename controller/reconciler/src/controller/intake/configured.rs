@@ -53,7 +53,7 @@ struct Source {
     repository: Option<Repository>,
     snapshot: Option<Snapshot>,
     /// The same of a repository, for who looks ahead.
-    last: Arc<Mutex<Option<Snapshot>>>,
+    fetched: Arc<Mutex<Option<Snapshot>>>,
     error: Option<String>,
     next: Instant,
 }
@@ -259,8 +259,8 @@ impl Source {
             }
         };
         let paths = paths(&config, &ReadOptions::default());
-        let (last, next) = (Arc::default(), Instant::now());
-        Ok(Self { config, paths, repository, snapshot: None, last, error: None, next })
+        let (fetched, next) = (Arc::default(), Instant::now());
+        Ok(Self { config, paths, repository, snapshot: None, fetched, error: None, next })
     }
 
     /// Reads a directory, and begins to fetch a repository.
@@ -291,8 +291,8 @@ impl Source {
             Err(error) => self.error = Some(error),
         }
         if self.repository.is_some() {
-            let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-            last.clone_from(&self.snapshot);
+            let mut fetched = self.fetched.lock().unwrap_or_else(PoisonError::into_inner);
+            fetched.clone_from(&self.snapshot);
         }
     }
 }
@@ -306,13 +306,13 @@ fn paths(config: &SourceConfig, options: &ReadOptions) -> Option<Paths> {
 
 /// Looks ahead at what directories hold, beside what repositories last held.
 fn foresight(sources: &[Source], policies: &Arc<Policies>, cache: &Arc<LoadCache>) -> Foresight {
-    let parts = sources.iter().map(|source| (source.paths.clone(), Arc::clone(&source.last)));
+    let parts = sources.iter().map(|source| (source.paths.clone(), Arc::clone(&source.fetched)));
     let parts: Vec<_> = parts.collect();
     let prunes: Vec<_> = sources.iter().map(|source| source.config.prune).collect();
     let glance = move || {
-        let one = |(paths, last): &(Option<Paths>, Arc<Mutex<Option<Snapshot>>>)| match paths {
+        let one = |(paths, fetched): &(Option<Paths>, Arc<Mutex<Option<Snapshot>>>)| match paths {
             Some(paths) => paths.glance()?.pop(),
-            None => last.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            None => fetched.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         };
         parts.iter().map(one).collect()
     };
