@@ -88,6 +88,8 @@ pub enum Mutant {
     IgnoresPins,
     /// A revision that was rolled back is applied again.
     ForgetsRollbacks,
+    /// A branch whose history was rewritten is followed.
+    FollowsRewinds,
     /// What somebody orders is done, whatever the manifests say of it.
     OrdersAnything,
     /// What somebody orders is done while others work on it.
@@ -96,7 +98,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 43] = [
+    pub const ALL: [Self; 44] = [
         Self::StartsBeforeWhatItUses,
         Self::MadeBeforeItsDisks,
         Self::ChangesUnderUsers,
@@ -138,6 +140,7 @@ impl Mutant {
         Self::ActsOnForesight,
         Self::IgnoresPins,
         Self::ForgetsRollbacks,
+        Self::FollowsRewinds,
         Self::OrdersAnything,
         Self::OrdersTheBusy,
     ];

@@ -48,3 +48,14 @@ fn a_schedule_with_each_kind_of_fault_ends_well() {
     }
     panic!("these never came about: {missing:?}");
 }
+
+#[test]
+fn a_repository_that_is_away_or_rewritten_changes_nothing_until_somebody_consents() {
+    let stories = (300_000..).map(Story::of).filter(Story::has_git);
+    for story in stories.take(4) {
+        let verdict = check(story.seed).expect("played");
+        let (seed, log) = (story.seed, &verdict.log);
+        assert!(verdict.wrong.is_empty(), "seed {seed}: {:#?}\n{log:#?}", verdict.wrong);
+        assert!(verdict.actions > 0, "seed {seed}: nothing was read from it\n{log:#?}");
+    }
+}

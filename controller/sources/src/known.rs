@@ -1,6 +1,6 @@
 //! Files that were read before.
 
-use std::fs::{self, Metadata};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -34,12 +34,10 @@ impl KnownFile {
     }
 
     /// Whether it is known to hold what it held.
-    fn is_still(&self, metadata: &Metadata, now: SystemTime, quiet: Duration) -> bool {
-        let age = metadata.modified().ok().and_then(|written| now.duration_since(written).ok());
-        self.stamp.holds(&Stamp::of(metadata, now))
+    fn is_still(&self, stamp: &Stamp, now: SystemTime, quiet: Duration) -> bool {
+        self.stamp.holds(stamp)
             && self.rested >= quiet
-            && age.is_some_and(|age| age >= quiet)
-            && metadata.is_file()
+            && stamp.age(now).is_some_and(|age| age >= quiet)
     }
 }
 
@@ -71,12 +69,12 @@ impl Known {
     pub(crate) fn get(
         &self,
         origin: &Path,
-        metadata: &Metadata,
+        stamp: &Stamp,
         now: SystemTime,
         quiet: Duration,
     ) -> Option<&KnownFile> {
         let known = self.last_read(origin)?;
-        known.is_still(metadata, now, quiet).then_some(known)
+        known.is_still(stamp, now, quiet).then_some(known)
     }
 
     /// A file that was read under this stamp when it had rested for so long: the one that is known,
@@ -105,13 +103,13 @@ impl Known {
         let now = clock();
         let Last { list, files, snapshot } = self.last.as_ref()?;
         let listing = self.listing.as_ref().filter(|listing| Arc::ptr_eq(&listing.files, list))?;
-        let still = |(file, metadata): (&KnownFile, Option<Metadata>)| {
-            metadata.is_some_and(|metadata| file.is_still(&metadata, now, quiet))
+        let still = |(file, stamp): (&KnownFile, Option<Stamp>)| {
+            stamp.is_some_and(|stamp| file.is_still(&stamp, now, quiet))
         };
         // The list once more: a file that appeared meanwhile may hold what was taken out of one.
         let holds = listing.holds(root, now)
             && list.len() == files.len()
-            && files.iter().zip(stats::all(list)).all(still)
+            && files.iter().zip(stats::all(list, now)).all(still)
             && listing.holds(root, clock());
         holds.then(|| snapshot.clone())
     }
@@ -186,10 +184,10 @@ mod tests {
         let file = SourceFile { path: path.clone(), origin: path, bytes: b"# half".to_vec() };
         let stamp = Stamp::of(&metadata, later);
         let glanced = KnownFile::new(stamp, Duration::ZERO, file);
-        assert!(glanced.is_still(&metadata, later, Duration::ZERO), "good enough for a glance");
-        assert!(!glanced.is_still(&metadata, later, quiet));
+        assert!(glanced.is_still(&stamp, later, Duration::ZERO), "good enough for a glance");
+        assert!(!glanced.is_still(&stamp, later, quiet));
         let read = glanced.again(stamp, quiet);
-        assert!(read.is_still(&metadata, later, quiet));
+        assert!(read.is_still(&stamp, later, quiet));
         assert!(Arc::ptr_eq(&read.file, &glanced.file));
     }
 }

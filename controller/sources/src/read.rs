@@ -213,7 +213,9 @@ type Listed = (Arc<[PathBuf]>, Vec<KnownFile>);
 impl Reading<'_> {
     fn single(&mut self) -> Result<Pass<KnownFile>, SourceError> {
         let (root, shown) = (self.root.clone(), self.shown.to_owned());
-        let file = self.file(&root, fs::metadata(&root).ok(), Some(&shown))?;
+        let now = (self.how.clock)();
+        let stamp = fs::metadata(&root).ok().map(|data| FileStamp::of(&data, now));
+        let file = self.file(&root, stamp, now, Some(&shown))?;
         Ok(file.map_err(|missing| (shown, missing)))
     }
 
@@ -235,8 +237,9 @@ impl Reading<'_> {
     fn files(&mut self, list: &Arc<[PathBuf]>) -> Result<Pass<Vec<KnownFile>>, SourceError> {
         let mut files = Vec::with_capacity(list.len());
         let mut total = 0;
-        for (origin, metadata) in list.iter().zip(stats::all(list)) {
-            match self.file(origin, metadata, None)? {
+        let now = (self.how.clock)();
+        for (origin, stamp) in list.iter().zip(stats::all(list, now)) {
+            match self.file(origin, stamp, now, None)? {
                 Ok(file) => {
                     total += file.file.bytes.len() as u64;
                     files.push(file);
@@ -259,12 +262,12 @@ impl Reading<'_> {
     fn file(
         &mut self,
         origin: &Path,
-        metadata: Option<Metadata>,
+        stamp: Option<FileStamp>,
+        now: SystemTime,
         shown: Option<&Path>,
     ) -> Result<Result<KnownFile, Duration>, SourceError> {
-        let now = (self.how.clock)();
-        if let Some(metadata) = metadata
-            && let Some(known) = self.known.get(origin, &metadata, now, self.how.quiet)
+        if let Some(stamp) = stamp
+            && let Some(known) = self.known.get(origin, &stamp, now, self.how.quiet)
         {
             return Ok(Ok(known.clone()));
         }

@@ -1,6 +1,7 @@
 //! One instance, from its files.
 
 use std::fs;
+use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -42,16 +43,17 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// Looks at an instance, and reads what may have changed.
+    /// Looks at an instance in the home, which is open, and reads what may have changed.
     pub(super) fn look(
         known: &mut Option<Self>,
+        home: BorrowedFd<'_>,
         paths: &Paths,
         facts: &HostFacts,
         name: &Name,
         now: SystemTime,
     ) {
         let dir = paths.instance(name);
-        let files = Stamps::of(&dir, FILES, now);
+        let files = Stamps::below(home, name.as_str(), FILES, now);
         let same = |known: &mut Self| known.files.hold(&files) && known.is_as_the_rest(&dir, now);
         let same = known.as_mut().is_some_and(same);
         match known {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -34,9 +35,13 @@ impl Instances {
     /// Looks at them again. Reading YAML dominates, so all processors read.
     pub(super) fn look(&mut self, paths: &Paths, facts: &HostFacts) -> Result<(), EngineError> {
         self.list(paths)?;
+        if self.all.is_empty() {
+            return Ok(());
+        }
+        let home = fs::File::open(paths.home()).map_err(file("read", paths.home()))?;
         let look = |part: &mut [(Name, Option<Known>)]| {
             for (name, known) in part {
-                Known::look(known, paths, facts, name, SystemTime::now());
+                Known::look(known, home.as_fd(), paths, facts, name, SystemTime::now());
             }
         };
         let processors = usize::try_from(facts.cpus).unwrap_or(1).clamp(1, 8);

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -83,6 +84,7 @@ proptest! {
     fn what_is_remembered_is_what_is_there(edits in prop::collection::vec(edit(), 1..20)) {
         let home = tempfile::tempdir().expect("a directory");
         let (paths, name) = (Paths::new(home.path()), Name::new("vm").expect("a name"));
+        let home = fs::File::open(home.path()).expect("there");
         let facts = HostFacts::example();
         let mut known = None;
         for (number, edit) in (1..).zip(edits) {
@@ -90,7 +92,7 @@ proptest! {
             // remembered, and what seldom changes is looked at seldom.
             let look = |mut known| {
                 let now = SystemTime::now() + Duration::from_secs(60 * number);
-                Known::look(&mut known, &paths, &facts, &name, now);
+                Known::look(&mut known, home.as_fd(), &paths, &facts, &name, now);
                 known.expect("it was looked at")
             };
             // No file system of a test counts in longer steps.
@@ -108,10 +110,10 @@ fn what_did_not_change_is_one_and_the_same_and_what_is_young_is_read_again() {
     let home = tempfile::tempdir().expect("a directory");
     let (paths, name) = (Paths::new(home.path()), Name::new("vm").expect("a name"));
     make(Edit::Replace(1), &paths.instance(&name)).expect("writable");
-    let facts = HostFacts::example();
+    let (facts, home) = (HostFacts::example(), fs::File::open(home.path()).expect("there"));
     let look = |mut known, later| {
         let now = SystemTime::now() + Duration::from_secs(later);
-        Known::look(&mut known, &paths, &facts, &name, now);
+        Known::look(&mut known, home.as_fd(), &paths, &facts, &name, now);
         known.expect("it was looked at")
     };
     let first = look(None, 60);

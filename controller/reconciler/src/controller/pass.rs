@@ -47,6 +47,10 @@ impl Controller {
         };
         self.orders(fence, planned.as_ref().map(|(planned, _)| &**planned));
         if let Some((planned, claims)) = &planned {
+            if self.announce(planned) {
+                // Whoever waits for it is served before it begins.
+                tokio::task::yield_now().await;
+            }
             self.act(fence, planned, claims);
             self.looked = Some(Arc::clone(planned));
         }
@@ -238,6 +242,19 @@ impl Controller {
             let steps = print_of(&task.plan, id);
             self.attempts.ended(id, want.clone(), steps, end, &self.options);
         }
+    }
+
+    /// Shows a plan before anything of it begins; whether it is news.
+    fn announce(&self, planned: &Arc<Planned>) -> bool {
+        self.state.send_if_modified(|state| {
+            let new = !state.planned.as_ref().is_some_and(|known| Arc::ptr_eq(known, planned));
+            // That nothing is left to do is told together with what became of what was done.
+            let tells = new && !planned.plan.is_empty();
+            if tells {
+                state.planned = Some(Arc::clone(planned));
+            }
+            tells
+        })
     }
 
     fn publish(

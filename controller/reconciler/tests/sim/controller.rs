@@ -95,6 +95,24 @@ async fn what_is_committed_comes_true_and_what_changes_follows() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_plan_is_shown_before_it_begins() {
+    let fixture = Fixture::new();
+    let running = Running::start(&fixture, ControllerOptions::default());
+    running.settled().await;
+    fixture.put("web.yaml", &instance("web", 1));
+    running.handle.wake();
+    let planned = |state: &ControllerState| {
+        state.planned.as_ref().is_some_and(|planned| !planned.plan.is_empty())
+    };
+    let state = running.until("a plan", planned).await;
+    assert_eq!((state.busy.len(), fixture.engine.performed()), (0, 0));
+    assert_eq!(state.queued(), [id("instance/web")].into());
+    running.settled().await;
+    assert_eq!(fixture.phase("web"), "Ready");
+    running.end().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn drift_is_repaired_without_being_told() {
     let fixture = Fixture::new();
     fixture.put("web.yaml", &instance("web", 1));

@@ -1,5 +1,6 @@
 //! One life of a controller.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use limekiln_reconciler::{
     Configured, Controller, ControllerOptions, Files, Handle, Home, Input, Intake, Limits,
     ReadOptions, ReconcileError, Reconciler,
 };
+use limekiln_sources::git::{GitConfig, GitReference};
 use limekiln_sources::templates::{TemplateSettings, TemplateStore};
 use limekiln_sources::{DirectoryConfig, SourceConfig, SourceKind};
 use tokio::task::JoinHandle;
@@ -16,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Machine;
 use super::engine::LifeEngine;
+use super::repository::BRANCH;
 use crate::story::Source;
 
 /// How long parked objects are kept.
@@ -92,7 +95,7 @@ impl Life {
     }
 }
 
-/// One directory is as with `-f`, several are those of a configuration.
+/// One directory is as with `-f`; several, and repositories, are those of a configuration.
 fn intake(
     machine: &Machine,
     sources: &[Source],
@@ -106,18 +109,15 @@ fn intake(
         patience: Duration::ZERO,
         ..ReadOptions::default()
     };
-    if sources.len() == 1 {
+    if sources.len() == 1 && !sources[0].git {
         let inputs = vec![Input::Path(machine.manifests(0))];
         return Ok(Box::new(Files::new(inputs, read, templates)));
     }
     let config = |(number, source): (usize, &Source)| SourceConfig {
-        name: format!("source-{number}"),
-        kind: SourceKind::Directory(DirectoryConfig {
-            path: machine.manifests(number),
-            recursive: false,
-        }),
+        name: source_name(number),
+        kind: kind(machine.manifests(number), source.git),
         prune: source.prune,
-        policy: source.budget.map(|_| machine.policy(number)),
+        policy: source.has_policy().then(|| machine.policy(number)),
         interval: None,
     };
     let configs = sources.iter().enumerate().map(config).collect();
@@ -125,7 +125,20 @@ fn intake(
     Ok(Box::new(configured.reading(&read)))
 }
 
+fn kind(path: PathBuf, git: bool) -> SourceKind {
+    if git {
+        let branch = GitReference::Branch(BRANCH.to_owned());
+        return SourceKind::Git(GitConfig::new(path.to_string_lossy(), branch));
+    }
+    SourceKind::Directory(DirectoryConfig { path, recursive: false })
+}
+
+/// What a source is called.
+pub fn source_name(number: usize) -> String {
+    format!("source-{number}")
+}
+
 /// The machine that manifests are filled in for.
-pub(super) fn facts(lima_home: std::path::PathBuf) -> HostFacts {
+pub(super) fn facts(lima_home: PathBuf) -> HostFacts {
     HostFacts { lima_home, memory: 64 << 30, ..HostFacts::example() }
 }

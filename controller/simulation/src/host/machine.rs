@@ -20,6 +20,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::Instant;
 
 use super::engine::Shared;
+use super::repository::Repository;
 use super::{Incident, State, life};
 use crate::oracle::Watch;
 use crate::story::{Catalogue, Fault, Source, Story, Trigger};
@@ -44,8 +45,12 @@ impl Machine {
         let place = Some(memory).filter(|memory| memory.is_dir()).unwrap_or_else(temp_dir);
         // Twice the same for a story: addresses of network cards depend on where instances are.
         let dir = place.join(format!("limekiln-simulation-{}-{}", process::id(), story.seed));
-        for source in 0..story.sources.len() {
-            fs::create_dir_all(dir.join(place_of(source)))?;
+        for (number, source) in story.sources.iter().enumerate() {
+            let place = dir.join(place_of(number));
+            fs::create_dir_all(&place)?;
+            if source.git {
+                Repository::at(&place).init()?;
+            }
         }
         let world = strangers(&story.strangers, &dir.join("lima"));
         let sim = SimEngine::new(story.seed).with_world(world);
@@ -63,7 +68,7 @@ impl Machine {
     /// Each source may do everything, but for how much it may delete.
     fn write_policies(&self, sources: &[Source]) -> io::Result<()> {
         for (number, source) in sources.iter().enumerate() {
-            if source.budget.is_some() {
+            if source.has_policy() {
                 let open = HostPolicy::open().rules().clone();
                 let rules = PolicyRules { prune_budget: source.budget, ..open };
                 fs::write(self.policy(number), serde_json::to_vec(&rules)?)?;
@@ -151,6 +156,9 @@ impl Machine {
     /// If files cannot be written.
     pub fn publish(&self, source: usize, catalogue: &Catalogue) -> io::Result<()> {
         self.show(source)?;
+        if let Some(repository) = self.repository(source) {
+            return repository.push(&texts(catalogue, source));
+        }
         for entry in fs::read_dir(self.manifests(source))? {
             let entry = entry?;
             let file = Source::file(source, &entry.file_name().to_string_lossy());
@@ -179,6 +187,26 @@ impl Machine {
             }
         }
         Ok(())
+    }
+
+    /// The repository of a source, if it is one.
+    pub(super) fn repository(&self, source: usize) -> Option<Repository> {
+        let place = self.manifests(source);
+        self.lock().watch.sources[source].git.then(|| Repository::at(&place))
+    }
+
+    /// Puts manifests in the place of the last commit of the first source.
+    ///
+    /// # Errors
+    /// If git cannot.
+    pub fn force_push(&self, catalogue: &Catalogue) -> io::Result<()> {
+        let repository = self.repository(0);
+        repository.map_or(Ok(()), |repository| repository.force_push(&texts(catalogue, 0)))
+    }
+
+    /// The commit that the first source leads to.
+    pub fn tip(&self) -> Option<String> {
+        self.repository(0)?.tip()
     }
 
     fn path(&self, file: &str) -> PathBuf {
@@ -248,6 +276,12 @@ impl Drop for Machine {
         // What stays is small, and in the way of nothing.
         let _ = fs::remove_dir_all(&self.dir);
     }
+}
+
+/// The files of a source, by their names in it.
+fn texts(catalogue: &Catalogue, source: usize) -> Vec<(&str, String)> {
+    let files = catalogue.files.keys().filter(|file| Source::of(file) == source);
+    files.map(|file| (Source::local(file), catalogue.text(file))).collect()
 }
 
 fn place_of(source: usize) -> &'static str {

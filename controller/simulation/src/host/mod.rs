@@ -5,9 +5,10 @@ mod flight;
 mod incident;
 mod life;
 mod machine;
+mod repository;
 mod state;
 
 pub use incident::Incident;
-pub use life::{KEPT, Life};
+pub use life::{KEPT, Life, source_name};
 pub use machine::Machine;
 pub use state::State;

@@ -5,6 +5,7 @@ mod clumsy;
 mod director;
 mod orders;
 mod people;
+mod turn;
 mod verdict;
 
 pub use director::{Ending, play};

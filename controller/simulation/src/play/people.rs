@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context;
 use limekiln_api::lima::Int;
 use limekiln_model::{Action, Capabilities, Name, ObjectId, StopMode};
 use limekiln_reconciler::{History, OfSource, Requests};
 use tokio::time::{Instant, sleep};
 
 use super::director::Director;
+use crate::host::source_name;
 use crate::oracle::is_kept_as;
 use crate::story::{Catalogue, Deed, Fault};
 
@@ -29,7 +31,8 @@ impl Director<'_> {
         };
         let (half, lost) = (has(Fault::HalfWritten), has(Fault::LostWake));
         let (doubled, late) = (has(Fault::DoubledWake), has(Fault::LateWake));
-        if let (true, Deed::Publish(catalogue)) = (half, deed) {
+        // What is pushed is there as a whole or not at all.
+        if let (true, false, Deed::Publish(catalogue)) = (half, self.story.has_git(), deed) {
             self.machine.publish_half(catalogue, catalogue.files.len())?;
             self.announce_and_wake().await;
             sleep(MINUTES).await;
@@ -67,6 +70,11 @@ impl Director<'_> {
                 self.hidden.insert(*source);
                 self.machine.hide(*source)?;
             }
+            Deed::ForcePush(catalogue) => {
+                self.machine.force_push(catalogue)?;
+                self.hidden.insert(0);
+            }
+            Deed::AcknowledgeRewind(catalogue) => self.acknowledge_rewind(catalogue)?,
             Deed::RollBack { source, back } => self.roll_back(*source, *back)?,
             Deed::Release => self.release()?,
             Deed::Order(ordered) => self.order(*ordered).await?,
@@ -139,6 +147,18 @@ impl Director<'_> {
         Ok(())
     }
 
+    /// Consents to the commit that a rewritten branch leads to.
+    fn acknowledge_rewind(&mut self, catalogue: &Catalogue) -> anyhow::Result<()> {
+        let tip = self.machine.tip().context("the branch leads nowhere")?;
+        self.request(|requests| {
+            requests.rewinds.insert(tip);
+        })?;
+        self.hidden.remove(&0);
+        let existed = self.machine.look().ids().collect();
+        self.machine.lock().watch.publish(catalogue, existed, false);
+        Ok(())
+    }
+
     fn release(&mut self) -> anyhow::Result<()> {
         if self.hidden.is_empty() {
             Requests::release(&self.machine.home())?;
@@ -152,6 +172,9 @@ impl Director<'_> {
 
     /// What a source is called.
     fn identity(&self, source: usize) -> String {
+        if self.story.sources[source].git {
+            return format!("git:{}", source_name(source));
+        }
         self.machine.manifests(source).to_string_lossy().into_owned()
     }
 

@@ -36,6 +36,11 @@ impl Story {
         self.sources.len() > 1
     }
 
+    /// Whether manifests come from a repository.
+    pub fn has_git(&self) -> bool {
+        self.sources.iter().any(|source| source.git)
+    }
+
     /// Whether somebody goes back to an earlier revision.
     pub fn rolls_back(&self) -> bool {
         self.chapters.iter().any(|chapter| matches!(chapter.deed, Deed::RollBack { .. }))

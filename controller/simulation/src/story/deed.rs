@@ -11,6 +11,11 @@ use super::{Catalogue, Ordered};
 pub enum Deed {
     /// Publishes manifests.
     Publish(Catalogue),
+    /// Publishes manifests in a repository in the place of the last ones, as if those had never
+    /// been.
+    ForcePush(Catalogue),
+    /// Acknowledges that history was rewritten so; from now on it counts.
+    AcknowledgeRewind(Catalogue),
     /// Moves the directory of a source away.
     HideDirectory(usize),
     /// Takes everything out of the directory of a source.
@@ -47,8 +52,13 @@ pub enum Deed {
 /// In few words; of manifests each object.
 impl fmt::Display for Deed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::Publish(catalogue) = self else { return write!(f, "{self:?}") };
-        writeln!(f, "publish, broken {:?}", catalogue.broken)?;
+        let (verb, catalogue) = match self {
+            Self::Publish(catalogue) => ("publish", catalogue),
+            Self::ForcePush(catalogue) => ("force-push", catalogue),
+            Self::AcknowledgeRewind(_) => return write!(f, "acknowledge the rewind"),
+            other => return write!(f, "{other:?}"),
+        };
+        writeln!(f, "{verb}, broken {:?}", catalogue.broken)?;
         for (file, documents) in &catalogue.files {
             for described in documents {
                 writeln!(f, "    {file}: {described:?}")?;

@@ -99,7 +99,8 @@ impl Draw {
         let prune = !self.rapid && !self.one_in(5);
         // A budget of its own is for a source of a configuration.
         let own = self.sources > 1 && self.one_in(3);
-        Source { prune, budget: own.then(|| self.among(&[0, 2, 3])) }
+        let budget = own.then(|| self.among(&[0, 2, 3]));
+        Source { prune, budget, git: false }
     }
 
     /// A file in any source.

@@ -27,6 +27,10 @@ enum Scene {
     Forgotten,
     /// That a restart is over is not seen for a while.
     Restarted,
+    /// A repository is away, and what it last held stays in force.
+    Away,
+    /// The history of a repository is rewritten.
+    Rewound,
 }
 
 const SCENES: [Scene; 8] = [
@@ -40,12 +44,16 @@ const SCENES: [Scene; 8] = [
     Scene::Restarted,
 ];
 
+/// Git takes a hundred times as long as everything else: these are drawn seldom.
+const WITH_GIT: [Scene; 2] = [Scene::Away, Scene::Rewound];
+
 /// The story of a seed.
 pub(super) fn story(seed: u64, rng: &mut Rng) -> Story {
-    let scene = SCENES[rng.usize(..SCENES.len())];
+    let scenes: &[_] = if rng.u32(..16) == 0 { &WITH_GIT } else { &SCENES };
+    let scene = scenes[rng.usize(..scenes.len())];
     let die = [Fault::DieBefore, Fault::DieInside, Fault::DieAfter][rng.usize(..3)];
     let dies = Armed { fault: die, after: rng.u32(..4) };
-    let (prune, keep) = (Source { prune: true, budget: None }, Source::default());
+    let (prune, keep) = (Source { prune: true, ..Source::default() }, Source::default());
     let (sources, chapters) = match scene {
         Scene::Budgets => (vec![prune, prune], shrinking(dies)),
         Scene::Unasked => (vec![prune, keep], shrinking(dies)),
@@ -55,6 +63,8 @@ pub(super) fn story(seed: u64, rng: &mut Rng) -> Story {
         Scene::Busy => (vec![keep], busy()),
         Scene::Forgotten => (vec![keep], forgotten(rng.u32(..3))),
         Scene::Restarted => (vec![keep], restarted(rng.u32(..6))),
+        Scene::Away => (vec![Source { git: true, ..prune }], away(dies, rng.u32(..300))),
+        Scene::Rewound => (vec![Source { git: true, ..prune }], rewound(dies, rng.u32(..300))),
     };
     Story { seed, strangers: Catalogue::default(), sources, rapid: false, chapters }
 }
@@ -64,12 +74,16 @@ fn halted(name: &'static str) -> Machine {
 }
 
 /// A file for each, in its source.
-fn publish(machines: &[(usize, &Machine)]) -> Deed {
+fn manifests(machines: &[(usize, &Machine)]) -> Catalogue {
     let file = |(source, machine): &(usize, &Machine)| {
         let name = Source::file(*source, &format!("{}.yaml", machine.name));
         (name, vec![Described::Instance((*machine).clone())])
     };
-    Deed::Publish(Catalogue { files: machines.iter().map(file).collect(), ..Catalogue::default() })
+    Catalogue { files: machines.iter().map(file).collect(), ..Catalogue::default() }
+}
+
+fn publish(machines: &[(usize, &Machine)]) -> Deed {
+    Deed::Publish(manifests(machines))
 }
 
 fn chapter(deed: Deed, faults: Vec<Armed>) -> Chapter {
@@ -157,5 +171,30 @@ fn restarted(after: u32) -> Vec<Chapter> {
     vec![
         chapter(publish(&[(0, &before)]), vec![]),
         chapter(publish(&[(0, &now)]), vec![stale, stale]),
+    ]
+}
+
+fn away(dies: Armed, after: u32) -> Vec<Chapter> {
+    let [a, b] = ["a", "b"].map(Machine::plain);
+    let changed = Machine { cpus: 2, ..a.clone() };
+    vec![
+        chapter(publish(&[(0, &a), (0, &b)]), vec![dies]),
+        chapter(Deed::HideDirectory(0), vec![Armed { fault: Fault::Terminate, after }]),
+        chapter(publish(&[(0, &changed)]), vec![dies]),
+        chapter(publish(&[(0, &changed), (0, &halted("c"))]), vec![]),
+    ]
+}
+
+fn rewound(dies: Armed, after: u32) -> Vec<Chapter> {
+    let first = Machine::plain("a");
+    let [second, third] = [2, 3].map(|cpus| Machine { cpus, message: cpus, ..first.clone() });
+    let (b, c) = (halted("b"), halted("c"));
+    let rewritten = manifests(&[(0, &third), (0, &c)]);
+    let terminate = Armed { fault: Fault::Terminate, after };
+    vec![
+        chapter(publish(&[(0, &first), (0, &b)]), vec![]),
+        chapter(publish(&[(0, &second), (0, &b)]), vec![dies]),
+        chapter(Deed::ForcePush(rewritten.clone()), vec![terminate]),
+        chapter(Deed::AcknowledgeRewind(rewritten), vec![dies]),
     ]
 }

@@ -1,4 +1,4 @@
-//! A directory of manifests.
+//! A directory or a repository of manifests.
 
 /// The files of the second source are named so.
 const SECOND: &str = "second/";
@@ -10,9 +10,16 @@ pub struct Source {
     pub prune: bool,
     /// How much of that at once; `None` for the usual share.
     pub budget: Option<usize>,
+    /// Whether it is a git repository.
+    pub git: bool,
 }
 
 impl Source {
+    /// Whether a file says what it may do. Without one a repository may do little.
+    pub fn has_policy(&self) -> bool {
+        self.git || self.budget.is_some()
+    }
+
     /// The number of the source that a file belongs to.
     pub fn of(file: &str) -> usize {
         usize::from(file.starts_with(SECOND))
