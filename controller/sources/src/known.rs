@@ -48,6 +48,21 @@ pub(crate) struct Known {
     last: Option<Last>,
 }
 
+/// The files of a list at one moment.
+#[derive(Debug)]
+pub(crate) struct Looked {
+    pub(crate) list: Arc<[PathBuf]>,
+    pub(crate) now: SystemTime,
+    /// `None` of a file that cannot be had.
+    pub(crate) stamps: Vec<Option<Stamp>>,
+}
+
+impl Looked {
+    pub(crate) fn at(list: &Arc<[PathBuf]>, now: SystemTime) -> Self {
+        Self { list: Arc::clone(list), now, stamps: stats::all(list, now) }
+    }
+}
+
 /// What was read last: the files in the order of their list, which is sorted by bytes.
 #[derive(Debug)]
 struct Last {
@@ -93,25 +108,33 @@ impl Known {
         files.get(place)
     }
 
-    /// What a directory holds, if it is known to be what it held.
+    /// What a directory holds, if it is known to be what it held; else its files, if it is known
+    /// which they are.
     pub(crate) fn unchanged(
-        &mut self,
+        &self,
         root: &Path,
         quiet: Duration,
         clock: fn() -> SystemTime,
-    ) -> Option<Snapshot> {
+    ) -> Result<Snapshot, Option<Looked>> {
         let now = clock();
-        let Last { list, files, snapshot } = self.last.as_ref()?;
-        let listing = self.listing.as_ref().filter(|listing| Arc::ptr_eq(&listing.files, list))?;
-        let still = |(file, stamp): (&KnownFile, Option<Stamp>)| {
+        let same = |last: &&Last| {
+            let listed = |listing: &KnownListing| Arc::ptr_eq(&listing.files, &last.list);
+            last.list.len() == last.files.len() && self.listing.as_ref().is_some_and(listed)
+        };
+        let Last { list, files, snapshot } = self.last.as_ref().filter(same).ok_or(None)?;
+        let holds = |now| self.listing.as_ref().is_some_and(|listing| listing.holds(root, now));
+        if !holds(now) {
+            return Err(None);
+        }
+        let looked = Looked::at(list, now);
+        let still = |(file, stamp): (&KnownFile, &Option<Stamp>)| {
             stamp.is_some_and(|stamp| file.is_still(&stamp, now, quiet))
         };
         // The list once more: a file that appeared meanwhile may hold what was taken out of one.
-        let holds = listing.holds(root, now)
-            && list.len() == files.len()
-            && files.iter().zip(stats::all(list, now)).all(still)
-            && listing.holds(root, clock());
-        holds.then(|| snapshot.clone())
+        if files.iter().zip(&looked.stamps).all(still) && holds(clock()) {
+            return Ok(snapshot.clone());
+        }
+        Err(Some(looked))
     }
 
     /// The manifests below a directory: as before, if no directory has changed.

@@ -10,10 +10,10 @@ use std::time::{Duration, SystemTime};
 use limekiln_api::Stamp as FileStamp;
 use limekiln_api::mutant::{Mutant, is_on};
 
-use crate::known::{Known, KnownFile};
+use crate::known::{Known, KnownFile, Looked};
 use crate::quiet::{Stamp, Watch};
 use crate::snapshot::digest;
-use crate::{Input, ReadOptions, Snapshot, SourceError, SourceFile, stats};
+use crate::{Input, ReadOptions, Snapshot, SourceError, SourceFile};
 
 /// Reads each input, in order; a file that two inputs reach is read with the first only.
 ///
@@ -171,10 +171,10 @@ fn read_path(
     let metadata = fs::metadata(&root).map_err(|error| SourceError::read(path, error))?;
     let mut reading = Reading { known, shown: path, root, options, how, watch, read: 0 };
     let pass = if metadata.is_dir() {
-        if let Some(same) = reading.known.unchanged(&reading.root, how.quiet, how.clock) {
-            return Ok(Ok(same));
+        match reading.known.unchanged(&reading.root, how.quiet, how.clock) {
+            Ok(same) => return Ok(Ok(same)),
+            Err(looked) => reading.directory(looked)?,
         }
-        reading.directory()?
     } else if metadata.is_file() {
         let list = [reading.root.clone()].into();
         reading.single()?.map(|file| (list, vec![file]))
@@ -220,10 +220,16 @@ impl Reading<'_> {
     }
 
     /// Reads all files; all must be read again when one of them, or the list, changes meanwhile.
-    fn directory(&mut self) -> Result<Pass<Listed>, SourceError> {
-        let list = self.known.list(&self.root, self.options, (self.how.clock)());
+    /// What was `looked` at need not be again.
+    fn directory(&mut self, looked: Option<Looked>) -> Result<Pass<Listed>, SourceError> {
+        let now = (self.how.clock)();
+        let list = self.known.list(&self.root, self.options, now);
         match list {
-            Ok(list) => Ok(self.files(&list)?.map(|files| (list, files))),
+            Ok(list) => {
+                let looked = looked.filter(|looked| Arc::ptr_eq(&looked.list, &list));
+                let looked = looked.unwrap_or_else(|| Looked::at(&list, now));
+                Ok(self.files(&looked)?.map(|files| (list, files)))
+            }
             // An editor took a file away between the listing and the look at it.
             Err(SourceError::Read { path, source })
                 if source.kind() == ErrorKind::NotFound && path != self.root && !is_link(&path) =>
@@ -234,12 +240,12 @@ impl Reading<'_> {
         }
     }
 
-    fn files(&mut self, list: &Arc<[PathBuf]>) -> Result<Pass<Vec<KnownFile>>, SourceError> {
+    fn files(&mut self, looked: &Looked) -> Result<Pass<Vec<KnownFile>>, SourceError> {
+        let Looked { list, now, stamps } = looked;
         let mut files = Vec::with_capacity(list.len());
         let mut total = 0;
-        let now = (self.how.clock)();
-        for (origin, stamp) in list.iter().zip(stats::all(list, now)) {
-            match self.file(origin, stamp, now, None)? {
+        for (origin, stamp) in list.iter().zip(stamps) {
+            match self.file(origin, *stamp, *now, None)? {
                 Ok(file) => {
                     total += file.file.bytes.len() as u64;
                     files.push(file);
