@@ -7,7 +7,8 @@
 //!
 //! Connections stay open to it: TCP and UDP since they are its work, and those to unix sockets with
 //! a path since the C library's resolver asks nscd, sssd or systemd by them. (Those with an abstract
-//! name are closed from Linux 6.12 on.)
+//! name are closed from Linux 6.12 on.) Other kinds of sockets, and signals to other processes, are
+//! denied.
 
 /// What the daemon may still do with files.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +24,8 @@ pub use linux::enter;
 
 #[cfg(target_os = "linux")]
 mod linux {
+    use std::path::{Path, PathBuf};
+
     use landlock::RulesetStatus::NotEnforced;
     use landlock::{
         ABI, Access, AccessFs, CompatLevel, Compatible, RestrictionStatus, Ruleset, RulesetAttr,
@@ -36,10 +39,22 @@ mod linux {
     use super::Bounds;
     use crate::Error;
 
-    /// What the C library's resolver reads: its configuration, hosts, and modules.
+    /// What the C library's resolver reads: its configuration, hosts, and modules. Of `/run` no more:
+    /// sessions keep their secrets there.
     #[rustfmt::skip]
-    const READABLE: [&str; 10] = [
-        "/mnt/wsl/resolv.conf", "/var/lib/sss", "/etc", "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/nix/store", "/run", "/proc/self"];
+    const READABLE: [&str; 11] = [
+        "/mnt/wsl/resolv.conf", "/var/lib/sss", "/etc", "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/nix/store",
+        "/run/systemd/resolve", "/run/nscd", "/proc/self"];
+
+    /// Where the resolver's configuration really is: whatever makes it replaces it now and then, so
+    /// its directory is meant, but not one that others share.
+    fn configuration() -> Option<PathBuf> {
+        let file = std::fs::canonicalize("/etc/resolv.conf").ok()?;
+        let dir = file.parent()?;
+        let shared = ["/", "/run", "/var/run", "/tmp", "/var/tmp", "/home", "/root"];
+        let is_shared = shared.iter().any(|shared| dir == Path::new(shared));
+        Some(if is_shared { file } else { dir.to_owned() })
+    }
 
     /// Locks this thread, and all that it starts, in for good.
     ///
@@ -68,6 +83,7 @@ mod linux {
             .scope(Scope::Signal | Scope::AbstractUnixSocket)?
             .create()?
             .add_rules(path_beneath_rules(READABLE, read))?
+            .add_rules(path_beneath_rules(configuration(), read))?
             .add_rules(path_beneath_rules(&bounds.readable, read))?
             .add_rules(path_beneath_rules(["/dev/null", "/dev/urandom"], read))?
             .add_rules(path_beneath_rules(&bounds.writable, write))?
@@ -77,14 +93,15 @@ mod linux {
     /// Calls with which a program takes over more than it has. All others stay: which ones the C
     /// library's resolver makes is its own business, and changes.
     #[rustfmt::skip]
-    const DENIED: [&str; 40] = [
+    const DENIED: [&str; 44] = [
         "acct", "add_key", "bpf", "chroot", "delete_module", "execve", "execveat", "fanotify_init",
         "finit_module", "fsconfig", "fsmount", "fsopen", "fspick", "init_module",
         "io_uring_enter", "io_uring_register", "io_uring_setup", "kcmp", "kexec_load", "keyctl",
         "mount", "move_mount", "name_to_handle_at", "open_by_handle_at", "open_tree",
-        "perf_event_open", "personality", "pidfd_getfd", "pivot_root", "process_vm_readv",
-        "process_vm_writev", "ptrace", "quotactl", "reboot", "request_key", "setns", "swapon",
-        "umount2", "unshare", "userfaultfd",
+        "perf_event_open", "personality", "pidfd_getfd", "pidfd_send_signal", "pivot_root",
+        "process_vm_readv", "process_vm_writev", "ptrace", "quotactl", "reboot", "request_key",
+        "rt_sigqueueinfo", "rt_tgsigqueueinfo", "setns", "swapon", "tkill", "umount2", "unshare",
+        "userfaultfd",
     ];
 
     /// clone(2): a thread, not a process.
@@ -139,6 +156,55 @@ mod linux {
         None
     }
 
+    /// A rule of the library's JSON: the call, with arguments by index, operator and value.
+    fn rule(call: &str, args: &[(u8, serde_json::Value, u64)]) -> serde_json::Value {
+        let args = args
+            .iter()
+            .map(|(index, op, val)| json!({"index": index, "type": "dword", "op": op, "val": val}));
+        json!({"syscall": call, "args": args.collect::<Vec<_>>()})
+    }
+
+    /// Signals to other processes: the call by hand, and by a descriptor that tells somebody else
+    /// that it is ready (fcntl(2), `F_SETOWN`, `F_SETOWN_EX`; ioctl(2), `FIOSETOWN`, `SIOCSPGRP`).
+    fn signals(own: u32) -> Vec<serde_json::Value> {
+        let to_others = ["kill", "tgkill"].map(|call| rule(call, &[(0, json!("ne"), own.into())]));
+        let owners = [("fcntl", 8), ("fcntl", 15), ("ioctl", 0x8901), ("ioctl", 0x8902)]
+            .map(|(call, command)| rule(call, &[(1, json!("eq"), command)]));
+        // So are other processes' limits: 0 is its own.
+        let limits = rule("prlimit64", &[(0, json!("ne"), 0), (0, json!("ne"), own.into())]);
+        to_others.into_iter().chain(owners).chain([limits]).collect()
+    }
+
+    /// Sockets that are not its work: of other families than IP and unix; of netlink more than the
+    /// routes, which the C library's resolver asks for to sort addresses; and those of IP for raw
+    /// packets, which root might open, or for other protocols than TCP, UDP and echo requests.
+    fn sockets() -> Vec<serde_json::Value> {
+        // sys/socket.h: families, and the kind, beside which are flags; netinet/in.h: protocols.
+        const UNIX: u64 = 1;
+        const INET: u64 = 2;
+        const INET6: u64 = 10;
+        const NETLINK: u64 = 16;
+        const RAW: u64 = 3;
+        const ICMP: u64 = 1;
+        const TCP: u64 = 6;
+        const UDP: u64 = 17;
+        let (eq, ne, kind) = (json!("eq"), json!("ne"), json!({"masked_eq": 0xf}));
+        let other = [UNIX, INET, INET6, NETLINK].map(|family| (0, ne.clone(), family));
+        let mut all = vec![
+            rule("socket", &other),
+            rule("socket", &[(0, eq.clone(), NETLINK), (2, ne.clone(), 0)]),
+            rule("socketpair", &[(0, ne.clone(), UNIX)]),
+        ];
+        for family in [INET, INET6] {
+            let of_it = (0, eq.clone(), family);
+            all.push(rule("socket", &[of_it.clone(), (1, kind.clone(), RAW)]));
+            let mut protocol = vec![of_it];
+            protocol.extend([0, ICMP, TCP, UDP].map(|known| (2, ne.clone(), known)));
+            all.push(rule("socket", &protocol));
+        }
+        all
+    }
+
     /// In the library's JSON, since it knows each architecture's numbers only there.
     fn filters() -> serde_json::Value {
         let calls = DENIED.iter().chain(&FORKS).map(|call| json!({"syscall": call}));
@@ -146,7 +212,8 @@ mod linux {
         let fork = json!({"syscall": "clone", "args": [
             {"index": 0, "type": "qword", "op": {"masked_eq": CLONE_THREAD}, "val": 0},
         ]});
-        let denied: Vec<_> = calls.chain([fork]).collect();
+        let signals = signals(std::process::id());
+        let denied: Vec<_> = calls.chain([fork]).chain(signals).chain(sockets()).collect();
         json!({
             "denied": {
                 "mismatch_action": "allow",
@@ -257,16 +324,123 @@ mod linux {
             }
         }
 
+        #[test]
+        fn no_other_process_gets_a_signal() {
+            use rustix::process::{PidfdFlags, Signal, getpid, kill_process, kill_process_group};
+            use rustix::process::{kill_current_process_group, pidfd_open, pidfd_send_signal};
+            let dir = tempfile::tempdir().unwrap();
+            let mut other = Command::new("sleep").arg("60").spawn().unwrap();
+            std::fs::write(dir.path().join("pid"), other.id().to_string()).unwrap();
+            std::fs::create_dir(dir.path().join("read")).unwrap();
+            std::fs::rename(dir.path().join("pid"), dir.path().join("read/pid")).unwrap();
+            let (own, others) = locked_in(dir.path(), |dir| {
+                let pid = std::fs::read_to_string(dir.join("read/pid")).unwrap();
+                let pid = rustix::process::Pid::from_raw(pid.parse().unwrap()).unwrap();
+                let by_descriptor = pidfd_open(pid, PidfdFlags::empty())
+                    .and_then(|process| pidfd_send_signal(process, Signal::KILL));
+                let others = [
+                    kill_process(pid, Signal::KILL),
+                    kill_process_group(pid, Signal::KILL),
+                    by_descriptor,
+                    // One that does nothing, should it be sent.
+                    kill_current_process_group(Signal::CONT),
+                    rustix::process::prlimit(
+                        Some(pid),
+                        rustix::process::Resource::Nofile,
+                        rustix::process::Rlimit { current: Some(1), maximum: Some(1) },
+                    )
+                    .map(drop),
+                ];
+                // SIGCONT to itself changes nothing.
+                (kill_process(getpid(), Signal::CONT), others)
+            });
+            let alive = other.try_wait().unwrap().is_none();
+            other.kill().unwrap();
+            other.wait().unwrap();
+            assert_eq!(own, Ok(()));
+            assert!(others.iter().all(|sent| *sent == Err(rustix::io::Errno::PERM)), "{others:?}");
+            assert!(alive);
+        }
+
+        #[test]
+        fn no_sockets_but_those_of_its_work_are_made() {
+            use rustix::net::{AddressFamily, Protocol, SocketType, ipproto, netlink, socket};
+            let dir = tempfile::tempdir().unwrap();
+            let (made, denied) = locked_in(dir.path(), |_| {
+                use AddressFamily as Family;
+                let sctp = std::num::NonZero::new(132).map(Protocol::from_raw);
+                let make = |family, kind, protocol| {
+                    socket(family, kind, protocol).map(drop).map_err(|error| error.raw_os_error())
+                };
+                let made = [
+                    make(Family::INET, SocketType::STREAM, None),
+                    make(Family::INET, SocketType::DGRAM, Some(ipproto::UDP)),
+                    make(Family::UNIX, SocketType::STREAM, None),
+                    make(Family::NETLINK, SocketType::RAW, None),
+                    rustix::net::socketpair(
+                        Family::UNIX,
+                        SocketType::DGRAM,
+                        rustix::net::SocketFlags::CLOEXEC,
+                        None,
+                    )
+                    .map(drop)
+                    .map_err(|error| error.raw_os_error()),
+                ];
+                let denied = [
+                    make(Family::PACKET, SocketType::RAW, None),
+                    make(Family::VSOCK, SocketType::STREAM, None),
+                    make(Family::BLUETOOTH, SocketType::RAW, None),
+                    make(Family::from_raw(38), SocketType::SEQPACKET, None),
+                    make(Family::NETLINK, SocketType::RAW, Some(netlink::KOBJECT_UEVENT)),
+                    make(Family::INET, SocketType::RAW, Some(ipproto::ICMP)),
+                    make(Family::INET6, SocketType::RAW, Some(ipproto::UDP)),
+                    make(Family::INET, SocketType::STREAM, sctp),
+                ];
+                (made, denied)
+            });
+            assert!(made.iter().all(Result::is_ok), "{made:?}");
+            assert!(
+                denied.iter().all(|made| *made == Err(super::EPERM.cast_signed())),
+                "{denied:?}"
+            );
+        }
+
+        #[test]
+        fn of_run_only_the_resolvers_part_is_read() {
+            if landlock() == NotEnforced {
+                println!("SKIPPED: this kernel has no Landlock");
+                return;
+            }
+            let Ok(secret) = tempfile::Builder::new().tempfile_in("/run") else {
+                println!("SKIPPED: this user may write nothing below /run");
+                return;
+            };
+            let dir = tempfile::tempdir().unwrap();
+            std::fs::create_dir(dir.path().join("read")).unwrap();
+            std::fs::write(dir.path().join("read/path"), secret.path().to_str().unwrap()).unwrap();
+            let (secret, listed, configuration) = locked_in(dir.path(), |dir| {
+                let secret = std::fs::read_to_string(dir.join("read/path")).unwrap();
+                let kind = |done: std::io::Result<()>| done.err().map(|error| error.kind());
+                let secret = kind(std::fs::read(secret).map(drop));
+                let listed = kind(std::fs::read_dir("/run").map(drop));
+                (secret, listed, std::fs::read("/etc/resolv.conf").map(drop).is_ok())
+            });
+            assert_eq!((secret, listed), (Some(PermissionDenied), Some(PermissionDenied)));
+            assert_eq!(configuration, std::fs::read("/etc/resolv.conf").is_ok());
+        }
+
         /// What the kernel would do: the programs use no more than these steps.
-        fn verdict(program: &[seccompiler::sock_filter], number: u32) -> u32 {
+        fn verdict(program: &[seccompiler::sock_filter], number: u32, args: [u32; 2]) -> u32 {
             const X86_64: u32 = 0xc000_003e;
-            let data = [number, X86_64];
+            // linux/seccomp.h, `seccomp_data`: arguments have 64 bits, the lower half first.
+            let [first, second] = args;
+            let data = [number, X86_64, 0, 0, first, 0, second, 0];
             let (mut at, mut value) = (0, 0);
             loop {
                 let step = &program[at];
                 let jump = |yes: bool| usize::from(if yes { step.jt } else { step.jf });
                 at += 1 + match step.code {
-                    // Arguments are zero.
+                    // Other arguments are zero.
                     0x20 => {
                         value = data.get(step.k as usize / 4).copied().unwrap_or(0);
                         0
@@ -289,13 +463,33 @@ mod linux {
         #[cfg(target_arch = "x86_64")]
         fn older_calls_and_those_of_the_other_table_are_denied() {
             let programs = programs().unwrap();
-            let denied = |number| {
-                let all = programs.iter().map(|program| verdict(program, number));
+            let denied_with = |number, args| {
+                let all = programs.iter().map(|program| verdict(program, number, args));
                 all.min().unwrap() != 0x7fff_0000
             };
+            let denied = |number| denied_with(number, [0; 2]);
             // fork, vfork, execve; clone without CLONE_THREAD; and what x32 calls execve.
             for number in [57, 58, 59, 56, 0x4000_0000 + 520, 0x4000_0000] {
                 assert!(denied(number), "{number}");
+            }
+            // tkill, rt_sigqueueinfo; tgkill and kill to others, and to itself; the owner of a
+            // descriptor by fcntl and ioctl, and what else these do.
+            let own = std::process::id();
+            assert!(denied(200) && denied(129));
+            for (number, args, expected) in [
+                (234, [own + 1, 0], true),
+                (234, [own, 0], false),
+                (62, [0, 0], true),
+                (62, [u32::MAX, 0], true),
+                (62, [own, 0], false),
+                (72, [3, 8], true),
+                (72, [3, 15], true),
+                (72, [3, 4], false),
+                (16, [3, 0x8901], true),
+                (16, [3, 0x8902], true),
+                (16, [3, 0x5421], false),
+            ] {
+                assert_eq!(denied_with(number, args), expected, "{number} {args:?}");
             }
             // read, write, openat, futex.
             for number in [0, 1, 257, 202] {
