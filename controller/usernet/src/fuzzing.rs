@@ -18,9 +18,9 @@ use crate::gateway::{Dhcp, Fragments, Gateway, Origin};
 use crate::leases::Leases;
 use crate::mail::Mailbox;
 use crate::reach::Reach;
-use crate::services::{Lease, Services, Task};
+use crate::services::{Saved, Services, Task};
 use crate::subnet::Subnet;
-use crate::switch::{Batch, Kind, Queue, Switch};
+use crate::switch::{Batch, Cards, Kind, Pool, Queue, Switch};
 use crate::turn::{Network, Turn};
 use crate::wire::frames::{Frames, LONGEST};
 
@@ -33,7 +33,7 @@ struct World {
     gateway: Gateway,
     clock: Clock,
     /// The other ends of cables and channels.
-    _ends: (Vec<UnixStream>, Receiver<Task>, Receiver<Lease>),
+    _ends: (Vec<UnixStream>, Receiver<Task>, Receiver<Saved>),
 }
 
 impl World {
@@ -47,7 +47,7 @@ impl World {
         let mut ends = Vec::new();
         for _ in 0..2 {
             let (one, end) = UnixStream::pair().expect("there are descriptors");
-            switch.add(one.into(), Kind::Stream).expect("there is room");
+            switch.add(one.into(), Kind::Stream, None).expect("there is room");
             ends.push(end);
         }
         let mut gateway = Gateway::new(Dhcp::new(Leases::new(subnet), &[]), 64);
@@ -170,7 +170,7 @@ pub fn fragments(mut bytes: &[u8]) {
     assert!(fragments.is_empty());
 }
 
-/// Takes bytes in as a file of the network: leases, what the API was told, or the definition.
+/// Takes bytes in as a file of the network: leases, cards, what the API was told, or the definition.
 ///
 /// # Panics
 /// If a fault is found.
@@ -191,6 +191,10 @@ pub fn files(bytes: &[u8]) {
     let taken = StateFile::read(bytes, &mailbox, &mut zones, &mut forwards);
     if let (Ok(()), Some(zone)) = (taken, zones.zones().first()) {
         zones.find(&format!("a.{}", zone.name));
+    }
+    let mut cards = Cards::default();
+    if cards.read(bytes).is_ok() {
+        assert!(!cards.contains(crate::Mac::GATEWAY) && cards.content().is_none());
     }
     if let Ok(hosts) = crate::dns::hosts(bytes) {
         let zones = Zones::new([192, 168, 104, 2].into(), hosts.clone());
@@ -237,16 +241,21 @@ pub fn framing(bytes: &[u8]) {
     let Some((step, stream)) = bytes.split_first() else { return };
     let mut frames = Frames::new(stream);
     let (mut whole, mut queue, mut taken) = (Vec::new(), Queue::default(), Vec::new());
+    let mut pool = Pool::default();
     while let Ok(Some(range)) = frames.next_range() {
         assert_eq!(range.start, whole.len());
         whole.extend_from_slice(&stream[range.clone()]);
-        assert_eq!(queue.add(&stream[range], 0, 1 << 20), 0);
-        let some = usize::from(*step).min(queue.waiting().len());
-        taken.extend_from_slice(&queue.waiting()[..some]);
-        queue.take(some);
+        // What there is no room for is taken out first.
+        while queue.add(&mut pool, &stream[range.clone()], 0) > 0 {
+            taken.extend(queue.waiting().concat());
+            queue.clear(&mut pool);
+        }
+        let some = usize::from(*step).min(queue.len());
+        taken.extend(queue.waiting().concat().drain(..some));
+        queue.take(&mut pool, some);
     }
     assert!(frames.rest() == whole.len() && whole.len() <= stream.len());
-    taken.extend_from_slice(queue.waiting());
+    taken.extend(queue.waiting().concat());
     assert!(taken == whole, "what goes in comes out");
 }
 

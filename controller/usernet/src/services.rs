@@ -89,22 +89,31 @@ pub struct Lease {
     pub answer: Vec<u8>,
 }
 
+/// What is to be written.
+#[derive(Debug)]
+pub enum Saved {
+    /// Leases.
+    Lease(Lease),
+    /// Which address is whose card's, as the file's content.
+    Cards(Vec<u8>),
+}
+
 /// The datapath's end.
 #[derive(Debug)]
 pub struct Services {
     // Bounded by what each VM may use.
     tasks: mpsc::UnboundedSender<Task>,
-    leases: mpsc::UnboundedSender<Lease>,
+    saved: mpsc::UnboundedSender<Saved>,
     askers: RefCell<HashMap<PortId, Asker>>,
 }
 
 impl Services {
     /// Both ends.
-    pub fn new() -> (Self, mpsc::UnboundedReceiver<Task>, mpsc::UnboundedReceiver<Lease>) {
+    pub fn new() -> (Self, mpsc::UnboundedReceiver<Task>, mpsc::UnboundedReceiver<Saved>) {
         let (tasks, task) = mpsc::unbounded_channel();
-        // As many as there are addresses that VMs may take.
-        let (leases, saved) = mpsc::unbounded_channel();
-        (Self { tasks, leases, askers: RefCell::default() }, task, saved)
+        // As many as there are addresses that VMs may take, and VMs that are plugged in.
+        let (saved, to_save) = mpsc::unbounded_channel();
+        (Self { tasks, saved, askers: RefCell::default() }, task, to_save)
     }
 
     /// Answers a guest's query.
@@ -135,7 +144,13 @@ impl Services {
     /// Saves leases, then answers.
     pub fn save(&self, lease: Lease) {
         // Fails when the daemon is ending.
-        let _ = self.leases.send(lease);
+        let _ = self.saved.send(Saved::Lease(lease));
+    }
+
+    /// Saves which address is whose card's.
+    pub fn keep(&self, cards: Vec<u8>) {
+        // Fails when the daemon is ending.
+        let _ = self.saved.send(Saved::Cards(cards));
     }
 }
 
