@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
@@ -52,6 +52,14 @@ pub struct Share {
     pub place: OwnedSemaphorePermit,
     /// Those of the VM.
     pub lookups: Lookups,
+    asker: Weak<()>,
+}
+
+impl Share {
+    /// Whether the VM that asked is still there: if not, the answer is for nobody.
+    pub fn is_wanted(&self) -> bool {
+        self.asker.strong_count() > 0
+    }
 }
 
 /// What one VM may use: what it asks for keeps no other waiting.
@@ -60,20 +68,23 @@ struct Asker {
     queries: Arc<Semaphore>,
     streams: Arc<Semaphore>,
     lookups: Lookups,
+    /// There as long as the VM is.
+    there: Arc<()>,
 }
 
 impl Default for Asker {
     fn default() -> Self {
         let (queries, streams) = (Semaphore::new(QUERIES), Semaphore::new(STREAMS));
         let (queries, streams) = (Arc::new(queries), Arc::new(streams));
-        Self { queries, streams, lookups: Lookups::default() }
+        Self { queries, streams, lookups: Lookups::default(), there: Arc::default() }
     }
 }
 
 impl Asker {
     fn share(&self, places: &Arc<Semaphore>) -> Option<Share> {
         let place = Arc::clone(places).try_acquire_owned().ok()?;
-        Some(Share { place, lookups: self.lookups.clone() })
+        let (lookups, asker) = (self.lookups.clone(), Arc::downgrade(&self.there));
+        Some(Share { place, lookups, asker })
     }
 }
 
@@ -159,7 +170,7 @@ mod tests {
     use std::net::SocketAddrV4;
     use std::os::unix::net::UnixStream;
 
-    use super::{QUERIES, STREAMS, Services};
+    use super::{QUERIES, STREAMS, Services, Task};
     use crate::wire::Mac;
 
     #[test]
@@ -181,5 +192,11 @@ mod tests {
         drop(tasks.try_recv().unwrap());
         (0..10).for_each(|_| ask(1));
         assert_eq!(tasks.len(), QUERIES + STREAMS + 1);
+        // A VM is gone, and another may have its port.
+        let Task::DnsQuery { share, .. } = tasks.try_recv().unwrap() else { panic!("a query") };
+        assert!(share.is_wanted());
+        services.forget(1);
+        ask(1);
+        assert!(!share.is_wanted());
     }
 }

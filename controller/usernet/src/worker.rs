@@ -41,8 +41,10 @@ impl Worker {
     async fn work(&self, task: Task) {
         match task {
             Task::DnsQuery { mac, guest, data, share } => {
-                let upstream = Upstream::Host(share.lookups);
-                if let Some(data) = dns::datagram(&*self.zones, &upstream, &data).await {
+                let upstream = Upstream::Host(share.lookups.clone());
+                if let Some(data) = dns::datagram(&*self.zones, &upstream, &data).await
+                    && share.is_wanted()
+                {
                     let remote = SocketAddrV4::new(self.gateway, dns::PORT);
                     let ends = Ends { guest, remote };
                     self.mailbox.post(Mail::Datagram { mac, ends, data });
@@ -50,7 +52,7 @@ impl Worker {
                 drop(share.place);
             }
             Task::DnsStream { stream, share } => {
-                serve(&self.zones, &Upstream::Host(share.lookups), stream).await;
+                serve(&self.zones, &Upstream::Host(share.lookups.clone()), stream).await;
                 drop(share.place);
             }
         }
@@ -87,7 +89,7 @@ pub fn save(files: &Files, mailbox: &Mailbox, mut saved: mpsc::UnboundedReceiver
             mailbox.post(Mail::Frames { mac, stream: answer });
         }
         if let (Some(path), Some(content)) = (&files.cards, cards)
-            && let Err(error) = leases::write(path, &content)
+            && let Err(error) = leases::write_quickly(path, &content)
         {
             tracing::warn!("the next daemon will not know VMs by their cards: {error}");
         }
