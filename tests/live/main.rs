@@ -11,3 +11,4 @@ mod guest;
 mod life;
 mod mounts;
 mod networks;
+mod outside;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use limekiln_tests::{Home, skip};
 
 use crate::guest::{inside, instance, tiny};
+use crate::outside::{ANSWER, Outside};
 
 fn network(name: &str, gateway: &str) -> String {
     format!(
@@ -104,7 +105,10 @@ fn three_guests_find_each_other_and_the_host() {
     inside(&home, "a", "sudo ping -c 1 -W 5 -s 8900 host.lima.internal");
     let port = host_server();
     let fetch = format!("wget -qO- http://host.lima.internal:{port}/");
-    assert_eq!(inside(&home, "b", &fetch), "hello");
+    for name in ["a", "b", "c"] {
+        assert_eq!(inside(&home, name, &fetch), "hello", "{name}");
+    }
+    the_world_outside_is_reached(&home, &["a", "b", "c"]);
     let described = home.run("describe a").ok().out;
     assert!(described.contains("eth0 on network/lan: 10.91.0."), "{described}");
     let listed = home.run("network list lan").ok().out;
@@ -129,6 +133,21 @@ fn three_guests_find_each_other_and_the_host() {
             assert_eq!(String::from_utf8_lossy(&fetched.stdout).trim(), "inside", "{fetched:?}");
         }
         Err(_) => println!("SKIPPED: there is no curl, so nothing goes through the tunnel"),
+    }
+}
+
+/// A server beyond the host, in a network namespace of its own.
+fn the_world_outside_is_reached(home: &Home, names: &[&str]) {
+    let _outside = match Outside::start() {
+        Ok(outside) => outside,
+        Err(reason) => {
+            println!("SKIPPED: no network beside the host's can be made: {reason}");
+            return;
+        }
+    };
+    for name in names {
+        let fetched = inside(home, name, &format!("wget -qO- {}", Outside::url()));
+        assert_eq!(fetched, ANSWER, "{name}");
     }
 }
 

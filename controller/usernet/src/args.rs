@@ -46,6 +46,11 @@ pub struct UsernetArgs {
     #[arg(long, value_name = "FILE")]
     leases_file: Option<PathBuf>,
 
+    /// Keep in this file which hardware address is whose VM's, so that after a restart no VM takes
+    /// another's
+    #[arg(long, value_name = "FILE")]
+    cards_file: Option<PathBuf>,
+
     /// Keep names and forwards in this file until the daemon ends in order; a daemon that starts
     /// after one that was killed begins with those in it
     #[arg(long, value_name = "FILE")]
@@ -76,6 +81,7 @@ impl UsernetArgs {
             mtu: self.mtu.into(),
             leases: self.leases.into_iter().collect::<BTreeMap<_, _>>(),
             leases_file: self.leases_file,
+            cards_file: self.cards_file,
             state_file: self.state_file,
             hosts: self.hosts,
             hosts_file: self.hosts_file,

@@ -27,6 +27,8 @@ pub struct Config {
     pub leases: BTreeMap<Ipv4Addr, Mac>,
     /// Where leases are kept.
     pub leases_file: Option<PathBuf>,
+    /// Where it is kept which address is whose card's.
+    pub cards_file: Option<PathBuf>,
     /// Where names and forwards are kept, for the next daemon after a crash.
     pub state_file: Option<PathBuf>,
     /// Names that guests can look up.

@@ -18,9 +18,10 @@ use crate::mail::{Mail, Mailbox};
 use crate::pidfile::PidFile;
 use crate::reach::Reach;
 use crate::sandbox::{self, Bounds};
-use crate::services::Services;
+use crate::services::{Saved, Services};
+use crate::switch::{Cards, Switch};
 use crate::turn::Network;
-use crate::worker::{Worker, save};
+use crate::worker::{Files, Worker, save};
 use crate::{Config, Error, token};
 
 /// Descriptors that are not for connections of guests: each VM's cable, 1,024 at most, what the
@@ -37,7 +38,7 @@ const UNLIMITED: u64 = 10_240;
 pub fn run(config: &Config) -> Result<(), Error> {
     let descriptors = raise_descriptors();
     let pidfile = config.pidfile.as_deref().map(PidFile::take).transpose()?;
-    let leases = leases(config);
+    let (leases, cards) = (leases(config), cards(config));
     let search = upstream::search();
     let sockets = Sockets::listen(config)?;
     sandbox::enter(&bounds(config))?;
@@ -61,7 +62,8 @@ pub fn run(config: &Config) -> Result<(), Error> {
         .recv()
         .unwrap_or_else(|_| Err(io::ErrorKind::Other.into()))
         .map_err(Error::system("start the services"))?;
-    let mut datapath = Datapath::new(poll, network, gateway, services, listeners, mail)
+    let switch = Switch::new(cards);
+    let mut datapath = Datapath::new(poll, network, switch, gateway, services, listeners, mail)
         .map_err(Error::system("watch sockets"))?;
     let ended = datapath.run().map_err(Error::system("watch sockets"));
     // The services end when nothing can ask them any longer.
@@ -84,7 +86,7 @@ impl Helper {
         self,
         endpoint: Option<UnixListener>,
         tasks: tokio::sync::mpsc::UnboundedReceiver<crate::services::Task>,
-        saved: tokio::sync::mpsc::UnboundedReceiver<crate::services::Lease>,
+        saved: tokio::sync::mpsc::UnboundedReceiver<Saved>,
         started: &mpsc::Sender<io::Result<()>>,
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -130,15 +132,16 @@ impl Helper {
         let _ = saving.join();
     }
 
-    /// Starts the thread that saves leases.
+    /// Starts the thread that saves leases and cards.
     fn save(
         &self,
-        saved: tokio::sync::mpsc::UnboundedReceiver<crate::services::Lease>,
+        saved: tokio::sync::mpsc::UnboundedReceiver<Saved>,
     ) -> io::Result<std::thread::JoinHandle<()>> {
-        let (path, mailbox) = (self.config.leases_file.clone(), self.mailbox.clone());
+        let (leases, cards) = (self.config.leases_file.clone(), self.config.cards_file.clone());
+        let (files, mailbox) = (Files { leases, cards }, self.mailbox.clone());
         std::thread::Builder::new()
-            .name("leases".to_owned())
-            .spawn(move || save(path.as_deref(), &mailbox, saved))
+            .name("files".to_owned())
+            .spawn(move || save(&files, &mailbox, saved))
     }
 }
 
@@ -153,6 +156,18 @@ fn leases(config: &Config) -> Leases {
     }
     config.leases.iter().for_each(|(address, mac)| leases.insert(*address, *mac));
     leases
+}
+
+/// Which address was whose card's.
+fn cards(config: &Config) -> Cards {
+    let mut cards = Cards::new();
+    if let Some(path) = &config.cards_file
+        && let Err(error) = cards.load(path)
+    {
+        let aside = leases::aside(path);
+        tracing::warn!("the cards in {} can't be read: {error}; {aside}", path.display());
+    }
+    cards
 }
 
 /// The sockets of a network, as Lima names them.
@@ -193,6 +208,7 @@ fn bounds(config: &Config) -> Bounds {
         &config.listen_qemu,
         &config.listen,
         &config.leases_file,
+        &config.cards_file,
         &config.state_file,
     ];
     let parent = |path: &PathBuf| {

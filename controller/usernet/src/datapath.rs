@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::gateway::{self, Gateway, More};
 use crate::mail::{Figures, Mail};
 use crate::services::Services;
-use crate::switch::{Batch, Kind, PortId, Switch, receive};
+use crate::switch::{Batch, Kind, PortId, Switch, peer, receive};
 use crate::token::{self, Who};
 use crate::turn::{Network, Turn};
 use crate::wire::frames::{ANNOUNCED, ETHERNET, PREFIX};
@@ -84,6 +84,7 @@ impl Datapath {
     pub fn new(
         poll: Poll,
         network: Network,
+        switch: Switch,
         gateway: Gateway,
         services: Services,
         listeners: Listeners,
@@ -102,7 +103,7 @@ impl Datapath {
             poll,
             clock: Clock::start(),
             network,
-            switch: Switch::default(),
+            switch,
             gateway,
             services,
             listeners,
@@ -140,6 +141,7 @@ impl Datapath {
             for port in self.switch.flush() {
                 self.unplug(port);
             }
+            self.switch.cards().into_iter().for_each(|cards| self.services.keep(cards));
         }
         Ok(())
     }
@@ -234,7 +236,8 @@ impl Datapath {
 
     fn accept_qemu(&mut self) {
         while let Some(stream) = self.accept(|listeners| listeners.qemu.as_ref()) {
-            self.plug(stream.into(), Kind::Stream);
+            let pid = peer(&stream);
+            self.plug(stream.into(), Kind::Stream, pid);
         }
     }
 
@@ -257,8 +260,9 @@ impl Datapath {
         match receive(stream) {
             Ok(None) => {}
             Ok(Some(socket)) => {
+                let pid = peer(stream);
                 self.handing.remove(slot);
-                self.plug(socket, Kind::Datagram);
+                self.plug(socket, Kind::Datagram, pid);
             }
             Err(error) => {
                 tracing::warn!("a client of the descriptor socket is refused: {error}");
@@ -267,9 +271,9 @@ impl Datapath {
         }
     }
 
-    fn plug(&mut self, socket: OwnedFd, kind: Kind) {
+    fn plug(&mut self, socket: OwnedFd, kind: Kind, pid: Option<u32>) {
         enlarge(&socket);
-        let Some(id) = self.switch.add(socket, kind) else {
+        let Some(id) = self.switch.add(socket, kind, pid) else {
             tracing::warn!("a VM is refused: the switch has no port left");
             return;
         };
@@ -285,11 +289,10 @@ impl Datapath {
     }
 
     fn unplug(&mut self, id: PortId) {
-        let macs =
-            self.switch.table().filter(|(_, port)| *port == id).map(|(mac, _)| mac).collect();
-        if self.switch.remove(id).is_some() {
+        let card = self.switch.card(id).filter(|mac| self.switch.keeps(*mac));
+        if self.switch.remove(id) {
             tracing::info!("port {id}: a VM is unplugged");
-            self.gateway.forget(&mut turn!(self), id, macs);
+            self.gateway.forget(&mut turn!(self), id, card);
         }
     }
 

@@ -2,12 +2,13 @@
 //! out. Of no use to anybody else.
 
 use std::collections::BTreeMap;
+use std::io::{Read, Write};
 use std::net::SocketAddrV4;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use smoltcp::wire::Ipv4Packet;
+use smoltcp::wire::{Icmpv4Packet, IpProtocol, Ipv4Packet, TcpPacket, TcpSeqNumber, UdpPacket};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc::UnboundedReceiver as Receiver;
 
@@ -18,11 +19,11 @@ use crate::gateway::{Dhcp, Fragments, Gateway, Origin};
 use crate::leases::Leases;
 use crate::mail::Mailbox;
 use crate::reach::Reach;
-use crate::services::{Lease, Services, Task};
+use crate::services::{Saved, Services, Task};
 use crate::subnet::Subnet;
-use crate::switch::{Batch, Kind, Queue, Switch};
+use crate::switch::{Batch, Cards, Kind, Pool, Queue, Switch};
 use crate::turn::{Network, Turn};
-use crate::wire::frames::{Frames, LONGEST};
+use crate::wire::frames::{ETHERNET, Frames, LONGEST, PREFIX};
 
 /// A network of which nothing is reached, and a gateway on it.
 struct World {
@@ -33,7 +34,7 @@ struct World {
     gateway: Gateway,
     clock: Clock,
     /// The other ends of cables and channels.
-    _ends: (Vec<UnixStream>, Receiver<Task>, Receiver<Lease>),
+    _ends: (Vec<UnixStream>, Receiver<Task>, Receiver<Saved>),
 }
 
 impl World {
@@ -47,7 +48,7 @@ impl World {
         let mut ends = Vec::new();
         for _ in 0..2 {
             let (one, end) = UnixStream::pair().expect("there are descriptors");
-            switch.add(one.into(), Kind::Stream).expect("there is room");
+            switch.add(one.into(), Kind::Stream, None).expect("there is room");
             ends.push(end);
         }
         let mut gateway = Gateway::new(Dhcp::new(Leases::new(subnet), &[]), 64);
@@ -62,6 +63,106 @@ impl World {
             Turn { clock: self.clock, network, switch, registry: self.poll.registry(), services };
         work(&mut self.gateway, &mut turn)
     }
+}
+
+impl World {
+    /// The first VM sends a frame.
+    fn hear(&mut self, frame: &[u8]) {
+        let Some(mac) = frame.get(6..).and_then(crate::Mac::read) else { return };
+        self.clock.look();
+        self.turn(|gateway, turn| {
+            if turn.switch.learn(mac, PORT) {
+                gateway.arrive(turn, PORT, frame, 0..frame.len());
+                gateway.tcp.deliver(turn, frame);
+            }
+            gateway.work(turn);
+        });
+        self.switch.flush();
+    }
+
+    /// The number of the first segment that the first VM got, if one came.
+    fn first_number(&mut self) -> Option<TcpSeqNumber> {
+        let (mut stream, cable) = (vec![0; 4096], self._ends.0.first()?);
+        cable.set_nonblocking(true).ok()?;
+        let count = (&mut &*cable).read(&mut stream).ok()?;
+        let mut frames = Frames::new(&stream[..count]);
+        while let Ok(Some(range)) = frames.next_range() {
+            let packet = stream.get(range.start + PREFIX + ETHERNET..range.end)?;
+            let Ok(packet) = Ipv4Packet::new_checked(packet) else { continue };
+            let Ok(segment) = TcpPacket::new_checked(packet.payload()) else { continue };
+            if segment.syn() {
+                return Some(segment.seq_number());
+            }
+        }
+        None
+    }
+}
+
+/// Gives a frame right checksums, without which hardly any byte of it would be looked at. What a
+/// segment says that it heard counts from `first`, which nobody can guess.
+fn mend(frame: &mut [u8], first: TcpSeqNumber) {
+    let Some(packet) = frame.get_mut(ETHERNET..) else { return };
+    let Ok(mut packet) = Ipv4Packet::new_checked(packet) else { return };
+    if packet.header_len() < 20 {
+        return;
+    }
+    packet.fill_checksum();
+    let (from, to) = (packet.src_addr().into(), packet.dst_addr().into());
+    match packet.next_header() {
+        IpProtocol::Tcp => {
+            if let Ok(mut segment) = TcpPacket::new_checked(packet.payload_mut()) {
+                let heard = segment.ack_number().0;
+                segment.set_ack_number(TcpSeqNumber(first.0.wrapping_add(heard)));
+                segment.fill_checksum(&from, &to);
+            }
+        }
+        IpProtocol::Udp => {
+            if let Ok(mut datagram) = UdpPacket::new_checked(packet.payload_mut()) {
+                datagram.fill_checksum(&from, &to);
+            }
+        }
+        IpProtocol::Icmp => {
+            if let Ok(mut message) = Icmpv4Packet::new_checked(packet.payload_mut()) {
+                message.fill_checksum();
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Takes bytes in as frames that a VM sends one after the other, with right checksums: what is
+/// behind these is looked at. The host has begun a connection to the VM, on which data waits.
+///
+/// # Panics
+/// If a fault is found, or the system has no descriptor left.
+pub fn packets(bytes: &[u8]) {
+    heard(bytes);
+}
+
+/// The same; returns what the host heard on its connection.
+///
+/// # Panics
+/// As of [`packets`].
+pub fn heard(bytes: &[u8]) -> Vec<u8> {
+    let mut world = World::new();
+    let (dialled, mut peer) = UnixStream::pair().expect("there are descriptors");
+    peer.write_all(b"data of the host").expect("there is room");
+    let guest = SocketAddrV4::new([192, 168, 104, 1].into(), 22);
+    assert!(world.switch.learn(crate::Mac([2; 6]), PORT));
+    world.turn(|gateway, turn| gateway.dial(turn, guest, dialled.into(), None));
+    world.switch.flush();
+    let first = world.first_number().expect("the first segment comes at once");
+    let mut frames = Frames::new(bytes);
+    while let Ok(Some(range)) = frames.next_range() {
+        let mut frame = bytes[range.start + PREFIX..range.end].to_vec();
+        mend(&mut frame, first);
+        world.hear(&frame);
+    }
+    let mut heard = vec![0; 4096];
+    peer.set_nonblocking(true).expect("a socket");
+    let count = peer.read(&mut heard).unwrap_or(0);
+    heard.truncate(count);
+    heard
 }
 
 /// The port of the first VM.
@@ -170,7 +271,7 @@ pub fn fragments(mut bytes: &[u8]) {
     assert!(fragments.is_empty());
 }
 
-/// Takes bytes in as a file of the network: leases, what the API was told, or the definition.
+/// Takes bytes in as a file of the network: leases, cards, what the API was told, or the definition.
 ///
 /// # Panics
 /// If a fault is found.
@@ -191,6 +292,10 @@ pub fn files(bytes: &[u8]) {
     let taken = StateFile::read(bytes, &mailbox, &mut zones, &mut forwards);
     if let (Ok(()), Some(zone)) = (taken, zones.zones().first()) {
         zones.find(&format!("a.{}", zone.name));
+    }
+    let mut cards = Cards::default();
+    if cards.read(bytes).is_ok() {
+        assert!(!cards.contains(crate::Mac::GATEWAY) && cards.content().is_none());
     }
     if let Ok(hosts) = crate::dns::hosts(bytes) {
         let zones = Zones::new([192, 168, 104, 2].into(), hosts.clone());
@@ -237,16 +342,21 @@ pub fn framing(bytes: &[u8]) {
     let Some((step, stream)) = bytes.split_first() else { return };
     let mut frames = Frames::new(stream);
     let (mut whole, mut queue, mut taken) = (Vec::new(), Queue::default(), Vec::new());
+    let mut pool = Pool::default();
     while let Ok(Some(range)) = frames.next_range() {
         assert_eq!(range.start, whole.len());
         whole.extend_from_slice(&stream[range.clone()]);
-        assert_eq!(queue.add(&stream[range], 0, 1 << 20), 0);
-        let some = usize::from(*step).min(queue.waiting().len());
-        taken.extend_from_slice(&queue.waiting()[..some]);
-        queue.take(some);
+        // What there is no room for is taken out first.
+        while queue.add(&mut pool, &stream[range.clone()], 0) > 0 {
+            taken.extend(queue.waiting().concat());
+            queue.clear(&mut pool);
+        }
+        let some = usize::from(*step).min(queue.len());
+        taken.extend(queue.waiting().concat().drain(..some));
+        queue.take(&mut pool, some);
     }
     assert!(frames.rest() == whole.len() && whole.len() <= stream.len());
-    taken.extend_from_slice(queue.waiting());
+    taken.extend(queue.waiting().concat());
     assert!(taken == whole, "what goes in comes out");
 }
 

@@ -155,12 +155,30 @@ pub fn save(path: &Path, leases: &BTreeMap<Ipv4Addr, Mac>) -> io::Result<()> {
 /// # Errors
 /// The directory can't be written, or the disk is full; the old file is as it was then.
 pub fn write(path: &Path, data: &[u8]) -> io::Result<()> {
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".limekiln-").suffix(".tmp").tempfile_in(dir)?;
-    file.write_all(data)?;
+    let file = beside(path, data)?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
-    std::fs::File::open(dir)?.sync_all()
+    std::fs::File::open(directory(path))?.sync_all()
+}
+
+/// The same for what is of little use after a power cut: nobody waits for the disk.
+///
+/// # Errors
+/// As of [`write`].
+pub fn write_quickly(path: &Path, data: &[u8]) -> io::Result<()> {
+    beside(path, data)?.persist(path).map(drop).map_err(|error| error.error)
+}
+
+/// A new file, in the same directory.
+fn beside(path: &Path, data: &[u8]) -> io::Result<tempfile::NamedTempFile> {
+    let mut new = tempfile::Builder::new();
+    let mut file = new.prefix(".limekiln-").suffix(".tmp").tempfile_in(directory(path))?;
+    file.write_all(data)?;
+    Ok(file)
+}
+
+fn directory(path: &Path) -> &Path {
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Moves a file that can't be understood out of the way of the next one, and tells where it is:

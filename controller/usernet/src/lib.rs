@@ -27,6 +27,7 @@ mod error;
 #[doc(hidden)]
 pub mod fuzzing;
 mod gateway;
+mod holdings;
 mod leases;
 mod log;
 mod mail;

@@ -7,7 +7,8 @@
 //!
 //! Connections stay open to it: TCP and UDP since they are its work, and those to unix sockets with
 //! a path since the C library's resolver asks nscd, sssd or systemd by them. (Those with an abstract
-//! name are closed from Linux 6.12 on.)
+//! name are closed from Linux 6.12 on.) Other kinds of sockets, and signals to other processes, are
+//! denied.
 
 /// What the daemon may still do with files.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +24,8 @@ pub use linux::enter;
 
 #[cfg(target_os = "linux")]
 mod linux {
+    use std::path::{Path, PathBuf};
+
     use landlock::RulesetStatus::NotEnforced;
     use landlock::{
         ABI, Access, AccessFs, CompatLevel, Compatible, RestrictionStatus, Ruleset, RulesetAttr,
@@ -36,10 +39,22 @@ mod linux {
     use super::Bounds;
     use crate::Error;
 
-    /// What the C library's resolver reads: its configuration, hosts, and modules.
+    /// What the C library's resolver reads: its configuration, hosts, and modules. Of `/run` no more:
+    /// sessions keep their secrets there.
     #[rustfmt::skip]
-    const READABLE: [&str; 10] = [
-        "/mnt/wsl/resolv.conf", "/var/lib/sss", "/etc", "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/nix/store", "/run", "/proc/self"];
+    const READABLE: [&str; 11] = [
+        "/mnt/wsl/resolv.conf", "/var/lib/sss", "/etc", "/lib", "/lib64", "/usr/lib", "/usr/lib64", "/nix/store",
+        "/run/systemd/resolve", "/run/nscd", "/proc/self"];
+
+    /// Where the resolver's configuration really is: whatever makes it replaces it now and then, so
+    /// its directory is meant, but not one that others share.
+    fn configuration() -> Option<PathBuf> {
+        let file = std::fs::canonicalize("/etc/resolv.conf").ok()?;
+        let dir = file.parent()?;
+        let shared = ["/", "/run", "/var/run", "/tmp", "/var/tmp", "/home", "/root"];
+        let is_shared = shared.iter().any(|shared| dir == Path::new(shared));
+        Some(if is_shared { file } else { dir.to_owned() })
+    }
 
     /// Locks this thread, and all that it starts, in for good.
     ///
@@ -68,6 +83,7 @@ mod linux {
             .scope(Scope::Signal | Scope::AbstractUnixSocket)?
             .create()?
             .add_rules(path_beneath_rules(READABLE, read))?
+            .add_rules(path_beneath_rules(configuration(), read))?
             .add_rules(path_beneath_rules(&bounds.readable, read))?
             .add_rules(path_beneath_rules(["/dev/null", "/dev/urandom"], read))?
             .add_rules(path_beneath_rules(&bounds.writable, write))?
@@ -77,14 +93,15 @@ mod linux {
     /// Calls with which a program takes over more than it has. All others stay: which ones the C
     /// library's resolver makes is its own business, and changes.
     #[rustfmt::skip]
-    const DENIED: [&str; 40] = [
+    const DENIED: [&str; 44] = [
         "acct", "add_key", "bpf", "chroot", "delete_module", "execve", "execveat", "fanotify_init",
         "finit_module", "fsconfig", "fsmount", "fsopen", "fspick", "init_module",
         "io_uring_enter", "io_uring_register", "io_uring_setup", "kcmp", "kexec_load", "keyctl",
         "mount", "move_mount", "name_to_handle_at", "open_by_handle_at", "open_tree",
-        "perf_event_open", "personality", "pidfd_getfd", "pivot_root", "process_vm_readv",
-        "process_vm_writev", "ptrace", "quotactl", "reboot", "request_key", "setns", "swapon",
-        "umount2", "unshare", "userfaultfd",
+        "perf_event_open", "personality", "pidfd_getfd", "pidfd_send_signal", "pivot_root",
+        "process_vm_readv", "process_vm_writev", "ptrace", "quotactl", "reboot", "request_key",
+        "rt_sigqueueinfo", "rt_tgsigqueueinfo", "setns", "swapon", "tkill", "umount2", "unshare",
+        "userfaultfd",
     ];
 
     /// clone(2): a thread, not a process.
@@ -139,6 +156,55 @@ mod linux {
         None
     }
 
+    /// A rule of the library's JSON: the call, with arguments by index, operator and value.
+    fn rule(call: &str, args: &[(u8, serde_json::Value, u64)]) -> serde_json::Value {
+        let args = args
+            .iter()
+            .map(|(index, op, val)| json!({"index": index, "type": "dword", "op": op, "val": val}));
+        json!({"syscall": call, "args": args.collect::<Vec<_>>()})
+    }
+
+    /// Signals to other processes: the call by hand, and by a descriptor that tells somebody else
+    /// that it is ready (fcntl(2), `F_SETOWN`, `F_SETOWN_EX`; ioctl(2), `FIOSETOWN`, `SIOCSPGRP`).
+    fn signals(own: u32) -> Vec<serde_json::Value> {
+        let to_others = ["kill", "tgkill"].map(|call| rule(call, &[(0, json!("ne"), own.into())]));
+        let owners = [("fcntl", 8), ("fcntl", 15), ("ioctl", 0x8901), ("ioctl", 0x8902)]
+            .map(|(call, command)| rule(call, &[(1, json!("eq"), command)]));
+        // So are other processes' limits: 0 is its own.
+        let limits = rule("prlimit64", &[(0, json!("ne"), 0), (0, json!("ne"), own.into())]);
+        to_others.into_iter().chain(owners).chain([limits]).collect()
+    }
+
+    /// Sockets that are not its work: of other families than IP and unix; of netlink more than the
+    /// routes, which the C library's resolver asks for to sort addresses; and those of IP for raw
+    /// packets, which root might open, or for other protocols than TCP, UDP and echo requests.
+    fn sockets() -> Vec<serde_json::Value> {
+        // sys/socket.h: families, and the kind, beside which are flags; netinet/in.h: protocols.
+        const UNIX: u64 = 1;
+        const INET: u64 = 2;
+        const INET6: u64 = 10;
+        const NETLINK: u64 = 16;
+        const RAW: u64 = 3;
+        const ICMP: u64 = 1;
+        const TCP: u64 = 6;
+        const UDP: u64 = 17;
+        let (eq, ne, kind) = (json!("eq"), json!("ne"), json!({"masked_eq": 0xf}));
+        let other = [UNIX, INET, INET6, NETLINK].map(|family| (0, ne.clone(), family));
+        let mut all = vec![
+            rule("socket", &other),
+            rule("socket", &[(0, eq.clone(), NETLINK), (2, ne.clone(), 0)]),
+            rule("socketpair", &[(0, ne.clone(), UNIX)]),
+        ];
+        for family in [INET, INET6] {
+            let of_it = (0, eq.clone(), family);
+            all.push(rule("socket", &[of_it.clone(), (1, kind.clone(), RAW)]));
+            let mut protocol = vec![of_it];
+            protocol.extend([0, ICMP, TCP, UDP].map(|known| (2, ne.clone(), known)));
+            all.push(rule("socket", &protocol));
+        }
+        all
+    }
+
     /// In the library's JSON, since it knows each architecture's numbers only there.
     fn filters() -> serde_json::Value {
         let calls = DENIED.iter().chain(&FORKS).map(|call| json!({"syscall": call}));
@@ -146,7 +212,8 @@ mod linux {
         let fork = json!({"syscall": "clone", "args": [
             {"index": 0, "type": "qword", "op": {"masked_eq": CLONE_THREAD}, "val": 0},
         ]});
-        let denied: Vec<_> = calls.chain([fork]).collect();
+        let signals = signals(std::process::id());
+        let denied: Vec<_> = calls.chain([fork]).chain(signals).chain(sockets()).collect();
         json!({
             "denied": {
                 "mismatch_action": "allow",
@@ -164,145 +231,7 @@ mod linux {
     }
 
     #[cfg(test)]
-    mod tests {
-        use std::io::ErrorKind::PermissionDenied;
-        use std::os::unix::process::CommandExt;
-        use std::process::Command;
-
-        use landlock::RulesetStatus::{self, FullyEnforced, NotEnforced};
-
-        use super::{Bounds, enter, programs};
-
-        /// In a thread: the lock is the thread's, and the tests' own process stays as it is.
-        fn locked_in<T: Send + 'static>(
-            dir: &std::path::Path,
-            tries: fn(&std::path::Path) -> T,
-        ) -> T {
-            let dir = dir.to_owned();
-            let thread = std::thread::spawn(move || {
-                let (writable, readable) = (vec![dir.join("inside")], vec![dir.join("read")]);
-                enter(&Bounds { writable, readable }).unwrap();
-                tries(&dir)
-            });
-            thread.join().unwrap()
-        }
-
-        #[test]
-        fn no_program_is_executed_and_no_process_made() {
-            let dir = tempfile::tempdir().unwrap();
-            let (exec, spawned) = locked_in(dir.path(), |_| {
-                // If it were executed, it would take the place of the tests, and fail.
-                let exec = Command::new("/bin/false").exec();
-                (exec.kind(), Command::new("/bin/true").spawn().map(drop).map_err(|e| e.kind()))
-            });
-            assert_eq!((exec, spawned), (PermissionDenied, Err(PermissionDenied)));
-            // A thread is none, and more than the test can do without.
-            let joined = locked_in(dir.path(), |_| std::thread::spawn(|| 7).join().ok());
-            assert_eq!(joined, Some(7));
-        }
-
-        #[test]
-        fn files_are_opened_only_where_they_are_needed() {
-            if landlock() == NotEnforced {
-                println!("SKIPPED: this kernel has no Landlock");
-                return;
-            }
-            let dir = tempfile::tempdir().unwrap();
-            std::fs::create_dir(dir.path().join("inside")).unwrap();
-            std::fs::write(dir.path().join("secret"), "of yours").unwrap();
-            std::fs::create_dir(dir.path().join("read")).unwrap();
-            std::fs::write(dir.path().join("read/names"), "").unwrap();
-            let kinds = locked_in(dir.path(), |dir| {
-                let kind = |done: std::io::Result<()>| done.err().map(|error| error.kind());
-                [
-                    kind(std::fs::read(dir.join("secret")).map(drop)),
-                    kind(std::fs::write(dir.join("new"), "")),
-                    kind(std::fs::write("/etc/limekiln-test", "")),
-                    kind(std::fs::write(dir.join("inside/new"), "")),
-                    kind(std::fs::rename(dir.join("inside/new"), dir.join("inside/other"))),
-                    kind(std::fs::read("/etc/passwd").map(drop)),
-                    kind(std::fs::read(dir.join("read/names")).map(drop)),
-                    kind(std::fs::write(dir.join("read/names"), "")),
-                ]
-            });
-            let denied = Some(PermissionDenied);
-            assert_eq!(kinds, [denied, denied, denied, None, None, None, None, denied]);
-        }
-
-        fn landlock() -> RulesetStatus {
-            let tried = || super::files(&Bounds::default()).unwrap().ruleset;
-            std::thread::spawn(tried).join().unwrap()
-        }
-
-        #[test]
-        fn unix_sockets_of_others_are_reached_by_path_alone() {
-            use std::os::linux::net::SocketAddrExt;
-            use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
-            let dir = tempfile::tempdir().unwrap();
-            let _by_path = UnixListener::bind(dir.path().join("s")).unwrap();
-            let name = dir.path().as_os_str().as_encoded_bytes().to_vec();
-            let abstract_one = SocketAddr::from_abstract_name(name).unwrap();
-            let _by_name = UnixListener::bind_addr(&abstract_one).unwrap();
-            let (by_path, by_name) = locked_in(dir.path(), |dir| {
-                let name = dir.as_os_str().as_encoded_bytes();
-                let address = SocketAddr::from_abstract_name(name).unwrap();
-                let by_path = UnixStream::connect(dir.join("s")).map(drop);
-                (by_path.is_ok(), UnixStream::connect_addr(&address).map(drop).is_ok())
-            });
-            assert!(by_path, "the resolver's services are reached so");
-            if landlock() == FullyEnforced {
-                assert!(!by_name);
-            } else {
-                println!("SKIPPED: this kernel has no Landlock, or one before its ABI 6 (6.12)");
-            }
-        }
-
-        /// What the kernel would do: the programs use no more than these steps.
-        fn verdict(program: &[seccompiler::sock_filter], number: u32) -> u32 {
-            const X86_64: u32 = 0xc000_003e;
-            let data = [number, X86_64];
-            let (mut at, mut value) = (0, 0);
-            loop {
-                let step = &program[at];
-                let jump = |yes: bool| usize::from(if yes { step.jt } else { step.jf });
-                at += 1 + match step.code {
-                    // Arguments are zero.
-                    0x20 => {
-                        value = data.get(step.k as usize / 4).copied().unwrap_or(0);
-                        0
-                    }
-                    0x54 => {
-                        value &= step.k;
-                        0
-                    }
-                    0x05 => step.k as usize,
-                    0x15 => jump(value == step.k),
-                    0x25 => jump(value > step.k),
-                    0x35 => jump(value >= step.k),
-                    0x06 => return step.k,
-                    code => panic!("step {code:#x}"),
-                };
-            }
-        }
-
-        #[test]
-        #[cfg(target_arch = "x86_64")]
-        fn older_calls_and_those_of_the_other_table_are_denied() {
-            let programs = programs().unwrap();
-            let denied = |number| {
-                let all = programs.iter().map(|program| verdict(program, number));
-                all.min().unwrap() != 0x7fff_0000
-            };
-            // fork, vfork, execve; clone without CLONE_THREAD; and what x32 calls execve.
-            for number in [57, 58, 59, 56, 0x4000_0000 + 520, 0x4000_0000] {
-                assert!(denied(number), "{number}");
-            }
-            // read, write, openat, futex.
-            for number in [0, 1, 257, 202] {
-                assert!(!denied(number), "{number}");
-            }
-        }
-    }
+    mod tests;
 }
 
 /// Does nothing: there is no such thing here.

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
@@ -52,6 +52,14 @@ pub struct Share {
     pub place: OwnedSemaphorePermit,
     /// Those of the VM.
     pub lookups: Lookups,
+    asker: Weak<()>,
+}
+
+impl Share {
+    /// Whether the VM that asked is still there: if not, the answer is for nobody.
+    pub fn is_wanted(&self) -> bool {
+        self.asker.strong_count() > 0
+    }
 }
 
 /// What one VM may use: what it asks for keeps no other waiting.
@@ -60,20 +68,23 @@ struct Asker {
     queries: Arc<Semaphore>,
     streams: Arc<Semaphore>,
     lookups: Lookups,
+    /// There as long as the VM is.
+    there: Arc<()>,
 }
 
 impl Default for Asker {
     fn default() -> Self {
         let (queries, streams) = (Semaphore::new(QUERIES), Semaphore::new(STREAMS));
         let (queries, streams) = (Arc::new(queries), Arc::new(streams));
-        Self { queries, streams, lookups: Lookups::default() }
+        Self { queries, streams, lookups: Lookups::default(), there: Arc::default() }
     }
 }
 
 impl Asker {
     fn share(&self, places: &Arc<Semaphore>) -> Option<Share> {
         let place = Arc::clone(places).try_acquire_owned().ok()?;
-        Some(Share { place, lookups: self.lookups.clone() })
+        let (lookups, asker) = (self.lookups.clone(), Arc::downgrade(&self.there));
+        Some(Share { place, lookups, asker })
     }
 }
 
@@ -89,22 +100,31 @@ pub struct Lease {
     pub answer: Vec<u8>,
 }
 
+/// What is to be written.
+#[derive(Debug)]
+pub enum Saved {
+    /// Leases.
+    Lease(Lease),
+    /// Which address is whose card's, as the file's content.
+    Cards(Vec<u8>),
+}
+
 /// The datapath's end.
 #[derive(Debug)]
 pub struct Services {
     // Bounded by what each VM may use.
     tasks: mpsc::UnboundedSender<Task>,
-    leases: mpsc::UnboundedSender<Lease>,
+    saved: mpsc::UnboundedSender<Saved>,
     askers: RefCell<HashMap<PortId, Asker>>,
 }
 
 impl Services {
     /// Both ends.
-    pub fn new() -> (Self, mpsc::UnboundedReceiver<Task>, mpsc::UnboundedReceiver<Lease>) {
+    pub fn new() -> (Self, mpsc::UnboundedReceiver<Task>, mpsc::UnboundedReceiver<Saved>) {
         let (tasks, task) = mpsc::unbounded_channel();
-        // As many as there are addresses that VMs may take.
-        let (leases, saved) = mpsc::unbounded_channel();
-        (Self { tasks, leases, askers: RefCell::default() }, task, saved)
+        // As many as there are addresses that VMs may take, and VMs that are plugged in.
+        let (saved, to_save) = mpsc::unbounded_channel();
+        (Self { tasks, saved, askers: RefCell::default() }, task, to_save)
     }
 
     /// Answers a guest's query.
@@ -135,7 +155,13 @@ impl Services {
     /// Saves leases, then answers.
     pub fn save(&self, lease: Lease) {
         // Fails when the daemon is ending.
-        let _ = self.leases.send(lease);
+        let _ = self.saved.send(Saved::Lease(lease));
+    }
+
+    /// Saves which address is whose card's.
+    pub fn keep(&self, cards: Vec<u8>) {
+        // Fails when the daemon is ending.
+        let _ = self.saved.send(Saved::Cards(cards));
     }
 }
 
@@ -144,7 +170,7 @@ mod tests {
     use std::net::SocketAddrV4;
     use std::os::unix::net::UnixStream;
 
-    use super::{QUERIES, STREAMS, Services};
+    use super::{QUERIES, STREAMS, Services, Task};
     use crate::wire::Mac;
 
     #[test]
@@ -166,5 +192,11 @@ mod tests {
         drop(tasks.try_recv().unwrap());
         (0..10).for_each(|_| ask(1));
         assert_eq!(tasks.len(), QUERIES + STREAMS + 1);
+        // A VM is gone, and another may have its port.
+        let Task::DnsQuery { share, .. } = tasks.try_recv().unwrap() else { panic!("a query") };
+        assert!(share.is_wanted());
+        services.forget(1);
+        ask(1);
+        assert!(!share.is_wanted());
     }
 }

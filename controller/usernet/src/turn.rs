@@ -9,7 +9,7 @@ use crate::gateway::Origin;
 use crate::reach::Reach;
 use crate::services::Services;
 use crate::subnet::Subnet;
-use crate::switch::Switch;
+use crate::switch::{PortId, Switch};
 use crate::wire::Mac;
 use crate::wire::packet::{self, Ip, Link, Unreachable};
 use smoltcp::wire::IpProtocol;
@@ -61,12 +61,13 @@ impl Turn<'_> {
         out
     }
 
-    /// Whether what belongs to this hardware address is now the sender's: it is the same, or a VM
-    /// that is nowhere else. Who only knows the numbers of another's connection is not answered in
-    /// its place.
-    pub fn belongs(&self, mac: Mac, origin: Origin) -> bool {
-        let port = self.switch.behind(mac);
-        mac == origin.mac || port.is_none_or(|port| port == origin.port)
+    /// Whether what belongs to the VM behind this port, and was last used under this hardware
+    /// address, is the sender's. Who only knows the numbers of another's connection is not answered
+    /// in its place, also while that is away. A VM may be plugged in anew before its old cable is
+    /// out.
+    pub fn belongs(&self, port: Option<PortId>, mac: Mac, origin: Origin) -> bool {
+        let left = || port.is_none_or(|port| self.switch.is_leaving(port));
+        port == Some(origin.port) || (mac == origin.mac && left())
     }
 
     /// Tells a guest why its packet went nowhere.

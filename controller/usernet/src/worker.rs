@@ -1,7 +1,7 @@
 //! The other thread: names, the API, files, signals.
 
 use std::os::unix::net::UnixStream as StdStream;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use tokio::net::UnixStream;
@@ -12,7 +12,7 @@ use crate::dns::{self, Upstream, Zones};
 use crate::gateway::Ends;
 use crate::leases;
 use crate::mail::{Mail, Mailbox};
-use crate::services::{Lease, Task};
+use crate::services::{Lease, Saved, Task};
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 /// What the thread needs.
@@ -41,8 +41,10 @@ impl Worker {
     async fn work(&self, task: Task) {
         match task {
             Task::DnsQuery { mac, guest, data, share } => {
-                let upstream = Upstream::Host(share.lookups);
-                if let Some(data) = dns::datagram(&*self.zones, &upstream, &data).await {
+                let upstream = Upstream::Host(share.lookups.clone());
+                if let Some(data) = dns::datagram(&*self.zones, &upstream, &data).await
+                    && share.is_wanted()
+                {
                     let remote = SocketAddrV4::new(self.gateway, dns::PORT);
                     let ends = Ends { guest, remote };
                     self.mailbox.post(Mail::Datagram { mac, ends, data });
@@ -50,28 +52,46 @@ impl Worker {
                 drop(share.place);
             }
             Task::DnsStream { stream, share } => {
-                serve(&self.zones, &Upstream::Host(share.lookups), stream).await;
+                serve(&self.zones, &Upstream::Host(share.lookups.clone()), stream).await;
                 drop(share.place);
             }
         }
     }
 }
 
-/// Saves leases until the datapath ends. To be called on a thread of its own: who boots is not to
-/// wait for a resolver that hangs.
-pub fn save(path: Option<&Path>, mailbox: &Mailbox, mut leases: mpsc::UnboundedReceiver<Lease>) {
-    while let Some(first) = leases.blocking_recv() {
-        let mut batch = vec![first];
-        while let Ok(next) = leases.try_recv() {
-            batch.push(next);
+/// Where things are saved, if anywhere.
+pub struct Files {
+    /// Leases.
+    pub leases: Option<PathBuf>,
+    /// Which address is whose card's.
+    pub cards: Option<PathBuf>,
+}
+
+/// Saves what it is given until the datapath ends. To be called on a thread of its own: who boots
+/// is not to wait for a resolver that hangs.
+pub fn save(files: &Files, mailbox: &Mailbox, mut saved: mpsc::UnboundedReceiver<Saved>) {
+    while let Some(first) = saved.blocking_recv() {
+        let (mut leases, mut cards) = (Vec::new(), None);
+        let mut next = Some(first);
+        while let Some(one) = next {
+            match one {
+                Saved::Lease(lease) => leases.push(lease),
+                Saved::Cards(content) => cards = Some(content),
+            }
+            next = saved.try_recv().ok();
         }
-        if let (Some(path), Some(last)) = (path, batch.last())
+        if let (Some(path), Some(last)) = (&files.leases, leases.last())
             && let Err(error) = leases::save(path, &last.all)
         {
             tracing::warn!("leases are not saved; VMs may get other addresses: {error}");
         }
-        for Lease { mac, answer, .. } in batch {
+        for Lease { mac, answer, .. } in leases {
             mailbox.post(Mail::Frames { mac, stream: answer });
+        }
+        if let (Some(path), Some(content)) = (&files.cards, cards)
+            && let Err(error) = leases::write_quickly(path, &content)
+        {
+            tracing::warn!("the next daemon will not know VMs by their cards: {error}");
         }
     }
 }

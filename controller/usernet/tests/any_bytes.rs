@@ -39,6 +39,11 @@ proptest! {
     }
 
     #[test]
+    fn packets(bytes in faulty("usernet_packets")) {
+        fuzzing::packets(&bytes);
+    }
+
+    #[test]
     fn dhcp(bytes in prop_oneof![vec(any::<u8>(), 0..400), faulty("usernet_dhcp")]) {
         fuzzing::dhcp(&bytes);
     }
@@ -75,10 +80,20 @@ proptest! {
 }
 
 #[test]
+fn packets_with_right_checksums_come_through() {
+    let corpus = corpus("usernet_packets").into_iter();
+    let heard: Vec<_> = corpus.map(|bytes| fuzzing::heard(&bytes)).collect();
+    for wanted in [&b"hello"[..], b"sooner...later"] {
+        assert!(heard.iter().any(|heard| heard == wanted), "{heard:?}");
+    }
+}
+
+#[test]
 fn the_corpus() {
     type Target = (&'static str, fn(&[u8]));
-    let targets: [Target; 8] = [
+    let targets: [Target; 9] = [
         ("frames", fuzzing::frames),
+        ("packets", fuzzing::packets),
         ("dns", fuzzing::dns),
         ("dhcp", fuzzing::dhcp),
         ("arp", fuzzing::arp),

@@ -26,8 +26,20 @@ use crate::paths::Paths;
 /// What Lima has no words for is written first: it counts only together with the rest, so a crash
 /// between the two leaves a definition that is another one than was asked for, and is found so.
 pub(crate) fn define(paths: &Paths, name: &Name, spec: &NetworkSpec) -> Result<(), EngineError> {
+    define_if(paths, name, spec, |_| Ok(()))
+}
+
+/// The same, if `may` agrees with what is defined. Nobody else defines anything between its look
+/// and the writing.
+pub(crate) fn define_if(
+    paths: &Paths,
+    name: &Name,
+    spec: &NetworkSpec,
+    may: impl FnOnce(&NetworksConfig) -> Result<(), EngineError>,
+) -> Result<(), EngineError> {
     let _lock = lock(paths)?;
     let config = networks_config(paths.home()).map_err(failed)?;
+    may(&config)?;
     let written = read(paths)?;
     let spec = spec.clone().filled();
     let there = config.networks.get(name).filter(|_| !written.is_empty());

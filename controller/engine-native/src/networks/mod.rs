@@ -6,5 +6,5 @@ mod run;
 mod users;
 
 pub(crate) use carrier::Carrier;
-pub(crate) use define::{define, forget, is_parked, may_park, park, restore};
-pub(crate) use run::{failed, start, stop};
+pub(crate) use define::{define, define_if, forget, is_parked, may_park, park, restore};
+pub(crate) use run::{start, stop};

@@ -103,6 +103,7 @@ pub(crate) fn failed(error: NetworkError) -> EngineError {
     let made = match &error {
         NetworkError::Host { .. }
         | NetworkError::Definition { .. }
+        | NetworkError::Later { .. }
         | NetworkError::Yaml { .. }
         | NetworkError::Other { .. } => EngineError::needs_human("the network cannot be used"),
         NetworkError::Busy { .. } | NetworkError::Endpoint { .. } => {

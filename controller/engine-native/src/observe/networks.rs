@@ -12,10 +12,9 @@ use crate::paths::Paths;
 /// Every network of Lima's `networks.yaml`, or those that Lima has without one.
 pub(super) fn read(paths: &Paths) -> Result<BTreeMap<Name, ObservedNetwork>, EngineError> {
     let config = networks_config(paths.home()).map_err(|error| {
-        let file = networks_yaml(paths.home());
-        EngineError::needs_human("the networks cannot be read")
-            .because(error)
-            .hint(format!("mend {}, or move it away", file.display()))
+        let mend = || format!("mend {}, or move it away", networks_yaml(paths.home()).display());
+        let hint = error.hint().map_or_else(mend, str::to_owned);
+        EngineError::needs_human("the networks cannot be read").because(error).hint(hint)
     })?;
     let observed = config.networks.iter().map(|(name, spec)| {
         let carrier = Carrier::of(paths.home(), name, spec);

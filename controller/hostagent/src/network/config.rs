@@ -13,9 +13,15 @@ use std::path::{Path, PathBuf};
 
 use limekiln_api::networks_yaml::NetworksConfig;
 use limekiln_api::{Name, NetworkMode, NetworkSpec};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::{NetworkError, NetworkFiles};
 use crate::atomic;
+
+/// The version of `definition.json`; rises when a later release writes what this one could not
+/// understand. A file without one is of the first. The daemon has it, too.
+const VERSION: u64 = 1;
 
 /// Where it is.
 pub fn networks_yaml(lima_home: &Path) -> PathBuf {
@@ -25,11 +31,12 @@ pub fn networks_yaml(lima_home: &Path) -> PathBuf {
 /// The networks of a home; Lima's own if there is no file.
 ///
 /// # Errors
-/// It can't be read.
+/// It can't be read, or a later release wrote what belongs to it: what it allowed and named would
+/// be lost.
 pub fn networks_config(lima_home: &Path) -> Result<NetworksConfig, NetworkError> {
     let mut config = limas_config(lima_home)?;
     for (name, spec) in &mut config.networks {
-        if let Some(whole) = whole(lima_home, name, spec) {
+        if let Some(whole) = whole(lima_home, name, spec)? {
             *spec = whole;
         }
     }
@@ -50,14 +57,33 @@ fn limas_config(lima_home: &Path) -> Result<NetworksConfig, NetworkError> {
 
 /// The definition with what Lima has no words for. A file that can't be read allows nothing; who
 /// defines the network anew mends it.
-fn whole(lima_home: &Path, name: &Name, limas: &NetworkSpec) -> Option<NetworkSpec> {
+fn whole(
+    lima_home: &Path,
+    name: &Name,
+    limas: &NetworkSpec,
+) -> Result<Option<NetworkSpec>, NetworkError> {
     if limas.mode != NetworkMode::UserV2 {
-        return None;
+        return Ok(None);
     }
-    let bytes = fs::read(NetworkFiles::new(lima_home, name.as_str()).definition()).ok()?;
-    let whole: NetworkSpec = serde_json::from_slice(&bytes).ok()?;
-    let whole = whole.filled();
-    (whole.clone().limas() == *limas).then_some(whole)
+    let path = NetworkFiles::new(lima_home, name.as_str()).definition();
+    let Ok(Value::Object(mut all)) = json(&path) else { return Ok(None) };
+    if all.remove("version").and_then(|version| version.as_u64()).unwrap_or(VERSION) > VERSION {
+        return Err(NetworkError::Later { path });
+    }
+    let whole = serde_json::from_value::<NetworkSpec>(all.into()).ok().map(NetworkSpec::filled);
+    Ok(whole.filter(|whole| whole.clone().limas() == *limas))
+}
+
+fn json(path: &Path) -> io::Result<Value> {
+    Ok(serde_json::from_slice(&fs::read(path)?)?)
+}
+
+/// A definition as it is kept.
+#[derive(Serialize)]
+struct Kept<'a> {
+    version: u64,
+    #[serde(flatten)]
+    spec: &'a NetworkSpec,
 }
 
 /// Keeps what Lima has no words for, or makes sure that nothing is kept: to be called before
@@ -81,7 +107,8 @@ pub fn write_definition(
         };
     };
     let failed = |error: io::Error| NetworkError::file("write", &path)(error);
-    let json = serde_json::to_vec_pretty(spec).map_err(|error| failed(error.into()))?;
+    let kept = Kept { version: VERSION, spec };
+    let json = serde_json::to_vec_pretty(&kept).map_err(|error| failed(error.into()))?;
     if fs::read(&path).is_ok_and(|there| there == json) {
         return Ok(());
     }
@@ -122,5 +149,24 @@ mod tests {
         write_definition(home, &lan, None).unwrap();
         fs::write(NetworkFiles::new(home, "lan").definition(), "{").unwrap();
         assert_eq!(there(), spec("10.7.0.1"), "damaged: nothing is allowed");
+    }
+
+    #[test]
+    fn a_definition_has_a_version_and_a_later_one_is_refused() {
+        let home = tempfile::tempdir().unwrap();
+        let (home, lan) = (home.path(), Name::new("lan").unwrap());
+        let more = NetworkSpec { mtu: Some(9000), ..spec("10.7.0.1") };
+        write_definition(home, &lan, Some(&more)).unwrap();
+        define(home, "{mode: user-v2, gateway: 10.7.0.1, netmask: 255.255.255.0}");
+        let path = NetworkFiles::new(home, "lan").definition();
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains("\"version\": 1"), "{text}");
+        // One of before there were versions.
+        fs::write(&path, serde_json::to_vec(&more).unwrap()).unwrap();
+        assert_eq!(networks_config(home).unwrap().networks[&lan], more);
+        fs::write(&path, text.replace("\"version\": 1", "\"version\": 2, \"new\": {}")).unwrap();
+        let error = networks_config(home).unwrap_err();
+        assert!(error.to_string().ends_with("definition.json"), "{error}");
+        assert!(error.hint().is_some_and(|hint| hint.contains("that release")));
     }
 }

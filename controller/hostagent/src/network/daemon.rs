@@ -249,6 +249,7 @@ impl Daemon {
         }
         if !is_limas(exe) {
             words.extend(["--leases-file".into(), self.files.leases().into()]);
+            words.extend(["--cards-file".into(), self.files.cards().into()]);
             words.extend(["--state-file".into(), self.files.state().into()]);
             words.extend(["--hosts-file".into(), self.files.definition().into()]);
             spec.allow.iter().for_each(|net| words.extend(["--allow".into(), net.into()]));
@@ -370,7 +371,9 @@ mod tests {
         fs::write(daemon.files.leases(), "{").unwrap();
         let words = |exe: &str| daemon.words(exe.as_ref(), &spec()).unwrap();
         assert!(!words("/usr/bin/limactl").contains(&"--leases".into()));
-        assert!(words("/usr/bin/limekiln").contains(&"--leases-file".into()));
+        for word in ["--leases-file", "--cards-file", "--state-file", "--hosts-file"] {
+            assert!(words("/usr/bin/limekiln").contains(&word.into()), "{word}");
+        }
     }
 
     #[test]

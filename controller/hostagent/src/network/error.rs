@@ -39,6 +39,12 @@ pub enum NetworkError {
         /// Why not.
         reason: String,
     },
+    /// What a later release wrote is not understood.
+    #[error("a later release wrote {}", path.display())]
+    Later {
+        /// The file.
+        path: PathBuf,
+    },
     /// The daemon did not start.
     #[error("the daemon of network/{network} did not start: {reason}")]
     Start {
@@ -96,6 +102,10 @@ impl NetworkError {
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::Host { hint, .. } => Some(hint),
+            Self::Later { .. } => Some(
+                "use that release; or remove the file, and with it `mtu`, `allow` and `hosts` of the \
+                 network",
+            ),
             Self::Other { .. } => Some(
                 "stop the instances on it, also Lima's: its daemon ends with the last one, and \
                  the next is started with the definition's addresses",

@@ -60,6 +60,11 @@ impl NetworkFiles {
         self.dir.join("leases.json")
     }
 
+    /// Which hardware address is whose VM's, kept while no daemon runs.
+    pub fn cards(&self) -> PathBuf {
+        self.dir.join("cards.json")
+    }
+
     /// The definition, where it says more than Lima's `networks.yaml` can.
     pub fn definition(&self) -> PathBuf {
         self.dir.join("definition.json")

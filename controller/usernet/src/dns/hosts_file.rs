@@ -27,9 +27,14 @@ pub struct HostsFile {
     hosts: Vec<(String, Target)>,
 }
 
+/// The version of the file that is understood; one without is of the first.
+const VERSION: u64 = 1;
+
 /// What of the file counts; all else in it is somebody else's.
 #[derive(Deserialize)]
 struct Content {
+    #[serde(default)]
+    version: u64,
     #[serde(default)]
     hosts: BTreeMap<String, String>,
 }
@@ -73,9 +78,12 @@ impl HostsFile {
 /// What a file's bytes say.
 ///
 /// # Errors
-/// They are no such file.
+/// They are no such file, or a later release's.
 pub fn hosts(text: &[u8]) -> io::Result<Vec<(String, Target)>> {
     let content: Content = serde_json::from_slice(text)?;
+    if content.version > VERSION {
+        return Err(io::Error::other("a later release wrote them"));
+    }
     Ok(content.hosts.into_iter().map(|(name, target)| (name, Target::of(&target))).collect())
 }
 
@@ -117,7 +125,9 @@ mod tests {
         assert_eq!(file.now(), [alias, address.clone()]);
         write(r#"{"hosts": {"#);
         assert_eq!(file.now().len(), 2, "what is damaged changes nothing");
-        write(r#"{"hosts": {"db.test": "10.0.0.9"}}"#);
+        write(r#"{"version": 2, "hosts": {}}"#);
+        assert_eq!(file.now().len(), 2, "nor what a later release wrote");
+        write(r#"{"version": 1, "hosts": {"db.test": "10.0.0.9"}}"#);
         assert_eq!(file.now(), [address]);
         fs::remove_file(&path).unwrap();
         assert_eq!(file.now(), []);

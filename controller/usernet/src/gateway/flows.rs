@@ -1,11 +1,12 @@
 //! Sockets of the host that serve guests' datagrams, and how many there may be.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::hash::Hash;
 use std::time::Duration;
 
 use slab::Slab;
 
+use crate::holdings::Holdings;
 use crate::share::may_have_more;
 use crate::switch::PortId;
 
@@ -19,44 +20,39 @@ pub struct Entry<K, F> {
     pub key: K,
     /// What serves it.
     pub flow: F,
-    /// When it was last used.
-    pub used: Duration,
+    /// The VM whose it is.
+    pub port: PortId,
+    used: Duration,
     serial: u64,
 }
+
+/// A flow's place, and what tells it from others at the same place.
+type FlowId = (usize, u64);
 
 /// Sockets of the host, by the VM that has them.
 pub trait Sockets {
     /// How many a VM has.
-    fn count(&mut self, port: PortId) -> usize;
+    fn count(&self, port: PortId) -> usize;
 
     /// The VM that has most, and how many.
-    fn most(&mut self) -> Option<(PortId, usize)>;
+    fn most(&self) -> Option<(PortId, usize)>;
 
     /// Ends a VM's oldest.
     fn end_oldest(&mut self, port: PortId);
 }
 
 impl<K: Copy + Eq + Hash, F> Sockets for Flows<K, F> {
-    fn count(&mut self, port: PortId) -> usize {
-        let Some(order) = self.order.get_mut(&port) else { return 0 };
-        // Those that ended by themselves are still in the list.
-        let entries = &self.entries;
-        order.retain(|(slot, serial)| entries.get(*slot).is_some_and(|e| e.serial == *serial));
-        let count = order.len();
-        if count == 0 {
-            self.order.remove(&port);
-        }
-        count
+    fn count(&self, port: PortId) -> usize {
+        self.held.count(port)
     }
 
-    fn most(&mut self) -> Option<(PortId, usize)> {
-        let ports: Vec<_> = self.order.keys().copied().collect();
-        ports.into_iter().map(|port| (port, self.count(port))).max_by_key(|(_, count)| *count)
+    fn most(&self) -> Option<(PortId, usize)> {
+        self.held.most()
     }
 
     fn end_oldest(&mut self, port: PortId) {
-        self.count(port);
-        let oldest = self.order.get_mut(&port).and_then(VecDeque::pop_front);
+        let entries = &self.entries;
+        let oldest = self.held.oldest(port, |id| lives(entries, *id)).copied();
         oldest.into_iter().for_each(|(slot, _)| self.remove(slot));
     }
 }
@@ -66,16 +62,20 @@ impl<K: Copy + Eq + Hash, F> Sockets for Flows<K, F> {
 pub struct Flows<K, F> {
     entries: Slab<Entry<K, F>>,
     by_key: HashMap<K, usize>,
-    order: HashMap<PortId, VecDeque<(usize, u64)>>,
+    held: Holdings<FlowId>,
     serial: u64,
     idle: Duration,
+}
+
+fn lives<K, F>(entries: &Slab<Entry<K, F>>, (slot, serial): FlowId) -> bool {
+    entries.get(slot).is_some_and(|entry| entry.serial == serial)
 }
 
 impl<K: Copy + Eq + Hash, F> Flows<K, F> {
     /// Flows that end when they were not used for so long.
     pub fn new(idle: Duration) -> Self {
-        let (by_key, order) = (HashMap::new(), HashMap::new());
-        Self { entries: Slab::new(), by_key, order, serial: 0, idle }
+        let (by_key, held) = (HashMap::new(), Holdings::default());
+        Self { entries: Slab::new(), by_key, held, serial: 0, idle }
     }
 
     /// The flow of this name; it counts as used.
@@ -100,47 +100,48 @@ impl<K: Copy + Eq + Hash, F> Flows<K, F> {
     /// Adds one for a VM.
     pub fn add(&mut self, port: PortId, key: K, flow: F, now: Duration) {
         self.serial += 1;
-        let entry = Entry { key, flow, used: now, serial: self.serial };
+        let entry = Entry { key, flow, port, used: now, serial: self.serial };
         let slot = self.entries.insert(entry);
         self.by_key.insert(key, slot);
-        self.order.entry(port).or_default().push_back((slot, self.serial));
+        let entries = &self.entries;
+        self.held.add(port, (slot, self.serial), |id| lives(entries, *id));
     }
 
     /// Makes room for one more of this VM, when all VMs together may have so many more: its own
     /// oldest gives way, if it has as many as it may. `false`: it has none, and nothing is left.
     pub fn make_room(&mut self, port: PortId, free: usize) -> bool {
-        let has_room = |used| used < MOST_OF_ONE && may_have_more(used, free);
-        let used = self.order.get(&port).map_or(0, VecDeque::len);
-        if has_room(used) || has_room(self.count(port)) {
+        let used = self.count(port);
+        if used < MOST_OF_ONE && may_have_more(used, free) {
             return true;
         }
-        let has_own = self.count(port) > 0;
         self.end_oldest(port);
-        has_own
+        used > 0
     }
 
     /// Ends one.
     pub fn remove(&mut self, slot: usize) {
         if let Some(entry) = self.entries.try_remove(slot) {
             self.by_key.remove(&entry.key);
+            self.held.remove(entry.port);
+        }
+    }
+
+    /// Ends those of a VM that is gone: what still comes for it is for no other.
+    pub fn forget(&mut self, port: PortId) {
+        for id in self.held.forget(port) {
+            if lives(&self.entries, id) {
+                let entry = self.entries.remove(id.0);
+                self.by_key.remove(&entry.key);
+            }
         }
     }
 
     /// Ends those that were not used for long.
     pub fn sweep(&mut self, now: Duration) {
         let idle = self.idle;
-        let (by_key, entries) = (&mut self.by_key, &mut self.entries);
-        entries.retain(|_, entry| {
-            let used = now.saturating_sub(entry.used) < idle;
-            if !used {
-                by_key.remove(&entry.key);
-            }
-            used
-        });
-        self.order.retain(|_, order| {
-            order.retain(|(slot, serial)| entries.get(*slot).is_some_and(|e| e.serial == *serial));
-            !order.is_empty()
-        });
+        let is_over = |entry: &Entry<K, F>| now.saturating_sub(entry.used) >= idle;
+        let over = self.entries.iter().filter(|(_, entry)| is_over(entry)).map(|(slot, _)| slot);
+        over.collect::<Vec<_>>().into_iter().for_each(|slot| self.remove(slot));
     }
 
     /// How many there are.
@@ -167,7 +168,10 @@ mod tests {
         assert!(flows.find(&0, Duration::ZERO).is_none());
         assert!(flows.find(&usize::MAX, Duration::from_secs(50)).is_some());
         flows.sweep(Duration::from_secs(100));
-        assert_eq!(flows.len(), 1);
+        assert_eq!((flows.len(), flows.count(1), flows.count(2)), (1, 0, 1));
+        flows.forget(2);
+        assert!(flows.find(&usize::MAX, Duration::from_secs(100)).is_none());
+        assert_eq!((flows.len(), flows.most()), (0, None));
     }
 
     #[test]

@@ -78,9 +78,11 @@ impl Forwards {
         }
     }
 
-    /// Ends one.
-    pub fn remove(&mut self, id: u64) {
-        self.all.retain(|_, forward| forward.id != id);
+    /// Ends one; returns its place, which the next one may have.
+    pub fn remove(&mut self, id: u64) -> Option<usize> {
+        let slot = self.all.iter().find(|(_, forward)| forward.id == id)?.0;
+        self.all.remove(slot);
+        Some(slot)
     }
 
     /// The one at this place.

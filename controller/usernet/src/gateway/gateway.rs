@@ -1,5 +1,6 @@
 //! The gateway: what is behind the one hardware address that is no VM's.
 
+use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::ops::Range;
 use std::os::fd::OwnedFd;
@@ -43,7 +44,8 @@ pub struct Gateway {
     ping: Ping,
     forwards: Forwards,
     sockets: usize,
-    gone: Vec<(Duration, Mac)>,
+    /// VMs that are away, until when their connections wait for them.
+    gone: HashMap<Mac, Duration>,
     swept: Duration,
 }
 
@@ -59,7 +61,7 @@ impl Gateway {
             ping: Ping::new(),
             forwards: Forwards::default(),
             sockets: SOCKETS.min(descriptors),
-            gone: Vec::new(),
+            gone: HashMap::new(),
             swept: Duration::ZERO,
         }
     }
@@ -76,10 +78,10 @@ impl Gateway {
         if self.free() > 0 {
             return false;
         }
-        let mut kinds: [&mut dyn Sockets; 3] =
+        let kinds: [&mut dyn Sockets; 3] =
             [&mut self.tcp.sockets(turn), self.udp.flows(), self.ping.flows()];
-        let own: usize = kinds.iter_mut().map(|kind| kind.count(port)).sum();
-        let all = kinds.iter_mut().filter_map(|kind| kind.most().map(|most| (kind, most)));
+        let own: usize = kinds.iter().map(|kind| kind.count(port)).sum();
+        let all = kinds.into_iter().filter_map(|kind| kind.most().map(|most| (kind, most)));
         let most = all.max_by_key(|(_, (_, count))| *count);
         if let Some((kind, (greedy, count))) = most
             && count > own + 1
@@ -108,8 +110,7 @@ impl Gateway {
 
     /// A VM that was unplugged may be back.
     fn welcome(&mut self, turn: &Turn<'_>, origin: Origin) {
-        if self.gone.iter().any(|(_, mac)| *mac == origin.mac) {
-            self.gone.retain(|(_, mac)| *mac != origin.mac);
+        if !self.gone.is_empty() && self.gone.remove(&origin.mac).is_some() {
             self.tcp.adopt(turn.switch);
         }
     }
@@ -233,21 +234,33 @@ impl Gateway {
                 let Origin { port, mac } = origin;
                 return turn.services.dns_query(port, mac, ends.guest, udp.payload());
             }
-            let peer = self.udp.peer(udp.dst_port(), turn.clock.now());
-            if let Some((slot, address)) = peer {
-                if let Some(Forward { listener: Listener::Datagram(socket), guest, .. }) =
-                    self.forwards.at(slot)
-                    && *guest == ends.guest
-                {
-                    // Datagrams may be lost.
-                    let _ = socket.send_to(udp.payload(), address);
-                }
+            if self.answered(turn, origin, ends, udp.payload()) {
                 return;
             }
         }
         self.fairly(turn, origin.port, |parts, turn, free| {
             parts.udp.arrive(turn, origin, ends, packet, free)
         });
+    }
+
+    /// Hands a guest's answer to whoever asked it through a forward; returns whether it was one. To
+    /// all others the number stands for the host's own port.
+    fn answered(&mut self, turn: &Turn<'_>, origin: Origin, ends: Ends, data: &[u8]) -> bool {
+        let port = ends.remote.port();
+        let Some((slot, address)) = self.udp.peer(port) else { return false };
+        let Some(Forward { listener: Listener::Datagram(socket), guest, .. }) =
+            self.forwards.at(slot)
+        else {
+            return false;
+        };
+        // Nobody answers in another's name.
+        if *guest != ends.guest || self.find(*guest.ip()) != Some(origin.mac) {
+            return false;
+        }
+        self.udp.peer_used(port, turn.clock.now());
+        // Datagrams may be lost.
+        let _ = socket.send_to(data, address);
+        true
     }
 
     /// A UDP flow's socket has something.
@@ -267,7 +280,7 @@ impl Gateway {
 
     /// No longer serves it.
     pub fn remove_forward(&mut self, id: u64) {
-        self.forwards.remove(id);
+        self.forwards.remove(id).into_iter().for_each(|slot| self.udp.forget_peers(slot));
     }
 
     /// Somebody on the host connects to a guest; returns whether there are more of them.
@@ -298,7 +311,7 @@ impl Gateway {
         for _ in 0..64 {
             let Ok((count, address)) = socket.recv_from(&mut buffer) else { return More::None };
             let now = turn.clock.now();
-            let Some(port) = self.udp.peer_port(slot, address, now) else { continue };
+            let port = self.udp.peer_port(slot, address, now);
             let ends = Ends { guest, remote: seen(turn.network.gateway(), port) };
             if let Some(mac) = self.find(*guest.ip()) {
                 udp::answer(turn, mac, ends, &buffer[..count]);
@@ -338,18 +351,19 @@ impl Gateway {
         self.dhcp.leases.holder(address).or_else(|| self.neighbours.find(address))
     }
 
-    /// A VM's cable was pulled out.
-    pub fn forget(&mut self, turn: &mut Turn<'_>, port: PortId, macs: Vec<Mac>) {
-        let left = self.tcp.forget(port);
+    /// A VM's cable was pulled out. `card` is its card's address, if that is kept for it.
+    pub fn forget(&mut self, turn: &mut Turn<'_>, port: PortId, card: Option<Mac>) {
+        let left = self.tcp.forget(turn, port, card);
         // It may be back before its old cable is out.
         self.tcp.adopt(turn.switch);
+        self.udp.forget(port);
+        self.ping.forget(port);
         self.dhcp.forget(port);
         self.fragments.forget(port);
         turn.services.forget(port);
         // Who left no connection behind need not be waited for.
-        if left {
-            let until = turn.clock.now() + GRACE;
-            self.gone.extend(macs.into_iter().map(|mac| (until, mac)));
+        if let Some(card) = card.filter(|_| left) {
+            self.gone.insert(card, turn.clock.now() + GRACE);
         }
     }
 
@@ -364,8 +378,8 @@ impl Gateway {
         self.udp.sweep(now);
         self.ping.sweep(now);
         self.fragments.sweep(now);
-        let due: Vec<_> = self.gone.extract_if(.., |(until, _)| *until <= now).collect();
-        for (_, mac) in due {
+        let due: Vec<_> = self.gone.extract_if(|_, until| *until <= now).collect();
+        for (mac, _) in due {
             match turn.switch.behind(mac) {
                 Some(_) => self.tcp.adopt(turn.switch),
                 None => self.tcp.reset_all(turn, mac),

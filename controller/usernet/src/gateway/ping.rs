@@ -13,6 +13,7 @@ use smoltcp::wire::{Icmpv4Message, Icmpv4Packet, IpProtocol, Ipv4Packet};
 
 use super::Origin;
 use super::flows::{Flows, Sockets};
+use crate::switch::PortId;
 use crate::token;
 use crate::turn::Turn;
 use crate::wire::Mac;
@@ -89,7 +90,7 @@ impl Ping {
     ) -> io::Result<bool> {
         let now = turn.clock.now();
         if let Some(entry) = self.flows.find(&ends, now) {
-            if !turn.belongs(entry.flow.mac, origin) {
+            if !turn.belongs(Some(entry.port), entry.flow.mac, origin) {
                 return Ok(true);
             }
             entry.flow.mac = origin.mac;
@@ -130,6 +131,11 @@ impl Ping {
         // Edges come once: what is left is asked for again by registering anew.
         let fd = entry.flow.socket.as_raw_fd();
         let _ = turn.registry.reregister(&mut SourceFd(&fd), token::ping(slot), Interest::READABLE);
+    }
+
+    /// A port is no more, and with it what its VM asked for.
+    pub fn forget(&mut self, port: PortId) {
+        self.flows.forget(port);
     }
 
     /// Ends what was not used for long.

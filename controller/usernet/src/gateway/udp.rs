@@ -12,6 +12,7 @@ use smoltcp::wire::{IpProtocol, Ipv4Packet, UdpPacket};
 
 use super::Origin;
 use super::flows::{Flows, Sockets};
+use crate::switch::PortId;
 use crate::token;
 use crate::turn::Turn;
 use crate::wire::Mac;
@@ -86,7 +87,7 @@ impl Udp {
         let now = turn.clock.now();
         let sent = match self.flows.find(&ends, now) {
             Some(entry) => {
-                if !turn.belongs(entry.flow.mac, origin) {
+                if !turn.belongs(Some(entry.port), entry.flow.mac, origin) {
                     return true;
                 }
                 entry.flow.mac = origin.mac;
@@ -152,14 +153,16 @@ impl Udp {
         let _ = turn.registry.reregister(&mut SourceFd(&fd), token::udp(slot), Interest::READABLE);
     }
 
-    /// The gateway's port that stands for a peer of a forward, so that the guest can answer.
-    pub fn peer_port(&mut self, forward: usize, address: SocketAddr, now: Duration) -> Option<u16> {
-        if let Some(port) = self.ports.get(&(forward, address)) {
-            self.peers.get_mut(port)?.used = now;
-            return Some(*port);
+    /// The gateway's port that stands for a peer of a forward, so that the guest can answer. When
+    /// there are too many, the one that was silent longest gives way.
+    pub fn peer_port(&mut self, forward: usize, address: SocketAddr, now: Duration) -> u16 {
+        if let Some(port) = self.ports.get(&(forward, address)).copied() {
+            self.peer_used(port, now);
+            return port;
         }
         if self.peers.len() >= PEERS {
-            return None;
+            let silent = self.peers.iter().min_by_key(|(_, peer)| peer.used).map(|(port, _)| *port);
+            silent.into_iter().for_each(|port| self.forget_peer(port));
         }
         loop {
             self.next_port = self.next_port.wrapping_add(1) | 0xc000;
@@ -169,14 +172,34 @@ impl Udp {
         }
         self.peers.insert(self.next_port, Peer { forward, address, used: now });
         self.ports.insert((forward, address), self.next_port);
-        Some(self.next_port)
+        self.next_port
     }
 
-    /// For whom a guest's datagram to this port of the gateway is: a forward and its peer.
-    pub fn peer(&mut self, port: u16, now: Duration) -> Option<(usize, SocketAddr)> {
-        let peer = self.peers.get_mut(&port)?;
-        peer.used = now;
-        Some((peer.forward, peer.address))
+    /// For whom this port of the gateway stands: a forward and its peer.
+    pub fn peer(&self, port: u16) -> Option<(usize, SocketAddr)> {
+        self.peers.get(&port).map(|peer| (peer.forward, peer.address))
+    }
+
+    /// The peer is still talked to.
+    pub fn peer_used(&mut self, port: u16, now: Duration) {
+        self.peers.get_mut(&port).into_iter().for_each(|peer| peer.used = now);
+    }
+
+    fn forget_peer(&mut self, port: u16) {
+        if let Some(peer) = self.peers.remove(&port) {
+            self.ports.remove(&(peer.forward, peer.address));
+        }
+    }
+
+    /// A forward is no more: what stands at its place next has other peers.
+    pub fn forget_peers(&mut self, forward: usize) {
+        self.peers.retain(|_, peer| peer.forward != forward);
+        self.ports.retain(|(of, _), _| *of != forward);
+    }
+
+    /// A port is no more, and with it what its VM asked for.
+    pub fn forget(&mut self, port: PortId) {
+        self.flows.forget(port);
     }
 
     /// Ends what was not used for long.
@@ -242,4 +265,24 @@ fn unreachable(error: &io::Error) -> Option<Unreachable> {
         Errno::ACCESS | Errno::PERM => Unreachable::Prohibited,
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_too_many_peers_the_most_silent_gives_way() {
+        let mut udp = Udp::new();
+        let at = |n: usize| SocketAddr::from(([127, 0, 0, 1], u16::try_from(n).unwrap()));
+        let seconds = |n| Duration::from_secs(u64::try_from(n).unwrap());
+        let ports: Vec<_> = (0..PEERS).map(|n| udp.peer_port(0, at(n), seconds(n))).collect();
+        udp.peer_used(ports[0], seconds(PEERS));
+        let one_more = udp.peer_port(0, at(PEERS), seconds(PEERS));
+        assert_eq!(udp.peer(one_more), Some((0, at(PEERS))));
+        assert_eq!((udp.peer(ports[0]), udp.peer(ports[1])), (Some((0, at(0))), None));
+        assert_eq!((udp.peers.len(), udp.ports.len()), (PEERS, PEERS));
+        udp.forget_peers(0);
+        assert!(udp.is_idle() && udp.ports.is_empty());
+    }
 }

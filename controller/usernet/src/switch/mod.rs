@@ -1,14 +1,18 @@
 //! An Ethernet switch between the VMs of a network.
 
 mod batch;
+mod cards;
 mod handed;
 mod port;
+mod process;
 mod queue;
 #[expect(clippy::module_inception, reason = "one noun per file")]
 mod switch;
 
 pub use batch::Batch;
+pub use cards::Cards;
 pub use handed::receive;
 pub use port::{Kind, Port};
-pub use queue::{Queue, limit};
+pub use process::peer;
+pub use queue::{Pool, Queue};
 pub use switch::{PortId, Switch};

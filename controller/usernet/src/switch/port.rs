@@ -4,11 +4,11 @@ use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, send, sendmsg};
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, recv, sendmsg};
 
-use super::Queue;
+use super::{Pool, Queue};
 use crate::wire::Mac;
-use crate::wire::frames::{Frames, LONGEST, PREFIX};
+use crate::wire::frames::{LONGEST, PREFIX};
 
 /// How a socket marks where a frame ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,9 +30,14 @@ pub struct Port {
     /// The start of a frame whose end has not come yet.
     begun: Vec<u8>,
     pub(super) queue: Queue,
+    /// The process of its VM, where the system tells it.
+    pub(super) pid: Option<u32>,
+    /// What it is known to have as its card's own address; if nothing, whatever it uses first.
+    pub(super) known: Vec<Mac>,
     /// Hardware addresses seen behind it.
     pub(super) stations: usize,
-    /// The first of them: the card's own, which firmware and kernels use before anything else.
+    /// The first of them that it may have: the card's own, which firmware and kernels use before
+    /// anything else.
     pub(super) home: Option<Mac>,
     /// Frames that it was too slow for.
     pub(super) dropped: u64,
@@ -47,10 +52,12 @@ pub struct Port {
 }
 
 impl Port {
-    pub(super) fn new(socket: OwnedFd, kind: Kind) -> Self {
+    pub(super) fn new(socket: OwnedFd, kind: Kind, pid: Option<u32>, known: Vec<Mac>) -> Self {
         Self {
             socket,
             kind,
+            pid,
+            known,
             begun: Vec::new(),
             queue: Queue::default(),
             stations: 0,
@@ -130,13 +137,12 @@ impl Port {
         self.begun.extend_from_slice(begun);
     }
 
-    /// Sends streams of whole frames behind what waits. What the peer doesn't take waits, up to a
-    /// limit; what there is no room for is dropped.
-    pub(super) fn send(&mut self, streams: &[IoSlice<'_>], limit: usize) -> io::Result<()> {
+    /// Sends streams of whole frames behind what waits. What the peer doesn't take waits, as long as
+    /// there is room; the rest is dropped.
+    pub(super) fn send(&mut self, pool: &mut Pool, streams: &[IoSlice<'_>]) -> io::Result<()> {
         let mut taken = 0;
         if self.kind == Kind::Stream && self.queue.is_empty() {
-            let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
-            taken = match sendmsg(self.fd(), streams, &mut SendAncillaryBuffer::default(), flags) {
+            taken = match self.hand_over(streams) {
                 Ok(count) => count,
                 Err(Errno::AGAIN | Errno::INTR | Errno::NOBUFS) => 0,
                 Err(error) => return Err(error.into()),
@@ -146,33 +152,38 @@ impl Port {
             if taken >= stream.len() {
                 taken -= stream.len();
             } else {
-                self.dropped += self.queue.add(stream, std::mem::take(&mut taken), limit);
+                self.dropped += self.queue.add(pool, stream, std::mem::take(&mut taken));
             }
         }
         if self.kind == Kind::Datagram {
-            return self.flush();
+            return self.flush(pool);
         }
         self.blocked = !self.queue.is_empty();
         Ok(())
     }
 
-    /// Sends what waits, as far as the peer takes it.
-    pub(super) fn flush(&mut self) -> io::Result<()> {
+    fn hand_over(&self, streams: &[IoSlice<'_>]) -> rustix::io::Result<usize> {
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        sendmsg(self.fd(), streams, &mut SendAncillaryBuffer::default(), flags)
+    }
+
+    /// Sends what waits, as far as the peer takes it.
+    pub(super) fn flush(&mut self, pool: &mut Pool) -> io::Result<()> {
         while !self.queue.is_empty() {
             let sent = match self.kind {
-                Kind::Stream => send(self.fd(), self.queue.waiting(), flags),
+                Kind::Stream => self.hand_over(&self.queue.waiting().map(IoSlice::new)),
                 Kind::Datagram => {
                     let Some(frame) = self.queue.first() else { break };
                     // The datagram is sent whole or not at all.
-                    send(self.fd(), frame, flags).map(|_| PREFIX + frame.len())
+                    let length = PREFIX + frame[0].len() + frame[1].len();
+                    self.hand_over(&frame.map(IoSlice::new)).map(|_| length)
                 }
             };
             match sent {
-                Ok(count) => self.queue.take(count),
+                Ok(count) => self.queue.take(pool, count),
                 Err(Errno::AGAIN | Errno::INTR | Errno::NOBUFS) => break,
                 // Longer than the peer's buffer: no later try helps.
-                Err(Errno::MSGSIZE) => self.skip(),
+                Err(Errno::MSGSIZE) => self.skip(pool),
                 Err(error) => return Err(error.into()),
             }
         }
@@ -180,9 +191,9 @@ impl Port {
         Ok(())
     }
 
-    fn skip(&mut self) {
-        let length = Frames::new(self.queue.waiting()).next_range().ok().flatten();
-        self.queue.take(length.map_or(self.queue.waiting().len(), |range| range.len()));
+    fn skip(&mut self, pool: &mut Pool) {
+        let length = self.queue.first_length().map_or(usize::MAX, |length| PREFIX + length);
+        self.queue.take(pool, length.min(self.queue.len()));
         self.dropped += 1;
     }
 }

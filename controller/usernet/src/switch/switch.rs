@@ -1,14 +1,14 @@
 //! The switch: who is behind which port.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::io::IoSlice;
+use std::os::fd::OwnedFd;
 
 use slab::Slab;
 
 use super::port::Kind;
-use super::{Port, limit};
+use super::{Cards, Pool, Port};
 use crate::wire::Mac;
-use std::os::fd::OwnedFd;
 
 /// A port's number.
 pub type PortId = usize;
@@ -18,10 +18,7 @@ pub type PortId = usize;
 const STATIONS: usize = 64;
 
 /// Ports at once.
-const PORTS: usize = 1024;
-
-/// Addresses of VMs that are remembered when they are away.
-const CARDS: usize = 4096;
+pub(super) const PORTS: usize = 1024;
 
 /// Slices handed to the kernel at once (UIO_MAXIOV).
 const SLICES: usize = 1024;
@@ -32,23 +29,38 @@ pub struct Switch {
     ports: Slab<Port>,
     table: HashMap<Mac, PortId>,
     /// The addresses of VMs' own cards, of those too that are away.
-    cards: HashSet<Mac>,
+    cards: Cards,
+    pool: Pool,
     dirty: Vec<PortId>,
     /// Ports whose peer is gone, to be removed by the owner of the poll.
     gone: Vec<PortId>,
 }
 
 impl Switch {
-    /// Plugs a VM in; `None` if there is no room for more.
-    pub fn add(&mut self, socket: OwnedFd, kind: Kind) -> Option<PortId> {
-        (self.ports.len() < PORTS).then(|| self.ports.insert(Port::new(socket, kind)))
+    /// With what an earlier daemon knew.
+    pub fn new(cards: Cards) -> Self {
+        Self { cards, ..Self::default() }
     }
 
-    /// Pulls the cable out.
-    pub fn remove(&mut self, id: PortId) -> Option<Port> {
+    /// Plugs the VM of this process in; `None` if there is no room for more.
+    pub fn add(&mut self, socket: OwnedFd, kind: Kind, pid: Option<u32>) -> Option<PortId> {
+        let known = self.cards.of(pid);
+        let fits = self.ports.len() < PORTS;
+        fits.then(|| self.ports.insert(Port::new(socket, kind, pid, known)))
+    }
+
+    /// Pulls the cable out; `false` if it was out.
+    pub fn remove(&mut self, id: PortId) -> bool {
         self.table.retain(|_, port| *port != id);
         self.dirty.retain(|port| *port != id);
-        self.ports.try_remove(id)
+        let Some(mut port) = self.ports.try_remove(id) else { return false };
+        port.queue.clear(&mut self.pool);
+        true
+    }
+
+    /// What the next daemon is to know, if it changed.
+    pub fn cards(&mut self) -> Option<Vec<u8>> {
+        self.cards.content()
     }
 
     /// The port, if it is there.
@@ -76,6 +88,16 @@ impl Switch {
         self.ports.get(id)?.home
     }
 
+    /// Whether nobody else uses the address while its VM is away.
+    pub fn keeps(&self, mac: Mac) -> bool {
+        self.cards.contains(mac)
+    }
+
+    /// Whether the VM behind the port is gone, or about to be.
+    pub fn is_leaving(&self, id: PortId) -> bool {
+        self.ports.get(id).is_none_or(|port| port.ending)
+    }
+
     /// The port behind which the address was last seen.
     pub fn behind(&self, mac: Mac) -> Option<PortId> {
         self.table.get(&mac).copied()
@@ -89,20 +111,22 @@ impl Switch {
         if mac.is_group() || mac == Mac::GATEWAY {
             return false;
         }
-        let Some(port) = self.ports.get_mut(id) else { return false };
-        let home = *port.home.get_or_insert(mac) == mac;
-        let room = port.stations < STATIONS;
+        let Some(port) = self.ports.get(id) else { return false };
+        let may_be = || port.known.is_empty() || port.known.contains(&mac);
+        let home = port.home.map_or_else(may_be, |home| home == mac);
+        let (room, pid) = (port.stations < STATIONS, port.pid);
         let before = self.table.get(&mac).copied();
         if before == Some(id) {
             return true;
         }
-        if before.is_some_and(|before| !self.yields(before, mac, home)) {
+        if before.is_some_and(|before| !self.yields(before, mac, home))
+            || (!home && self.cards.contains(mac))
+        {
             return false;
         }
-        if home && self.cards.len() < CARDS {
-            self.cards.insert(mac);
-        } else if !home && self.cards.contains(&mac) {
-            return false;
+        if home {
+            self.ports.get_mut(id).into_iter().for_each(|port| port.home = Some(mac));
+            self.cards.insert(mac, pid, |mac| self.table.contains_key(&mac));
         }
         if room {
             self.table.insert(mac, id);
@@ -133,14 +157,13 @@ impl Switch {
 
     /// Sends streams of whole frames to a port, now.
     pub fn send(&mut self, id: PortId, streams: &[IoSlice<'_>]) {
-        let limit = limit(self.ports.len());
         let Some(port) = self.ports.get_mut(id) else { return };
-        if port.dirty && port.flush().is_err() {
+        if port.dirty && port.flush(&mut self.pool).is_err() {
             self.gone.push(id);
             return;
         }
         for streams in streams.chunks(SLICES) {
-            if port.send(streams, limit).is_err() {
+            if port.send(&mut self.pool, streams).is_err() {
                 self.gone.push(id);
                 return;
             }
@@ -174,9 +197,8 @@ impl Switch {
     }
 
     fn queue_at(&mut self, id: PortId, stream: &[u8]) {
-        let limit = limit(self.ports.len());
         let Some(port) = self.ports.get_mut(id) else { return };
-        port.dropped += port.queue.add(stream, 0, limit);
+        port.dropped += port.queue.add(&mut self.pool, stream, 0);
         if !std::mem::replace(&mut port.dirty, true) {
             self.dirty.push(id);
         }
@@ -187,7 +209,7 @@ impl Switch {
         for id in std::mem::take(&mut self.dirty) {
             let Some(port) = self.ports.get_mut(id) else { continue };
             port.dirty = false;
-            if port.flush().is_err() {
+            if port.flush(&mut self.pool).is_err() {
                 self.gone.push(id);
             }
         }
@@ -197,7 +219,7 @@ impl Switch {
     /// The peer may take more; returns whether nothing waits any longer.
     pub fn writable(&mut self, id: PortId) -> bool {
         let Some(port) = self.ports.get_mut(id) else { return false };
-        match port.flush() {
+        match port.flush(&mut self.pool) {
             Ok(()) => port.queue.is_empty(),
             Err(_) => {
                 self.gone.push(id);

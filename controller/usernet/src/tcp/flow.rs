@@ -128,6 +128,9 @@ impl Flow {
         // What came together is acknowledged together: that is delay enough.
         socket.set_ack_delay(None);
         socket.set_timeout(Some(smol(HANDSHAKE)));
+        // Counts from the handshake on. Set later, it would have smoltcp ask at once, with a byte
+        // of nothing (its `Timer::set_keep_alive` is due at time 0).
+        socket.set_keep_alive(Some(smol(ASK)));
         let mut config = Config::new(HardwareAddress::Ip);
         config.random_seed = exit.clock.random();
         let now = exit.clock.smol();
@@ -217,7 +220,6 @@ impl Flow {
         let before = [State::Closed, State::Listen, State::SynReceived, State::SynSent];
         if !before.contains(&socket.state()) {
             socket.set_timeout(Some(smol(SILENCE)));
-            socket.set_keep_alive(Some(smol(ASK)));
             self.open = true;
         }
     }

@@ -1,12 +1,13 @@
 //! The connections that there are, and how many there may be.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use slab::Slab;
 use tokio::sync::oneshot;
 
 use super::{Flow, Host, Key};
+use crate::holdings::Holdings;
 use crate::share::may_have_more;
 use crate::switch::PortId;
 use crate::wire::Mac;
@@ -45,8 +46,10 @@ pub struct Entry {
     pub key: Key,
     /// The guest's hardware address, as last seen.
     pub mac: Mac,
-    /// The port through which it came; `None` for one from the host, and for an orphan.
+    /// The port of the VM whose it is; `None` for one to a VM that is away.
     pub port: Option<PortId>,
+    /// The VM began it, so it counts as one of its own.
+    pub counts: bool,
     /// Its VM was unplugged, and may come back.
     pub orphan: bool,
     /// How far it is.
@@ -86,9 +89,20 @@ pub struct Table {
     entries: Slab<Entry>,
     by_key: HashMap<Key, usize>,
     serial: u64,
-    of_port: HashMap<PortId, usize>,
-    handshakes: HashMap<PortId, VecDeque<FlowId>>,
-    orphans: usize,
+    /// Those that VMs began.
+    held: Holdings<FlowId>,
+    /// Of these, the handshakes.
+    handshakes: Holdings<FlowId>,
+    orphans: BTreeSet<FlowId>,
+}
+
+/// What a VM that is gone left behind.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Left {
+    /// Whether there are connections for when it comes back.
+    pub waits: bool,
+    /// Those that are to end.
+    pub strays: Vec<FlowId>,
 }
 
 impl Table {
@@ -102,23 +116,22 @@ impl Table {
     pub fn has_room(&self, port: Option<PortId>, free: usize) -> bool {
         let left = free.min(MOST.saturating_sub(self.len()));
         let used = port.map_or(0, |port| self.count(port));
-        left > 0 && may_have_more(used, left + self.orphans)
+        left > 0 && may_have_more(used, left + self.orphans.len())
     }
 
     /// How many a VM has.
     pub fn count(&self, port: PortId) -> usize {
-        self.of_port.get(&port).copied().unwrap_or(0)
+        self.held.count(port)
     }
 
     /// The VM that has most, and how many.
     pub fn most(&self) -> Option<(PortId, usize)> {
-        self.of_port.iter().map(|(port, count)| (*port, *count)).max_by_key(|(_, count)| *count)
+        self.held.most()
     }
 
     /// A VM's oldest one.
-    pub fn oldest(&self, port: PortId) -> Option<FlowId> {
-        let of_port = self.entries.iter().map(|(_, entry)| entry).filter(|e| e.port == Some(port));
-        of_port.min_by_key(|entry| entry.since).map(|entry| entry.id)
+    pub fn oldest(&mut self, port: PortId) -> Option<FlowId> {
+        self.held.oldest(port, |id| lives(&self.entries, *id)).copied()
     }
 
     /// Whether a VM may begin one more handshake; the one that has to give way for it, if any.
@@ -126,66 +139,75 @@ impl Table {
     /// # Errors
     /// It has to wait.
     pub fn may_begin(&mut self, port: PortId, now: Duration) -> Result<Option<FlowId>, ()> {
-        let Some(queue) = self.handshakes.get_mut(&port) else { return Ok(None) };
-        if queue.len() < HANDSHAKES {
+        if self.handshakes.count(port) < HANDSHAKES {
             return Ok(None);
         }
-        queue.retain(|id| half_open(&self.entries, *id));
-        if queue.len() < HANDSHAKES {
-            return Ok(None);
-        }
-        let oldest = queue.front().and_then(|id| self.entries.get(id.slot));
+        let oldest = self.handshakes.oldest(port, |id| is_half_open(&self.entries, *id));
+        let oldest = oldest.and_then(|id| self.entries.get(id.slot));
         match oldest.filter(|entry| now.saturating_sub(entry.since) >= STALE) {
             Some(entry) => Ok(Some(entry.id)),
             None => Err(()),
         }
     }
 
-    /// Adds one; one of a VM counts as a handshake.
+    /// Adds one; one that a VM began `counts`, as a handshake, too.
     pub fn add(
         &mut self,
         key: Key,
         mac: Mac,
         port: Option<PortId>,
+        counts: bool,
         side: Side,
         since: Duration,
     ) -> FlowId {
         self.serial += 1;
         let id = FlowId { slot: self.entries.vacant_key(), serial: self.serial };
-        let (queued, blocked, noted, outcome) = (false, false, None, None);
-        let half = port.is_some();
         self.entries.insert(Entry {
             id,
             key,
             mac,
             port,
+            counts,
             orphan: false,
             side,
-            queued,
-            blocked,
-            noted,
-            half,
+            queued: false,
+            blocked: false,
+            noted: None,
+            half: counts,
             since,
-            outcome,
+            outcome: None,
         });
         self.by_key.insert(key, id.slot);
-        if let Some(port) = port {
-            *self.of_port.entry(port).or_default() += 1;
-            let queue = self.handshakes.entry(port).or_default();
-            // Most are done soon: their places are made free here.
-            while queue.front().is_some_and(|id| !half_open(&self.entries, *id)) {
-                queue.pop_front();
-            }
-            queue.push_back(id);
-        }
+        self.count_in(id);
         id
+    }
+
+    /// Counts one where it belongs.
+    fn count_in(&mut self, id: FlowId) {
+        let entries = &self.entries;
+        let Some(Entry { port: Some(port), counts: true, half, .. }) = entries.get(id.slot) else {
+            return;
+        };
+        self.held.add(*port, id, |id| lives(entries, *id));
+        if *half {
+            self.handshakes.add(*port, id, |id| is_half_open(entries, *id));
+        }
+    }
+
+    /// Its handshake is done.
+    pub fn opened(&mut self, id: FlowId) {
+        let Some(entry) = self.get(id) else { return };
+        if std::mem::take(&mut entry.half)
+            && let Some(port) = entry.port
+        {
+            self.handshakes.remove(port);
+        }
     }
 
     /// Whether the VM that asks for this one has more handshakes going than a VM in a hurry has.
     pub fn is_flooded(&mut self, id: FlowId) -> bool {
         let port = self.get(id).and_then(|entry| entry.port);
-        let queue = port.and_then(|port| self.handshakes.get(&port));
-        queue.is_some_and(|queue| queue.len() > FLOOD)
+        port.is_some_and(|port| self.handshakes.count(port) > FLOOD)
     }
 
     /// The one with this number.
@@ -212,58 +234,68 @@ impl Table {
     pub fn remove(&mut self, id: FlowId) -> Option<Entry> {
         self.get(id)?;
         let entry = self.entries.remove(id.slot);
-        self.orphans -= usize::from(entry.orphan);
+        self.orphans.remove(&id);
         self.by_key.remove(&entry.key);
-        if let Some(count) = entry.port.and_then(|port| self.of_port.get_mut(&port)) {
-            *count -= 1;
+        if let Some(port) = entry.port.filter(|_| entry.counts) {
+            self.held.remove(port);
+            if entry.half {
+                self.handshakes.remove(port);
+            }
         }
         Some(entry)
     }
 
-    /// Forgets a port's counts once the VM is gone. Its connections may still be there, for when
-    /// it comes back: returns whether some are.
-    pub fn forget(&mut self, port: PortId) -> bool {
-        let before = self.orphans;
-        self.of_port.remove(&port);
-        self.handshakes.remove(&port);
-        for (_, entry) in &mut self.entries {
-            if entry.port == Some(port) {
-                entry.port = None;
+    /// A VM is gone. Its connections may stay for when it comes back: those under its own card's
+    /// address, if that is kept for it. Under another, any VM could take them over.
+    pub fn forget(&mut self, port: PortId, card: Option<Mac>) -> Left {
+        self.held.forget(port).for_each(drop);
+        self.handshakes.forget(port).for_each(drop);
+        let mut left = Left { waits: false, strays: Vec::new() };
+        for (_, entry) in self.entries.iter_mut().filter(|(_, entry)| entry.port == Some(port)) {
+            entry.port = None;
+            if Some(entry.mac) == card {
                 entry.orphan = true;
-                self.orphans += 1;
+                self.orphans.insert(entry.id);
+                left.waits = true;
+            } else {
+                left.strays.push(entry.id);
             }
         }
-        self.orphans > before
+        left
     }
 
-    /// VMs may be back, behind the ports that `behind` tells: their connections count again.
+    /// VMs may be back, behind the ports that `behind` tells: their connections are theirs again.
     pub fn adopt(&mut self, behind: impl Fn(Mac) -> Option<PortId>) {
-        if self.orphans == 0 {
-            return;
-        }
-        for (_, entry) in self.entries.iter_mut().filter(|(_, entry)| entry.orphan) {
+        let mut back = Vec::new();
+        for id in &self.orphans {
+            let Some(entry) = self.entries.get_mut(id.slot) else { continue };
             let Some(port) = behind(entry.mac) else { continue };
-            entry.port = Some(port);
-            entry.orphan = false;
-            self.orphans -= 1;
-            *self.of_port.entry(port).or_default() += 1;
-            if entry.half {
-                self.handshakes.entry(port).or_default().push_back(entry.id);
-            }
+            (entry.port, entry.orphan) = (Some(port), false);
+            back.push(*id);
+        }
+        // As old as they were.
+        back.sort_by_key(|id| id.serial);
+        for id in back {
+            self.orphans.remove(&id);
+            self.count_in(id);
         }
     }
 
     /// The connection that gives way to a new one when no socket is left: one of a VM that is away,
     /// which counts for nobody.
     pub fn gives_way(&self, free: usize) -> Option<FlowId> {
-        if self.orphans == 0 || free > 0 && self.len() < MOST {
+        if free > 0 && self.len() < MOST {
             return None;
         }
-        self.entries.iter().find(|(_, entry)| entry.orphan).map(|(_, entry)| entry.id)
+        self.orphans.first().copied()
     }
 }
 
-fn half_open(entries: &Slab<Entry>, id: FlowId) -> bool {
+fn lives(entries: &Slab<Entry>, id: FlowId) -> bool {
+    entries.get(id.slot).is_some_and(|entry| entry.id == id)
+}
+
+fn is_half_open(entries: &Slab<Entry>, id: FlowId) -> bool {
     entries.get(id.slot).is_some_and(|entry| entry.id == id && entry.half)
 }
 
@@ -286,7 +318,7 @@ mod tests {
             let number = u16::try_from(table.len()).unwrap();
             let guest = SocketAddrV4::new([10, 0, 0, 1].into(), number);
             let key = Key { guest, remote: SocketAddrV4::new([10, 0, 0, 2].into(), 80) };
-            table.add(key, VM, Some(port), Side::Moving, Duration::ZERO);
+            table.add(key, VM, Some(port), true, Side::Moving, Duration::ZERO);
         }
         table.len() - before
     }
@@ -295,7 +327,7 @@ mod tests {
     fn connections_of_a_vm_that_is_plugged_in_anew_count() {
         let mut table = Table::default();
         assert_eq!(fill(&mut table, 1), 75, "three quarters are for one");
-        assert!(table.forget(1));
+        assert_eq!(table.forget(1, Some(VM)), super::Left { waits: true, strays: vec![] });
         table.adopt(|mac| (mac == VM).then_some(2));
         assert!(!table.has_room(Some(2), 25), "it has its share");
         assert!(table.has_room(Some(3), 25));
@@ -306,10 +338,22 @@ mod tests {
     }
 
     #[test]
+    fn connections_under_an_address_that_others_can_use_end_with_their_vm() {
+        let mut table = Table::default();
+        fill(&mut table, 1);
+        let left = table.forget(1, Some(Mac([4; 6])));
+        assert_eq!((left.waits, left.strays.len()), (false, 75));
+        table.adopt(|mac| (mac == VM).then_some(2));
+        assert_eq!(table.count(2), 0, "nobody else gets them");
+        left.strays.iter().for_each(|id| drop(table.remove(*id)));
+        assert_eq!((table.len(), table.most()), (0, None));
+    }
+
+    #[test]
     fn connections_of_a_vm_that_is_away_give_way() {
         let mut table = Table::default();
         fill(&mut table, 1);
-        table.forget(1);
+        table.forget(1, Some(VM));
         assert_eq!(table.gives_way(ALL - table.len()), None, "there is room");
         fill(&mut table, 2);
         assert_eq!(table.len(), ALL);

@@ -88,10 +88,12 @@ impl Tcp {
             }
             return true;
         };
-        if !turn.belongs(entry.mac, origin) {
+        if !turn.belongs(entry.port, entry.mac, origin) {
             return true;
         }
         entry.mac = origin.mac;
+        // One from the host to a VM of which nothing was heard before is its from now on.
+        entry.port = entry.port.or(Some(origin.port).filter(|_| !entry.orphan));
         let id = entry.id;
         match entry.side {
             Side::Open(_) => self.arrived.push((id, at)),
@@ -163,7 +165,7 @@ impl Tcp {
     ) {
         let side = Side::Connecting { host, syn };
         let now = turn.clock.now();
-        let id = self.table.add(key, origin.mac, Some(origin.port), side, now);
+        let id = self.table.add(key, origin.mac, Some(origin.port), true, side, now);
         let Some(entry) = self.table.get(id) else { return };
         let Side::Connecting { host, .. } = &entry.side else { return };
         if host.register(turn.registry, token::tcp(id.slot)).is_err() {
@@ -228,7 +230,7 @@ impl Tcp {
         let mut exit = exit(turn, &mut self.out, mac);
         let flow = Flow::dial(key, Host::new(host), share, &mut exit);
         let side = Side::Open(Box::new(flow));
-        let id = self.table.add(key, mac, None, side, turn.clock.now());
+        let id = self.table.add(key, mac, turn.switch.behind(mac), false, side, turn.clock.now());
         if let Some(entry) = self.table.get(id) {
             entry.outcome = outcome;
             if let Side::Open(flow) = &entry.side {
@@ -333,11 +335,13 @@ impl Tcp {
         }
     }
 
-    /// A port is no more. Its connections stay: the VM may come back. Returns whether it had any.
-    pub fn forget(&mut self, port: PortId) -> bool {
-        let left = self.table.forget(port);
+    /// A port is no more. The connections under its VM's own address, if that is kept for it, stay:
+    /// the VM may come back. Returns whether it had any.
+    pub fn forget(&mut self, turn: &mut Turn<'_>, port: PortId, card: Option<Mac>) -> bool {
+        let left = self.table.forget(port, card);
+        left.strays.into_iter().for_each(|id| self.close(turn, id, true));
         self.unblocked(port);
-        left
+        left.waits
     }
 
     /// VMs may be back, behind these ports.
@@ -350,12 +354,14 @@ impl Tcp {
         let Side::Open(flow) = &mut entry.side else { return };
         let mac = entry.mac;
         let next = flow.turn(incoming, &mut exit(turn, &mut self.out, mac));
-        entry.half &= !flow.open;
         if flow.open
             && let Some(outcome) = entry.outcome.take()
         {
             // Whoever asked may be gone.
             let _ = outcome.send(true);
+        }
+        if flow.open {
+            self.table.opened(id);
         }
         match next {
             Next::Again => self.wake(id),
@@ -416,11 +422,11 @@ pub struct TcpSockets<'a, 'b> {
 }
 
 impl Sockets for TcpSockets<'_, '_> {
-    fn count(&mut self, port: PortId) -> usize {
+    fn count(&self, port: PortId) -> usize {
         self.tcp.table.count(port)
     }
 
-    fn most(&mut self) -> Option<(PortId, usize)> {
+    fn most(&self) -> Option<(PortId, usize)> {
         self.tcp.table.most()
     }
 

@@ -111,6 +111,41 @@ fn datagrams_are_forwarded_too() {
     assert_eq!(&answer[..count], b"pong");
 }
 
+/// A port of the gateway stands for a peer of a forward, but only for the guest to which it leads.
+#[test]
+fn a_peer_of_a_forward_hides_no_port_of_the_host_and_hears_no_other_vm() {
+    let daemon = Daemon::start(&["--leases", "192.168.104.1=52:55:55:00:00:01"]);
+    let (mut guest, mut other) = (Guest::plug(&daemon, 1, 1), Guest::plug(&daemon, 2, 3));
+    let port = free();
+    assert_eq!(daemon.api("POST", "/services/forwarder/expose", &forward(port, "udp")).0, 200);
+    guest.send_udp(1, std::net::SocketAddrV4::new(GATEWAY, 53), &[0; 12]);
+    guest.find_udp(PATIENCE, 1);
+    let client = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    client.connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    client.send(b"ping").unwrap();
+    let (from, _) = guest.find_udp(PATIENCE, 22).unwrap();
+    // The host's own service on the port of that number.
+    let Ok(service) = UdpSocket::bind((Ipv4Addr::LOCALHOST, from.port())) else {
+        println!("SKIPPED: port {} of this host is taken", from.port());
+        return;
+    };
+    service.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut buffer = [0; 64];
+    other.send_udp(4000, from, b"for the service");
+    let (count, address) = service.recv_from(&mut buffer).unwrap();
+    assert_eq!(&buffer[..count], b"for the service");
+    service.send_to(b"hello", address).unwrap();
+    assert_eq!(other.find_udp(PATIENCE, 4000), Some((from, b"hello".to_vec())));
+    // In the guest's name: nobody who asked the guest hears it.
+    other.ip = guest.ip;
+    other.send_udp(22, from, b"forged");
+    assert_eq!(service.recv(&mut buffer).unwrap(), 6);
+    guest.send_udp(22, from, b"pong");
+    let count = client.recv(&mut buffer).unwrap();
+    assert_eq!(&buffer[..count], b"pong");
+}
+
 #[test]
 fn a_port_that_listens_is_waited_for() {
     let daemon = Daemon::start(&[]);

@@ -5,6 +5,7 @@
 mod peer;
 
 mod api;
+mod cards;
 mod dhcp;
 mod dns;
 mod floods;

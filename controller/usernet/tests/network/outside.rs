@@ -135,7 +135,12 @@ fn echo(guest: &mut Guest, number: u8, to: Ipv4Addr) -> Outcome {
 
 /// A guest of a daemon with these words, once both servers listen.
 fn world(words: &[&str]) -> (Daemon, Guest) {
-    let daemon = Daemon::start_within("-n", &script(), words);
+    world_within("-n", &script(), words)
+}
+
+/// The same in these namespaces, after a script.
+fn world_within(namespaces: &str, script: &str, words: &[&str]) -> (Daemon, Guest) {
+    let daemon = Daemon::start_within(namespaces, script, words);
     let mut guest = Guest::plug(&daemon, 1, 1);
     let start = Instant::now();
     for (n, server) in [(0, OUTSIDE), (500, GATEWAY)] {
@@ -191,6 +196,35 @@ fn what_is_allowed_is_reached_and_nothing_beside_it() {
     for (n, denied) in (0..).zip([other, Ipv4Addr::LOCALHOST, Ipv4Addr::new(127, 9, 9, 8)]) {
         assert_eq!(tcp(&mut guest, 5000 + n, denied), Outcome::Prohibited, "{denied}");
         assert_eq!(udp(&mut guest, 5000 + n, denied), Outcome::Prohibited, "{denied}");
+    }
+}
+
+/// Whoever makes names can have one lead anywhere. It opens nothing: the guest is told what the host
+/// knows, and what is denied is denied by its address.
+#[test]
+fn a_name_that_leads_to_what_is_denied_opens_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let hosts = dir.path().join("hosts");
+    let [link_local, other] = METADATA;
+    let names = [("bound.test", link_local), ("cloud.test", other), ("loop.test", LOOPBACK)];
+    let lines: Vec<_> = names.iter().map(|(name, at)| format!("{at} {name}\n")).collect();
+    std::fs::write(&hosts, format!("{}{OUTSIDE} open.test\n", lines.concat())).unwrap();
+    let mount = format!("mount --bind {} /etc/hosts", hosts.display());
+    if !Daemon::may("-nm", &format!("{mount}; {TRIAL}")) {
+        println!("SKIPPED: this user may make no network of its own (root, iproute2, util-linux)");
+        return;
+    }
+    let alias = ["--host", "alias.test=bound.test"];
+    let (_daemon, mut guest) = world_within("-nm", &format!("{mount}\n{}", script()), &alias);
+    let open = crate::dns::address(&mut guest, "open.test.").unwrap().parse().unwrap();
+    assert_eq!(tcp(&mut guest, 4001, open), Outcome::Asked(HOST.to_string()));
+    for (n, (name, at)) in (0..).zip(names.into_iter().chain([("alias.test", link_local)])) {
+        let told = crate::dns::address(&mut guest, &format!("{name}."));
+        assert_eq!(told, Some(at.to_string()), "{name}");
+        assert_eq!(tcp(&mut guest, 5000 + n, at), Outcome::Prohibited, "{name}");
+        assert_eq!(udp(&mut guest, 5000 + n, at), Outcome::Prohibited, "{name}");
+        let number = 100 + u8::try_from(n).unwrap();
+        assert_eq!(echo(&mut guest, number, at), Outcome::Prohibited, "{name}");
     }
 }
 

@@ -126,6 +126,36 @@ fn a_slow_vm_holds_nobody_up_and_gets_whole_frames() {
 }
 
 #[test]
+fn what_waits_for_many_slow_vms_is_bounded() {
+    const MANY: u8 = 200;
+    let daemon = Daemon::start(&[]);
+    let mut sender = Guest::plug(&daemon, 1, 1);
+    let (mut slow, frame) = (Vec::new(), [7; 1500]);
+    // Some are there early, and all that waits for them still does when the others come.
+    for many in [60, MANY] {
+        for n in slow.len() as u8..many {
+            let mut guest = Guest::plug(&daemon, 10 + n, 10 + n);
+            assert!(guest.is_heard(PATIENCE));
+            slow.push(guest);
+        }
+        // 3 MB for each: more than the sockets and one queue hold.
+        (0..2000).for_each(|_| sender.send_frame([0xff; 6], TEST, &frame));
+    }
+    // All of it was switched when this comes.
+    let mut last = Guest::plug(&daemon, 5, 5);
+    sender.send_frame([0xff; 6], TEST, b"last");
+    until_last(&mut last);
+    let private = daemon.private();
+    println!("{} MiB for {MANY} slow VMs", private >> 10);
+    assert!(private < (128 + 20) << 10, "{private} KiB");
+    assert!(private > 60 << 10, "nothing waits: {private} KiB");
+}
+
+fn until_last(guest: &mut Guest) {
+    while next(guest, PATIENCE).expect("the last frame comes") != b"last" {}
+}
+
+#[test]
 fn frames_as_long_as_the_mtu_pass_and_longer_ones_do_not() {
     for mtu in ["576", "1500", "65520"] {
         let daemon = Daemon::start(&["--mtu", mtu]);

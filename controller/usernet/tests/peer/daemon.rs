@@ -158,6 +158,7 @@ fn spawn(dir: &Path, words: &[String], before: Option<&[String; 2]>) -> Child {
         .args(["--listen-qemu".into(), file("qemu.sock"), "--listen".into(), file("fd.sock")])
         .args(["--leases-file".into(), file("leases.json")])
         .args(["--state-file".into(), file("state.json")])
+        .args(["--cards-file".into(), file("cards.json")])
         .args(words)
         .stdin(Stdio::null())
         .stderr(log.expect("a log can be written"))

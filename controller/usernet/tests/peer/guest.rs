@@ -43,15 +43,21 @@ impl Guest {
     /// Plugs in; the last byte of its hardware address, and its IP address.
     pub fn plug(daemon: &Daemon, number: u8, ip: u8) -> Self {
         let stream = UnixStream::connect(daemon.path("qemu.sock")).expect("it listens");
-        let mut guest = Self {
-            stream,
-            mac: [0x52, 0x55, 0x55, 0, 0, number],
-            ip: Ipv4Addr::new(192, 168, 104, ip),
-            gateway: GATEWAY_MAC,
-            ident: 0,
-        };
+        let mut guest = Self::on(stream, number, ip);
         guest.announce();
         guest
+    }
+
+    /// At the end of this cable; it has said nothing yet.
+    pub fn on(stream: UnixStream, number: u8, ip: u8) -> Self {
+        let (mac, ip) = ([0x52, 0x55, 0x55, 0, 0, number], Ipv4Addr::new(192, 168, 104, ip));
+        Self { stream, mac, ip, gateway: GATEWAY_MAC, ident: 0 }
+    }
+
+    /// Whether the gateway hears it.
+    pub fn is_heard(&mut self, patience: Duration) -> bool {
+        self.send_udp(1, SocketAddrV4::new(GATEWAY, 53), &[0; 12]);
+        self.find_udp(patience, 1).is_some()
     }
 
     /// Tells all who has its address.

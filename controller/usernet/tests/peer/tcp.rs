@@ -133,6 +133,17 @@ impl Tcp {
         })
     }
 
+    /// The next segment that is more than an acknowledgement or a question whether we are there.
+    pub fn next_new(&self, guest: &mut Guest, patience: Duration) -> Option<Segment> {
+        loop {
+            let segment = self.next(guest, patience)?;
+            let old = segment.data.is_empty() || segment.seq < self.ack;
+            if segment.control != TcpControl::None || !old {
+                return Some(segment);
+            }
+        }
+    }
+
     /// Reads data, acknowledging it, until so much came or the other end has no more.
     pub fn read(&mut self, guest: &mut Guest, most: usize) -> (Vec<u8>, bool) {
         let mut data = Vec::new();

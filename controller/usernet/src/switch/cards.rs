@@ -1,0 +1,223 @@
+//! Which hardware address is the own one of which VM's card, also while that is away, and while
+//! the daemon is.
+//!
+//! A VM is known by the process at the other end of its cable: it is the same when the daemon was
+//! started anew, and no guest can choose it. So a guest cannot be quicker than another to speak
+//! under that one's address, and get what is for it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::process::{self, Process};
+use crate::wire::Mac;
+
+/// Addresses that are remembered; of more, that of the VM which was plugged in longest ago is
+/// forgotten, if it is away.
+const MOST: usize = 4096;
+
+/// The file's version; rises when a later release writes what this one could not understand.
+const VERSION: u32 = 1;
+
+/// Who has an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Owner {
+    /// The process, where the system tells it.
+    pid: Option<u32>,
+    /// When it was plugged in: seconds since the system's start.
+    since: u64,
+}
+
+/// The file's content.
+#[derive(Debug, Serialize, Deserialize)]
+struct Content {
+    version: u32,
+    /// Names the system's start, since which pids and times count.
+    boot: String,
+    cards: BTreeMap<String, Owner>,
+}
+
+/// All addresses.
+#[derive(Debug, Default)]
+pub struct Cards {
+    owners: HashMap<Mac, Owner>,
+    /// VMs that an earlier daemon knew, and that still run.
+    before: HashMap<u32, (Process, Vec<Mac>)>,
+    boot: String,
+    changed: bool,
+}
+
+impl Cards {
+    /// None yet.
+    pub fn new() -> Self {
+        Self { boot: process::boot(), ..Self::default() }
+    }
+
+    /// Takes up what [`Cards::content`] gave an earlier daemon to write; nothing, if there is no
+    /// file. To be called as long as other processes can be looked at.
+    ///
+    /// # Errors
+    /// It can't be read, is no such file, or a later release's.
+    pub fn load(&mut self, path: &Path) -> io::Result<()> {
+        match std::fs::read(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            text => self.read(&text?),
+        }
+    }
+
+    /// The same of a file's bytes.
+    ///
+    /// # Errors
+    /// They are no such file, or a later release's.
+    pub fn read(&mut self, text: &[u8]) -> io::Result<()> {
+        let content: Content = serde_json::from_slice(text)?;
+        if content.version > VERSION {
+            return Err(io::Error::other("a later release wrote them"));
+        }
+        let still = content.boot == self.boot && !self.boot.is_empty();
+        for (mac, owner) in content.cards.into_iter().take(MOST) {
+            let Ok(mac) = mac.parse::<Mac>() else { continue };
+            if mac.is_group() || mac == Mac::GATEWAY {
+                continue;
+            }
+            self.owners.insert(mac, Owner { pid: None, since: owner.since });
+            if let Some(pid) = owner.pid.filter(|_| still) {
+                self.expect(mac, pid, owner.since);
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes that a VM which runs may come back.
+    fn expect(&mut self, mac: Mac, pid: u32, since: u64) {
+        if !self.before.contains_key(&pid)
+            && let Some(process) = Process::find(pid, since)
+        {
+            self.before.insert(pid, (process, Vec::new()));
+        }
+        self.before.get_mut(&pid).into_iter().for_each(|(_, macs)| macs.push(mac));
+    }
+
+    /// The addresses that a process had when an earlier daemon served it; none, if it is new.
+    pub fn of(&mut self, pid: Option<u32>) -> Vec<Mac> {
+        self.before.retain(|_, (process, _)| process.lives());
+        let known = pid.and_then(|pid| self.before.get(&pid));
+        known.map(|(_, macs)| macs.clone()).unwrap_or_default()
+    }
+
+    /// Whether it is the own address of a VM's card.
+    pub fn contains(&self, mac: Mac) -> bool {
+        self.owners.contains_key(&mac)
+    }
+
+    /// A VM's card has this address; `is_there` tells whether one is plugged in.
+    pub fn insert(&mut self, mac: Mac, pid: Option<u32>, is_there: impl Fn(Mac) -> bool) {
+        if self.owners.get(&mac).is_some_and(|owner| owner.pid == pid && pid.is_some()) {
+            return;
+        }
+        if self.owners.len() >= MOST && !self.contains(mac) {
+            let away = self.owners.iter().filter(|(mac, _)| !is_there(**mac));
+            let Some(oldest) = away.min_by_key(|(_, owner)| owner.since).map(|(mac, _)| *mac)
+            else {
+                return;
+            };
+            self.owners.remove(&oldest);
+        }
+        self.owners.insert(mac, Owner { pid, since: process::uptime() });
+        self.changed = true;
+    }
+
+    /// What is to be written, if it changed since it was asked for last.
+    pub fn content(&mut self) -> Option<Vec<u8>> {
+        if !std::mem::take(&mut self.changed) {
+            return None;
+        }
+        let cards = self.owners.iter().map(|(mac, owner)| (mac.to_string(), *owner)).collect();
+        let content = Content { version: VERSION, boot: self.boot.clone(), cards };
+        serde_json::to_vec(&content).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cards, MOST, Owner, process};
+    use crate::wire::Mac;
+
+    fn mac(n: usize) -> Mac {
+        let [.., high, low] = n.to_be_bytes();
+        Mac([2, 0, 0, 0, high, low])
+    }
+
+    fn again(cards: &mut Cards) -> Cards {
+        let mut again = Cards::new();
+        again.read(&cards.content().unwrap()).unwrap();
+        again
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_process_that_still_runs_is_known_again() {
+        let mut cards = Cards::new();
+        let own = Some(std::process::id());
+        let mut other = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let others = Some(other.id());
+        cards.insert(mac(1), own, |_| true);
+        cards.insert(mac(2), own, |_| true);
+        cards.insert(mac(3), others, |_| true);
+        let mut again_cards = again(&mut cards);
+        assert_eq!(again_cards.of(own).len(), 2);
+        assert_eq!(again_cards.of(others), [mac(3)]);
+        assert_eq!((again_cards.of(Some(1)), again_cards.of(None)), (vec![], vec![]));
+        assert_eq!(cards.content(), None, "nothing changed since");
+        // One that ends is not known, even if another gets its pid.
+        other.kill().unwrap();
+        other.wait().unwrap();
+        assert!(again_cards.of(others).is_empty() && again_cards.contains(mac(3)));
+        assert!(again_cards.of(own).contains(&mac(1)));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_process_that_is_another_is_not_taken_for_it() {
+        let pid = std::process::id();
+        let file = |boot: &str, since: u64| {
+            format!(
+                r#"{{"version":1,"boot":"{boot}","cards":{{"02:00:00:00:00:01":{{"pid":{pid},"since":{since}}}}}}}"#
+            )
+        };
+        let known = |text: &str| {
+            let mut cards = Cards::new();
+            cards.read(text.as_bytes()).unwrap();
+            assert!(cards.contains(mac(1)));
+            cards.of(Some(pid)).len()
+        };
+        assert_eq!(known(&file(&process::boot(), process::uptime())), 1);
+        assert_eq!(known(&file(&process::boot(), 0)), 0, "it is younger");
+        assert_eq!(known(&file("another", process::uptime())), 0, "of another start");
+    }
+
+    #[test]
+    fn what_is_damaged_or_later_is_refused() {
+        let mut cards = Cards::new();
+        for bad in ["", "{", r#"{"version":2,"boot":"","cards":{}}"#] {
+            assert!(cards.read(bad.as_bytes()).is_err());
+        }
+        let text = r#"{"version":1,"boot":"","cards":{"5a:94:ef:e4:0c:dd":{"pid":null,"since":1},"x":{"pid":1,"since":1}}}"#;
+        cards.read(text.as_bytes()).unwrap();
+        assert!(cards.owners.is_empty(), "neither can be a VM's");
+    }
+
+    #[test]
+    fn of_too_many_the_one_that_is_away_longest_is_forgotten() {
+        let mut cards = Cards::new();
+        for n in 0..MOST {
+            cards.owners.insert(mac(n), Owner { pid: None, since: n as u64 });
+        }
+        cards.insert(mac(MOST), None, |one| one == mac(0));
+        assert!(cards.contains(mac(0)) && cards.contains(mac(MOST)) && !cards.contains(mac(1)));
+        cards.insert(mac(MOST + 1), None, |_| true);
+        assert!(!cards.contains(mac(MOST + 1)), "all are there");
+    }
+}

@@ -1,0 +1,204 @@
+//! Which hardware address is whose, also while a VM is away, and while the daemon was.
+
+use std::io::{IoSlice, IoSliceMut, Read, Write};
+use std::mem::MaybeUninit;
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, UdpSocket};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+};
+use smoltcp::wire::TcpControl;
+
+use crate::peer::guest::{GATEWAY, PATIENCE, SILENCE};
+use crate::peer::tcp::Tcp;
+use crate::peer::{Daemon, Guest};
+
+/// A process that makes cables, as QEMU does; the test has the other end.
+struct Machine {
+    child: Child,
+    control: UnixStream,
+}
+
+impl Machine {
+    fn start(daemon: &Daemon) -> Self {
+        let (control, theirs) = UnixStream::pair().unwrap();
+        let test = std::env::current_exe().unwrap();
+        let child = Command::new(test)
+            .args(["--exact", "cards::machine", "--ignored"])
+            .env("LIMEKILN_MACHINE", daemon.path("qemu.sock"))
+            .stdin(OwnedFd::from(theirs))
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        Self { child, control }
+    }
+
+    /// Plugs in; nothing was said yet.
+    fn plug(&mut self, number: u8, ip: u8) -> Guest {
+        self.control.write_all(&[1]).unwrap();
+        let mut byte = [0];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut buffer = RecvAncillaryBuffer::new(&mut space);
+        let flags = RecvFlags::CMSG_CLOEXEC;
+        recvmsg(&self.control, &mut [IoSliceMut::new(&mut byte)], &mut buffer, flags).unwrap();
+        let cable = buffer.drain().find_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(mut cables) => cables.next(),
+            _ => None,
+        });
+        Guest::on(cable.unwrap().into(), number, ip)
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The process: for each byte a cable.
+#[test]
+#[ignore = "the process that the other tests start"]
+fn machine() {
+    let Some(path) = std::env::var_os("LIMEKILN_MACHINE") else { return };
+    let mut control = UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned().unwrap());
+    while control.read_exact(&mut [0]).is_ok() {
+        let cable = UnixStream::connect(&path).unwrap();
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut buffer = SendAncillaryBuffer::new(&mut space);
+        let cables = [cable.as_fd()];
+        assert!(buffer.push(SendAncillaryMessage::ScmRights(&cables)));
+        sendmsg(&control, &[IoSlice::new(&[0])], &mut buffer, SendFlags::empty()).unwrap();
+    }
+}
+
+fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < PATIENCE, "{what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Waits until so many VMs are plugged in.
+fn until_plugged(daemon: &Daemon, count: u64) {
+    until("cables are still there, or not yet", || {
+        let stats = daemon.api("GET", "/stats", "").1;
+        let stats: serde_json::Value = serde_json::from_str(&stats).unwrap();
+        stats["ports"].as_u64() == Some(count)
+    });
+}
+
+/// Plugs a VM in that speaks as itself.
+fn itself(machine: &mut Machine, number: u8, ip: u8) -> Guest {
+    let mut guest = machine.plug(number, ip);
+    guest.announce();
+    assert!(guest.is_heard(PATIENCE));
+    guest
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_restart_lets_no_vm_take_the_address_of_another() {
+    for orderly in [false, true] {
+        let mut daemon = Daemon::start(&[]);
+        let (mut one, mut two) = (Machine::start(&daemon), Machine::start(&daemon));
+        let (thief, victim) = (itself(&mut one, 1, 1), itself(&mut two, 2, 3));
+        until("it is written down", || {
+            let text = std::fs::read_to_string(daemon.path("cards.json")).unwrap_or_default();
+            text.contains("55:00:00:01") && text.contains("55:00:00:02")
+        });
+        if orderly {
+            assert!(daemon.stop());
+        } else {
+            daemon.kill();
+        }
+        drop((thief, victim));
+        daemon.restart();
+        // The first word after the restart is another's name.
+        let mut thief = one.plug(2, 3);
+        thief.announce();
+        assert!(!thief.is_heard(SILENCE));
+        (thief.mac[5], thief.ip) = (1, Ipv4Addr::new(192, 168, 104, 1));
+        assert!(thief.is_heard(PATIENCE), "as itself it is");
+        let victim = itself(&mut two, 2, 3);
+        // It ends, and another process has its place.
+        drop((victim.stream.shutdown(std::net::Shutdown::Both), two));
+        until_plugged(&daemon, 1);
+        (thief.mac[5], thief.ip) = (2, victim.ip);
+        assert!(!thief.is_heard(SILENCE));
+        itself(&mut Machine::start(&daemon), 2, 3);
+    }
+}
+
+#[test]
+fn what_is_damaged_is_said_and_set_aside() {
+    let mut daemon = Daemon::start(&[]);
+    daemon.kill();
+    let later = r#"{"version":2,"boot":"","cards":{}}"#;
+    std::fs::write(daemon.path("cards.json"), later).unwrap();
+    daemon.restart();
+    assert!(daemon.log().contains("a later release wrote them"), "{}", daemon.log());
+    let aside = std::fs::read_to_string(daemon.path("cards.json.set-aside-1")).unwrap();
+    assert_eq!(aside, later);
+}
+
+#[test]
+fn connections_and_flows_of_a_vm_that_is_away_are_no_others() {
+    let daemon = Daemon::start(&[]);
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let at = SocketAddrV4::new(GATEWAY, listener.local_addr().unwrap().port());
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let datagrams_at = SocketAddrV4::new(GATEWAY, socket.local_addr().unwrap().port());
+    let (mut guest, mut thief) = (Guest::plug(&daemon, 1, 1), Guest::plug(&daemon, 2, 3));
+    let mut tcp = Tcp::connect(&mut guest, 40_000, at);
+    let (mut host, _) = listener.accept().unwrap();
+    guest.send_udp(4000, datagrams_at, b"question");
+    let mut buffer = [0; 64];
+    let (_, asked_from) = socket.recv_from(&mut buffer).unwrap();
+    drop(guest);
+    until_plugged(&daemon, 1);
+    thief.ip = [192, 168, 104, 1].into();
+    thief.announce();
+    // It knows all the numbers.
+    let mut stolen = tcp.clone();
+    stolen.send(&mut thief, TcpControl::Psh, b"evil");
+    thief.send_udp(4000, datagrams_at, b"another question");
+    let (_, from) = socket.recv_from(&mut buffer).unwrap();
+    assert_ne!(from, asked_from, "a flow of its own");
+    host.write_all(b"for the guest").unwrap();
+    // The socket that asked is closed: nobody has the answer.
+    let _ = socket.send_to(b"answer", asked_from);
+    assert_eq!(thief.find_udp(SILENCE, 4000), None);
+    let segment = stolen.next(&mut thief, SILENCE);
+    assert!(segment.is_none(), "{segment:?}");
+    // The VM comes back, and its connection is as it was.
+    let mut guest = Guest::plug(&daemon, 1, 1);
+    tcp.send(&mut guest, TcpControl::Psh, b"good");
+    assert_eq!(tcp.read(&mut guest, 13).0, b"for the guest");
+    host.set_read_timeout(Some(PATIENCE)).unwrap();
+    host.read_exact(&mut buffer[..4]).unwrap();
+    assert_eq!(&buffer[..4], b"good");
+}
+
+#[test]
+fn connections_under_an_address_beside_the_cards_own_end_with_their_vm() {
+    let daemon = Daemon::start(&[]);
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let at = SocketAddrV4::new(GATEWAY, listener.local_addr().unwrap().port());
+    let mut guest = Guest::plug(&daemon, 1, 1);
+    // As of a container that is bridged onto the network.
+    guest.mac[5] = 77;
+    let _tcp = Tcp::connect(&mut guest, 40_000, at);
+    let (mut host, _) = listener.accept().unwrap();
+    drop(guest);
+    host.set_read_timeout(Some(PATIENCE)).unwrap();
+    assert_eq!(host.read(&mut [0]).unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
+    assert_eq!(daemon.connections(), 0);
+}
