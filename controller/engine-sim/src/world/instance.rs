@@ -19,6 +19,14 @@ impl World {
         Ok(())
     }
 
+    pub(super) fn fetch_containerd(&mut self, filled: &Lima) -> Result<(), EngineError> {
+        let Some(archive) = filled.usable_archives().next() else {
+            return Err(EngineError::permanent("no archive of containerd fits the architecture"));
+        };
+        self.cache.insert(archive.location.clone());
+        Ok(())
+    }
+
     pub(super) fn create_instance(
         &mut self,
         name: &Name,
