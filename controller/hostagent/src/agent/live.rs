@@ -74,7 +74,19 @@ impl Agent {
         tokio::select! {
             () = machine.process().exited() => Next::Ended,
             () = self.shared.stop_requested(StopRequest::Graceful) => Next::Stop,
+            next = self.tell_loss(machine) => next,
         }
+    }
+
+    /// Says what the guest loses while it runs. Never returns: it runs on.
+    async fn tell_loss(&self, machine: &dyn Machine) -> Next {
+        let loss = machine.lost().await;
+        // A host agent before this one may have said it.
+        if !self.shared.status().errors.contains(&loss) {
+            self.shared.update(|status| status.errors.push(loss));
+            self.announce(machine);
+        }
+        std::future::pending().await
     }
 
     /// Waits for the guest and for its agent. Returns what failed.
@@ -89,7 +101,7 @@ impl Agent {
         errors
     }
 
-    fn announce(&mut self, machine: &dyn Machine) {
+    fn announce(&self, machine: &dyn Machine) {
         let errors = self.shared.status().errors;
         let degraded = !errors.is_empty();
         for error in &errors {
