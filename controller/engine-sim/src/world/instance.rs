@@ -322,6 +322,7 @@ pub(super) fn blank(name: &Name, phase: InstancePhase) -> ObservedInstance {
         mounts: Vec::new(),
         mount_faults: Vec::new(),
         nics: Vec::new(),
+        vnc: None,
         raw_disk: false,
         live_disks: Default::default(),
         steps: Vec::new(),

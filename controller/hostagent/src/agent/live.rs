@@ -1,6 +1,7 @@
 //! From a VM that runs to one that does not.
 
 use super::agent::{Agent, Known};
+use super::drift::Drift;
 use super::orders::Orders;
 use super::reload::Reloads;
 use super::services::Services;
@@ -71,6 +72,7 @@ impl Agent {
             self.shared.update(|status| status.errors = errors);
         }
         self.announce(machine);
+        let _drift = Drift::watch(self);
         tokio::select! {
             () = machine.process().exited() => Next::Ended,
             () = self.shared.stop_requested(StopRequest::Graceful) => Next::Stop,
