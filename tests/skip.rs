@@ -12,6 +12,16 @@ pub fn full_image() -> Option<PathBuf> {
     from_env("LIMEKILN_TEST_FULL")
 }
 
+/// The archive of containerd; `None`, with the reason printed, if there is none.
+pub fn containerd() -> Option<PathBuf> {
+    let archive = from_env("LIMEKILN_TEST_GUEST")?.join("containerd/nerdctl-full.tar.gz");
+    let there = archive.exists();
+    if !there {
+        println!("SKIPPED: there is no {}; `cargo xtask images` makes it", archive.display());
+    }
+    there.then_some(archive)
+}
+
 fn from_env(name: &str) -> Option<PathBuf> {
     let found = std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     if found.is_none() {

@@ -28,6 +28,15 @@ fn apply(home: &Home, image: &Path, extra: &str) -> Outcome {
     home.run("apply -f {m} --yes --timeout 10m")
 }
 
+/// containerd for the whole guest. What the image lacks for containers' networks stays away: fetching
+/// it needs a network, and no container runs here.
+fn containerd(archive: &Path) -> String {
+    let archive = archive.display();
+    format!(
+        "    containerd: {{system: true, archives: [{{location: {archive}, arch: x86_64}}]}}\n    provision: [{{mode: dependency, skipDefaultDependencyResolution: true, script: 'true'}}]\n"
+    )
+}
+
 fn mounts(kind: &str, dir: &Path) -> String {
     let dir = dir.display();
     format!("    mountType: {kind}\n    mounts: [{{location: {dir}, mountPoint: /mnt/host}}]\n")
@@ -37,16 +46,21 @@ fn mounts(kind: &str, dir: &Path) -> String {
 const MOUNTED: &str =
     "cat /mnt/host/file; echo; grep -c virtiofs /etc/fstab; touch /mnt/host/x; true";
 
+/// Whether the daemon answers, runs, and starts with the guest.
+const CONTAINERD: &str = "sudo ctr version | grep Server:; systemctl is-active containerd; systemctl is-enabled containerd; true";
+
 /// cloud-init grows the disk, and writes the mounts into fstab before any script runs; the guest's
 /// kernel has no 9p.
 fn under_uefi(home: &Home, image: &Path, dir: &Path) {
-    let applied = apply(home, image, &mounts("virtiofs", dir));
+    let archive = skip::containerd();
+    let more = archive.as_deref().map(containerd).unwrap_or_default();
+    let applied = apply(home, image, &(mounts("virtiofs", dir) + &more));
     let shares = !applied.err.contains("virtiofsd is not installed");
     if shares {
         applied.ok();
     } else {
         println!("SKIPPED: there is no virtiofsd on this host");
-        apply(home, image, "").ok();
+        apply(home, image, &more).ok();
     }
     let seen = inside(
         home,
@@ -57,17 +71,23 @@ fn under_uefi(home: &Home, image: &Path, dir: &Path) {
     if shares {
         assert_eq!(inside(home, "deb", MOUNTED), "from the host\n1");
     }
+    if archive.is_some() {
+        assert_eq!(inside(home, "deb", CONTAINERD), "Server:\nactive\nenabled");
+    }
     home.run("stop deb").ok();
     let log =
         std::fs::read_to_string(home.instance("deb").join("ha.stderr.log")).expect("readable");
     assert!(!log.contains("\"level\":\"error\""), "a graceful stop: {log}");
 }
 
-/// The same instance, with the same directory in another way.
+/// The same instance, with the same directory in another way, and without containerd.
 fn under_the_legacy_bios(home: &Home, image: &Path, dir: &Path) {
     let bios = "    firmware: {legacyBIOS: true}\n".to_owned();
     apply(home, image, &(bios + &mounts("reverse-sshfs", dir))).ok();
     assert_eq!(inside(home, "deb", "test -d /sys/firmware/efi || echo bios"), "bios");
     assert_eq!(inside(home, "deb", MOUNTED), "from the host\n0");
     assert!(!dir.join("x").exists());
+    if skip::containerd().is_some() {
+        assert_eq!(inside(home, "deb", CONTAINERD), "inactive\ndisabled");
+    }
 }

@@ -110,7 +110,8 @@ impl Stage {
 }
 
 fn facts(dir: &tempfile::TempDir) -> HostFacts {
-    HostFacts { lima_home: dir.path().join("lima"), ..HostFacts::example() }
+    let lima_home = dir.path().join("lima");
+    HostFacts { lima_home, containerd: false, ..HostFacts::example() }
 }
 
 fn reconciler(dir: &tempfile::TempDir, engine: &Arc<FaultyEngine>) -> Reconciler {

@@ -1,6 +1,6 @@
 //! `cargo xtask images`: builds the guests that tests and the quickstart boot.
 
-use crate::guest::{Arch, full, tiny};
+use crate::guest::{Arch, containerd, full, tiny};
 
 /// What to build; nothing named means everything.
 #[derive(clap::Args)]
@@ -11,7 +11,7 @@ pub struct Args {
     /// Only the tiny test guest with Debian's usual kernel, which has 9p.
     #[arg(long)]
     generic: bool,
-    /// Only the full Debian image.
+    /// Only the full Debian image, and the archive of containerd for it.
     #[arg(long)]
     full: bool,
     /// Build again even when nothing changed.
@@ -34,6 +34,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     if all || args.full {
         full::build(args.force)?;
+        containerd::build(args.force)?;
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 
-use crate::guest::{Arch, tiny};
+use crate::guest::{Arch, containerd, tiny};
 use crate::{guestagent, setup, sh, workspace};
 use tally::Tally;
 
@@ -79,6 +79,9 @@ fn guests(args: &Args) -> Vec<(&'static str, PathBuf)> {
         Err(error) => println!("test: no tiny guests, tests on them skip: {error:#}"),
     }
     if !args.no_full {
+        if let Err(error) = containerd::build(false) {
+            println!("test: no containerd, tests of it skip: {error:#}");
+        }
         match crate::guest::full::build(false) {
             Ok(image) => found.push(("LIMEKILN_TEST_FULL", image)),
             Err(error) => println!("test: no full guest, tests on it skip: {error:#}"),

@@ -40,7 +40,8 @@ pub struct HostFacts {
     /// The drivers that the engine here runs, best first: `qemu`, `vz`.
     #[serde(default)]
     pub drivers: Vec<String>,
-    /// Whether the engine here installs containerd; then Lima's default is to do so.
+    /// Whether guests get containerd where nothing is said of it: Lima's default, and not ours, which
+    /// would have every host download 250 MB.
     #[serde(default)]
     pub containerd: bool,
     /// `$LIMA_HOME/_config/default.yaml`: what instances have beneath their own values.

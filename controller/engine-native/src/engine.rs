@@ -137,6 +137,9 @@ impl Engine for NativeEngine {
                 self.images.fetch(&filled, true, context).await?;
                 self.images.fetch_firmware(&filled, true, context).await.map(drop)
             }
+            Action::FetchContainerd { filled, .. } => {
+                self.images.fetch_archive(&filled, true, context).await.map(drop)
+            }
             Action::CreateDisk { disk, spec } => {
                 self.in_files(move |paths| disks::create(paths, &disk, &spec)).await
             }

@@ -62,13 +62,10 @@ async fn an_agent_that_dies_without_a_word_is_reported_with_its_end() {
 /// What limactl wrote may ask for more than this engine can do.
 #[tokio::test]
 async fn an_instance_is_not_started_without_what_it_asks_for() {
-    let yaml = "containerd: {system: true}\nos: FreeBSD\n";
+    let yaml = "ssh: {overVsock: true}\nos: FreeBSD\n";
     let error = start(yaml, "exit 0").await.expect_err("it is no Linux");
     assert_eq!(error.class, ErrorClass::NeedsHuman);
-    assert!(
-        error.message.contains("`os`") && error.message.contains("`containerd.system`"),
-        "{error}"
-    );
+    assert!(error.message.contains("`os`") && error.message.contains("`ssh.overVsock`"), "{error}");
     assert!(error.hint.is_some_and(|hint| hint.contains("limactl")));
 }
 
@@ -80,4 +77,31 @@ async fn an_instance_is_not_started_without_what_the_host_lacks() {
     assert_eq!(error.class, ErrorClass::NeedsHuman);
     assert!(error.message.contains("`video.display`: QEMU has no terminal"), "{error}");
     assert!(error.hint.is_some_and(|hint| hint.contains("vnc")));
+}
+
+/// Without a network, an archive on this host will do.
+#[tokio::test]
+async fn the_host_agent_gets_the_archive_of_containerd() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = dir.path().join("n.tgz");
+    fs::write(&file, "packed").expect("writable");
+    let yaml = |name: &str, digest: &str| {
+        let location = dir.path().join(name);
+        let archive = format!("{{location: {}, digest: '{digest}'}}", location.display());
+        format!("containerd: {{system: true, archives: [{archive}]}}\n")
+    };
+    // printf packed | sha256sum
+    let digest = "sha256:88cb8a087b6e8cebfc9ae5602f5a2159a6bcf923e7f2c56809bcda6cad1727a7";
+    let told = "echo \"got $*\" >&2; exit 1";
+    let error = start(&yaml("n.tgz", digest), told).await.expect_err("it only tells");
+    let words = format!("--nerdctl-archive {}", file.display());
+    assert!(error.message.contains(&words), "{}", error.message);
+
+    let other = format!("sha256:{}", "0".repeat(64));
+    let error = start(&yaml("n.tgz", &other), told).await.expect_err("another digest");
+    let begin = "containerd cannot be had: ";
+    assert!(error.message.starts_with(begin) && error.message.contains(&other), "{error}");
+    let error = start(&yaml("missing.tgz", digest), told).await.expect_err("no archive");
+    assert!(error.message.starts_with(begin), "{}", error.message);
+    assert!(error.hint.is_some_and(|hint| hint.contains("`containerd.archives`")));
 }

@@ -12,10 +12,18 @@ use crate::Error;
 /// # Errors
 /// The directory can't be written, or the disk is full; the old file is as it was then.
 pub fn write(path: &Path, data: &[u8], mode: u32) -> Result<(), Error> {
-    try_write(path, data, mode).map_err(Error::file("write", path))
+    write_by(path, mode, |file| file.write_all(data)).map_err(Error::file("write", path))
 }
 
-fn try_write(path: &Path, data: &[u8], mode: u32) -> io::Result<()> {
+/// The same for what is not in memory: `fill` writes it.
+///
+/// # Errors
+/// As [`write`], or what `fill` says.
+pub(crate) fn write_by(
+    path: &Path,
+    mode: u32,
+    fill: impl FnOnce(&mut File) -> io::Result<()>,
+) -> io::Result<()> {
     let dir = path.parent().unwrap_or(Path::new("."));
     // Lima removes `*.tmp` in an instance directory at every forced stop.
     let mut file = tempfile::Builder::new()
@@ -24,7 +32,7 @@ fn try_write(path: &Path, data: &[u8], mode: u32) -> io::Result<()> {
         .permissions(Permissions::from_mode(mode))
         .tempfile_in(dir)
         .map_err(bare)?;
-    file.write_all(data)?;
+    fill(file.as_file_mut())?;
     // The mode above went through the umask.
     file.as_file().set_permissions(Permissions::from_mode(mode))?;
     file.as_file().sync_all()?;

@@ -6,10 +6,10 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use limekiln_api::NetworkSpec;
-use limekiln_hostagent::cidata::{Contents, Seed, contents};
+use limekiln_hostagent::cidata::{Archive, Contents, Seed, contents};
 use limekiln_hostagent::spec::{
-    AttachedDisk, DiskFormat, GuestSpec, Link, MountKind, MountSpec, Nic, ResolverSpec, Step,
-    StepKind, UserV2,
+    AttachedDisk, ContainerdSpec, DiskFormat, GuestSpec, Link, MountKind, MountSpec, Nic,
+    ResolverSpec, Step, StepKind, UserV2,
 };
 
 fn nine_p(location: &str, mount_point: &str, writable: bool) -> MountSpec {
@@ -38,6 +38,8 @@ fn guest() -> GuestSpec {
         shell: "/bin/bash".to_owned(),
         passwordless_sudo: true,
         plain: false,
+        containerd: ContainerdSpec::default(),
+        install_prefix: "/opt/lima".to_owned(),
         upgrade_packages: true,
         timezone: "Europe/Berlin".to_owned(),
         dns: vec!["192.0.2.1".parse().unwrap()],
@@ -96,6 +98,7 @@ fn files() -> Contents {
         instance_id: "iid-1",
         keys: &keys,
         guest_agent: None,
+        containerd: None,
         dns: None,
     })
 }
@@ -110,6 +113,30 @@ fn generated_files() {
     }
     let names: Vec<&str> = files.keys().map(String::as_str).collect();
     insta::assert_snapshot!("names", names.join("\n"));
+}
+
+#[test]
+fn a_guest_gets_containerd_where_its_archive_is_there() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("data"), "packed").unwrap();
+    let archive = Archive::new(&dir.path().join("data")).unwrap();
+    let mut guest = guest();
+    guest.containerd = ContainerdSpec { system: true, user: false };
+    let mut seed = Seed {
+        guest: &guest,
+        instance_id: "iid-1",
+        keys: &[],
+        guest_agent: None,
+        containerd: Some(&archive),
+        dns: None,
+    };
+    let env = contents(&seed)["lima.env"].clone();
+    for line in ["SYSTEM=1\n", "USER=\n", "ARCHIVE=nerdctl-full.tgz\n", "ARCHIVE_ID=6-"] {
+        assert!(env.contains(&format!("LIMA_CIDATA_CONTAINERD_{line}")), "{line}: {env}");
+    }
+    seed.containerd = None;
+    let env = contents(&seed)["lima.env"].clone();
+    assert!(env.contains("CONTAINERD_SYSTEM=\n") && !env.contains("CONTAINERD_ARCHIVE"), "{env}");
 }
 
 #[test]
@@ -153,6 +180,7 @@ fn a_guest_on_a_network() {
         instance_id: "iid-1",
         keys: &[],
         guest_agent: None,
+        containerd: None,
         dns: None,
     });
     insta::assert_snapshot!("network-config-of-two", files["network-config"]);

@@ -41,6 +41,13 @@ pub enum Action {
         /// The filled template.
         filled: Arc<Lima>,
     },
+    /// Bring the archive of containerd of the template into the cache.
+    FetchContainerd {
+        /// The instance that needs it.
+        instance: Name,
+        /// The filled template.
+        filled: Arc<Lima>,
+    },
     /// Make an additional disk. Holds: it is absent. After: it exists with this size.
     CreateDisk {
         /// The disk.
@@ -209,6 +216,7 @@ impl Action {
     pub fn object(&self) -> ObjectId {
         match self {
             Self::FetchImage { instance, .. }
+            | Self::FetchContainerd { instance, .. }
             | Self::CreateInstance { instance, .. }
             | Self::EditInstance { instance, .. }
             | Self::ResizeInstanceDisk { instance, .. }
@@ -238,6 +246,7 @@ impl Action {
     pub fn verb(&self) -> &'static str {
         match self {
             Self::FetchImage { .. } => "fetch image",
+            Self::FetchContainerd { .. } => "fetch containerd",
             Self::CreateDisk { .. } | Self::CreateInstance { .. } => "create",
             Self::ResizeDisk { .. } => "resize",
             Self::ResizeInstanceDisk { .. } => "grow disk",
@@ -269,7 +278,7 @@ impl Action {
     /// Which limit it falls under.
     pub fn work(&self) -> Work {
         match self {
-            Self::FetchImage { .. } => Work::Download,
+            Self::FetchImage { .. } | Self::FetchContainerd { .. } => Work::Download,
             Self::StartDriver { .. } | Self::AwaitReady { .. } => Work::Boot,
             _ => Work::Light,
         }

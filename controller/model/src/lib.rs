@@ -31,7 +31,7 @@ pub use id::{Kind, Name, ObjectId};
 pub use observed::{
     Accelerator, DiskFault, Host, InstancePhase, LiveDisks, MountFault, Mounted, NetworkPhase,
     Observed, ObservedDisk, ObservedInstance, ObservedNetwork, ObservedNic, ObservedStep, Owner,
-    Parked,
+    Parked, VncServer,
 };
 pub use plan::{Basis, Plan, Step, StepId};
 pub use policy::{Policy, SnapshotFirst};

@@ -197,6 +197,16 @@ pub struct DiskFault {
     pub why: String,
 }
 
+/// The VNC server of a running instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VncServer {
+    /// Address and display: `127.0.0.1:0`, or `unix:PATH`.
+    pub display: String,
+    /// The file that holds its password.
+    pub password_file: PathBuf,
+}
+
 /// What came of a step of provisioning.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -207,6 +217,9 @@ pub struct ObservedStep {
     pub exit_code: Option<i32>,
     /// When it ended by the guest's clock, in seconds since 1970.
     pub at: Option<i64>,
+    /// Whether somebody has changed the file in the guest since, that it wrote.
+    #[serde(default)]
+    pub changed: bool,
 }
 
 /// An instance as it is.
@@ -241,6 +254,9 @@ pub struct ObservedInstance {
     /// The guest's network cards, when it runs and its host agent tells of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nics: Vec<ObservedNic>,
+    /// Where its VNC server listens, while it runs and has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vnc: Option<VncServer>,
     /// Whether its own disk is raw, which keeps no snapshots.
     #[serde(default)]
     pub raw_disk: bool,

@@ -74,6 +74,7 @@ pub fn observed_instance(of: &str, yaml: &str, phase: InstancePhase) -> Observed
         mounts: Vec::new(),
         mount_faults: Vec::new(),
         nics: Vec::new(),
+        vnc: None,
         raw_disk: false,
         live_disks: Default::default(),
         steps: Vec::new(),

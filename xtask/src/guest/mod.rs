@@ -2,6 +2,7 @@
 
 mod apt;
 mod arch;
+pub mod containerd;
 mod cpio;
 mod disk;
 pub mod full;

@@ -46,7 +46,7 @@ impl Filled {
 /// a literal of a template string brought new `{{` in.
 ///
 /// The defaults are Lima's. A driver is chosen from those that the host has, and containerd is on
-/// only where the engine installs it (see [`HostFacts`]). What Lima leaves to run time stays
+/// only where the host's facts say so (see [`HostFacts`]). What Lima leaves to run time stays
 /// unset here, too.
 #[must_use]
 pub fn fill(template: &Lima, name: &Name, host: &HostFacts) -> Lima {

@@ -14,7 +14,7 @@ pub struct Containerd {
     #[schemars(extend("default" = false))]
     pub system: Option<bool>,
     /// Whether one runs for the guest's user, without root.
-    #[schemars(extend("x-limekiln-default" = "true for Linux guests on x86_64 and aarch64 where the engine installs containerd, else false"))]
+    #[schemars(extend("x-limekiln-default" = "false; Lima's is true for Linux guests on x86_64 and aarch64"))]
     pub user: Option<bool>,
     /// Archives of nerdctl with all that belongs to it; the first for the guest's architecture is
     /// installed.

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
-    AdditionalDisk, Arch, Audio, Base, CaCerts, Containerd, CopyToHost, Firmware, FirmwareImage,
-    HostResolver, Image, InstanceNetwork, Int, Mount, MountType, PortForward, Probe, Provision,
-    QemuOpts, Rosetta, Ssh, Text, User, Video, VzOpts, loose,
+    AdditionalDisk, Arch, Audio, Base, CaCerts, Containerd, CopyToHost, File, Firmware,
+    FirmwareImage, HostResolver, Image, InstanceNetwork, Int, Mount, MountType, PortForward, Probe,
+    Provision, QemuOpts, Rosetta, Ssh, Text, User, Video, VzOpts, loose,
 };
 use crate::ByteSize;
 
@@ -200,6 +200,20 @@ impl Lima {
             let driver = image.vm_type.as_deref().unwrap_or_default();
             (image.arch.is_none() || image.arch == self.arch) && ["", "qemu"].contains(&driver)
         })
+    }
+
+    /// Whether the guest gets containerd. Of a filled template.
+    pub fn installs_containerd(&self) -> bool {
+        let wanted = |it: &Containerd| it.system == Some(true) || it.user == Some(true);
+        self.containerd.as_ref().is_some_and(wanted)
+    }
+
+    /// The archives of containerd for the machine, in order, of which the first that can be had is
+    /// installed; none where it is not. Of a filled template.
+    pub fn usable_archives(&self) -> impl Iterator<Item = &File> {
+        let containerd = self.containerd.iter().filter(|_| self.installs_containerd());
+        let archives = containerd.flat_map(|containerd| containerd.archives.iter().flatten());
+        archives.filter(|archive| archive.arch.is_none() || archive.arch == self.arch)
     }
 
     /// The images for the configured architecture, in order: the first decides the variant that

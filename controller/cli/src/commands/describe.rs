@@ -139,6 +139,7 @@ fn of_instance(app: &App, id: &ObjectId, instance: &wire::Instance) -> Vec<(&'st
         };
         facts.push(("accelerator", format!("{}{why}", accelerator.name)));
     }
+    facts.extend(instance.vnc.iter().map(|server| ("display", of_vnc(app, server))));
     facts.extend(instance.mounts.iter().map(|mount| ("mount", of_mount(app, mount))));
     facts.extend(instance.disk_faults.iter().map(|fault| ("disk", of_disk_fault(fault))));
     facts.extend(of_steps(&instance.provision).into_iter().map(|steps| ("provision", steps)));
@@ -148,6 +149,14 @@ fn of_instance(app: &App, id: &ObjectId, instance: &wire::Instance) -> Vec<(&'st
     }
     facts.push(("directory", app.short_path(instance.directory.as_ref())));
     facts
+}
+
+/// Programs want the display or the port, which is 5900 more.
+fn of_vnc(app: &App, server: &wire::VncServer) -> String {
+    let number = server.display.rsplit_once(':').and_then(|(_, last)| last.parse::<u16>().ok());
+    let port = number.map(|number| format!(" (port {})", u32::from(number) + 5900));
+    let password = app.short_path(server.password_file.as_ref());
+    format!("VNC at {}{}, password in {password}", server.display, port.unwrap_or_default())
 }
 
 fn of_network(network: &wire::Network) -> Vec<(&'static str, String)> {
@@ -195,6 +204,9 @@ fn of_steps(steps: &[wire::ProvisionStep]) -> Vec<String> {
         lines.push(format!("{} done, the last {}", count(done.len(), "step"), clock(last)));
     }
     lines.extend(steps.iter().filter_map(|step| match step.exit_code {
+        Some(0) if step.changed => {
+            Some(format!("{}: its file was changed in the guest", step.name))
+        }
         Some(0) => None,
         Some(code) => Some(format!("{} ended with {code} {}", step.name, clock(step.at))),
         None => Some(format!("{} has not run in this boot", step.name)),
@@ -242,6 +254,7 @@ mod tests {
             name: name.to_owned(),
             exit_code,
             at,
+            changed: name == "c",
         };
         let steps = [
             step("a", Some(0), Some(1_700_000_000)),
@@ -252,6 +265,7 @@ mod tests {
         let lines = [
             "2 steps done, the last at 2023-11-14T22:13:22Z",
             "b ended with 7 at 2023-11-14T22:13:21Z",
+            "c: its file was changed in the guest",
             "d has not run in this boot",
         ];
         assert_eq!(of_steps(&steps), lines);

@@ -161,7 +161,8 @@ impl State {
 
     fn done(&self, plan: &Plan, step: StepId, time: Duration) {
         let Some(action) = plan.step(step).map(|step| &step.action) else { return };
-        if matches!(action, Action::FetchImage { .. }) && time < NEWS {
+        let fetched = matches!(action, Action::FetchImage { .. } | Action::FetchContainerd { .. });
+        if fetched && time < NEWS {
             return;
         }
         let (name, what) = (self.label(plan, step), words::done(action));

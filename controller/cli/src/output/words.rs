@@ -6,6 +6,7 @@ use limekiln_model::Action;
 pub fn done(action: &Action) -> &'static str {
     match action {
         Action::FetchImage { .. } => "image fetched",
+        Action::FetchContainerd { .. } => "containerd fetched",
         Action::CreateDisk { .. } | Action::CreateInstance { .. } => "created",
         Action::ResizeDisk { .. } => "resized",
         Action::ResizeInstanceDisk { .. } => "disk grown",

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use limekiln_api::Lima;
 use limekiln_api::lima::Image;
-use limekiln_engine::{ActionContext, EngineError};
+use limekiln_engine::{ActionContext, EngineError, ErrorClass};
 
 use super::ImageError;
 use super::digest::Digest;
@@ -79,11 +79,39 @@ impl Images {
         ask_server: bool,
         context: &ActionContext,
     ) -> Result<Option<(String, PathBuf)>, EngineError> {
+        let images = filled.usable_firmware();
+        let files = images.map(|image| (image.location.as_str(), image.digest.as_deref()));
+        self.first(files, ask_server, context).await
+    }
+
+    /// The first of the template's archives of containerd for its machine that can be had and is
+    /// what it should be; `None` if it installs none.
+    ///
+    /// # Errors
+    /// As [`Self::fetch`].
+    pub async fn fetch_archive(
+        &self,
+        filled: &Lima,
+        ask_server: bool,
+        context: &ActionContext,
+    ) -> Result<Option<PathBuf>, EngineError> {
+        let archives = filled.usable_archives();
+        let files = archives.map(|archive| (archive.location.as_str(), archive.digest.as_deref()));
+        let found = self.first(files, ask_server, context).await.map_err(of_archive)?;
+        Ok(found.map(|(_, path)| path))
+    }
+
+    /// The first of such locations and digests, with its location.
+    async fn first(
+        &self,
+        files: impl Iterator<Item = (&str, Option<&str>)> + Send,
+        ask_server: bool,
+        context: &ActionContext,
+    ) -> Result<Option<(String, PathBuf)>, EngineError> {
         let mut errors: Vec<EngineError> = Vec::new();
-        for image in filled.usable_firmware() {
-            let (location, digest) = (&image.location, image.digest.as_deref());
+        for (location, digest) in files {
             match self.file(location, digest, ask_server, context).await {
-                Ok(path) => return Ok(Some((location.clone(), path))),
+                Ok(path) => return Ok(Some((location.to_owned(), path))),
                 Err(ImageError::Cancelled) => return Err(EngineError::cancelled()),
                 Err(error) => errors.push(error.into()),
             }
@@ -140,19 +168,31 @@ impl Images {
     }
 }
 
+/// The same error, with what to do about an archive in place of an image.
+fn of_archive(error: EngineError) -> EngineError {
+    let hint = match error.class {
+        ErrorClass::Cancelled => return error,
+        ErrorClass::Transient => {
+            "check the network, or name an archive on this host in `containerd.archives`"
+        }
+        _ => "correct `containerd.archives`, or set `containerd.system` and `user` to false",
+    };
+    let why = error.chain();
+    EngineError::new(error.class, format!("containerd cannot be had: {why}")).hint(hint)
+}
+
 /// One error for all images: as bad as the one that is most likely to pass.
 fn none_left(mut errors: Vec<EngineError>) -> EngineError {
     match errors.len() {
         0 => EngineError::permanent("the template has no image for this architecture"),
         1 => errors.remove(0),
         _ => {
-            let transient =
-                errors.iter().find(|error| error.class == limekiln_engine::ErrorClass::Transient);
+            let transient = errors.iter().find(|error| error.class == ErrorClass::Transient);
             let class = transient.unwrap_or(&errors[0]).class;
             let all: Vec<_> = errors.iter().map(EngineError::chain).collect();
             let error = EngineError::new(
                 class,
-                format!("none of the {} images can be had: {}", all.len(), all.join("; ")),
+                format!("none of these {} can be had: {}", all.len(), all.join("; ")),
             );
             error.hint("check the network, or put an image at one of these places")
         }

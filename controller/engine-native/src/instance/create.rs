@@ -29,7 +29,7 @@ pub(crate) async fn create(
     fetched: &Fetched,
     context: &ActionContext,
 ) -> Result<(), EngineError> {
-    let yaml = stored(template);
+    let yaml = stored(template, filled);
     if already_there(paths, name, &yaml)? {
         return Ok(());
     }

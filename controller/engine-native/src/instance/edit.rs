@@ -35,7 +35,7 @@ pub(crate) fn edit(
             "instance/{name} has a larger disk; disks never shrink"
         )));
     }
-    atomic::write(&path, stored(template).as_bytes(), 0o644).map_err(write)
+    atomic::write(&path, stored(template, filled).as_bytes(), 0o644).map_err(write)
 }
 
 /// Whether its disk has no more than so many bytes.

@@ -1,5 +1,7 @@
 //! What a running instance's host agent says.
 
+use std::path::Path;
+
 use limekiln_api::Lima;
 use limekiln_hostagent::InstanceFiles;
 use limekiln_hostagent::api::{
@@ -10,7 +12,7 @@ use limekiln_hostagent::events::EventReader;
 use limekiln_hostagent::spec::{StepKind, steps};
 use limekiln_model::{
     Accelerator, DiskFault, InstancePhase, LiveDisks, MountFault, Mounted, Name, ObservedInstance,
-    ObservedNic, ObservedStep,
+    ObservedNic, ObservedStep, VncServer,
 };
 
 use super::process::driver_pid;
@@ -53,6 +55,7 @@ pub(super) async fn ask(client: &Client) -> Answer {
 impl Answer {
     /// Fills in what only the host agent knows.
     pub(super) fn fill(self, instance: &mut ObservedInstance) {
+        instance.vnc = vnc(instance.config.as_deref(), &instance.dir);
         match self {
             Self::Status(status) => from_status(instance, *status),
             Self::Lima { ssh_port } => {
@@ -105,6 +108,17 @@ fn from_status(instance: &mut ObservedInstance, status: AgentStatus) {
     });
 }
 
+/// By the files that Lima's host agent writes, too.
+fn vnc(config: Option<&Lima>, dir: &Path) -> Option<VncServer> {
+    let display = config?.video.as_ref()?.display.as_deref()?;
+    if !display.starts_with("vnc") {
+        return None;
+    }
+    let files = InstanceFiles::new(dir);
+    let display = std::fs::read_to_string(files.vnc_display()).ok()?.trim().to_owned();
+    Some(VncServer { display, password_file: files.vnc_password() })
+}
+
 fn nic(status: NetworkStatus) -> ObservedNic {
     let NetworkStatus { interface, network, address, reason, mac: _ } = status;
     ObservedNic { interface, network, address, fault: reason }
@@ -118,7 +132,8 @@ fn observed_steps(told: &[StepStatus], config: &Lima) -> Vec<ObservedStep> {
         let digest = step.digest();
         let outcome = told.iter().find(|one| one.digest == digest);
         let (exit_code, at) = outcome.map(|one| (one.exit_code, one.at)).unzip();
-        ObservedStep { name: step.name(index), exit_code, at }
+        let changed = outcome.is_some_and(|one| one.changed);
+        ObservedStep { name: step.name(index), exit_code, at, changed }
     });
     observed.collect()
 }
@@ -166,8 +181,12 @@ mod tests {
         let yaml = "provision: [{mode: boot, script: a}, {script: b}, {script: c}, {script: d}]";
         let lima = limekiln_api::read_lima(yaml).expect("YAML");
         let all = steps(&lima).expect("steps");
-        let told =
-            |index: usize, exit_code| StepStatus { digest: all[index].digest(), exit_code, at: 5 };
+        let told = |index: usize, exit_code| StepStatus {
+            digest: all[index].digest(),
+            exit_code,
+            at: 5,
+            changed: false,
+        };
         let observed = observed_steps(&[told(3, 0), told(1, 7)], &lima);
         let shown: Vec<_> = observed.iter().map(|one| (one.name.as_str(), one.exit_code)).collect();
         let wanted = [
@@ -176,6 +195,22 @@ mod tests {
             ("provision.system/00000003", Some(0)),
         ];
         assert_eq!(shown, wanted);
+    }
+
+    #[test]
+    fn a_vnc_server_is_where_its_file_says() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let files = InstanceFiles::new(dir.path());
+        let found = |yaml: &str| {
+            let config = limekiln_api::read_lima(yaml).expect("YAML");
+            vnc(Some(&config), dir.path())
+        };
+        assert_eq!(found("video: {display: vnc}"), None, "QEMU has not told yet");
+        fs::write(files.vnc_display(), "127.0.0.1:3\n").expect("writable");
+        let there = found("video: {display: vnc}").expect("it is there");
+        assert_eq!(there.display, "127.0.0.1:3");
+        assert_eq!(there.password_file, files.vnc_password());
+        assert_eq!(found("video: {display: none}"), None, "left by an earlier one");
     }
 
     #[test]

@@ -118,6 +118,7 @@ impl Known {
             mounts: Vec::new(),
             mount_faults: Vec::new(),
             nics: Vec::new(),
+            vnc: None,
             raw_disk: fs::read_to_string(dir.join("disk.format"))
                 .is_ok_and(|format| format.trim() == "raw"),
             live_disks: Default::default(),

@@ -64,6 +64,7 @@ pub(crate) async fn start(
         if let Ok(filled) = filled(&args, &files.lima_yaml()) {
             must_be_possible(&filled, host, paths, name)?;
             firmware::place(host.images, &filled, &files, context).await?;
+            args.nerdctl_archive = host.images.fetch_archive(&filled, false, context).await?;
         }
         free_disks(paths, &files, name)?;
     }

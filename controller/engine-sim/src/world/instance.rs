@@ -19,6 +19,14 @@ impl World {
         Ok(())
     }
 
+    pub(super) fn fetch_containerd(&mut self, filled: &Lima) -> Result<(), EngineError> {
+        let Some(archive) = filled.usable_archives().next() else {
+            return Err(EngineError::permanent("no archive of containerd fits the architecture"));
+        };
+        self.cache.insert(archive.location.clone());
+        Ok(())
+    }
+
     pub(super) fn create_instance(
         &mut self,
         name: &Name,
@@ -314,6 +322,7 @@ pub(super) fn blank(name: &Name, phase: InstancePhase) -> ObservedInstance {
         mounts: Vec::new(),
         mount_faults: Vec::new(),
         nics: Vec::new(),
+        vnc: None,
         raw_disk: false,
         live_disks: Default::default(),
         steps: Vec::new(),

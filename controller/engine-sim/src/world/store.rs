@@ -61,6 +61,7 @@ impl World {
     fn change(&mut self, action: &Action, capabilities: &Capabilities) -> Result<(), EngineError> {
         match action {
             Action::FetchImage { filled, .. } => self.fetch(filled),
+            Action::FetchContainerd { filled, .. } => self.fetch_containerd(filled),
             Action::CreateDisk { disk, spec } => self.create_disk(disk, spec),
             Action::ResizeDisk { disk, to, .. } => self.resize_disk(disk, *to, capabilities),
             Action::DefineNetwork { network, spec } => {
@@ -114,7 +115,7 @@ impl World {
 /// A plausible time for each.
 fn milliseconds(action: &Action) -> u64 {
     match action {
-        Action::FetchImage { .. } => 20_000,
+        Action::FetchImage { .. } | Action::FetchContainerd { .. } => 20_000,
         Action::AwaitReady { .. } => 5_000,
         Action::StopInstance { .. } => 2_000,
         _ => 100,

@@ -1,6 +1,7 @@
 //! From a VM that runs to one that does not.
 
 use super::agent::{Agent, Known};
+use super::drift::Drift;
 use super::orders::Orders;
 use super::reload::Reloads;
 use super::services::Services;
@@ -71,10 +72,23 @@ impl Agent {
             self.shared.update(|status| status.errors = errors);
         }
         self.announce(machine);
+        let _drift = Drift::watch(self);
         tokio::select! {
             () = machine.process().exited() => Next::Ended,
             () = self.shared.stop_requested(StopRequest::Graceful) => Next::Stop,
+            next = self.tell_loss(machine) => next,
         }
+    }
+
+    /// Says what the guest loses while it runs. Never returns: it runs on.
+    async fn tell_loss(&self, machine: &dyn Machine) -> Next {
+        let loss = machine.lost().await;
+        // A host agent before this one may have said it.
+        if !self.shared.status().errors.contains(&loss) {
+            self.shared.update(|status| status.errors.push(loss));
+            self.announce(machine);
+        }
+        std::future::pending().await
     }
 
     /// Waits for the guest and for its agent. Returns what failed.
@@ -89,7 +103,7 @@ impl Agent {
         errors
     }
 
-    fn announce(&mut self, machine: &dyn Machine) {
+    fn announce(&self, machine: &dyn Machine) {
         let errors = self.shared.status().errors;
         let degraded = !errors.is_empty();
         for error in &errors {

@@ -6,6 +6,7 @@ mod agent;
 mod boot;
 mod changes;
 mod copy_to_host;
+mod drift;
 mod live;
 mod mounting;
 mod networks;

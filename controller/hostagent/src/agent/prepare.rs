@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::agent::{Agent, new_instance_id};
 use crate::api::{AgentStatus, Phase, Shared};
+use crate::cidata::Archive;
 use crate::disks::{Locks, mend};
 use crate::driver::qemu::{Qemu, suit};
 use crate::events::EventWriter;
@@ -17,7 +18,7 @@ use crate::guest::find_binary;
 use crate::mounts::Mounts;
 use crate::process::{self, Process};
 use crate::resolver::Resolver;
-use crate::spec::{GuestSpec, VmSpec, filled, resolve};
+use crate::spec::{ContainerdSpec, GuestSpec, VmSpec, filled, resolve};
 use crate::ssh::{self, Session};
 use crate::state::State;
 use crate::{Error, HostAgentArgs, atomic, cidata, pidfile};
@@ -41,17 +42,20 @@ pub(super) fn prepare(args: HostAgentArgs) -> Result<Agent, Error> {
     let instance_id = new_instance_id();
     let keys = ssh::authorized_keys(&args.lima_home, guest.load_dot_ssh)?;
     let (guest_agent, missing) = read_guest_agent(&spec, &guest)?;
+    let (archive, doubt) = find_archive(&args, &guest)?;
     let resolver = Resolver::start(&guest, None);
     let seed = cidata::Seed {
         guest: &guest,
         instance_id: &instance_id,
         keys: &keys,
         guest_agent: guest_agent.as_deref(),
+        containerd: archive.as_ref(),
         dns: resolver.as_ref().map(|server| server.ports),
     };
     cidata::write(&spec.files, &seed)?;
     let mut agent = assemble(args, spec, guest, instance_id, digest(&text))?;
     agent.missing.extend(missing);
+    agent.doubts.extend(doubt);
     agent.doubts.extend(mend_disks(&agent.spec)?);
     agent.resolver = resolver;
     // A master of an earlier VM would keep new sessions from the new one.
@@ -132,6 +136,22 @@ fn read_guest_agent(
         Ok(path) => Ok((Some(fs::read(&path).map_err(Error::file("read", &path))?), None)),
         Err(error) => Ok((None, Some(error.to_string()))),
     }
+}
+
+/// What containerd is installed from, or in words that whoever started this brought nothing: Lima
+/// and those before us start VMs, too.
+fn find_archive(
+    args: &HostAgentArgs,
+    guest: &GuestSpec,
+) -> Result<(Option<Archive>, Option<String>), Error> {
+    if guest.containerd == ContainerdSpec::default() {
+        return Ok((None, None));
+    }
+    let Some(path) = &args.nerdctl_archive else {
+        let doubt = "containerd was not installed: the start brought no archive of it";
+        return Ok((None, Some(doubt.to_owned())));
+    };
+    Ok((Some(Archive::new(path)?), None))
 }
 
 /// Nothing may be written to a disk while its snapshots are half done. Of several disks, some may be

@@ -50,9 +50,9 @@ impl Provisioning {
         if let Some((index, step)) = changed.iter().find(|(_, step)| !step.is_live()) {
             return Err(format!("{} runs at boot only", step.name(*index)));
         }
-        if !changed.is_empty() {
-            self.run(&changed).await?;
-        }
+        let ran = if changed.is_empty() { Ok(()) } else { self.run(&changed).await };
+        ledger::look_for_drift(&self.session, &self.shared).await;
+        ran?;
         let stored = self.files.change_booted(|booted| booted.provision = lima.provision);
         stored.map_err(|error| chain(&error))?;
         self.forget_failures(&before, &wanted);

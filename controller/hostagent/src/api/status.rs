@@ -118,6 +118,9 @@ pub struct StepStatus {
     pub exit_code: i32,
     /// When it ended by the guest's clock, in seconds since 1970.
     pub at: i64,
+    /// Whether the file that it wrote has another content now.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub changed: bool,
 }
 
 /// Our answer to `/v1/limekiln/status`.

@@ -14,6 +14,8 @@ pub struct HostAgentArgs {
     pub pidfile: PathBuf,
     /// The HTTP socket, `ha.sock`.
     pub socket: PathBuf,
+    /// The archive of containerd for the guest, on this host.
+    pub nerdctl_archive: Option<PathBuf>,
     /// Take over a QEMU that a killed host agent left behind, instead of starting one.
     pub adopt: bool,
     /// How long the guest may take until it is ready; then it counts as degraded.
@@ -34,6 +36,7 @@ impl HostAgentArgs {
             socket: instance_dir.join("ha.sock"),
             instance_dir,
             lima_home: lima_home.into(),
+            nerdctl_archive: None,
             adopt: false,
             boot_timeout: Duration::from_secs(600),
             stop_timeout: Duration::from_secs(180),

@@ -23,6 +23,8 @@ const INSTANCE_DIR: &str = "--instance-dir";
 const LIMA_HOME: &str = "--lima-home";
 const PIDFILE: &str = "--pidfile";
 const SOCKET: &str = "--socket";
+// Lima's word for it.
+const NERDCTL_ARCHIVE: &str = "--nerdctl-archive";
 const BOOT_TIMEOUT: &str = "--boot-timeout-ms";
 const STOP_TIMEOUT: &str = "--stop-timeout-ms";
 const STALL_TIMEOUT: &str = "--stall-timeout-ms";
@@ -47,6 +49,9 @@ impl HostAgentArgs {
         ] {
             words.extend([option.into(), time.as_millis().to_string().into()]);
         }
+        if let Some(path) = &self.nerdctl_archive {
+            words.extend([NERDCTL_ARCHIVE.into(), path.into()]);
+        }
         if self.adopt {
             words.push(ADOPT.into());
         }
@@ -68,6 +73,9 @@ impl HostAgentArgs {
                 Some(LIMA_HOME) => args.lima_home = value(LIMA_HOME)?.into(),
                 Some(PIDFILE) => pidfile = Some(value(PIDFILE)?),
                 Some(SOCKET) => socket = Some(value(SOCKET)?),
+                Some(NERDCTL_ARCHIVE) => {
+                    args.nerdctl_archive = Some(value(NERDCTL_ARCHIVE)?.into());
+                }
                 Some(BOOT_TIMEOUT) => {
                     args.boot_timeout = millis(BOOT_TIMEOUT, &value(BOOT_TIMEOUT)?)?;
                 }
@@ -106,6 +114,7 @@ mod tests {
         assert_eq!(HostAgentArgs::from_words(args.to_words()), Ok(args.clone()));
         args.adopt = true;
         args.socket = "/run/x.sock".into();
+        args.nerdctl_archive = Some("/cache/data".into());
         args.stall_timeout = std::time::Duration::from_millis(1234);
         assert_eq!(HostAgentArgs::from_words(args.to_words()), Ok(args));
     }

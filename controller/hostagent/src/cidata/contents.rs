@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{lima_env, network_config, scripts, user_data};
+use super::{Archive, lima_env, network_config, scripts, user_data};
 use crate::DnsPorts;
 use crate::spec::GuestSpec;
 
@@ -17,6 +17,8 @@ pub struct Seed<'a> {
     pub keys: &'a [String],
     /// The program for the guest; `None` for a plain guest, or where there is none.
     pub guest_agent: Option<&'a [u8]>,
+    /// What containerd is installed from, where the guest gets it.
+    pub containerd: Option<&'a Archive>,
     /// Where the guest reaches the host agent's name server, if it has one.
     pub dns: Option<DnsPorts>,
 }

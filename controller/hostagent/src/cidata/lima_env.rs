@@ -2,9 +2,9 @@
 
 use std::fmt::{Display, Write};
 
-use super::Seed;
+use super::{Archive, Seed};
 use crate::mounts::in_proc;
-use crate::spec::{GuestSpec, Step, StepKind};
+use crate::spec::{ContainerdSpec, GuestSpec, Step, StepKind};
 use crate::user_network::{DNS, GUEST, HOST};
 
 struct Env(String);
@@ -28,10 +28,9 @@ pub(super) fn lima_env(seed: &Seed<'_>) -> String {
     mounts(&mut env, guest);
     disks(&mut env, guest);
     steps(&mut env, guest);
-    env.set("GUEST_INSTALL_PREFIX", "/usr/local");
+    env.set("GUEST_INSTALL_PREFIX", &guest.install_prefix);
     env.set("UPGRADE_PACKAGES", guest.upgrade_packages);
-    env.set("CONTAINERD_USER", "");
-    env.set("CONTAINERD_SYSTEM", "");
+    containerd(&mut env, seed);
     gateway(&mut env, guest);
     env.set("UDP_DNS_LOCAL_PORT", seed.dns.map_or(0, |ports| ports.udp));
     env.set("TCP_DNS_LOCAL_PORT", seed.dns.map_or(0, |ports| ports.tcp));
@@ -56,6 +55,18 @@ fn gateway(env: &mut Env, guest: &GuestSpec) {
     env.set("SLIRP_DNS", dns);
     env.set("SLIRP_GATEWAY", gateway);
     env.set("SLIRP_IP_ADDRESS", own);
+}
+
+/// The archive's id is ours: Lima goes by the age of a program in it.
+fn containerd(env: &mut Env, seed: &Seed<'_>) {
+    let wanted = seed.containerd.map_or_else(ContainerdSpec::default, |_| seed.guest.containerd);
+    let flag = |wanted| if wanted { "1" } else { "" };
+    env.set("CONTAINERD_USER", flag(wanted.user));
+    env.set("CONTAINERD_SYSTEM", flag(wanted.system));
+    if let Some(archive) = seed.containerd {
+        env.set("CONTAINERD_ARCHIVE", Archive::NAME);
+        env.set("CONTAINERD_ARCHIVE_ID", archive.id());
+    }
 }
 
 fn user(env: &mut Env, guest: &GuestSpec) {

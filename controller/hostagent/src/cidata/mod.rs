@@ -3,6 +3,7 @@
 //! Stock cloud images read `user-data` with cloud-init, which makes the user and runs the boot
 //! script from the same volume; images without cloud-init read `lima.env` themselves.
 
+mod archive;
 mod contents;
 mod iso;
 mod lima_env;
@@ -12,7 +13,9 @@ mod user_data;
 
 use std::path::Path;
 
+pub use archive::Archive;
 pub use contents::{Contents, Seed, contents};
+use hadris_iso::write::InputEntry;
 pub(crate) use lima_env::step_variables;
 pub(crate) use scripts::PROVISION;
 
@@ -25,10 +28,12 @@ const GUEST_AGENT: &str = "lima-guestagent";
 /// Writes the seed volume and, for readers, `cloud-config.yaml`.
 pub(crate) fn write(files: &InstanceFiles, seed: &Seed<'_>) -> Result<(), Error> {
     let contents = contents(seed);
-    let agent = seed.guest_agent.map(|program| (GUEST_AGENT, program));
-    let image = iso::image(&contents, agent).map_err(|reason| Error::Cidata { reason })?;
+    let mut more = Vec::new();
+    more.extend(seed.guest_agent.map(|program| InputEntry::file(GUEST_AGENT, program)));
+    more.extend(seed.containerd.map(Archive::entry));
     // Scripts may hold secrets.
-    atomic::write(&files.cidata(), &image, 0o600)?;
+    atomic::write_by(&files.cidata(), 0o600, |file| iso::write(file, &contents, more))
+        .map_err(|error| Error::Cidata { reason: error.to_string() })?;
     let reference = user_data::reference(seed);
     write_reference(&files.file("cloud-config.yaml"), &reference)
 }

@@ -10,6 +10,8 @@ pub(super) const SCRIPTS: &[(&str, &str)] = &[
     ("boot.Linux/25-guestagent.sh", include_str!("scripts/boot.Linux/25-guestagent.sh")),
     ("boot.Linux/30-dependencies.sh", include_str!("scripts/boot.Linux/30-dependencies.sh")),
     ("boot.Linux/31-sshfs.sh", include_str!("scripts/boot.Linux/31-sshfs.sh")),
+    ("boot.Linux/40-containerd.sh", include_str!("scripts/boot.Linux/40-containerd.sh")),
+    ("drift.sh", include_str!("scripts/drift.sh")),
     ("provision.sh", PROVISION),
 ];
 

@@ -43,6 +43,12 @@ pub trait Machine: Send + Sync {
     /// The hypervisor's process.
     fn process(&self) -> &Process;
 
+    /// Waits until something beside the hypervisor has ended for which the guest has no other until
+    /// it is started again; returns what it lost, in words. Without such a thing it waits for ever.
+    async fn lost(&self) -> String {
+        std::future::pending().await
+    }
+
     /// What the guest has done so far.
     ///
     /// # Errors

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use limekiln_api::lima::{AdditionalDisk, Probe, Provision, ProvisionMode, Text};
+use limekiln_api::lima::{AdditionalDisk, Containerd, Probe, Provision, ProvisionMode, Text};
 use limekiln_api::{Arch, Lima, Name, NameError, ReadError, fill_as, mac_address, read_lima};
 
 use super::copy::copies;
 use super::nic::nics;
 use super::{
-    AttachedDisk, BootDisk, Devices, DirectKernel, DiskFormat, Firmware, GuestSpec, LayerError,
-    Nic, ReadinessProbe, Reconnect, ResolverSpec, Step, StepKind, VmSpec, host_facts, mounts,
+    AttachedDisk, BootDisk, ContainerdSpec, Devices, DirectKernel, DiskFormat, Firmware, GuestSpec,
+    LayerError, Nic, ReadinessProbe, Reconnect, ResolverSpec, Step, StepKind, VmSpec, host_facts,
+    mounts,
 };
 use crate::driver::firmware;
 use crate::files::InstanceFiles;
@@ -207,6 +208,8 @@ fn guest_spec(
         shell: user.shell.unwrap_or_else(|| "/bin/bash".to_owned()),
         passwordless_sudo: user.passwordless_sudo != Some(false),
         plain: lima.plain == Some(true),
+        containerd: containerd(lima),
+        install_prefix: install_prefix(lima),
         upgrade_packages: lima.upgrade_packages == Some(true),
         timezone: lima.timezone.clone().unwrap_or_default(),
         dns: lima.dns.clone().unwrap_or_default(),
@@ -233,6 +236,17 @@ fn guest_spec(
         forward_x11: ssh.forward_x11 == Some(true),
         forward_x11_trusted: ssh.forward_x11_trusted == Some(true),
     })
+}
+
+fn containerd(lima: &Lima) -> ContainerdSpec {
+    let wanted = |flag: fn(&Containerd) -> Option<bool>| {
+        lima.containerd.as_ref().and_then(flag) == Some(true)
+    };
+    ContainerdSpec { system: wanted(|it| it.system), user: wanted(|it| it.user) }
+}
+
+fn install_prefix(lima: &Lima) -> String {
+    lima.guest_install_prefix.clone().unwrap_or_else(|| "/usr/local".to_owned())
 }
 
 /// The provisioning of a filled configuration, in order.

@@ -26,6 +26,10 @@ pub struct GuestSpec {
     pub passwordless_sudo: bool,
     /// Whether only the essential is set up.
     pub plain: bool,
+    /// Which containerd it gets.
+    pub containerd: ContainerdSpec,
+    /// Where programs of ours and containerd go.
+    pub install_prefix: String,
     /// Whether packages are upgraded at first boot.
     pub upgrade_packages: bool,
     /// Time zone; empty leaves the guest's.
@@ -68,6 +72,15 @@ pub struct GuestSpec {
     pub forward_x11: bool,
     /// `ForwardX11Trusted`.
     pub forward_x11_trusted: bool,
+}
+
+/// For whom containerd runs in the guest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ContainerdSpec {
+    /// As root, for the whole guest.
+    pub system: bool,
+    /// For the guest's user, without root.
+    pub user: bool,
 }
 
 /// One step of provisioning. Its index in the list names its file.

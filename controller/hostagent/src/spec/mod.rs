@@ -20,7 +20,7 @@ pub use devices::{Devices, Screen, Sound, SoundCard};
 pub use disk::{AttachedDisk, DiskLock};
 pub use format::DiskFormat;
 pub use from_lima::{SpecError, attached_disk, filled, probes, resolve, steps};
-pub use guest::{GuestSpec, ReadinessProbe, Step, StepKind};
+pub use guest::{ContainerdSpec, GuestSpec, ReadinessProbe, Step, StepKind};
 pub use host_facts::host_facts;
 pub use layers::LayerError;
 pub use mount::{MountKind, MountSpec, mounts};

@@ -7,6 +7,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use limekiln_hostagent::api::Phase;
+
 use crate::agent::Agent;
 use crate::instance::Instance;
 
@@ -48,6 +50,10 @@ fn tpm(dir: &Path) -> Option<String> {
     Path::new("/proc").join(&pid).join("exe").exists().then_some(pid)
 }
 
+fn kill(pid: &str) {
+    assert!(Command::new("kill").args(["-9", pid]).status().expect("kill runs").success());
+}
+
 #[test]
 fn a_display_sound_a_tpm_and_guests_of_the_guest() {
     if !has_swtpm() {
@@ -85,4 +91,26 @@ fn a_display_sound_a_tpm_and_guests_of_the_guest() {
         assert!(!instance.dir().join(name).exists(), "{name} is left behind");
     }
     assert!(fs::read_dir(&state).unwrap().count() > 0, "what it remembers stays");
+}
+
+/// Also by a host agent that did not start it.
+#[test]
+fn a_tpm_that_dies_is_told() {
+    if !has_swtpm() {
+        return;
+    }
+    let Some(instance) = Instance::new("tpm: true\n") else { return };
+    let mut agent = Agent::start(&instance);
+    agent.wait_for(|status| status.running);
+    agent.kill();
+    let mut agent = Agent::adopt(&instance);
+    agent.wait_for(|status| status.running && !status.degraded);
+    kill(&tpm(&instance.dir()).expect("it runs"));
+    let told = agent.wait_for(|status| status.degraded);
+    assert!(told.status.errors[0].contains("the TPM is gone"), "{:?}", told.status.errors);
+    let status = agent.status();
+    assert_eq!((status.phase, status.errors), (Phase::Degraded, told.status.errors));
+    assert_eq!(instance.output("echo still here"), "still here");
+    agent.interrupt();
+    assert!(agent.wait().success());
 }

@@ -82,9 +82,26 @@ fn disks_files_scripts_and_probes() {
     }
     let ping = instance.output("ping -c 1 -W 1 db.test 2>&1 | head -n 1");
     assert!(ping.contains("10.0.0.9"), "programs ask it, too: {ping}");
+    files_that_somebody_changes_are_told(&instance, &agent);
     agent.interrupt();
     assert!(agent.wait().success());
     assert!(!disk.join("in_use_by").is_symlink());
+}
+
+/// A later step may edit a file that an earlier one wrote.
+fn files_that_somebody_changes_are_told(instance: &Instance, agent: &Agent) {
+    let changed = || {
+        order(agent, &Order::Provision).expect("nothing to run");
+        let steps = agent.status().steps.expect("the guest has told");
+        steps.iter().map(|step| step.changed).collect::<Vec<_>>()
+    };
+    assert_eq!(changed(), [false; 5]);
+    instance.output("sudo cp -p /etc/app/conf /tmp/conf && echo x = 1 | sudo tee -a /etc/app/conf");
+    assert_eq!(changed(), [true, false, false, false, false]);
+    instance.output("sudo cp -p /tmp/conf /etc/app/conf");
+    assert_eq!(changed(), [false; 5]);
+    instance.output("sudo rm /etc/app/conf");
+    assert_eq!(changed(), [true, false, false, false, false]);
 }
 
 /// What came of the steps, as the host agent tells it, in the order in which they ended.

@@ -61,7 +61,7 @@ impl States {
         let (exists, runs) = (self.exists.contains(&id), self.runs(&id));
         match action {
             Action::Release { .. } => None,
-            Action::FetchImage { .. } => {
+            Action::FetchImage { .. } | Action::FetchContainerd { .. } => {
                 needs(!self.gone.contains(&id), "the old one is gone, and this may fail")
             }
             Action::DefineNetwork { spec, .. } => {

@@ -168,6 +168,10 @@ impl Subject<'_, '_> {
         let safely = safely.filter(|_| {
             (edits || !carried_out.is_empty()) && (starts || (self.running() && !stops))
         });
+        // First, so that an archive that cannot be had stops nothing.
+        if starts && !filled.usable_archives().eq(self.config.usable_archives()) {
+            self.stage.push_fetch_containerd(self.name, &filled);
+        }
         if stops {
             let why = moved.and_then(|under| under.first()).map(|id| format!("{id} changes"));
             self.stop(why, Cost::Restart);

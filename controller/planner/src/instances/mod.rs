@@ -9,7 +9,7 @@ mod withhold;
 use std::sync::Arc;
 
 use limekiln_api::mutant::{Mutant, is_on};
-use limekiln_api::{Disruption, RunStrategy};
+use limekiln_api::{Disruption, Lima, RunStrategy};
 use limekiln_model::{Action, DesiredInstance, InstancePhase, Name, ObjectId, WaitReason};
 
 use crate::draft::Draft;
@@ -125,6 +125,14 @@ impl Stage<'_> {
     fn push_fetch(&mut self, name: &Name, wanted: &DesiredInstance) {
         let (instance, filled) = (name.clone(), Arc::clone(&wanted.filled));
         self.draft.push(Action::FetchImage { instance, filled }, None);
+        if wanted.filled.installs_containerd() {
+            self.push_fetch_containerd(name, &wanted.filled);
+        }
+    }
+
+    fn push_fetch_containerd(&mut self, name: &Name, filled: &Arc<Lima>) {
+        let (instance, filled) = (name.clone(), Arc::clone(filled));
+        self.draft.push(Action::FetchContainerd { instance, filled }, None);
     }
 
     fn push_creation(&mut self, name: &Name, wanted: &DesiredInstance) {

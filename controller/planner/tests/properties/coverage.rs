@@ -12,8 +12,9 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
 /// Everything that `plan` plans. `Restore` and `Purge` come only from commands.
-const ACTIONS: [&str; 16] = [
+const ACTIONS: [&str; 17] = [
     "FetchImage",
+    "FetchContainerd",
     "CreateDisk",
     "ResizeDisk",
     "DefineNetwork",

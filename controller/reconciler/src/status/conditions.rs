@@ -204,6 +204,15 @@ fn drifted(
     let claim = claim.filter(|claim| claim.applied.is_some() || claim.applying.is_some());
     match (claim, &instance.config) {
         (Some(claim), Some(config)) if claim.stored(&print(config)) => {
+            let mut changed = instance.steps.iter().filter(|step| step.changed).peekable();
+            if changed.peek().is_some() {
+                let names: Vec<_> = changed.map(|step| step.name.as_str()).collect();
+                let message = format!(
+                    "somebody changed in the guest what {} wrote; a restart writes it anew",
+                    names.join(", ")
+                );
+                return condition("Drifted", True, "GuestChanged", message);
+            }
             condition("Drifted", False, "AsApplied", "the configuration is the one last applied")
         }
         (Some(_), Some(_)) => {

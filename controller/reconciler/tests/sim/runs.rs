@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::fixture::{CRASHES, Fixture, disk, id, instance, name, prune};
 use limekiln_api::ConditionStatus;
 use limekiln_engine_sim::{Fault, SimEngine};
-use limekiln_model::{Event, InstancePhase, Policy, StopMode};
+use limekiln_model::{Event, InstancePhase, ObservedStep, Policy, StopMode};
 use limekiln_reconciler::{
     Claim, End, Home, HomeError, Ledger, Planned, ReconcileError, RecordOutcome, Run, RunVerb,
     SavedPlan, SavedPlanError,
@@ -118,6 +118,19 @@ async fn what_the_user_does_outside_is_shown_and_put_right() {
     let calm = drifted().await;
     assert_eq!(calm.status, ConditionStatus::False);
     assert!(calm.last_transition_time.is_some());
+    let in_the_guest = |changed| {
+        let name = "provision.data/00000000".to_owned();
+        let step = ObservedStep { name, exit_code: Some(0), at: Some(1), changed };
+        fixture.engine.outside(|world| {
+            world.observed.instance_mut("web").expect("there").steps = vec![step];
+        });
+    };
+    in_the_guest(true);
+    let told = drifted().await;
+    assert_eq!((told.status, told.reason.as_str()), (ConditionStatus::True, "GuestChanged"));
+    assert!(told.message.contains("provision.data/00000000"), "{}", told.message);
+    in_the_guest(false);
+    assert_eq!(drifted().await.status, ConditionStatus::False);
 
     fixture.engine.outside(|world| {
         let web = world.observed.instance_mut("web").expect("there");

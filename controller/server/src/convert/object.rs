@@ -4,7 +4,7 @@ use limekiln_api::ByteSize;
 use limekiln_api::lima::Mount;
 use limekiln_model::{
     Accelerator, DiskFault, InstancePhase, Kind, ObjectId, ObservedDisk, ObservedInstance,
-    ObservedNetwork, ObservedNic, ObservedStep, Owner,
+    ObservedNetwork, ObservedNic, ObservedStep, Owner, VncServer,
 };
 use limekiln_proto::v1alpha1 as wire;
 use serde_json::json;
@@ -73,11 +73,24 @@ fn instance(instance: &ObservedInstance) -> wire::Instance {
         network_cards: instance.nics.iter().map(card).collect(),
         provision: instance.steps.iter().map(step).collect(),
         disk_faults: instance.live_disks.faults.iter().map(disk_fault).collect(),
+        vnc: instance.vnc.as_ref().map(vnc),
+    }
+}
+
+fn vnc(server: &VncServer) -> wire::VncServer {
+    wire::VncServer {
+        display: server.display.clone(),
+        password_file: server.password_file.display().to_string(),
     }
 }
 
 fn step(step: &ObservedStep) -> wire::ProvisionStep {
-    wire::ProvisionStep { name: step.name.clone(), exit_code: step.exit_code, at: step.at }
+    wire::ProvisionStep {
+        name: step.name.clone(),
+        exit_code: step.exit_code,
+        at: step.at,
+        changed: step.changed,
+    }
 }
 
 fn disk_fault(fault: &DiskFault) -> wire::DiskFault {

@@ -69,7 +69,11 @@ impl Fixture {
 
     pub async fn with(engine: SimEngine, manifests: &[(&str, &str)]) -> Self {
         let dir = tempfile::Builder::new().prefix("lks").tempdir_in("/tmp").expect("a directory");
-        let facts = HostFacts { lima_home: dir.path().join("h"), ..HostFacts::example() };
+        let facts = HostFacts {
+            lima_home: dir.path().join("h"),
+            containerd: false,
+            ..HostFacts::example()
+        };
         for folder in ["m", "other"] {
             fs::create_dir(dir.path().join(folder)).expect("writable");
         }
@@ -141,7 +145,11 @@ impl Fixture {
     pub async fn plan_other(&self, name: &str, more: &str) -> limekiln_reconciler::Planned {
         let folder = self.dir.path().join("other");
         put(&folder, name, &instance(name, more));
-        let facts = HostFacts { lima_home: self.dir.path().join("h"), ..HostFacts::example() };
+        let facts = HostFacts {
+            lima_home: self.dir.path().join("h"),
+            containerd: false,
+            ..HostFacts::example()
+        };
         let store = TemplateStore::new(TemplateSettings::new(&facts));
         let templates = Templates { fetch: &store, lock: None };
         let inputs = [Input::Path(folder)];

@@ -246,7 +246,7 @@ fn pace(seed: u64, action: &Action) -> Duration {
     let mut rng = fastrand::Rng::with_seed(seed ^ (action.verb().len() as u64 * 7_919));
     let factor = [0.01, 1.0, 1.0, 5.0][rng.usize(..4)];
     let usual = Duration::from_millis(match action {
-        Action::FetchImage { .. } => 20_000,
+        Action::FetchImage { .. } | Action::FetchContainerd { .. } => 20_000,
         Action::AwaitReady { .. } => 5_000,
         Action::StopInstance { .. } => 2_000,
         _ => 100,

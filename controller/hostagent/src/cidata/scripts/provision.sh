@@ -8,6 +8,12 @@ ledger=/var/lib/limekiln/provision
 mkdir -p "${ledger%/*}" && chmod 0700 "${ledger%/*}"
 [ -n "${only_new-}" ] || cat /run/limekiln-dependencies >"$ledger" 2>/dev/null || : >"$ledger"
 
+# By what it is seen that somebody changed a file that a step wrote: `DIGEST SUM PATH`, with the file
+# as it is when all steps have run, since others may edit it.
+sums=/var/lib/limekiln/files
+[ -n "${only_new-}" ] || : >"$sums"
+drifted=$(sh "$LIMA_CIDATA_MNT/drift.sh")
+
 # The step's own variables end in its index.
 of_step() { eval "printf %s \"\${LIMA_CIDATA_DATAFILE_${1}_${2}-}\""; }
 of_yq() { eval "printf %s \"\${LIMA_CIDATA_YQ_PROVISION_${1}_${2}-}\""; }
@@ -123,6 +129,31 @@ for file in "$steps"/provision.user/*; do
     [ -n "${waited-}" ] || { wait_for_user; waited=1; }
     provision user "${file##*/}" as_user "$file"
 done
+
+sum_up() {
+    set -- "$1" "$2" $(sha256sum <"$2" 2>/dev/null)
+    [ $# -lt 3 ] || echo "$1 $3 $2"
+}
+
+# What somebody changed before these steps ran stays changed. A file that is the guest's own where it
+# is there is nobody's to watch.
+sum_up_files() {
+    ran=
+    for file in "$steps"/provision.data/*; do
+        [ -f "$file" ] && [ "$(of_step "${file##*/}" OVERWRITE)" = true ] || continue
+        digest=$(digest_of "${file##*/}")
+        ran="$ran $digest"
+        grep -q "^$digest 0 " "$ledger" && sum_up "$digest" "$(of_step "${file##*/}" PATH)"
+    done
+    while read -r digest sum path; do
+        case "$ran " in *" $digest "*) continue ;; esac
+        case $drifted in
+        *"$digest"*) echo "$digest $sum $path" ;;
+        *) sum_up "$digest" "$path" ;;
+        esac
+    done <"$sums"
+}
+sum_up_files >"$sums.new" && mv "$sums.new" "$sums"
 
 # For the host, which comes as the user; it tells no more than which steps there are.
 cp "$ledger" /run/limekiln-provision.new && chmod 0644 /run/limekiln-provision.new &&

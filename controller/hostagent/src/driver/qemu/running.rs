@@ -10,7 +10,8 @@ use async_trait::async_trait;
 use super::live_disks::QemuDisks;
 use super::qmp::{AnnounceSelf, Qmp, QueryBlockStats, Quit, SystemPowerdown};
 use super::snapshots::QemuSnapshots;
-use super::{network, tpm, vnc};
+use super::tpm::{self, Tpm};
+use super::{network, vnc};
 use crate::driver::{DriverError, Links, LiveDisks, Machine, Progress, Snapshots};
 use crate::files::InstanceFiles;
 use crate::process::Process;
@@ -24,17 +25,16 @@ const QUOTED: usize = 600;
 pub(super) struct RunningQemu {
     files: InstanceFiles,
     process: Process,
-    /// What serves its TPM, if this host agent started it.
-    helper: Option<Process>,
+    tpm: Option<Tpm>,
 }
 
 impl RunningQemu {
     pub(super) fn new(files: InstanceFiles, process: Process) -> Self {
-        Self { files, process, helper: None }
+        Self { files, process, tpm: None }
     }
 
-    pub(super) fn with(self, helper: Option<Process>) -> Self {
-        Self { helper, ..self }
+    pub(super) fn with(self, tpm: Option<Tpm>) -> Self {
+        Self { tpm, ..self }
     }
 
     fn console_bytes(&self) -> u64 {
@@ -61,6 +61,13 @@ impl RunningQemu {
 impl Machine for RunningQemu {
     fn process(&self) -> &Process {
         &self.process
+    }
+
+    async fn lost(&self) -> String {
+        match &self.tpm {
+            Some(tpm) => tpm.lost().await,
+            None => std::future::pending().await,
+        }
     }
 
     async fn progress(&self) -> Result<Progress, DriverError> {
@@ -97,10 +104,8 @@ impl Machine for RunningQemu {
 
     fn clean_up(&mut self) -> Option<String> {
         let status = self.process.reap();
-        // It ends with its QEMU, but where that never connected to it.
-        if let Some(mut helper) = self.helper.take() {
-            helper.kill();
-            helper.reap();
+        if let Some(tpm) = self.tpm.take() {
+            tpm.end();
         }
         tpm::forget(&self.files);
         vnc::forget(&self.files);

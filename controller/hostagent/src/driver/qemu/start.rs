@@ -15,8 +15,9 @@ use tokio::time::{Instant, sleep};
 use super::network::{self, FIRST_TAP};
 use super::qmp::{Qmp, QueryStatus};
 use super::running::RunningQemu;
+use super::tpm::Tpm;
 use super::version::version;
-use super::{command_line, program_for, tpm, vnc};
+use super::{command_line, program_for, vnc};
 use crate::accel::{Accelerator, kvm_opens};
 use crate::driver::{Driver, DriverError, Machine};
 use crate::files::InstanceFiles;
@@ -68,13 +69,19 @@ impl Driver for Qemu {
     ) -> Result<Box<dyn Machine>, DriverError> {
         remove_stale(&spec.files)?;
         let program = program_for(spec.arch);
-        let helper = if spec.devices.tpm { Some(tpm::start(&spec.files).await?) } else { None };
+        let tpm = if spec.devices.tpm { Some(Tpm::start(&spec.files).await?) } else { None };
         let mut command = Command::new(&program);
         command.args(command_line(spec, accelerator));
         pass_taps(&mut command, spec)?;
         let spawned = spawn(command, &spec.files.qemu_log(), &program.to_string_lossy());
-        let process = spawned.inspect_err(|_| helper.iter().for_each(Process::kill))?;
-        let mut machine = RunningQemu::new(spec.files.clone(), process).with(helper);
+        let process = match spawned {
+            Ok(process) => process,
+            Err(error) => {
+                tpm.into_iter().for_each(Tpm::end);
+                return Err(error);
+            }
+        };
+        let mut machine = RunningQemu::new(spec.files.clone(), process).with(tpm);
         match under_control(&machine, spec).await {
             Ok(()) => Ok(Box::new(machine)),
             Err(error) => {
@@ -94,7 +101,8 @@ impl Driver for Qemu {
     ) -> Result<Box<dyn Machine>, DriverError> {
         Qmp::connect(&spec.files.qmp_sock()).await?.execute(&QueryStatus).await?;
         vnc::let_in_if_not_yet(spec).await?;
-        Ok(Box::new(RunningQemu::new(spec.files.clone(), process)))
+        let tpm = spec.devices.tpm.then(|| Tpm::find(&spec.files));
+        Ok(Box::new(RunningQemu::new(spec.files.clone(), process).with(tpm)))
     }
 }
 
