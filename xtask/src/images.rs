@@ -11,6 +11,9 @@ pub struct Args {
     /// Only the tiny test guest with Debian's usual kernel, which has 9p.
     #[arg(long)]
     generic: bool,
+    /// Only the tiny test guest with OpenRC.
+    #[arg(long)]
+    openrc: bool,
     /// Only the full Debian image, and the archive of containerd for it.
     #[arg(long)]
     full: bool,
@@ -24,9 +27,12 @@ pub struct Args {
 /// # Errors
 /// A tool is missing or fails, or a package can't be fetched.
 pub fn run(args: &Args) -> anyhow::Result<()> {
-    let all = args.tiny.is_empty() && !args.full && !args.generic;
+    let all = args.tiny.is_empty() && !args.full && !args.generic && !args.openrc;
     if all || args.generic {
         tiny::build_generic(args.force)?;
+    }
+    if all || args.openrc {
+        tiny::build_openrc(args.force)?;
     }
     let tiny = if all { &[Arch::X86_64, Arch::Aarch64][..] } else { &args.tiny };
     for &arch in tiny {

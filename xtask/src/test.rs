@@ -74,6 +74,7 @@ fn guests(args: &Args) -> Vec<(&'static str, PathBuf)> {
         .into_iter()
         .try_for_each(|arch| tiny::build(arch, false).map(drop))
         .and_then(|()| tiny::build_generic(false).map(drop))
+        .and_then(|()| tiny::build_openrc(false).map(drop))
     {
         Ok(()) => found.push(("LIMEKILN_TEST_GUEST", workspace::target().join("guest"))),
         Err(error) => println!("test: no tiny guests, tests on them skip: {error:#}"),

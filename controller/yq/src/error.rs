@@ -3,8 +3,8 @@
 /// Why an expression can't be used.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum YqError {
-    /// It is no expression.
-    #[error("the expression cannot be understood near {0:?}")]
+    /// It is no expression: what it lacks and where, or may not do.
+    #[error("the expression {0}")]
     Syntax(String),
     /// It uses what is not known here.
     #[error("the expression uses {0}, which is not known here")]

@@ -11,9 +11,11 @@ mod error;
 mod expression;
 mod format;
 mod ini;
+mod program;
 mod steps;
 
 pub use edit::edit;
 pub use error::YqError;
 pub use expression::Expression;
 pub use format::Format;
+pub use program::Program;

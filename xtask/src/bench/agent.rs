@@ -1,13 +1,14 @@
 //! What one host agent costs while its VM idles.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::Context;
 
+use super::free_ports::free_ports;
 use super::home::{Home, instance, tiny_template};
 use super::row::Row;
 use crate::workspace;
@@ -45,12 +46,7 @@ fn start(home: &Home, name: &str, more: &str) -> anyhow::Result<PathBuf> {
 fn busy() -> anyhow::Result<Row> {
     let home = Home::new()?;
     let shared = tempfile::tempdir()?;
-    // Held together, so that no two are the same.
-    let free: Vec<_> =
-        (0..FORWARDS).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<Result<_, _>>()?;
-    let ports = free.iter().map(|one| Ok(one.local_addr()?.port()));
-    let ports: Vec<u16> = ports.collect::<std::io::Result<_>>()?;
-    drop(free);
+    let ports = free_ports(FORWARDS)?;
     let mut more = "    mountType: reverse-sshfs\n    mounts:\n".to_owned();
     for mount in 0..MOUNTS {
         let from = shared.path().display();

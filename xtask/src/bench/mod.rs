@@ -11,11 +11,13 @@ mod diff;
 mod example;
 mod fleet;
 mod forwards;
+mod free_ports;
 mod home;
 mod makespan;
 mod manifests;
 mod mounts;
 mod planner;
+mod ports;
 mod resident;
 mod row;
 mod usernet;
@@ -39,7 +41,7 @@ pub struct Args {
 /// A figure's group: the start of its rows' names, and how they are measured.
 type Group = (&'static str, fn() -> anyhow::Result<Vec<Row>>);
 
-const GROUPS: [Group; 13] = [
+const GROUPS: [Group; 14] = [
     ("manifests", manifests::rows),
     ("planner", planner::rows),
     ("makespan", makespan::rows),
@@ -49,6 +51,7 @@ const GROUPS: [Group; 13] = [
     ("fleet", fleet::rows),
     ("boot", boot::rows),
     ("forwards", forwards::rows),
+    ("ports", ports::rows),
     ("hostagent", agent::rows),
     ("mounts", mounts::rows),
     ("controller", controller::rows),

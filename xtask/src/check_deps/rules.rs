@@ -50,6 +50,7 @@ const TABLE: &[Row] = &[
             "reconciler",
             "proto",
             "server",
+            "yq",
         ],
         &["testkit"],
     ),

@@ -25,6 +25,11 @@ impl Instance {
         Self::of("tiny-generic-x86_64", yaml)
     }
 
+    /// The same with OpenRC, a service of which runs the boot script.
+    pub fn openrc(yaml: &str) -> Option<Self> {
+        Self::of("tiny-openrc-x86_64", yaml)
+    }
+
     /// A guest of another architecture.
     pub fn aarch64(yaml: &str) -> Option<Self> {
         Self::of("tiny-aarch64", &format!("arch: aarch64\n{yaml}"))

@@ -14,5 +14,6 @@ mod full;
 mod guest;
 mod instance;
 mod mounts;
+mod openrc;
 mod snapshots;
 mod stop;

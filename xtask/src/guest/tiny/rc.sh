@@ -117,7 +117,12 @@ fi
 network
 start_ssh && say "ssh is up"
 grow_root
-if [ -f "$mnt/boot.sh" ]; then
+if [ -x /sbin/openrc ]; then
+    # One of its services runs the boot script.
+    for level in sysinit boot default; do
+        openrc "$level" >>/var/log/openrc.log 2>&1
+    done
+elif [ -f "$mnt/boot.sh" ]; then
     LIMA_CIDATA_MNT=$mnt sh "$mnt/boot.sh" >/var/log/boot.log 2>&1
     say "boot.sh ended with $?"
 fi

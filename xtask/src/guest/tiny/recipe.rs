@@ -2,6 +2,7 @@
 
 use super::super::Arch;
 use super::super::apt;
+use super::openrc;
 
 /// Raised when the code that assembles the guest changes.
 const VERSION: u32 = 3;
@@ -125,7 +126,7 @@ pub fn applets() -> impl Iterator<Item = &'static str> {
 }
 
 /// Everything that decides the result, for the build stamp.
-pub fn fingerprint(arch: Arch, kernel: &str) -> impl std::hash::Hash {
+pub fn fingerprint(arch: Arch, kernel: &str, openrc: bool) -> impl std::hash::Hash {
     let lists = [PACKAGES, BOOT_MODULES, LATER_MODULES, PROGRAMS];
     let applets: Vec<_> = applets().collect();
     (
@@ -138,5 +139,6 @@ pub fn fingerprint(arch: Arch, kernel: &str) -> impl std::hash::Hash {
         INITRAMFS,
         applets,
         apt::sources(),
+        openrc.then_some((openrc::PACKAGES, openrc::SERVICE)),
     )
 }

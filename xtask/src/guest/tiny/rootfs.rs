@@ -165,7 +165,8 @@ fn bring(modules: &[PathBuf], loaded: &[PathBuf], to: &Path) -> anyhow::Result<S
     Ok(order)
 }
 
-fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
+/// Copies what a link leads to.
+pub(super) fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
     fs::copy(from, to).with_context(|| format!("cannot copy {}", from.display()))?;
     Ok(())
 }
