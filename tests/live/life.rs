@@ -15,6 +15,7 @@ fn an_instance_lives_as_its_manifest_says() {
     assert!(applied.out.contains("instance/web"), "{}", applied.out);
     assert_eq!(inside(&home, "web", "hostname; nproc"), "lima-web\n1");
     home.run("diff -f {m} --exit-code").ok();
+    assert_eq!(huge_pages(&home, "web"), "0 kB", "a host agent is small");
 
     // Another size takes a restart, and the guest sees it.
     home.write(
@@ -48,6 +49,14 @@ fn an_instance_lives_as_its_manifest_says() {
     home.run("delete web --purge --yes").ok();
     assert!(!home.instance("web").exists());
     assert!(!home.run("get --deleted").ok().out.contains("instance/web"));
+}
+
+/// What the instance's host agent has in huge pages.
+fn huge_pages(home: &Home, name: &str) -> String {
+    let pid = fs::read_to_string(home.instance(name).join("ha.pid")).expect("it runs");
+    let rollup = fs::read_to_string(format!("/proc/{}/smaps_rollup", pid.trim())).expect("Linux");
+    let line = rollup.lines().find_map(|line| line.strip_prefix("AnonHugePages:"));
+    line.expect("the kernel tells").trim().to_owned()
 }
 
 #[test]
