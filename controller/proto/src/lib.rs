@@ -24,6 +24,10 @@ pub mod v1alpha1 {
         any(feature = "client", feature = "server"),
         expect(unused_qualifications, reason = "it is generated")
     )]
+    #![expect(
+        clippy::large_enum_variant,
+        reason = "it is generated, and an object is most often an instance"
+    )]
     #![cfg_attr(feature = "server", expect(clippy::allow_attributes, reason = "it is generated"))]
     tonic::include_proto!("limekiln.control.v1alpha1");
 
