@@ -19,7 +19,6 @@ pub use connect::connect;
 #[cfg(feature = "control")]
 pub mod v1alpha1 {
     #![expect(missing_docs, reason = "the definition's comments document it")]
-    #![expect(clippy::large_enum_variant, reason = "it is generated")]
     #![cfg_attr(
         any(feature = "client", feature = "server"),
         expect(unused_qualifications, reason = "it is generated")
