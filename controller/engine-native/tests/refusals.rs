@@ -124,7 +124,7 @@ fn an_expression_must_be_one_that_the_guest_agent_understands() {
     let step = |rest: &str| format!("provision: [{{mode: yq, path: /etc/a.json, {rest}}}]");
     assert_eq!(said(&step("expression: '.a.b-c = 1'")), []);
     let field = "provision[0].expression";
-    refused(&step("expression: '.a ='"), field, "cannot be understood", "system");
+    refused(&step("expression: '.a ='"), field, "lacks a term at its end", "system");
     refused(&step("expression: '.a = strenv(HOME)'"), field, "`strenv`", "system");
     let xml = step("expression: '.a = 1', format: xml");
     refused(&xml, "provision[0].format", "\"xml\" is not known", "system");
