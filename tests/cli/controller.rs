@@ -62,6 +62,22 @@ fn what_is_wrong_freezes_its_object_and_is_told_once() {
 }
 
 #[test]
+fn what_manifests_build_on_is_followed_too_and_tried_again_when_it_could_not_be_had() {
+    let home = Home::new();
+    let built = halted(&home, "web", 1).replace("    cpus: 1\n", "    base: [size.part]\n");
+    home.write("web.yaml", &built);
+    let mut controller = Controller::start(&home, &[]);
+    controller.until("size.part");
+    home.write("size.part", "cpus: 2\n");
+    controller.until("instance/web          create: done");
+    controller.until("1 object is as wanted");
+    home.write("size.part", "cpus: 3\n");
+    controller.until("instance/web          edit: done");
+    home.run("diff -f {m} --exit-code").ok();
+    assert_eq!(controller.end().1, Some(0));
+}
+
+#[test]
 fn a_hangup_reads_what_all_have_in_common_again() {
     let home = Home::new();
     home.write("web.yaml", &halted(&home, "web", 1));

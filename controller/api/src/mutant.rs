@@ -88,6 +88,8 @@ pub enum Mutant {
     IgnoresPins,
     /// A revision that was rolled back is applied again.
     ForgetsRollbacks,
+    /// What is to stay goes with its manifest.
+    DeletesRetained,
     /// A branch whose history was rewritten is followed.
     FollowsRewinds,
     /// What somebody orders is done, whatever the manifests say of it.
@@ -98,7 +100,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 45] = [
         Self::StartsBeforeWhatItUses,
         Self::MadeBeforeItsDisks,
         Self::ChangesUnderUsers,
@@ -140,6 +142,7 @@ impl Mutant {
         Self::ActsOnForesight,
         Self::IgnoresPins,
         Self::ForgetsRollbacks,
+        Self::DeletesRetained,
         Self::FollowsRewinds,
         Self::OrdersAnything,
         Self::OrdersTheBusy,

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use limekiln_api::{HostFacts, Lima, fill_as, read_lima};
@@ -19,8 +20,20 @@ pub struct App {
     /// Observes, plans, executes.
     pub reconciler: Arc<Reconciler>,
     facts: HostFacts,
-    runtime: tokio::runtime::Runtime,
+    runtime: Option<tokio::runtime::Runtime>,
 }
+
+/// What still looks at files, or waits for a server, is not waited for: nobody needs it any more.
+impl Drop for App {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_timeout(LEFT);
+        }
+    }
+}
+
+/// So long what was begun away from the runtime's thread has to end, as a file that is written.
+const LEFT: Duration = Duration::from_millis(500);
 
 impl App {
     /// Opens `$LIMA_HOME`. Nothing is written and no lock is taken.
@@ -33,7 +46,7 @@ impl App {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let engine = Arc::new(NativeEngine::new(NativeConfig::new(facts.clone())));
         let reconciler = Reconciler::new(engine, Home::new(&lima_home), facts.clone());
-        Ok(Self { reconciler: Arc::new(reconciler), facts, runtime })
+        Ok(Self { reconciler: Arc::new(reconciler), facts, runtime: Some(runtime) })
     }
 
     /// Where the instances are.
@@ -53,7 +66,7 @@ impl App {
 
     /// Runs asynchronous work to its end.
     pub fn block_on<F: Future>(&self, work: F) -> F::Output {
-        self.runtime.block_on(work)
+        self.runtime.as_ref().expect("it is there until the end").block_on(work)
     }
 
     /// What exists.

@@ -48,7 +48,7 @@ fn main() -> ExitCode {
     // A host agent has a log of its own, in the shape that Lima's tools read; that of a network
     // daemon has bounds, since guests can make it speak.
     if !matches!(cli.command, Command::Hostagent(_) | Command::Usernet(_)) {
-        log_to_stderr(cli.verbose);
+        log_to_stderr(&cli);
     }
     let exit = run(&cli.command).unwrap_or_else(|error| report(&error));
     match output::out::failure() {
@@ -78,19 +78,18 @@ fn usage(error: &clap::Error) -> ExitCode {
     if error.use_stderr() { Exit::BadInput.into() } else { Exit::Done.into() }
 }
 
-fn log_to_stderr(verbose: u8) {
-    let level = match verbose {
+fn log_to_stderr(cli: &Cli) {
+    let level = match cli.verbose {
         0 => "warn",
         1 => "info,limekiln=debug",
         _ => "trace",
     };
     let filter = EnvFilter::try_from_env("LIMEKILN_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .without_time()
-        .with_target(false)
-        .init();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if matches!(&cli.command, Command::Run(args) if args.is_for_programs()) {
+        return lines.with_ansi(false).event_format(output::log::Records).init();
+    }
+    lines.without_time().with_target(false).init();
 }
 
 fn run(command: &Command) -> anyhow::Result<Exit> {

@@ -33,7 +33,7 @@ impl Waking {
 fn watch(handle: &Handle, roots: Vec<WatchRoot>, home: &Home, end: &AtomicBool) {
     // Without a watch, the periodic look finds what changed.
     let warn = |error: &WatchError| {
-        errln!("warning: {error}: {}", error.hint().unwrap_or_default());
+        tracing::warn!("{error}: {}", error.hint().unwrap_or_default());
     };
     let mut watch = DirectoryWatch::new(roots).inspect_err(warn).ok();
     if let Some(error) = watch.as_ref().and_then(DirectoryWatch::trouble) {

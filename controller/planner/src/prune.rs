@@ -97,6 +97,7 @@ fn permission(scene: &Scene<'_>, source: &str, gone: usize) -> Result<(), (Strin
 fn retained(scene: &Scene<'_>, id: &ObjectId) -> bool {
     let owner = scene.observed.owners.get(id);
     owner.is_some_and(|owner| owner.deletion_policy == DeletionPolicy::Retain)
+        && !is_on(Mutant::DeletesRetained)
 }
 
 fn delete(scene: &Scene<'_>, id: &ObjectId, leaving: &BTreeSet<ObjectId>, draft: &mut Draft) {

@@ -75,4 +75,7 @@ pub trait Fetch {
         let _ = by;
         self.fetch(locator)
     }
+
+    /// What was fetched so far counts no more, for who loads again and again.
+    fn forget(&self) {}
 }

@@ -6,11 +6,6 @@
 
 mod home;
 
-// As the program has it.
-macro_rules! errln {
-    ($($text:tt)*) => { eprintln!($($text)*) };
-}
-
 #[path = "../../src/waking.rs"]
 mod waking;
 

@@ -53,6 +53,13 @@ pub struct RunArgs {
     log_format: LogFormat,
 }
 
+impl RunArgs {
+    /// Whether its log is for programs.
+    pub fn is_for_programs(&self) -> bool {
+        self.log_format == LogFormat::Json
+    }
+}
+
 /// How long something is kept; for ever if nothing is said.
 #[derive(Clone, Copy)]
 struct Keep(Option<Duration>);

@@ -1,6 +1,7 @@
 //! What a controller does, a line at a time: for a terminal, a journal, or a program.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use clap::ValueEnum;
 use jiff::Timestamp;
@@ -9,6 +10,10 @@ use limekiln_model::{Event, ObjectId, Plan, Report, StepOutcome};
 use limekiln_planner::render::reason;
 use limekiln_reconciler::{Attempt, ControllerState, Loaded};
 use serde_json::{Value, json};
+use tracing::Subscriber;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
 
 use super::plan::news;
 use super::style::{BAD, CHANGE, DIM, GOOD, Styled};
@@ -115,6 +120,28 @@ impl Log {
             Some(id) => outln!("{time}  {:20}  {}", id.to_string(), Styled(style, text)),
             None => outln!("{time}  {}", Styled(style, text)),
         }
+    }
+}
+
+/// Messages from within, in the shape of the other lines for programs.
+pub struct Records;
+
+impl<S, N> FormatEvent<S, N> for Records
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut to: Writer<'_>,
+        event: &tracing::Event<'_>,
+    ) -> fmt::Result {
+        let mut text = String::new();
+        context.format_fields(Writer::new(&mut text), event)?;
+        let level = event.metadata().level().as_str().to_ascii_lowercase();
+        let time = Timestamp::now().to_string();
+        writeln!(to, "{}", json!({ "time": time, "level": level, "message": text }))
     }
 }
 

@@ -76,6 +76,9 @@ fn park(watch: &Watch, id: &ObjectId) -> Option<String> {
     if watch.revisions.iter().any(recreated) {
         return None;
     }
+    if watch.revisions.iter().any(|revision| revision.catalogue.retains(id)) {
+        return Some("it is to stay".to_owned());
+    }
     let deletes = |revision: &&Revision| !revision.catalogue.ids().contains(id);
     let asking: Vec<_> = watch.revisions.iter().filter(deletes).collect();
     if asking.is_empty() {

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::client::{Counter, Served};
+use super::turn;
 use crate::host::{Incident, Life, Machine};
 use crate::oracle::{self, End};
 use crate::story::{Chapter, Fault, Ordered, Story, Trigger};
@@ -47,6 +48,7 @@ pub struct Ending {
 /// # Errors
 /// If the files of the machine cannot be used.
 pub fn play(story: &Story) -> anyhow::Result<Ending> {
+    let _turn = turn::take(story.has_git());
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
     runtime.block_on(async {

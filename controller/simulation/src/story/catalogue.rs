@@ -82,6 +82,15 @@ impl Catalogue {
         })
     }
 
+    /// Whether an object is to stay when its manifest goes.
+    pub fn retains(&self, id: &ObjectId) -> bool {
+        self.all().filter(|described| described.id() == *id).any(|described| match described {
+            Described::Instance(machine) => machine.retain,
+            Described::Disk { retain, .. } => *retain,
+            Described::Network { .. } => false,
+        })
+    }
+
     /// The text of a file.
     pub fn text(&self, file: &str) -> String {
         let documents: Vec<_> = self.files[file].iter().map(Described::yaml).collect();

@@ -174,7 +174,7 @@ impl Draw {
     fn catalogue(&mut self) -> Catalogue {
         let mut all = Vec::new();
         for name in DISKS {
-            all.push(Described::Disk { name, size: self.rng.u32(1..4) });
+            all.push(Described::Disk { name, size: self.rng.u32(1..4), retain: false });
         }
         for name in NETWORKS {
             all.push(Described::Network { name, subnet: self.subnet(name) });

@@ -15,6 +15,8 @@ pub enum Described {
         name: &'static str,
         /// GiB.
         size: u32,
+        /// Whether it stays when its manifest goes.
+        retain: bool,
     },
     /// A network.
     Network {
@@ -52,6 +54,8 @@ pub struct Machine {
     pub mount: bool,
     /// The guest's port that is forwarded.
     pub forward: Option<u16>,
+    /// Whether it stays when its manifest goes.
+    pub retain: bool,
     /// What is shown after a start: costs nothing to change.
     pub message: u32,
 }
@@ -74,8 +78,10 @@ impl Described {
         };
         match self {
             Self::Instance(machine) => head("Instance", machine.name) + &machine.yaml(),
-            Self::Disk { name, size } => {
-                head("Disk", name) + &format!("spec: {{size: {size}GiB, deletionPolicy: Delete}}\n")
+            Self::Disk { name, size, retain } => {
+                let policy = if *retain { "Retain" } else { "Delete" };
+                let spec = format!("spec: {{size: {size}GiB, deletionPolicy: {policy}}}\n");
+                head("Disk", name) + &spec
             }
             Self::Network { name, subnet } => {
                 let spec = format!("spec: {{mode: user-v2, gateway: 192.168.{subnet}.1}}\n");
@@ -101,6 +107,7 @@ impl Machine {
             depends_on: None,
             mount: false,
             forward: None,
+            retain: false,
             message: 0,
         }
     }
@@ -110,6 +117,9 @@ impl Machine {
             "spec:\n  runStrategy: {}\n  maxDisruption: {}\n  suspend: {}\n",
             self.strategy, self.disruption, self.suspend
         );
+        if self.retain {
+            yaml += "  deletionPolicy: Retain\n";
+        }
         if let Some((name, ready)) = self.depends_on {
             let condition = if ready { "Ready" } else { "Running" };
             let on = format!("{{kind: Instance, name: {name}, condition: {condition}}}");

@@ -27,13 +27,15 @@ enum Scene {
     Forgotten,
     /// That a restart is over is not seen for a while.
     Restarted,
+    /// What is to stay is taken out of the manifests.
+    Retained,
     /// A repository is away, and what it last held stays in force.
     Away,
     /// The history of a repository is rewritten.
     Rewound,
 }
 
-const SCENES: [Scene; 8] = [
+const SCENES: [Scene; 9] = [
     Scene::Budgets,
     Scene::Unasked,
     Scene::Unread,
@@ -42,6 +44,7 @@ const SCENES: [Scene; 8] = [
     Scene::Busy,
     Scene::Forgotten,
     Scene::Restarted,
+    Scene::Retained,
 ];
 
 /// Git takes a hundred times as long as everything else: these are drawn seldom.
@@ -63,6 +66,7 @@ pub(super) fn story(seed: u64, rng: &mut Rng) -> Story {
         Scene::Busy => (vec![keep], busy()),
         Scene::Forgotten => (vec![keep], forgotten(rng.u32(..3))),
         Scene::Restarted => (vec![keep], restarted(rng.u32(..6))),
+        Scene::Retained => (vec![prune], retained(dies)),
         Scene::Away => (vec![Source { git: true, ..prune }], away(dies, rng.u32(..300))),
         Scene::Rewound => (vec![Source { git: true, ..prune }], rewound(dies, rng.u32(..300))),
     };
@@ -171,6 +175,21 @@ fn restarted(after: u32) -> Vec<Chapter> {
     vec![
         chapter(publish(&[(0, &before)]), vec![]),
         chapter(publish(&[(0, &now)]), vec![stale, stale]),
+    ]
+}
+
+fn retained(dies: Armed) -> Vec<Chapter> {
+    let (a, b) = (Machine { retain: true, ..Machine::plain("a") }, halted("b"));
+    let disk = Described::Disk { name: "data", size: 1, retain: true };
+    let with_disk = |machines: &[(usize, &Machine)]| {
+        let mut all = manifests(machines);
+        all.files.insert("data.yaml".to_owned(), vec![disk.clone()]);
+        Deed::Publish(all)
+    };
+    vec![
+        chapter(with_disk(&[(0, &a), (0, &b)]), vec![]),
+        chapter(with_disk(&[(0, &b)]), vec![dies]),
+        chapter(publish(&[(0, &b)]), vec![dies]),
     ]
 }
 

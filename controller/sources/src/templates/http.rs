@@ -36,6 +36,11 @@ impl Http {
         Self { timeout, client: OnceLock::new(), pages: Once::default() }
     }
 
+    /// All are got anew.
+    pub(super) fn forget(&self) {
+        self.pages.forget();
+    }
+
     /// The page, whatever its status; proxies are as the environment says.
     ///
     /// # Errors

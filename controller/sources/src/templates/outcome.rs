@@ -34,6 +34,11 @@ impl<K, V> Default for Once<K, V> {
 }
 
 impl<K: Ord + Clone, V: Clone> Once<K, V> {
+    /// All are made anew.
+    pub(super) fn forget(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// The value, made if it is not known. The lock is not held meanwhile: making one value may
     /// need another.
     pub(super) fn get(&self, key: &K, make: impl FnOnce() -> V) -> V {

@@ -16,7 +16,7 @@ use super::{Listed, Place, TemplateSettings};
 /// The most transformations of one locator.
 const MAX_STEPS: usize = 32;
 
-/// Fetches templates and scripts, each locator once in its life: make one per run.
+/// Fetches templates and scripts, each locator once until it is told to forget: make one per run.
 ///
 /// ```
 /// use limekiln_api::HostFacts;
@@ -161,6 +161,11 @@ fn no_plugin(scheme: &str, locator: &Locator) -> FetchError {
 impl Fetch for TemplateStore {
     fn fetch(&self, locator: &Locator) -> Result<Fetched, FetchError> {
         self.outcomes.get(locator, || self.read(locator).into()).into_result()
+    }
+
+    fn forget(&self) {
+        self.outcomes.forget();
+        self.http.forget();
     }
 }
 

@@ -14,11 +14,12 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::super::Handle;
+use super::parts::Parts;
 use super::paths::Paths;
-use super::repository::{Asked, Fetched, Repository, told};
+use super::repository::{Asked, Fetched, Repository, SOON, told};
 use super::trusted::Trusted;
 use super::unread::hold;
-use super::{Foresight, InForce, Intake, Taken, Tell, Unkept, blocking, identity_of, load};
+use super::{Foresight, InForce, Intake, Last, Taken, Tell, Unkept, blocking, identity_of, load};
 use crate::load::LoadCache;
 use crate::policy::{HostPolicy, Policies, PolicyError};
 use crate::{Home, Loaded, ReconcileError, Reconciler};
@@ -32,11 +33,10 @@ pub struct Configured {
     trusted: Trusted,
     /// Whether it has read anything yet.
     begun: bool,
-    fetch: Arc<dyn Fetch + Send + Sync>,
+    parts: Arc<Parts>,
     policies: Arc<Policies>,
     tell: Option<Tell>,
-    /// The revisions that were loaded last.
-    last: Option<Vec<(String, String)>>,
+    last: Option<Last>,
     cache: Arc<LoadCache>,
     foresight: Foresight,
     unkept: Unkept,
@@ -56,6 +56,8 @@ struct Source {
     fetched: Arc<Mutex<Option<Snapshot>>>,
     error: Option<String>,
     next: Instant,
+    /// Somebody asked for it while a fetch ran, which may have looked before.
+    is_asked: bool,
 }
 
 /// A configuration that cannot be used.
@@ -118,7 +120,7 @@ impl Configured {
             sources,
             trusted,
             begun: false,
-            fetch,
+            parts: Arc::new(Parts::new(fetch)),
             policies,
             tell: None,
             last,
@@ -164,12 +166,15 @@ impl Configured {
         let asked: Vec<_> = reconciler.home().requests().into_iter().map(time).collect();
         let all = std::mem::replace(&mut self.asked, asked.clone()) != asked;
         for source in &mut self.sources {
-            if all || Instant::now() >= source.next {
+            if all || source.is_asked || Instant::now() >= source.next {
                 let trusted = self.trusted.commit(&source.config.name).map(str::to_owned);
                 let asked = Asked { trusted, requests: Arc::clone(&requests) };
-                source.begin(asked, controller).await;
+                source.begin(asked, all, controller).await;
             }
-            source.look().await;
+        }
+        let soon = Instant::now() + SOON;
+        for source in &mut self.sources {
+            source.look(soon, controller).await;
             let read = source.snapshot.as_ref().filter(|_| source.repository.is_some());
             let Some(snapshot) = read else { continue };
             if let Err(error) = self.trusted.note(&source.config.name, &snapshot.revision) {
@@ -191,28 +196,37 @@ impl Configured {
         self.unkept.read(&snapshots);
         let errors = self.in_force.put(reconciler, &mut snapshots)?;
         let now: Vec<_> = snapshots.iter().map(identity_of).collect();
-        if self.last.as_ref() == Some(&now) {
+        let again = self.last.as_ref().is_some_and(|last| last.of == now);
+        if again && !self.parts.are_news() {
             return Ok(Taken { errors, ..Taken::default() });
         }
         let all = self.sources.iter().map(|source| identity(&source.config)).collect();
-        let (reconciler, fetch) = (Arc::clone(reconciler), Arc::clone(&self.fetch));
+        let (reconciler, parts) = (Arc::clone(reconciler), Arc::clone(&self.parts));
         let (policies, cache) = (Arc::clone(&self.policies), Arc::clone(&self.cache));
         let (foresight, of) = (self.foresight.clone(), now.clone());
         let pruned = self.sources.iter().filter(|source| source.config.prune);
         let pruned: BTreeSet<_> =
             pruned.filter_map(|source| Some(source.snapshot.as_ref()?.source.clone())).collect();
         let read = move || {
-            if let Some(foreseen) = foresight.take(&of) {
-                return Ok(foreseen);
-            }
-            let mut loaded =
-                load(&reconciler, &snapshots, fetch.as_ref(), None, &policies, &cache)?;
-            hold(&mut loaded, all, &snapshots, &reconciler)?;
-            spare(&mut loaded, &pruned);
-            Ok::<_, ReconcileError>(loaded)
+            parts.begin();
+            let loaded = foresight.take(&of).map_or_else(
+                || {
+                    let mut loaded =
+                        load(&reconciler, &snapshots, &*parts, None, &policies, &cache)?;
+                    hold(&mut loaded, all, &snapshots, &reconciler)?;
+                    spare(&mut loaded, &pruned);
+                    Ok::<_, ReconcileError>(loaded)
+                },
+                Ok,
+            );
+            parts.end();
+            loaded
         };
         let loaded = Box::new(blocking(read).await?);
-        self.last = Some(now);
+        if again && self.last.as_ref().is_some_and(|last| last.says(&loaded)) {
+            return Ok(Taken { errors, ..Taken::default() });
+        }
+        self.last = Some(Last { of: now, loaded: (*loaded).clone() });
         if let Some(tell) = &self.tell {
             tell(&loaded);
         }
@@ -260,11 +274,26 @@ impl Source {
         };
         let paths = paths(&config, &ReadOptions::default());
         let (fetched, next) = (Arc::default(), Instant::now());
-        Ok(Self { config, paths, repository, snapshot: None, fetched, error: None, next })
+        Ok(Self {
+            config,
+            paths,
+            repository,
+            snapshot: None,
+            fetched,
+            error: None,
+            next,
+            is_asked: false,
+        })
     }
 
-    /// Reads a directory, and begins to fetch a repository.
-    async fn begin(&mut self, asked: Asked, controller: &Handle) {
+    /// Reads a directory, and begins to fetch a repository. One that is fetched already is fetched
+    /// once more when that has ended, if it was asked for `by_hand`.
+    async fn begin(&mut self, asked: Asked, by_hand: bool, controller: &Handle) {
+        if self.repository.as_ref().is_some_and(Repository::is_busy) {
+            self.is_asked |= by_hand;
+            return;
+        }
+        self.is_asked = false;
         let default = if self.repository.is_some() { INTERVAL } else { 0 };
         self.next = Instant::now() + Duration::from_secs(self.config.interval.unwrap_or(default));
         if let Some(repository) = &mut self.repository {
@@ -276,10 +305,13 @@ impl Source {
         }
     }
 
-    /// Takes what was fetched, if that is done.
-    async fn look(&mut self) {
+    /// Takes what was fetched, if that is done, or will be by `soon`.
+    async fn look(&mut self, soon: Instant, controller: &Handle) {
         let Some(repository) = &mut self.repository else { return };
-        let Some(Fetched { read, kept }) = repository.fetched().await else { return };
+        let Some(Fetched { read, kept }) = repository.fetched(soon).await else { return };
+        if self.is_asked {
+            controller.wake();
+        }
         self.snapshot = kept.or(self.snapshot.take());
         self.take(read.map(Some));
     }

@@ -8,9 +8,10 @@ use limekiln_sources::lock::Lock;
 use limekiln_sources::{Input, ReadOptions};
 
 use super::super::Handle;
+use super::parts::Parts;
 use super::paths::Paths;
 use super::unread::hold;
-use super::{Foresight, InForce, Intake, Taken, Tell, Unkept, blocking, identity_of, load};
+use super::{Foresight, InForce, Intake, Last, Taken, Tell, Unkept, blocking, identity_of, load};
 use crate::load::LoadCache;
 use crate::policy::Policies;
 use crate::{Loaded, ReconcileError, Reconciler};
@@ -18,10 +19,10 @@ use crate::{Loaded, ReconcileError, Reconciler};
 /// Files and directories.
 pub struct Files {
     paths: Paths,
-    fetch: Arc<dyn Fetch + Send + Sync>,
+    parts: Arc<Parts>,
     lock: Option<Arc<Lock>>,
     tell: Option<Tell>,
-    last: Option<Vec<(String, String)>>,
+    last: Option<Last>,
     policies: Arc<Policies>,
     cache: Arc<LoadCache>,
     foresight: Foresight,
@@ -43,7 +44,7 @@ impl Files {
         let foresight = Foresight::new(glance, Arc::clone(&policies), Arc::clone(&cache));
         Self {
             paths,
-            fetch,
+            parts: Arc::new(Parts::new(fetch)),
             lock: None,
             tell: None,
             last: None,
@@ -98,24 +99,33 @@ impl Files {
         let all = snapshots.iter().map(|one| one.source.clone()).collect();
         let errors = self.in_force.put(reconciler, &mut snapshots)?;
         let now: Vec<_> = snapshots.iter().map(identity_of).collect();
-        if self.last.as_ref() == Some(&now) {
+        let again = self.last.as_ref().is_some_and(|last| last.of == now);
+        if again && !self.parts.are_news() {
             return Ok(Taken { errors, ..Taken::default() });
         }
-        let (reconciler, fetch) = (Arc::clone(reconciler), Arc::clone(&self.fetch));
+        let (reconciler, parts) = (Arc::clone(reconciler), Arc::clone(&self.parts));
         let (lock, cache) = (self.lock.clone(), Arc::clone(&self.cache));
         let (policies, foresight) = (Arc::clone(&self.policies), self.foresight.clone());
         let of = now.clone();
         let read = move || {
-            if let Some(foreseen) = foresight.take(&of) {
-                return Ok(foreseen);
-            }
-            let mut loaded =
-                load(&reconciler, &snapshots, fetch.as_ref(), lock.as_deref(), &policies, &cache)?;
-            hold(&mut loaded, all, &snapshots, &reconciler)?;
-            Ok::<_, ReconcileError>(loaded)
+            parts.begin();
+            let loaded = foresight.take(&of).map_or_else(
+                || {
+                    let (fetch, lock) = (&*parts, lock.as_deref());
+                    let mut loaded = load(&reconciler, &snapshots, fetch, lock, &policies, &cache)?;
+                    hold(&mut loaded, all, &snapshots, &reconciler)?;
+                    Ok::<_, ReconcileError>(loaded)
+                },
+                Ok,
+            );
+            parts.end();
+            loaded
         };
         let loaded = Box::new(blocking(read).await?);
-        self.last = Some(now);
+        if again && self.last.as_ref().is_some_and(|last| last.says(&loaded)) {
+            return Ok(Taken { errors, ..Taken::default() });
+        }
+        self.last = Some(Last { of: now, loaded: (*loaded).clone() });
         if let Some(tell) = &self.tell {
             tell(&loaded);
         }

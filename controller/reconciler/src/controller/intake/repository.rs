@@ -8,7 +8,7 @@ use std::time::Duration;
 use limekiln_sources::Snapshot;
 use limekiln_sources::git::{GitConfig, GitError, GitOptions, GitSource, Stopper};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
 use super::super::Handle;
@@ -16,7 +16,7 @@ use crate::error::chain;
 use crate::{Home, Requests};
 
 /// A fetch that is done so soon is waited for: most are.
-const SOON: Duration = Duration::from_millis(500);
+pub(super) const SOON: Duration = Duration::from_millis(500);
 
 /// A repository, and its fetch if one runs.
 pub(super) struct Repository {
@@ -26,6 +26,8 @@ pub(super) struct Repository {
     /// Here while no fetch runs.
     git: Option<GitSource>,
     fetch: Option<JoinHandle<(GitSource, Fetched)>>,
+    /// Nobody has waited for the fetch yet.
+    fresh: bool,
     stopper: Stopper,
 }
 
@@ -50,7 +52,15 @@ impl Repository {
         let cache = home.dir().join("git");
         let git = GitSource::open(name, config, &cache, &GitOptions::default())?;
         let (name, config) = (name.to_owned(), config.clone());
-        Ok(Self { name, config, cache, stopper: git.stopper(), git: Some(git), fetch: None })
+        Ok(Self {
+            name,
+            config,
+            cache,
+            stopper: git.stopper(),
+            git: Some(git),
+            fetch: None,
+            fresh: false,
+        })
     }
 
     /// The repository. It is opened anew after a fetch that broke in the middle and took it along.
@@ -70,6 +80,7 @@ impl Repository {
     pub(super) fn begin(&mut self, asked: Asked, known: bool, controller: &Handle) {
         let Some(git) = self.take() else { return };
         let controller = controller.clone();
+        self.fresh = true;
         self.fetch = Some(tokio::task::spawn_blocking(move || {
             let done = fetch(git, &asked, known);
             controller.wake();
@@ -77,9 +88,16 @@ impl Repository {
         }));
     }
 
-    /// What was fetched, if that is done, or will be soon.
-    pub(super) async fn fetched(&mut self) -> Option<Fetched> {
-        let done = timeout(SOON, self.fetch.as_mut()?).await.ok()?;
+    /// Whether a fetch runs.
+    pub(super) fn is_busy(&self) -> bool {
+        self.fetch.is_some()
+    }
+
+    /// What was fetched, if that is done, or will be by `soon`. A fetch is waited for once: one
+    /// that takes long keeps nobody waiting again.
+    pub(super) async fn fetched(&mut self, soon: Instant) -> Option<Fetched> {
+        let until = if std::mem::take(&mut self.fresh) { soon } else { Instant::now() };
+        let done = timeout_at(until, self.fetch.as_mut()?).await.ok()?;
         self.fetch = None;
         match done {
             Ok((git, fetched)) => {

@@ -35,7 +35,10 @@ impl Trusted {
         let stored = match fs::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(error),
-            Ok(bytes) => Some(serde_json::from_slice::<Stored>(&bytes)?),
+            Ok(bytes) => Some(serde_json::from_slice::<Stored>(&bytes).map_err(|error| {
+                let way = "once you know that no branch was rewound meanwhile, remove it";
+                io::Error::other(format!("{} is damaged: {error}; {way}", path.display()))
+            })?),
         };
         match stored {
             Some(Stored { version, .. }) if version > VERSION => {

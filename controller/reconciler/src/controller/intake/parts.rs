@@ -1,0 +1,170 @@
+//! The texts that manifests build on: templates and scripts, of this host or from elsewhere.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use limekiln_api::Stamp;
+use limekiln_api::template::{Fetch, FetchError, Fetched, Locator};
+use tokio::time::Instant;
+
+/// Between two tries to get what could not be had; longer each time.
+const SOONEST: Duration = Duration::from_secs(5);
+const LATEST: Duration = Duration::from_secs(300);
+/// A file that was written so shortly ago may be half written.
+const QUIET: Duration = Duration::from_millis(200);
+
+/// Fetches them, and knows when they are to be fetched again.
+///
+/// A revision tells nothing of them: a file of this host may change without it, and what could not
+/// be had, since the network was not there yet, may be there now.
+pub(super) struct Parts {
+    fetch: Arc<dyn Fetch + Send + Sync>,
+    used: Mutex<Used>,
+}
+
+/// What the last load asked for.
+#[derive(Default)]
+struct Used {
+    /// Files of this host, as they were before they were read; `None` of one that was not there.
+    files: BTreeMap<PathBuf, Option<Stamp>>,
+    failed: bool,
+    /// When what failed is tried again, and how long that is waited for.
+    retry: Option<(Instant, Duration)>,
+}
+
+impl Parts {
+    pub(super) fn new(fetch: Arc<dyn Fetch + Send + Sync>) -> Self {
+        Self { fetch, used: Mutex::default() }
+    }
+
+    /// A load begins: everything is fetched anew.
+    pub(super) fn begin(&self) {
+        self.fetch.forget();
+        let mut used = self.lock();
+        used.files.clear();
+        used.failed = false;
+    }
+
+    /// The load has ended.
+    pub(super) fn end(&self) {
+        let mut used = self.lock();
+        let wait = used.retry.map_or(SOONEST, |(_, wait)| (wait * 2).min(LATEST));
+        used.retry = used.failed.then(|| (Instant::now() + wait, wait));
+    }
+
+    /// Whether a load may come to something else than the last one, though the manifests are the
+    /// same.
+    pub(super) fn are_news(&self) -> bool {
+        let used = self.lock();
+        let due = used.retry.is_some_and(|(at, _)| at <= Instant::now());
+        let now = SystemTime::now();
+        due || used.files.iter().any(|(path, then)| is_news(path, then.as_ref(), now))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Used> {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Fetch for Parts {
+    fn fetch(&self, locator: &Locator) -> Result<Fetched, FetchError> {
+        let now = SystemTime::now();
+        if let Locator::File(path) | Locator::FileUrl(path) = locator {
+            self.lock().files.entry(path.clone()).or_insert_with(|| stamp(path, now));
+        }
+        let fetched = self.fetch.fetch(locator);
+        let mut used = self.lock();
+        match &fetched {
+            // A name leads to a file of this host, unless it is built in.
+            Ok(fetched) if Path::new(&fetched.place).is_absolute() => {
+                let path = PathBuf::from(&fetched.place);
+                let stamp = stamp(&path, now);
+                used.files.entry(path).or_insert(stamp);
+            }
+            Ok(_) => {}
+            Err(_) => used.failed = true,
+        }
+        drop(used);
+        fetched
+    }
+}
+
+fn stamp(path: &Path, now: SystemTime) -> Option<Stamp> {
+    path.metadata().ok().map(|data| Stamp::of(&data, now))
+}
+
+fn is_news(path: &Path, then: Option<&Stamp>, now: SystemTime) -> bool {
+    match (then, stamp(path, now)) {
+        (None, None) => false,
+        (Some(_), None) => true,
+        (then, Some(stamp)) => {
+            let is_same = then.is_some_and(|then| then.holds(&stamp));
+            // A time in the future tells nothing.
+            !is_same && stamp.age(now).is_none_or(|age| age >= QUIET)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// Reads files, and has nothing else.
+    struct Files;
+
+    impl Fetch for Files {
+        fn fetch(&self, locator: &Locator) -> Result<Fetched, FetchError> {
+            let Locator::File(path) = locator else { return Err(FetchError::new("unreachable")) };
+            let bytes = fs::read(path).map_err(|error| FetchError::new("no").because(error))?;
+            Ok(Fetched { bytes, place: path.display().to_string() })
+        }
+    }
+
+    fn load(parts: &Parts, locator: &Locator) -> bool {
+        parts.begin();
+        let fetched = parts.fetch(locator).is_ok();
+        parts.end();
+        fetched
+    }
+
+    #[test]
+    fn a_file_that_changed_comes_or_goes_is_news() {
+        let dir = tempfile::tempdir().expect("dir");
+        let path = dir.path().join("setup.sh");
+        let (parts, locator) = (Parts::new(Arc::new(Files)), Locator::File(path.clone()));
+        let put = |text: &str| {
+            fs::write(&path, text).expect("writable");
+            std::thread::sleep(QUIET);
+        };
+        put("one");
+        assert!(load(&parts, &locator) && !parts.are_news());
+        put("two");
+        assert!(parts.are_news());
+        assert!(load(&parts, &locator) && !parts.are_news());
+        fs::write(&path, "half").expect("writable");
+        assert!(!parts.are_news(), "it may be half written");
+        std::thread::sleep(QUIET);
+        assert!(parts.are_news());
+        fs::remove_file(&path).expect("there");
+        assert!(parts.are_news(), "gone");
+        assert!(!load(&parts, &locator));
+        put("again");
+        assert!(parts.are_news(), "before it would be tried again");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_could_not_be_had_is_tried_again_more_and_more_seldom() {
+        let (parts, far) = (Parts::new(Arc::new(Files)), Locator::Http("http://far".into()));
+        for seconds in [5, 10, 20, 40, 80, 160, 300, 300] {
+            assert!(!load(&parts, &far));
+            tokio::time::sleep(Duration::from_secs(seconds - 1)).await;
+            assert!(!parts.are_news(), "{seconds}");
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            assert!(parts.are_news(), "{seconds}");
+        }
+    }
+}
