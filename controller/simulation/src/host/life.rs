@@ -140,5 +140,5 @@ pub fn source_name(number: usize) -> String {
 
 /// The machine that manifests are filled in for.
 pub(super) fn facts(lima_home: PathBuf) -> HostFacts {
-    HostFacts { lima_home, memory: 64 << 30, ..HostFacts::example() }
+    HostFacts { lima_home, memory: 64 << 30, containerd: false, ..HostFacts::example() }
 }
