@@ -63,7 +63,7 @@ impl Agent {
 
     /// Waits for an event, at most as long as a slow host needs for the boot of a full guest.
     pub fn wait_for(&mut self, wanted: impl Fn(&Status) -> bool) -> Event {
-        let deadline = Instant::now() + Duration::from_secs(300);
+        let deadline = Instant::now() + Duration::from_secs(600);
         loop {
             let mut events = self.events.poll().unwrap().into_iter();
             // The log may hold the events of an earlier host agent.
