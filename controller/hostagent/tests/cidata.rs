@@ -137,6 +137,9 @@ fn a_guest_gets_containerd_where_its_archive_is_there() {
     seed.containerd = None;
     let env = contents(&seed)["lima.env"].clone();
     assert!(env.contains("CONTAINERD_SYSTEM=\n") && !env.contains("CONTAINERD_ARCHIVE"), "{env}");
+    assert!(env.contains("CONTAINERD_UNKNOWN=1\n"), "not the same as: not wanted");
+    let not_wanted = files()["lima.env"].clone();
+    assert!(!not_wanted.contains("CONTAINERD_UNKNOWN"), "{not_wanted}");
 }
 
 #[test]

@@ -148,7 +148,7 @@ fn find_archive(
         return Ok((None, None));
     }
     let Some(path) = &args.nerdctl_archive else {
-        let doubt = "containerd was not installed: the start brought no archive of it";
+        let doubt = "containerd was left as it is: the start brought no archive of it";
         return Ok((None, Some(doubt.to_owned())));
     };
     Ok((Some(Archive::new(path)?), None))

@@ -30,8 +30,9 @@ impl Archive {
         Ok(Self { source, id: format!("{}-{}.{:09}", meta.len(), meta.mtime(), meta.mtime_nsec()) })
     }
 
-    /// By what the guest knows that it has unpacked this one before. No digest: hashing it would
-    /// make each start longer.
+    /// By what the guest knows that it has unpacked this one before. The digest that the template
+    /// may have would do, too, but which of its archives this is was settled by who fetched it; and
+    /// to hash it would make each start longer.
     pub(super) fn id(&self) -> &str {
         &self.id
     }

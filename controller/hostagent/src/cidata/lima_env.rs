@@ -57,15 +57,22 @@ fn gateway(env: &mut Env, guest: &GuestSpec) {
     env.set("SLIRP_IP_ADDRESS", own);
 }
 
-/// The archive's id is ours: Lima goes by the age of a program in it.
+/// The archive's id is ours: Lima goes by the age of a program in it. So is that it is not known
+/// here: neither flag set would have a guest stop what it has.
 fn containerd(env: &mut Env, seed: &Seed<'_>) {
     let wanted = seed.containerd.map_or_else(ContainerdSpec::default, |_| seed.guest.containerd);
     let flag = |wanted| if wanted { "1" } else { "" };
     env.set("CONTAINERD_USER", flag(wanted.user));
     env.set("CONTAINERD_SYSTEM", flag(wanted.system));
-    if let Some(archive) = seed.containerd {
-        env.set("CONTAINERD_ARCHIVE", Archive::NAME);
-        env.set("CONTAINERD_ARCHIVE_ID", archive.id());
+    match seed.containerd {
+        Some(archive) => {
+            env.set("CONTAINERD_ARCHIVE", Archive::NAME);
+            env.set("CONTAINERD_ARCHIVE_ID", archive.id());
+        }
+        None if seed.guest.containerd != ContainerdSpec::default() => {
+            env.set("CONTAINERD_UNKNOWN", 1);
+        }
+        None => {}
     }
 }
 

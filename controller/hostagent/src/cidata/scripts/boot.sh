@@ -1,11 +1,12 @@
 #!/bin/sh
 # Sets the guest up at every boot, from the seed volume mounted at LIMA_CIDATA_MNT.
 #
-# A failed step does not stop the others. Its name goes to /run/limekiln-boot-failed, which the host
-# reads when /run/lima-boot-done appears.
+# A failed step does not stop the others. Its name goes to /run/limekiln-boot-failed, with what the
+# step left in /run/limekiln-boot-why, and the host reads it when /run/lima-boot-done appears.
 : "${LIMA_CIDATA_MNT:=/mnt/lima-cidata}"
 export LIMA_CIDATA_MNT
 failed=/run/limekiln-boot-failed
+why=/run/limekiln-boot-why
 rm -f /run/lima-boot-done "$failed"
 
 # KEY=VALUE without quotes: the value is the rest of the line, and no shell may expand it.
@@ -25,7 +26,8 @@ step() {
     name=$1
     shift
     echo "limekiln: $name"
-    "$@" || echo "$name ended with $?" >>"$failed"
+    rm -f "$why"
+    "$@" || echo "$name ended with $?$(sed 's/^/: /' "$why" 2>/dev/null)" >>"$failed"
 }
 
 # Sessions may start now: nothing later ends them.

@@ -3,20 +3,42 @@
 # for the user without root, or both. What was set up here and is no longer wanted is stopped;
 # programs, settings, images and containers stay.
 exec </dev/null
+# Wanted, and this start brought no archive: what is there goes on.
+[ "${LIMA_CIDATA_CONTAINERD_UNKNOWN-}" != 1 ] || exit 0
 system=${LIMA_CIDATA_CONTAINERD_SYSTEM-} user=${LIMA_CIDATA_CONTAINERD_USER-}
-prefix=${LIMA_CIDATA_GUEST_INSTALL_PREFIX:-/usr/local}
-# What was done here: `archive` names the one that was unpacked, `system` and `user` are there where
-# these were set up.
+wanted_prefix=${LIMA_CIDATA_GUEST_INSTALL_PREFIX:-/usr/local}
+# What was done here: `archive` has the id of the one that was unpacked, and below which prefix.
+# `system` and `user` are there from before the first step of setting these up until they are
+# stopped: what was half done runs, too.
 state=/var/lib/limekiln/containerd
 [ -n "$system$user" ] || [ -d "$state" ] || exit 0
+
+# Says what is wrong, also to the host.
+tell() {
+    echo "$1" >&2
+    echo "$1" >/run/limekiln-boot-why
+}
+
 if [ ! -d /run/systemd/system ]; then
     [ -n "$system$user" ] || exit 0
-    echo "containerd needs systemd, and this guest has another init" >&2
+    tell "containerd needs systemd, and this guest has another init"
     exit 1
 fi
 (umask 077 && mkdir -p "$state") || exit
-PATH=$prefix/bin:$PATH:/usr/sbin:/sbin
-export PATH
+path=$PATH:/usr/sbin:/sbin
+
+use_prefix() {
+    prefix=$1
+    PATH=$prefix/bin:$path
+    export PATH
+}
+use_prefix "$wanted_prefix"
+
+# Where what was set up here is.
+prefix_before() {
+    before=$(sed -n 2p "$state/archive" 2>/dev/null)
+    echo "${before:-$wanted_prefix}"
+}
 
 has() { command -v "$1" >/dev/null; }
 
@@ -51,7 +73,7 @@ bring_what_is_lacking() {
     [ -n "$(lacking)" ] && [ "${LIMA_CIDATA_SKIP_DEFAULT_DEPENDENCY_RESOLUTION-}" != 1 ] || return 0
     bring
     left=$(lacking | tr '\n' ' ')
-    [ -z "$left" ] || { echo "not in the guest, and could not be installed: $left" >&2; return 1; }
+    [ -z "$left" ] || { tell "not in the guest, and could not be installed: $left"; return 1; }
 }
 
 # The services that the archive has.
@@ -70,15 +92,18 @@ place_units() {
     done
 }
 
+wanted_archive() { printf '%s\n%s\n' "$LIMA_CIDATA_CONTAINERD_ARCHIVE_ID" "$prefix"; }
+
 unpack() {
-    [ "$(cat "$state/archive" 2>/dev/null)" = "$LIMA_CIDATA_CONTAINERD_ARCHIVE_ID" ] && return 0
-    # Those of an earlier archive must not go on beside the new programs.
-    [ ! -e "$state/system" ] || stop_system
-    [ ! -e "$state/user" ] || stop_user
+    [ "$(cat "$state/archive" 2>/dev/null)" = "$(wanted_archive)" ] && return 0
+    # Those of an earlier archive, or of another place, must not go on beside the new programs.
+    stop system && stop user || return
+    # Half unpacked, it is neither that one nor this one.
+    rm -f "$state/archive"
     mkdir -p "$prefix" || return
     tar -C "$prefix" -xof "$LIMA_CIDATA_MNT/$LIMA_CIDATA_CONTAINERD_ARCHIVE" || return
     if has restorecon; then restorecon -R "$prefix/bin" "$prefix/lib/systemd"; fi
-    place_units && echo "$LIMA_CIDATA_CONTAINERD_ARCHIVE_ID" >"$state/archive"
+    wanted_archive >"$state/archive"
 }
 
 # Settings of containerd whose sockets are below $1.
@@ -106,18 +131,37 @@ buildkit_settings() {
 new_file='[ -e "$1" ] || { mkdir -p "${1%/*}" && cat >"$1"; }'
 
 start_system() {
+    : >"$state/system" || return
     containerd_settings /run | sh -c "$new_file" sh /etc/containerd/config.toml || return
     if has buildkitd; then
         buildkit_settings | sh -c "$new_file" sh /etc/buildkit/buildkitd.toml || return
     fi
+    place_units || return
     systemctl daemon-reload
     # One word each.
-    systemctl enable --now $(units) && : >"$state/system"
+    systemctl enable --now $(units)
 }
 
 stop_system() {
-    for unit in $(units); do systemctl disable --now "$unit"; done
-    rm -f "$state/system"
+    for unit in $(units); do
+        # What systemd does not know was not set up.
+        systemctl cat "$unit" >/dev/null 2>&1 || continue
+        systemctl disable --now "$unit" || return
+        # It would go before one below /usr/local.
+        [ "$prefix" = /usr/local ] || rm -f "/etc/systemd/system/$unit" || return
+    done
+    systemctl daemon-reload
+}
+
+# Stops what was set up for `system` or `user`, with the programs that it was set up with.
+stop() {
+    [ -e "$state/$1" ] || return 0
+    use_prefix "$(prefix_before)"
+    "stop_$1" && rm -f "$state/$1"
+    code=$?
+    use_prefix "$wanted_prefix"
+    [ $code -eq 0 ] || tell "the containerd of the $1 could not be stopped"
+    return $code
 }
 
 as_user() {
@@ -132,7 +176,7 @@ wait_for_user() {
     loginctl enable-linger "$LIMA_CIDATA_USER" || return
     tries=0
     until [ -e "/run/user/$LIMA_CIDATA_UID/systemd/private" ]; do
-        [ "$tries" -lt 600 ] || { echo "the user has no service manager" >&2; return 1; }
+        [ "$tries" -lt 600 ] || { tell "the user has no service manager"; return 1; }
         tries=$((tries + 1))
         sleep 0.1
     done
@@ -167,7 +211,7 @@ allow_user() {
             echo 'kernel.unprivileged_userns_clone = 1'
         echo 'net.ipv4.ping_group_range = 0 2147483647'
         echo 'net.ipv4.ip_unprivileged_port_start = 0'
-    } >"$file" && systemctl restart systemd-sysctl || return
+    } >"$file" && sysctl -p "$file" || return
     mkdir -p /etc/systemd/system/user@.service.d || return
     printf '[Service]\nDelegate=yes\n' >/etc/systemd/system/user@.service.d/limekiln.conf
     systemctl daemon-reload
@@ -206,9 +250,14 @@ install_for_user() {
 }
 
 start_user() {
-    wait_for_user || return
-    [ ! -e "$state/user" ] || return 0
+    if [ -e "$state/user" ] && [ "$(cat "$state/user")" != begun ]; then
+        wait_for_user
+        return
+    fi
+    echo begun >"$state/user" || return
+    # Before the user's manager starts, to which it is said here what it may do.
     give_ids && allow_user && tell_sessions || return
+    wait_for_user || return
     config=$LIMA_CIDATA_HOME/.config/containerd/config.toml
     containerd_settings "/run/user/$LIMA_CIDATA_UID" |
         as_user sh -c "$new_file" sh "$config" || return
@@ -218,21 +267,21 @@ start_user() {
     install_for_user
     code=$?
     [ -z "$enforced" ] || setenforce 1
-    [ $code -eq 0 ] && : >"$state/user"
+    [ $code -eq 0 ] && echo done >"$state/user"
 }
 
 stop_user() {
-    wait_for_user
+    wait_for_user || return
+    # What the tool needs, it needs for each of these: the last one tells.
     for what in stargz fuse-overlayfs buildkit-containerd; do set_up "uninstall-$what"; done
-    set_up uninstall
-    rm -f "$state/user" /etc/profile.d/limekiln-containerd.sh
+    set_up uninstall && rm -f /etc/profile.d/limekiln-containerd.sh
 }
 
 choose_snapshotter
-[ -n "$system" ] || [ ! -e "$state/system" ] || stop_system
-[ -n "$user" ] || [ ! -e "$state/user" ] || stop_user
-[ -n "$system$user" ] || exit 0
 failed=0
+[ -n "$system" ] || stop system || failed=1
+[ -n "$user" ] || stop user || failed=1
+[ -n "$system$user" ] || exit $failed
 bring_what_is_lacking || failed=1
 unpack || exit
 [ -z "$system" ] || start_system || failed=1
