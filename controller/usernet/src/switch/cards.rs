@@ -82,22 +82,23 @@ impl Cards {
             if mac.is_group() || mac == Mac::GATEWAY {
                 continue;
             }
-            self.owners.insert(mac, Owner { pid: None, since: owner.since });
-            if let Some(pid) = owner.pid.filter(|_| still) {
-                self.expect(mac, pid, owner.since);
-            }
+            // The next daemon is to know it, too, should this one end before the VM has spoken.
+            let pid = owner.pid.filter(|pid| still && self.expect(mac, *pid, owner.since));
+            self.owners.insert(mac, Owner { pid, since: owner.since });
         }
         Ok(())
     }
 
-    /// Notes that a VM which runs may come back.
-    fn expect(&mut self, mac: Mac, pid: u32, since: u64) {
+    /// Notes that a VM may come back; returns whether it runs.
+    fn expect(&mut self, mac: Mac, pid: u32, since: u64) -> bool {
         if !self.before.contains_key(&pid)
             && let Some(process) = Process::find(pid, since)
         {
             self.before.insert(pid, (process, Vec::new()));
         }
-        self.before.get_mut(&pid).into_iter().for_each(|(_, macs)| macs.push(mac));
+        let Some((_, macs)) = self.before.get_mut(&pid) else { return false };
+        macs.push(mac);
+        true
     }
 
     /// The addresses that a process had when an earlier daemon served it; none, if it is new.
@@ -176,6 +177,18 @@ mod tests {
         other.wait().unwrap();
         assert!(again_cards.of(others).is_empty() && again_cards.contains(mac(3)));
         assert!(again_cards.of(own).contains(&mac(1)));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_process_that_has_said_nothing_is_known_after_two_restarts() {
+        let own = Some(std::process::id());
+        let mut cards = Cards::new();
+        cards.insert(mac(1), own, |_| true);
+        let mut once = again(&mut cards);
+        // It is written anew for another.
+        once.insert(mac(2), None, |_| true);
+        assert_eq!(again(&mut once).of(own), [mac(1)]);
     }
 
     #[test]
