@@ -53,6 +53,8 @@ impl Switch {
     pub fn remove(&mut self, id: PortId) -> bool {
         self.table.retain(|_, port| *port != id);
         self.dirty.retain(|port| *port != id);
+        // The next to have its number is another.
+        self.gone.retain(|port| *port != id);
         let Some(mut port) = self.ports.try_remove(id) else { return false };
         port.queue.clear(&mut self.pool);
         true
