@@ -9,7 +9,8 @@ use std::process::{Command, Stdio};
 use crate::{HostAgentArgs, files::InstanceFiles};
 
 /// Of mimalloc, the program's allocator. With huge pages it takes 9 MiB where a host agent needs 2.
-const NO_HUGE_PAGES: (&str, &str) = ("MIMALLOC_ALLOW_THP", "0");
+/// The daemon of a network is as small.
+pub(crate) const NO_HUGE_PAGES: (&str, &str) = ("MIMALLOC_ALLOW_THP", "0");
 
 /// The command that starts `exe hostagent`, followed by [`HostAgentArgs::to_words`], in a process group of its own, with
 /// Lima's log files as output. They are replaced, unless a running VM is adopted; so the caller

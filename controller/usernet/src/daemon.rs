@@ -24,9 +24,9 @@ use crate::turn::Network;
 use crate::worker::{Files, Worker, save};
 use crate::{Config, Error, token};
 
-/// Descriptors that are not for connections of guests: each VM's cable, 1,024 at most, what the
-/// name server needs, and files. Of few, a quarter.
-const RESERVED: u64 = 2048;
+/// Descriptors that are not for connections of guests: each VM's cable and process, 1,024 of both at
+/// most, what the name server needs, and files. Of few, a quarter.
+const RESERVED: u64 = 3072;
 
 /// What macOS lets a program have where it says that there is no limit (`OPEN_MAX`).
 const UNLIMITED: u64 = 10_240;

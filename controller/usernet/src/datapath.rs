@@ -289,7 +289,7 @@ impl Datapath {
     }
 
     fn unplug(&mut self, id: PortId) {
-        let card = self.switch.card(id).filter(|mac| self.switch.keeps(*mac));
+        let card = self.switch.kept(id);
         if self.switch.remove(id) {
             tracing::info!("port {id}: a VM is unplugged");
             self.gateway.forget(&mut turn!(self), id, card);

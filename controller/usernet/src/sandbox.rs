@@ -93,15 +93,17 @@ mod linux {
     /// Calls with which a program takes over more than it has. All others stay: which ones the C
     /// library's resolver makes is its own business, and changes.
     #[rustfmt::skip]
-    const DENIED: [&str; 44] = [
-        "acct", "add_key", "bpf", "chroot", "delete_module", "execve", "execveat", "fanotify_init",
-        "finit_module", "fsconfig", "fsmount", "fsopen", "fspick", "init_module",
-        "io_uring_enter", "io_uring_register", "io_uring_setup", "kcmp", "kexec_load", "keyctl",
-        "mount", "move_mount", "name_to_handle_at", "open_by_handle_at", "open_tree",
-        "perf_event_open", "personality", "pidfd_getfd", "pidfd_send_signal", "pivot_root",
-        "process_vm_readv", "process_vm_writev", "ptrace", "quotactl", "reboot", "request_key",
-        "rt_sigqueueinfo", "rt_tgsigqueueinfo", "setns", "swapon", "tkill", "umount2", "unshare",
-        "userfaultfd",
+    const DENIED: [&str; 56] = [
+        "acct", "add_key", "adjtimex", "bpf", "chroot", "clock_adjtime", "clock_settime",
+        "delete_module", "execve", "execveat", "fanotify_init", "finit_module", "fsconfig",
+        "fsmount", "fsopen", "fspick", "init_module", "io_uring_enter", "io_uring_register",
+        "io_uring_setup", "ioprio_set", "kcmp", "kexec_file_load", "kexec_load", "keyctl", "mount",
+        "move_mount", "name_to_handle_at", "open_by_handle_at", "open_tree", "perf_event_open",
+        "personality", "pidfd_getfd", "pidfd_send_signal", "pivot_root", "process_vm_readv",
+        "process_vm_writev", "ptrace", "quotactl", "reboot", "request_key", "rt_sigqueueinfo",
+        "rt_tgsigqueueinfo", "sched_setaffinity", "sched_setattr", "sched_setparam",
+        "sched_setscheduler", "setns", "setpriority", "settimeofday", "swapoff", "swapon", "tkill",
+        "umount2", "unshare", "userfaultfd",
     ];
 
     /// clone(2): a thread, not a process.
@@ -116,6 +118,12 @@ mod linux {
     const FORKS: [&str; 2] = ["fork", "vfork"];
     #[cfg(not(target_arch = "x86_64"))]
     const FORKS: [&str; 0] = [];
+
+    /// The machine's own ports, which only x86 has.
+    #[cfg(target_arch = "x86_64")]
+    const PORTS: [&str; 2] = ["ioperm", "iopl"];
+    #[cfg(not(target_arch = "x86_64"))]
+    const PORTS: [&str; 0] = [];
 
     fn calls() -> Result<(), Error> {
         for program in programs()? {
@@ -176,15 +184,17 @@ mod linux {
     }
 
     /// Sockets that are not its work: of other families than IP and unix; of netlink more than the
-    /// routes, which the C library's resolver asks for to sort addresses; and those of IP for raw
-    /// packets, which root might open, or for other protocols than TCP, UDP and echo requests.
+    /// routes, which the C library's resolver asks for to sort addresses; and those of IP for other
+    /// kinds than streams and datagrams, which root might open (of which one, `SOCK_PACKET`, makes a
+    /// packet socket of any family), or for other protocols than TCP, UDP and echo requests.
     fn sockets() -> Vec<serde_json::Value> {
         // sys/socket.h: families, and the kind, beside which are flags; netinet/in.h: protocols.
         const UNIX: u64 = 1;
         const INET: u64 = 2;
         const INET6: u64 = 10;
         const NETLINK: u64 = 16;
-        const RAW: u64 = 3;
+        // SOCK_RAW, SOCK_RDM, SOCK_SEQPACKET, SOCK_DCCP, SOCK_PACKET.
+        const OTHER_KINDS: [u64; 5] = [3, 4, 5, 6, 10];
         const ICMP: u64 = 1;
         const TCP: u64 = 6;
         const UDP: u64 = 17;
@@ -197,7 +207,8 @@ mod linux {
         ];
         for family in [INET, INET6] {
             let of_it = (0, eq.clone(), family);
-            all.push(rule("socket", &[of_it.clone(), (1, kind.clone(), RAW)]));
+            let of_kind = |other| rule("socket", &[of_it.clone(), (1, kind.clone(), other)]);
+            all.extend(OTHER_KINDS.map(of_kind));
             let mut protocol = vec![of_it];
             protocol.extend([0, ICMP, TCP, UDP].map(|known| (2, ne.clone(), known)));
             all.push(rule("socket", &protocol));
@@ -207,7 +218,7 @@ mod linux {
 
     /// In the library's JSON, since it knows each architecture's numbers only there.
     fn filters() -> serde_json::Value {
-        let calls = DENIED.iter().chain(&FORKS).map(|call| json!({"syscall": call}));
+        let calls = DENIED.iter().chain(&FORKS).chain(&PORTS).map(|call| json!({"syscall": call}));
         // No new process, only threads.
         let fork = json!({"syscall": "clone", "args": [
             {"index": 0, "type": "qword", "op": {"masked_eq": CLONE_THREAD}, "val": 0},

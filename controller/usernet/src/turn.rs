@@ -66,7 +66,7 @@ impl Turn<'_> {
     /// in its place, also while that is away. A VM may be plugged in anew before its old cable is
     /// out.
     pub fn belongs(&self, port: Option<PortId>, mac: Mac, origin: Origin) -> bool {
-        let left = || port.is_none_or(|port| self.switch.is_leaving(port));
+        let left = || port.is_none_or(|port| self.switch.leaves_to(port, origin.port));
         port == Some(origin.port) || (mac == origin.mac && left())
     }
 

@@ -150,7 +150,7 @@ impl Dhcp {
         if self.leases.of(origin.mac).is_none() && given >= most_of_one(turn.network) {
             return None;
         }
-        let connected = |mac| turn.switch.behind(mac).is_some();
+        let connected = |mac| turn.switch.is_used(mac);
         let lease = self.leases.assign(origin.mac, wish, turn.clock.now(), connected);
         let Some((address, new)) = lease else {
             tracing::warn!("no address is left for {}", origin.mac);

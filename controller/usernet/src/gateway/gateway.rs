@@ -16,7 +16,7 @@ use super::fragments::Fragments;
 use super::neighbours::Neighbours;
 use super::ping::Ping;
 use super::udp::{self, Ends, Udp};
-use crate::switch::PortId;
+use crate::switch::{Card, PortId};
 use crate::tcp::{Outcome, Tcp};
 use crate::turn::Turn;
 use crate::wire::Mac;
@@ -44,8 +44,8 @@ pub struct Gateway {
     ping: Ping,
     forwards: Forwards,
     sockets: usize,
-    /// VMs that are away, until when their connections wait for them.
-    gone: HashMap<Mac, Duration>,
+    /// VMs that are away, by their cards' addresses, and until when their connections wait for them.
+    gone: HashMap<Mac, (Card, Duration)>,
     swept: Duration,
 }
 
@@ -109,9 +109,20 @@ impl Gateway {
     }
 
     /// A VM that was unplugged may be back.
-    fn welcome(&mut self, turn: &Turn<'_>, origin: Origin) {
-        if !self.gone.is_empty() && self.gone.remove(&origin.mac).is_some() {
-            self.tcp.adopt(turn.switch);
+    fn welcome(&mut self, turn: &mut Turn<'_>, origin: Origin) {
+        if !self.gone.is_empty()
+            && let Some((card, _)) = self.gone.remove(&origin.mac)
+        {
+            self.settle(turn, card);
+        }
+    }
+
+    /// The connections of a VM that was away are its again, or end if it is not back: another may
+    /// have its card's address by now.
+    fn settle(&mut self, turn: &mut Turn<'_>, card: Card) {
+        match turn.switch.back(card) {
+            Some(_) => self.tcp.adopt(turn.switch),
+            None => self.tcp.reset_orphans(turn, card),
         }
     }
 
@@ -351,8 +362,8 @@ impl Gateway {
         self.dhcp.leases.holder(address).or_else(|| self.neighbours.find(address))
     }
 
-    /// A VM's cable was pulled out. `card` is its card's address, if that is kept for it.
-    pub fn forget(&mut self, turn: &mut Turn<'_>, port: PortId, card: Option<Mac>) {
+    /// A VM's cable was pulled out. `card` is its card, if its address is kept for it.
+    pub fn forget(&mut self, turn: &mut Turn<'_>, port: PortId, card: Option<Card>) {
         let left = self.tcp.forget(turn, port, card);
         // It may be back before its old cable is out.
         self.tcp.adopt(turn.switch);
@@ -363,7 +374,12 @@ impl Gateway {
         turn.services.forget(port);
         // Who left no connection behind need not be waited for.
         if let Some(card) = card.filter(|_| left) {
-            self.gone.insert(card, turn.clock.now() + GRACE);
+            let until = turn.clock.now() + GRACE;
+            let before = self.gone.insert(card.mac, (card, until));
+            // Another had its place meanwhile, and said nothing to the gateway.
+            if let Some((before, _)) = before.filter(|(before, _)| *before != card) {
+                self.tcp.reset_orphans(turn, before);
+            }
         }
     }
 
@@ -378,12 +394,9 @@ impl Gateway {
         self.udp.sweep(now);
         self.ping.sweep(now);
         self.fragments.sweep(now);
-        let due: Vec<_> = self.gone.extract_if(|_, until| *until <= now).collect();
-        for (mac, _) in due {
-            match turn.switch.behind(mac) {
-                Some(_) => self.tcp.adopt(turn.switch),
-                None => self.tcp.reset_all(turn, mac),
-            }
+        let due: Vec<_> = self.gone.extract_if(|_, (_, until)| *until <= now).collect();
+        for (_, (card, _)) in due {
+            self.settle(turn, card);
         }
     }
 

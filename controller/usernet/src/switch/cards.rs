@@ -5,7 +5,7 @@
 //! started anew, and no guest can choose it. So a guest cannot be quicker than another to speak
 //! under that one's address, and get what is for it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::path::Path;
 
@@ -43,8 +43,8 @@ struct Content {
 #[derive(Debug, Default)]
 pub struct Cards {
     owners: HashMap<Mac, Owner>,
-    /// VMs that an earlier daemon knew, and that still run.
-    before: HashMap<u32, (Process, Vec<Mac>)>,
+    /// Their processes, as long as they run: those that an earlier daemon knew, too.
+    running: HashMap<u32, Process>,
     boot: String,
     changed: bool,
 }
@@ -63,6 +63,8 @@ impl Cards {
     pub fn load(&mut self, path: &Path) -> io::Result<()> {
         match std::fs::read(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            // It is not waited for that it is on the disk: a power cut leaves an empty file.
+            Ok(text) if text.is_empty() => Ok(()),
             text => self.read(&text?),
         }
     }
@@ -82,29 +84,53 @@ impl Cards {
             if mac.is_group() || mac == Mac::GATEWAY {
                 continue;
             }
-            self.owners.insert(mac, Owner { pid: None, since: owner.since });
-            if let Some(pid) = owner.pid.filter(|_| still) {
-                self.expect(mac, pid, owner.since);
-            }
+            // The next daemon is to know it, too, should this one end before the VM has spoken.
+            let pid = owner.pid.filter(|pid| still && self.expect(*pid, owner.since));
+            self.owners.insert(mac, Owner { pid, since: owner.since });
         }
         Ok(())
     }
 
-    /// Notes that a VM which runs may come back.
-    fn expect(&mut self, mac: Mac, pid: u32, since: u64) {
-        if !self.before.contains_key(&pid)
+    /// Notes that a VM may come back; returns whether it runs.
+    fn expect(&mut self, pid: u32, since: u64) -> bool {
+        if !self.running.contains_key(&pid)
             && let Some(process) = Process::find(pid, since)
         {
-            self.before.insert(pid, (process, Vec::new()));
+            self.running.insert(pid, process);
         }
-        self.before.get_mut(&pid).into_iter().for_each(|(_, macs)| macs.push(mac));
+        self.running.contains_key(&pid)
     }
 
-    /// The addresses that a process had when an earlier daemon served it; none, if it is new.
+    /// The addresses that a process has, from an earlier daemon, too; none, if it is new.
     pub fn of(&mut self, pid: Option<u32>) -> Vec<Mac> {
-        self.before.retain(|_, (process, _)| process.lives());
-        let known = pid.and_then(|pid| self.before.get(&pid));
-        known.map(|(_, macs)| macs.clone()).unwrap_or_default()
+        self.tidy();
+        let Some(pid) = pid.filter(|pid| self.running.contains_key(pid)) else { return Vec::new() };
+        let own = self.owners.iter().filter(|(_, owner)| owner.pid == Some(pid));
+        own.map(|(mac, _)| *mac).collect()
+    }
+
+    /// Forgets processes that have ended: another may get the number.
+    fn tidy(&mut self) {
+        let ended = self.running.extract_if(|_, process| !process.lives());
+        let ended: HashSet<_> = ended.map(|(pid, _)| pid).collect();
+        if ended.is_empty() {
+            return;
+        }
+        for owner in self.owners.values_mut() {
+            owner.pid = owner.pid.filter(|pid| !ended.contains(pid));
+        }
+    }
+
+    /// Whether the VM whose it is runs, and is another process than this.
+    pub fn is_anothers(&self, mac: Mac, pid: Option<u32>) -> bool {
+        let owner = self.owners.get(&mac).and_then(|owner| owner.pid);
+        let other = owner.filter(|owner| Some(*owner) != pid);
+        other.and_then(|owner| self.running.get(&owner)).is_some_and(Process::lives)
+    }
+
+    /// Whether the VM whose it is runs, plugged in or not.
+    pub fn runs(&self, mac: Mac) -> bool {
+        self.is_anothers(mac, None)
     }
 
     /// Whether it is the own address of a VM's card.
@@ -127,6 +153,11 @@ impl Cards {
         }
         self.owners.insert(mac, Owner { pid, since: process::uptime() });
         self.changed = true;
+        if let Some(pid) = pid.filter(|pid| !self.running.contains_key(pid))
+            && let Some(process) = Process::with(pid)
+        {
+            self.running.insert(pid, process);
+        }
     }
 
     /// What is to be written, if it changed since it was asked for last.
@@ -170,12 +201,29 @@ mod tests {
         assert_eq!(again_cards.of(own).len(), 2);
         assert_eq!(again_cards.of(others), [mac(3)]);
         assert_eq!((again_cards.of(Some(1)), again_cards.of(None)), (vec![], vec![]));
+        assert_eq!(cards.of(others), [mac(3)], "also by the daemon that served it");
+        assert!(cards.is_anothers(mac(3), own) && !cards.is_anothers(mac(3), others));
         assert_eq!(cards.content(), None, "nothing changed since");
         // One that ends is not known, even if another gets its pid.
         other.kill().unwrap();
         other.wait().unwrap();
-        assert!(again_cards.of(others).is_empty() && again_cards.contains(mac(3)));
-        assert!(again_cards.of(own).contains(&mac(1)));
+        for cards in [&mut again_cards, &mut cards] {
+            assert!(cards.runs(mac(1)) && !cards.runs(mac(3)) && !cards.runs(mac(4)));
+            assert!(cards.of(others).is_empty() && cards.contains(mac(3)));
+            assert_eq!(cards.of(own).len(), 2);
+        }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_process_that_has_said_nothing_is_known_after_two_restarts() {
+        let own = Some(std::process::id());
+        let mut cards = Cards::new();
+        cards.insert(mac(1), own, |_| true);
+        let mut once = again(&mut cards);
+        // It is written anew for another.
+        once.insert(mac(2), None, |_| true);
+        assert_eq!(again(&mut once).of(own), [mac(1)]);
     }
 
     #[test]
@@ -207,6 +255,14 @@ mod tests {
         let text = r#"{"version":1,"boot":"","cards":{"5a:94:ef:e4:0c:dd":{"pid":null,"since":1},"x":{"pid":1,"since":1}}}"#;
         cards.read(text.as_bytes()).unwrap();
         assert!(cards.owners.is_empty(), "neither can be a VM's");
+    }
+
+    #[test]
+    fn an_empty_file_is_none() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut cards = Cards::new();
+        cards.load(file.path()).unwrap();
+        assert!(cards.owners.is_empty());
     }
 
     #[test]

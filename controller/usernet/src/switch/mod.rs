@@ -1,6 +1,7 @@
 //! An Ethernet switch between the VMs of a network.
 
 mod batch;
+mod card;
 mod cards;
 mod handed;
 mod port;
@@ -10,6 +11,7 @@ mod queue;
 mod switch;
 
 pub use batch::Batch;
+pub use card::Card;
 pub use cards::Cards;
 pub use handed::receive;
 pub use port::{Kind, Port};

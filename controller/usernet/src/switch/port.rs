@@ -1,5 +1,6 @@
 //! One VM's end of the cable.
 
+use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
@@ -34,8 +35,8 @@ pub struct Port {
     pub(super) pid: Option<u32>,
     /// What it is known to have as its card's own address; if nothing, whatever it uses first.
     pub(super) known: Vec<Mac>,
-    /// Hardware addresses seen behind it.
-    pub(super) stations: usize,
+    /// Hardware addresses seen behind it, the oldest first.
+    pub(super) stations: VecDeque<Mac>,
     /// The first of them that it may have: the card's own, which firmware and kernels use before
     /// anything else.
     pub(super) home: Option<Mac>,
@@ -43,6 +44,8 @@ pub struct Port {
     pub(super) dropped: u64,
     /// Whether it is in the switch's list of ports with something to send.
     pub(super) dirty: bool,
+    /// Its log says that it used another's address.
+    pub(super) told: bool,
     /// Its peer takes nothing now.
     pub(super) blocked: bool,
     /// There may be something to read.
@@ -60,10 +63,11 @@ impl Port {
             known,
             begun: Vec::new(),
             queue: Queue::default(),
-            stations: 0,
+            stations: VecDeque::new(),
             home: None,
             dropped: 0,
             dirty: false,
+            told: false,
             blocked: false,
             readable: true,
             ending: false,

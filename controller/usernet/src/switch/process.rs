@@ -26,10 +26,15 @@ mod linux {
         /// The one with this pid, if it ran at that second since the system's start: a later one
         /// has only got its number.
         pub fn find(pid: u32, at: u64) -> Option<Self> {
-            let number = Pid::from_raw(i32::try_from(pid).ok()?)?;
             // Before its start is looked up: that is then this one's.
-            let process = Self(pidfd_open(number, PidfdFlags::empty()).ok()?);
+            let process = Self::with(pid)?;
             (started(pid)? <= at && process.lives()).then_some(process)
+        }
+
+        /// The one that has this pid now.
+        pub fn with(pid: u32) -> Option<Self> {
+            let pid = Pid::from_raw(i32::try_from(pid).ok()?)?;
+            Some(Self(pidfd_open(pid, PidfdFlags::empty()).ok()?))
         }
 
         /// Whether it has not ended.
@@ -81,6 +86,11 @@ mod elsewhere {
     impl Process {
         /// None.
         pub fn find(_: u32, _: u64) -> Option<Self> {
+            None
+        }
+
+        /// None.
+        pub fn with(_: u32) -> Option<Self> {
             None
         }
 

@@ -1,20 +1,20 @@
 //! The switch: who is behind which port.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::IoSlice;
 use std::os::fd::OwnedFd;
 
 use slab::Slab;
 
 use super::port::Kind;
-use super::{Cards, Pool, Port};
+use super::{Card, Cards, Pool, Port};
 use crate::wire::Mac;
 
 /// A port's number.
 pub type PortId = usize;
 
-/// Hardware addresses learned per port: a VM that makes up more has the rest of its traffic
-/// flooded, and harms no other's.
+/// Hardware addresses learned per port: of a VM that makes up more the oldest give way, but for its
+/// card's own, and no other's.
 const STATIONS: usize = 64;
 
 /// Ports at once.
@@ -44,15 +44,28 @@ impl Switch {
 
     /// Plugs the VM of this process in; `None` if there is no room for more.
     pub fn add(&mut self, socket: OwnedFd, kind: Kind, pid: Option<u32>) -> Option<PortId> {
-        let known = self.cards.of(pid);
+        let known = self.known(pid);
         let fits = self.ports.len() < PORTS;
         fits.then(|| self.ports.insert(Port::new(socket, kind, pid, known)))
+    }
+
+    /// What a VM that is plugged in has as its card's own address; nothing, if it is new. A VM may have
+    /// several cards: those that are plugged in have theirs.
+    fn known(&mut self, pid: Option<u32>) -> Vec<Mac> {
+        let mut known = self.cards.of(pid);
+        let ports = self.ports.iter().map(|(_, port)| port);
+        let others = ports.filter(|port| port.pid == pid && !port.ending);
+        let taken: HashSet<_> = others.filter_map(|port| port.home).collect();
+        known.retain(|mac| !taken.contains(mac));
+        known
     }
 
     /// Pulls the cable out; `false` if it was out.
     pub fn remove(&mut self, id: PortId) -> bool {
         self.table.retain(|_, port| *port != id);
         self.dirty.retain(|port| *port != id);
+        // The next to have its number is another.
+        self.gone.retain(|port| *port != id);
         let Some(mut port) = self.ports.try_remove(id) else { return false };
         port.queue.clear(&mut self.pool);
         true
@@ -88,14 +101,33 @@ impl Switch {
         self.ports.get(id)?.home
     }
 
-    /// Whether nobody else uses the address while its VM is away.
-    pub fn keeps(&self, mac: Mac) -> bool {
-        self.cards.contains(mac)
+    /// The VM's card, if nobody else uses its address while it is away.
+    pub fn kept(&self, id: PortId) -> Option<Card> {
+        let port = self.ports.get(id)?;
+        let mac = port.home.filter(|mac| self.cards.contains(*mac))?;
+        Some(Card { mac, pid: port.pid })
     }
 
-    /// Whether the VM behind the port is gone, or about to be.
-    pub fn is_leaving(&self, id: PortId) -> bool {
-        self.ports.get(id).is_none_or(|port| port.ending)
+    /// Whether the VM whose address it is runs, plugged in or not, or another uses it.
+    pub fn is_used(&self, mac: Mac) -> bool {
+        self.table.contains_key(&mac) || self.cards.runs(mac)
+    }
+
+    /// Whether the VM behind the port is gone, or about to be, and may be the one behind another: if
+    /// that is the same process.
+    pub fn leaves_to(&self, id: PortId, other: PortId) -> bool {
+        self.ports.get(id).is_none_or(|port| port.ending && self.may_be(port.pid, other))
+    }
+
+    /// Whether the VM behind the port may be this process. (Where no process is known, each may.)
+    fn may_be(&self, pid: Option<u32>, id: PortId) -> bool {
+        pid.is_none() || self.ports.get(id).is_some_and(|port| port.pid == pid)
+    }
+
+    /// The port of a VM that was away, if it is plugged in again; not that of another process which
+    /// has its card's address now.
+    pub fn back(&self, card: Card) -> Option<PortId> {
+        self.behind(card.mac).filter(|id| self.may_be(card.pid, *id))
     }
 
     /// The port behind which the address was last seen.
@@ -105,41 +137,61 @@ impl Switch {
 
     /// Notes that the address is behind the port; returns whether frames from it are to be taken
     /// there. No group address is behind a port, nor the gateway's, nor one that is behind another
-    /// port that lives, nor that of another VM's card while that is away: who speaks in another's
-    /// name would get what is for it.
+    /// port that lives, nor that of another VM's card while that is away, the less if that runs: who
+    /// speaks in another's name would get what is for it.
     pub fn learn(&mut self, mac: Mac, id: PortId) -> bool {
         if mac.is_group() || mac == Mac::GATEWAY {
             return false;
         }
-        let Some(port) = self.ports.get(id) else { return false };
-        let may_be = || port.known.is_empty() || port.known.contains(&mac);
-        let home = port.home.map_or_else(may_be, |home| home == mac);
-        let (room, pid) = (port.stations < STATIONS, port.pid);
         let before = self.table.get(&mac).copied();
+        let Some(port) = self.ports.get(id) else { return false };
         if before == Some(id) {
             return true;
         }
+        let home = port.home.map_or_else(|| self.may_have(port, mac), |home| home == mac);
+        let pid = port.pid;
         if before.is_some_and(|before| !self.yields(before, mac, home))
             || (!home && self.cards.contains(mac))
         {
+            self.tell(id, mac);
             return false;
         }
         if home {
             self.ports.get_mut(id).into_iter().for_each(|port| port.home = Some(mac));
             self.cards.insert(mac, pid, |mac| self.table.contains_key(&mac));
         }
-        if room {
-            self.table.insert(mac, id);
-            self.count(id, 1);
-            before.into_iter().for_each(|before| self.count(before, -1));
+        if let Some(before) = before.and_then(|before| self.ports.get_mut(before)) {
+            before.stations.retain(|station| *station != mac);
         }
+        self.settle(mac, id);
         true
     }
 
-    fn count(&mut self, id: PortId, more: isize) {
-        if let Some(port) = self.ports.get_mut(id) {
-            port.stations = port.stations.saturating_add_signed(more);
+    /// Whether it may be the own address of the port's card, which has none yet.
+    fn may_have(&self, port: &Port, mac: Mac) -> bool {
+        (port.known.is_empty() || port.known.contains(&mac))
+            && !self.cards.is_anothers(mac, port.pid)
+    }
+
+    /// Says once that a VM is not heard: it may be the one whose address it is.
+    fn tell(&mut self, id: PortId, mac: Mac) {
+        if let Some(port) = self.ports.get_mut(id)
+            && !std::mem::replace(&mut port.told, true)
+        {
+            tracing::warn!("port {id}: the VM is not heard as {mac}: another has that address");
         }
+    }
+
+    /// The address is behind the port from now on.
+    fn settle(&mut self, mac: Mac, id: PortId) {
+        let Some(port) = self.ports.get_mut(id) else { return };
+        if port.stations.len() >= STATIONS {
+            let oldest = port.stations.iter().position(|station| Some(*station) != port.home);
+            let oldest = oldest.and_then(|at| port.stations.remove(at));
+            oldest.and_then(|oldest| self.table.remove(&oldest));
+        }
+        port.stations.push_back(mac);
+        self.table.insert(mac, id);
     }
 
     /// Whether a port gives an address to one that uses it, too: if its VM is about to be gone; and
@@ -226,5 +278,84 @@ impl Switch {
                 false
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+
+    use super::{Card, Kind, PortId, STATIONS, Switch};
+    use crate::wire::Mac;
+
+    fn mac(n: usize) -> Mac {
+        let [.., high, low] = n.to_be_bytes();
+        Mac([2, 0, 0, 0, high, low])
+    }
+
+    fn plug(switch: &mut Switch, pid: Option<u32>) -> (PortId, UnixStream) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        (switch.add(ours.into(), Kind::Stream, pid).unwrap(), theirs)
+    }
+
+    #[test]
+    fn of_too_many_addresses_the_oldest_gives_way_but_not_the_cards() {
+        let mut switch = Switch::default();
+        let ((one, _cable), (other, _other)) = (plug(&mut switch, None), plug(&mut switch, None));
+        assert!(switch.learn(mac(1000), other));
+        for n in 0..=STATIONS {
+            assert!(switch.learn(mac(n), one));
+        }
+        assert_eq!((switch.behind(mac(0)), switch.behind(mac(1))), (Some(one), None));
+        assert_eq!(switch.behind(mac(STATIONS)), Some(one));
+        assert_eq!(switch.behind(mac(1000)), Some(other));
+        // What another takes over leaves room.
+        switch.port(one).unwrap().ending = true;
+        assert!(switch.learn(mac(2), other));
+        assert!(switch.learn(mac(1), one));
+        assert_eq!((switch.behind(mac(3)), switch.behind(mac(2))), (Some(one), Some(other)));
+    }
+
+    #[test]
+    fn a_port_with_the_number_of_one_that_is_gone_stays() {
+        let mut switch = Switch::default();
+        let (gone, cable) = plug(&mut switch, None);
+        drop(cable);
+        switch.send(gone, &[std::io::IoSlice::new(b"frame")]);
+        assert!(switch.remove(gone));
+        let (new, _cable) = plug(&mut switch, None);
+        assert_eq!((new, switch.flush()), (gone, vec![]));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn no_other_process_has_the_address_of_a_vm_that_runs() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let (victims, own) = (Some(child.id()), Some(std::process::id()));
+        let mut switch = Switch::default();
+        let (victim, _cable) = plug(&mut switch, victims);
+        assert!(switch.learn(mac(1), victim));
+        let card = Card { mac: mac(1), pid: victims };
+        assert_eq!(switch.kept(victim), Some(card));
+        switch.remove(victim);
+        let (thief, _cable) = plug(&mut switch, own);
+        assert!(switch.is_used(mac(1)) && !switch.learn(mac(1), thief), "it is away, and runs");
+        assert_eq!(switch.card(thief), None);
+        // Plugged in again it is known: its card is not what it says first.
+        let (victim, _cable) = plug(&mut switch, victims);
+        assert!(switch.learn(mac(2), victim) && switch.card(victim).is_none());
+        assert!(switch.learn(mac(1), victim));
+        assert_eq!((switch.card(victim), switch.back(card)), (Some(mac(1)), Some(victim)));
+        // A card beside it is another.
+        let (second, _cable) = plug(&mut switch, victims);
+        assert!(switch.learn(mac(3), second));
+        assert_eq!(switch.card(second), Some(mac(3)));
+        // Its end.
+        child.kill().unwrap();
+        child.wait().unwrap();
+        switch.port(victim).unwrap().ending = true;
+        assert!(switch.learn(mac(1), thief));
+        assert_eq!((switch.card(thief), switch.back(card)), (Some(mac(1)), None));
+        assert!(!switch.leaves_to(victim, thief), "what was open is not the thief's");
     }
 }

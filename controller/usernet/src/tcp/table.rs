@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use super::{Flow, Host, Key};
 use crate::holdings::Holdings;
 use crate::share::may_have_more;
-use crate::switch::PortId;
+use crate::switch::{Card, PortId};
 use crate::wire::Mac;
 
 /// Connections at once.
@@ -50,8 +50,8 @@ pub struct Entry {
     pub port: Option<PortId>,
     /// The VM began it, so it counts as one of its own.
     pub counts: bool,
-    /// Its VM was unplugged, and may come back.
-    pub orphan: bool,
+    /// The card of its VM, which was unplugged and may come back.
+    pub orphan: Option<Card>,
     /// How far it is.
     pub side: Side,
     /// It is in the list of those that have a turn.
@@ -168,7 +168,7 @@ impl Table {
             mac,
             port,
             counts,
-            orphan: false,
+            orphan: None,
             side,
             queued: false,
             blocked: false,
@@ -225,9 +225,10 @@ impl Table {
         self.by_key.get(key).copied()
     }
 
-    /// Those of a VM.
-    pub fn of(&self, mac: Mac) -> Vec<FlowId> {
-        self.entries.iter().map(|(_, entry)| entry).filter(|e| e.mac == mac).map(|e| e.id).collect()
+    /// Those of a VM that is away.
+    pub fn orphans_of(&self, card: Card) -> Vec<FlowId> {
+        let entries = self.entries.iter().map(|(_, entry)| entry);
+        entries.filter(|entry| entry.orphan == Some(card)).map(|entry| entry.id).collect()
     }
 
     /// Takes it out.
@@ -247,14 +248,14 @@ impl Table {
 
     /// A VM is gone. Its connections may stay for when it comes back: those under its own card's
     /// address, if that is kept for it. Under another, any VM could take them over.
-    pub fn forget(&mut self, port: PortId, card: Option<Mac>) -> Left {
+    pub fn forget(&mut self, port: PortId, card: Option<Card>) -> Left {
         self.held.forget(port).for_each(drop);
         self.handshakes.forget(port).for_each(drop);
         let mut left = Left { waits: false, strays: Vec::new() };
         for (_, entry) in self.entries.iter_mut().filter(|(_, entry)| entry.port == Some(port)) {
             entry.port = None;
-            if Some(entry.mac) == card {
-                entry.orphan = true;
+            if card.is_some_and(|card| card.mac == entry.mac) {
+                entry.orphan = card;
                 self.orphans.insert(entry.id);
                 left.waits = true;
             } else {
@@ -264,18 +265,18 @@ impl Table {
         left
     }
 
-    /// VMs may be back, behind the ports that `behind` tells: their connections are theirs again.
-    pub fn adopt(&mut self, behind: impl Fn(Mac) -> Option<PortId>) {
-        let mut back = Vec::new();
+    /// VMs may be back, behind the ports that `back` tells: their connections are theirs again.
+    pub fn adopt(&mut self, back: impl Fn(Card) -> Option<PortId>) {
+        let mut adopted = Vec::new();
         for id in &self.orphans {
             let Some(entry) = self.entries.get_mut(id.slot) else { continue };
-            let Some(port) = behind(entry.mac) else { continue };
-            (entry.port, entry.orphan) = (Some(port), false);
-            back.push(*id);
+            let Some(port) = entry.orphan.and_then(&back) else { continue };
+            (entry.port, entry.orphan) = (Some(port), None);
+            adopted.push(*id);
         }
         // As old as they were.
-        back.sort_by_key(|id| id.serial);
-        for id in back {
+        adopted.sort_by_key(|id| id.serial);
+        for id in adopted {
             self.orphans.remove(&id);
             self.count_in(id);
         }
@@ -304,10 +305,11 @@ mod tests {
     use std::net::SocketAddrV4;
     use std::time::Duration;
 
-    use super::{Key, Side, Table};
+    use super::{Card, Key, Side, Table};
     use crate::wire::Mac;
 
     const VM: Mac = Mac([2; 6]);
+    const CARD: Card = Card { mac: VM, pid: Some(7) };
 
     /// Sockets.
     const ALL: usize = 100;
@@ -327,12 +329,14 @@ mod tests {
     fn connections_of_a_vm_that_is_plugged_in_anew_count() {
         let mut table = Table::default();
         assert_eq!(fill(&mut table, 1), 75, "three quarters are for one");
-        assert_eq!(table.forget(1, Some(VM)), super::Left { waits: true, strays: vec![] });
-        table.adopt(|mac| (mac == VM).then_some(2));
+        assert_eq!(table.forget(1, Some(CARD)), super::Left { waits: true, strays: vec![] });
+        let ids = table.orphans_of(CARD);
+        assert!(table.orphans_of(Card { mac: VM, pid: Some(8) }).is_empty(), "another process");
+        table.adopt(|card| (card == CARD).then_some(2));
+        assert!(table.orphans_of(CARD).is_empty());
         assert!(!table.has_room(Some(2), 25), "it has its share");
         assert!(table.has_room(Some(3), 25));
         assert_eq!(table.gives_way(0), None);
-        let ids = table.of(VM);
         ids.iter().for_each(|id| drop(table.remove(*id)));
         assert_eq!(fill(&mut table, 2), 75, "and can have it again");
     }
@@ -341,9 +345,9 @@ mod tests {
     fn connections_under_an_address_that_others_can_use_end_with_their_vm() {
         let mut table = Table::default();
         fill(&mut table, 1);
-        let left = table.forget(1, Some(Mac([4; 6])));
+        let left = table.forget(1, Some(Card { mac: Mac([4; 6]), pid: None }));
         assert_eq!((left.waits, left.strays.len()), (false, 75));
-        table.adopt(|mac| (mac == VM).then_some(2));
+        table.adopt(|_| Some(2));
         assert_eq!(table.count(2), 0, "nobody else gets them");
         left.strays.iter().for_each(|id| drop(table.remove(*id)));
         assert_eq!((table.len(), table.most()), (0, None));
@@ -353,7 +357,7 @@ mod tests {
     fn connections_of_a_vm_that_is_away_give_way() {
         let mut table = Table::default();
         fill(&mut table, 1);
-        table.forget(1, Some(VM));
+        table.forget(1, Some(CARD));
         assert_eq!(table.gives_way(ALL - table.len()), None, "there is room");
         fill(&mut table, 2);
         assert_eq!(table.len(), ALL);

@@ -19,7 +19,7 @@ use super::table::{Entry, FlowId, Outcome, Side, Table};
 use super::timers::Timers;
 use super::{Flow, Host, Key, Outgoing};
 use crate::gateway::{Origin, Sockets};
-use crate::switch::{PortId, Switch};
+use crate::switch::{Card, PortId, Switch};
 use crate::token;
 use crate::turn::Turn;
 use crate::wire::Mac;
@@ -93,7 +93,7 @@ impl Tcp {
         }
         entry.mac = origin.mac;
         // One from the host to a VM of which nothing was heard before is its from now on.
-        entry.port = entry.port.or(Some(origin.port).filter(|_| !entry.orphan));
+        entry.port = entry.port.or(Some(origin.port).filter(|_| entry.orphan.is_none()));
         let id = entry.id;
         match entry.side {
             Side::Open(_) => self.arrived.push((id, at)),
@@ -329,15 +329,15 @@ impl Tcp {
     }
 
     /// Resets the connections of a VM that is gone.
-    pub fn reset_all(&mut self, turn: &mut Turn<'_>, mac: Mac) {
-        for id in self.table.of(mac) {
+    pub fn reset_orphans(&mut self, turn: &mut Turn<'_>, card: Card) {
+        for id in self.table.orphans_of(card) {
             self.close(turn, id, true);
         }
     }
 
     /// A port is no more. The connections under its VM's own address, if that is kept for it, stay:
     /// the VM may come back. Returns whether it had any.
-    pub fn forget(&mut self, turn: &mut Turn<'_>, port: PortId, card: Option<Mac>) -> bool {
+    pub fn forget(&mut self, turn: &mut Turn<'_>, port: PortId, card: Option<Card>) -> bool {
         let left = self.table.forget(port, card);
         left.strays.into_iter().for_each(|id| self.close(turn, id, true));
         self.unblocked(port);
@@ -346,7 +346,7 @@ impl Tcp {
 
     /// VMs may be back, behind these ports.
     pub fn adopt(&mut self, switch: &Switch) {
-        self.table.adopt(|mac| switch.behind(mac));
+        self.table.adopt(|card| switch.back(card));
     }
 
     fn run(&mut self, turn: &mut Turn<'_>, id: FlowId, incoming: &[&[u8]]) {

@@ -14,18 +14,20 @@ use rustix::net::{
 };
 use smoltcp::wire::TcpControl;
 
+use crate::dhcp::boot;
 use crate::peer::guest::{GATEWAY, PATIENCE, SILENCE};
 use crate::peer::tcp::Tcp;
 use crate::peer::{Daemon, Guest};
 
 /// A process that makes cables, as QEMU does; the test has the other end.
-struct Machine {
+pub struct Machine {
     child: Child,
     control: UnixStream,
 }
 
 impl Machine {
-    fn start(daemon: &Daemon) -> Self {
+    /// Starts it.
+    pub fn start(daemon: &Daemon) -> Self {
         let (control, theirs) = UnixStream::pair().unwrap();
         let test = std::env::current_exe().unwrap();
         let child = Command::new(test)
@@ -39,7 +41,7 @@ impl Machine {
     }
 
     /// Plugs in; nothing was said yet.
-    fn plug(&mut self, number: u8, ip: u8) -> Guest {
+    pub fn plug(&mut self, number: u8, ip: u8) -> Guest {
         self.control.write_all(&[1]).unwrap();
         let mut byte = [0];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
@@ -78,6 +80,14 @@ fn machine() {
     }
 }
 
+/// Waits until it is written down which card has the address that ends so.
+fn until_written(daemon: &Daemon, number: u8) {
+    until("it is written down", || {
+        let text = std::fs::read_to_string(daemon.path("cards.json")).unwrap_or_default();
+        text.contains(&format!("52:55:55:00:00:{number:02x}"))
+    });
+}
+
 fn until(what: &str, mut done: impl FnMut() -> bool) {
     let start = Instant::now();
     while !done() {
@@ -110,10 +120,7 @@ fn a_restart_lets_no_vm_take_the_address_of_another() {
         let mut daemon = Daemon::start(&[]);
         let (mut one, mut two) = (Machine::start(&daemon), Machine::start(&daemon));
         let (thief, victim) = (itself(&mut one, 1, 1), itself(&mut two, 2, 3));
-        until("it is written down", || {
-            let text = std::fs::read_to_string(daemon.path("cards.json")).unwrap_or_default();
-            text.contains("55:00:00:01") && text.contains("55:00:00:02")
-        });
+        (1..3).for_each(|number| until_written(&daemon, number));
         if orderly {
             assert!(daemon.stop());
         } else {
@@ -125,8 +132,13 @@ fn a_restart_lets_no_vm_take_the_address_of_another() {
         let mut thief = one.plug(2, 3);
         thief.announce();
         assert!(!thief.is_heard(SILENCE));
+        assert_eq!(daemon.log().matches("not heard as 52:55:55:00:00:02").count(), 1);
         (thief.mac[5], thief.ip) = (1, Ipv4Addr::new(192, 168, 104, 1));
         assert!(thief.is_heard(PATIENCE), "as itself it is");
+        // A process that is new doesn't get it either.
+        let mut new = Machine::start(&daemon);
+        assert!(!new.plug(2, 3).is_heard(SILENCE));
+        drop(new);
         let victim = itself(&mut two, 2, 3);
         // It ends, and another process has its place.
         drop((victim.stream.shutdown(std::net::Shutdown::Both), two));
@@ -135,6 +147,64 @@ fn a_restart_lets_no_vm_take_the_address_of_another() {
         assert!(!thief.is_heard(SILENCE));
         itself(&mut Machine::start(&daemon), 2, 3);
     }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn two_restarts_let_no_vm_take_the_address_of_one_that_says_nothing() {
+    let mut daemon = Daemon::start(&[]);
+    let mut silent = Machine::start(&daemon);
+    drop(itself(&mut silent, 2, 3));
+    until_written(&daemon, 2);
+    daemon.kill();
+    daemon.restart();
+    let mut other = Machine::start(&daemon);
+    drop(itself(&mut other, 1, 1));
+    until_written(&daemon, 1);
+    daemon.kill();
+    daemon.restart();
+    assert!(!Machine::start(&daemon).plug(2, 3).is_heard(SILENCE));
+    itself(&mut silent, 2, 3);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_network_gives_away_no_address_of_a_vm_that_runs() {
+    let others = "192.168.104.3=52:55:55:00:01:03,192.168.104.4=52:55:55:00:01:04,\
+                  192.168.104.5=52:55:55:00:01:05,192.168.104.6=52:55:55:00:01:06";
+    let mut daemon = Daemon::start(&["--subnet", "192.168.104.0/29", "--leases", others]);
+    let mut machine = Machine::start(&daemon);
+    let own = boot(&mut machine.plug(1, 1));
+    assert_eq!(own, Ipv4Addr::new(192, 168, 104, 1));
+    until_written(&daemon, 1);
+    daemon.kill();
+    daemon.restart();
+    let new = boot(&mut Guest::plug(&daemon, 9, 9));
+    assert_eq!(new, Ipv4Addr::new(192, 168, 104, 3), "that of one that does not run");
+    assert_eq!(boot(&mut machine.plug(1, 1)), own);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn connections_of_a_vm_that_ended_go_to_no_other_process() {
+    let daemon = Daemon::start(&[]);
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let at = SocketAddrV4::new(GATEWAY, listener.local_addr().unwrap().port());
+    let mut machine = Machine::start(&daemon);
+    let mut guest = itself(&mut machine, 1, 1);
+    let mut tcp = Tcp::connect(&mut guest, 40_000, at);
+    let (mut host, _) = listener.accept().unwrap();
+    drop((machine, guest));
+    until_plugged(&daemon, 0);
+    assert_eq!(daemon.connections(), 1, "it waits");
+    // Its address is free, and whoever has it now knows all the numbers.
+    let mut machine = Machine::start(&daemon);
+    let mut thief = machine.plug(1, 1);
+    tcp.send(&mut thief, TcpControl::Psh, b"evil");
+    host.set_read_timeout(Some(PATIENCE)).unwrap();
+    assert_eq!(host.read(&mut [0]).unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
+    assert!(thief.is_heard(PATIENCE));
+    assert_eq!(daemon.connections(), 0);
 }
 
 #[test]

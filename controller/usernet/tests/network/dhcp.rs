@@ -7,6 +7,7 @@ use dhcproto::v4::{DhcpOption, Message, MessageType, OptionCode};
 use dhcproto::{Decodable, Decoder, Encodable, Encoder};
 use smoltcp::wire::{EthernetProtocol, IpProtocol};
 
+use crate::cards::Machine;
 use crate::peer::guest::{GATEWAY, PATIENCE, SILENCE};
 use crate::peer::{Daemon, Guest};
 
@@ -217,7 +218,8 @@ fn nobody_declines_the_address_of_another_vm() {
     let mut guest = Guest::plug(&daemon, 1, 99);
     let address = boot(&mut guest);
     drop(guest);
-    let mut enemy = Guest::plug(&daemon, 2, 99);
+    // Of another process: a VM may decline what is its own.
+    let mut enemy = Machine::start(&daemon).plug(2, 99);
     boot(&mut enemy);
     let own = std::mem::replace(&mut enemy.mac, [0x52, 0x55, 0x55, 0, 0, 1]);
     ask(&mut enemy, MessageType::Decline, &[]);

@@ -160,6 +160,12 @@ fn no_sockets_but_those_of_its_work_are_made() {
             make(Family::INET, SocketType::RAW, Some(ipproto::ICMP)),
             make(Family::INET6, SocketType::RAW, Some(ipproto::UDP)),
             make(Family::INET, SocketType::STREAM, sctp),
+            // SOCK_PACKET: a packet socket, whatever the family says. Beside it are flags.
+            make(Family::INET, SocketType::from_raw(10), None),
+            make(Family::INET6, SocketType::from_raw(10 | 0x80000 | 0x800), None),
+            make(Family::INET, SocketType::from_raw(6), None),
+            make(Family::INET, SocketType::SEQPACKET, None),
+            make(Family::INET6, SocketType::from_raw(4), None),
         ];
         (made, denied)
     });
@@ -232,6 +238,11 @@ fn older_calls_and_those_of_the_other_table_are_denied() {
     let denied = |number| denied_with(number, [0; 2]);
     // fork, vfork, execve; clone without CLONE_THREAD; and what x32 calls execve.
     for number in [57, 58, 59, 56, 0x4000_0000 + 520, 0x4000_0000] {
+        assert!(denied(number), "{number}");
+    }
+    // swapoff, iopl, ioperm, kexec_file_load; adjtimex, settimeofday, clock_settime, clock_adjtime;
+    // setpriority, sched_setparam, sched_setscheduler, sched_setaffinity, ioprio_set, sched_setattr.
+    for number in [168, 172, 173, 320, 159, 164, 227, 305, 141, 142, 144, 203, 251, 314] {
         assert!(denied(number), "{number}");
     }
     // tkill, rt_sigqueueinfo; tgkill and kill to others, and to itself; the owner of a
