@@ -126,7 +126,7 @@ impl ImageError {
         }
     }
 
-    fn hint(&self) -> Option<&'static str> {
+    pub(super) fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Digest { .. } => {
                 Some("if the image was renewed on purpose, put its new digest into the template")
@@ -151,6 +151,21 @@ impl ImageError {
                 Some("the file is damaged, or packed otherwise than its name says; get it again")
             }
             _ => None,
+        }
+    }
+}
+
+impl ImageError {
+    /// What to do where it is no image, but the archive of containerd that can't be had.
+    pub(super) fn hint_of_archive(&self) -> Option<&'static str> {
+        match self {
+            Self::File { .. } | Self::BadDigest(_) | Self::Unpack { .. } => self.hint(),
+            _ if self.class() == ErrorClass::Transient => {
+                Some("check the network, or name an archive on this host in `containerd.archives`")
+            }
+            _ => Some(
+                "correct `containerd.archives`, or set `containerd.system` and `user` to false",
+            ),
         }
     }
 }

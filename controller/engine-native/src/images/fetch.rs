@@ -58,13 +58,13 @@ impl Images {
                 Err(ImageError::Cancelled) => return Err(EngineError::cancelled()),
                 Err(error) => {
                     if images.peek().is_some() {
-                        context.message(format!("{error}; goes on with the next image"));
+                        context.message(Kind::Image.goes_on(&error));
                     }
                     errors.push(error.into());
                 }
             }
         }
-        Err(none_left(errors))
+        Err(none_left(Kind::Image, errors))
     }
 
     /// The first of the template's UEFI images for its machine that can be had and is what it
@@ -80,8 +80,9 @@ impl Images {
         context: &ActionContext,
     ) -> Result<Option<(String, PathBuf)>, EngineError> {
         let images = filled.usable_firmware();
-        let files = images.map(|image| (image.location.as_str(), image.digest.as_deref()));
-        self.first(files, ask_server, context).await
+        let files: Vec<_> =
+            images.map(|image| (image.location.as_str(), image.digest.as_deref())).collect();
+        self.first(Kind::Image, &files, ask_server, context).await
     }
 
     /// The first of the template's archives of containerd for its machine that can be had and is
@@ -96,27 +97,36 @@ impl Images {
         context: &ActionContext,
     ) -> Result<Option<PathBuf>, EngineError> {
         let archives = filled.usable_archives();
-        let files = archives.map(|archive| (archive.location.as_str(), archive.digest.as_deref()));
-        let found = self.first(files, ask_server, context).await.map_err(of_archive)?;
+        let files: Vec<_> = archives
+            .map(|archive| (archive.location.as_str(), archive.digest.as_deref()))
+            .collect();
+        let found = self.first(Kind::Archive, &files, ask_server, context).await;
+        let found = found.map_err(of_archive)?;
         Ok(found.map(|(_, path)| path))
     }
 
     /// The first of such locations and digests, with its location.
     async fn first(
         &self,
-        files: impl Iterator<Item = (&str, Option<&str>)> + Send,
+        kind: Kind,
+        files: &[(&str, Option<&str>)],
         ask_server: bool,
         context: &ActionContext,
     ) -> Result<Option<(String, PathBuf)>, EngineError> {
         let mut errors: Vec<EngineError> = Vec::new();
-        for (location, digest) in files {
-            match self.file(location, digest, ask_server, context).await {
-                Ok(path) => return Ok(Some((location.to_owned(), path))),
+        for (index, (location, digest)) in files.iter().enumerate() {
+            match self.file(location, *digest, ask_server, context).await {
+                Ok(path) => return Ok(Some(((*location).to_owned(), path))),
                 Err(ImageError::Cancelled) => return Err(EngineError::cancelled()),
-                Err(error) => errors.push(error.into()),
+                Err(error) => {
+                    if index + 1 < files.len() {
+                        context.message(kind.goes_on(&error));
+                    }
+                    errors.push(kind.error(error));
+                }
             }
         }
-        if errors.is_empty() { Ok(None) } else { Err(none_left(errors)) }
+        if errors.is_empty() { Ok(None) } else { Err(none_left(kind, errors)) }
     }
 
     async fn fetch_one(
@@ -168,21 +178,46 @@ impl Images {
     }
 }
 
-/// The same error, with what to do about an archive in place of an image.
-fn of_archive(error: EngineError) -> EngineError {
-    let hint = match error.class {
-        ErrorClass::Cancelled => return error,
-        ErrorClass::Transient => {
-            "check the network, or name an archive on this host in `containerd.archives`"
-        }
-        _ => "correct `containerd.archives`, or set `containerd.system` and `user` to false",
-    };
-    let why = error.chain();
-    EngineError::new(error.class, format!("containerd cannot be had: {why}")).hint(hint)
+/// What is looked for.
+#[derive(Clone, Copy)]
+enum Kind {
+    Image,
+    Archive,
 }
 
-/// One error for all images: as bad as the one that is most likely to pass.
-fn none_left(mut errors: Vec<EngineError>) -> EngineError {
+impl Kind {
+    fn noun(self) -> &'static str {
+        match self {
+            Self::Image => "image",
+            Self::Archive => "archive",
+        }
+    }
+
+    fn goes_on(self, error: &ImageError) -> String {
+        format!("{error}; goes on with the next {}", self.noun())
+    }
+
+    /// With what to do about it.
+    fn error(self, error: ImageError) -> EngineError {
+        let hint = match self {
+            Self::Image => error.hint(),
+            Self::Archive => error.hint_of_archive(),
+        };
+        EngineError { hint: hint.map(str::to_owned), ..error.into() }
+    }
+}
+
+/// The same error, which says what it is that cannot be had.
+fn of_archive(error: EngineError) -> EngineError {
+    if error.class == ErrorClass::Cancelled {
+        return error;
+    }
+    let message = format!("containerd cannot be had: {}", error.chain());
+    EngineError { hint: error.hint, ..EngineError::new(error.class, message) }
+}
+
+/// One error for all: as bad as the one that is most likely to pass.
+fn none_left(kind: Kind, mut errors: Vec<EngineError>) -> EngineError {
     match errors.len() {
         0 => EngineError::permanent("the template has no image for this architecture"),
         1 => errors.remove(0),
@@ -194,7 +229,38 @@ fn none_left(mut errors: Vec<EngineError>) -> EngineError {
                 class,
                 format!("none of these {} can be had: {}", all.len(), all.join("; ")),
             );
-            error.hint("check the network, or put an image at one of these places")
+            let noun = kind.noun();
+            match common_hint(&errors) {
+                Some(hint) => error.hint(hint),
+                None => error
+                    .hint(format!("check the network, or put an {noun} at one of these places")),
+            }
+        }
+    }
+}
+
+/// What is to be done about each of them: a disk that is full is so for every place.
+fn common_hint(errors: &[EngineError]) -> Option<&str> {
+    let hint = errors.first()?.hint.as_deref()?;
+    errors.iter().all(|error| error.hint.as_deref() == Some(hint)).then_some(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_no_fault_of_the_places() {
+        let full = || {
+            let path = Path::new("/cache");
+            Kind::Archive.error(ImageError::file("write", path)(io::ErrorKind::StorageFull.into()))
+        };
+        for errors in [vec![full()], vec![full(), full()]] {
+            let error = of_archive(none_left(Kind::Archive, errors));
+            assert_eq!(error.class, ErrorClass::NeedsHuman);
+            assert_eq!(error.hint.as_deref(), Some("free some space, then apply again"));
         }
     }
 }

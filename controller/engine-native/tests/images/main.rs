@@ -1,5 +1,6 @@
 //! Images: fetched, checked, cached, unpacked, refused. Real files and tools, and a real server.
 
+mod archives;
 mod cache;
 mod case;
 mod downloads;

@@ -8,34 +8,65 @@ use tokio::time::sleep;
 
 use super::agent::Agent;
 use super::steps;
-use crate::spec::StepKind;
+use crate::files::InstanceFiles;
+use crate::spec::{self, StepKind};
 
 /// Between two looks. Each takes a session of SSH and a read of each file.
 const EVERY: Duration = Duration::from_secs(10 * 60);
 
 /// Looks for them until it is dropped.
-pub(super) struct Drift(Option<JoinHandle<()>>);
+pub(super) struct Drift(JoinHandle<()>);
 
 impl Drop for Drift {
     fn drop(&mut self) {
-        self.0.iter().for_each(JoinHandle::abort);
+        self.0.abort();
     }
 }
 
 impl Drift {
-    /// Begins to look, where there are such steps. Others may come while the guest runs; running
-    /// them looks, too.
+    /// Begins to look. Such steps may come and go while the guest runs, so each look asks the guest
+    /// only if it has some by then.
     pub(super) fn watch(agent: &Agent) -> Self {
-        let mut steps = agent.guest.steps.iter();
-        if !steps.any(|step| matches!(step.kind, StepKind::Data { overwrite: true, .. })) {
-            return Self(None);
-        }
         let (session, shared) = (agent.session.clone(), Arc::clone(&agent.shared));
-        Self(Some(tokio::spawn(async move {
+        let files = agent.spec.files.clone();
+        Self(tokio::spawn(async move {
             loop {
-                steps::look_for_drift(&session, &shared).await;
+                if has_files(&files) {
+                    steps::look_for_drift(&session, &shared).await;
+                }
                 sleep(EVERY).await;
             }
-        })))
+        }))
+    }
+}
+
+/// Whether the running guest has files that are held to their steps. Where that is not known, as
+/// of one that an older host agent started, it may have.
+fn has_files(files: &InstanceFiles) -> bool {
+    let Some(booted) = files.read_booted() else { return true };
+    let Ok(steps) = spec::steps(&booted) else { return true };
+    steps.iter().any(|step| matches!(step.kind, StepKind::Data { overwrite: true, .. }))
+}
+
+#[cfg(test)]
+mod tests {
+    use limekiln_api::read_lima;
+
+    use super::*;
+
+    #[test]
+    fn a_step_that_came_later_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = InstanceFiles::new(dir.path());
+        assert!(has_files(&files), "nothing is known");
+        let data = |overwrite| {
+            let step = format!("{{mode: data, path: /a, content: b, overwrite: {overwrite}}}");
+            read_lima(&format!("provision: [{{script: a}}, {step}]")).unwrap()
+        };
+        let json = serde_json::to_vec(&data(false)).unwrap();
+        std::fs::write(files.booted_filled(), json).unwrap();
+        assert!(!has_files(&files));
+        files.change_booted(|booted| booted.provision = data(true).provision).unwrap();
+        assert!(has_files(&files));
     }
 }

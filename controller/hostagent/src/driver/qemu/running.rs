@@ -65,7 +65,7 @@ impl Machine for RunningQemu {
 
     async fn lost(&self) -> String {
         match &self.tpm {
-            Some(tpm) => tpm.lost().await,
+            Some(tpm) => tpm.lost(&self.files).await,
             None => std::future::pending().await,
         }
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use super::qmp::{Qmp, QueryStatus};
 use crate::driver::DriverError;
 use crate::files::InstanceFiles;
 use crate::pidfile;
@@ -22,8 +23,10 @@ const LISTENS: Duration = Duration::from_secs(5);
 /// Between two looks, for which every start waits.
 const LOOK: Duration = Duration::from_millis(2);
 
-/// It ends with its QEMU, which is seen to end a moment later.
+/// It ends with its QEMU, which most often is seen to end a moment later.
 const WITH_QEMU: Duration = Duration::from_millis(500);
+/// Between two questions to a QEMU that does not answer.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// The TPM of a VM that runs.
 ///
@@ -73,11 +76,13 @@ impl Tpm {
         Self { process: left(files) }
     }
 
-    /// Waits until it has ended before its QEMU; returns what that means for the guest.
-    pub(super) async fn lost(&self) -> String {
+    /// Waits until it has ended before its QEMU; returns what that means for the guest. Does not
+    /// return where QEMU ended first.
+    pub(super) async fn lost(&self, files: &InstanceFiles) -> String {
         if let Some(process) = &self.process {
             process.exited().await;
             sleep(WITH_QEMU).await;
+            until_qemu_answers(&files.qmp_sock()).await;
         }
         format!(
             "the TPM is gone: {PROGRAM} has ended (see {PROGRAM}.log), and QEMU takes no other until \
@@ -91,6 +96,19 @@ impl Tpm {
             process.kill();
             process.reap();
         }
+    }
+}
+
+/// A QEMU that ends may take any time to be gone after its TPM, but it answers nothing any more: its
+/// main loop, which does what is asked, has ended before it lets go of its devices.
+async fn until_qemu_answers(qmp: &Path) {
+    loop {
+        if let Ok(mut qmp) = Qmp::connect(qmp).await
+            && qmp.execute(&QueryStatus).await.is_ok()
+        {
+            return;
+        }
+        sleep(AGAIN).await;
     }
 }
 
@@ -138,4 +156,47 @@ pub(super) fn forget(files: &InstanceFiles) {
 
 fn no_tpm(reason: &str) -> DriverError {
     DriverError::Helper { program: PROGRAM, reason: reason.trim().to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+    use tokio::net::UnixListener;
+    use tokio::time::timeout;
+
+    use super::until_qemu_answers;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    /// A QEMU that answers all that it is asked, until it is aborted.
+    async fn answer(listener: UnixListener) {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut stream = BufReader::new(stream);
+            stream.get_mut().write_all(b"{\"QMP\": {}}\r\n").await.unwrap();
+            let mut asked = String::new();
+            while stream.read_line(&mut asked).await.is_ok_and(|bytes| bytes > 0) {
+                let request: serde_json::Value = serde_json::from_str(&asked).unwrap();
+                let returned = serde_json::json!({"status": "running"});
+                let answer = serde_json::json!({"id": request["id"], "return": returned});
+                stream.get_mut().write_all(format!("{answer}\r\n").as_bytes()).await.unwrap();
+                asked.clear();
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_a_qemu_that_answers_has_lost_its_tpm() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("qmp.sock");
+        let silent = UnixListener::bind(&path).unwrap();
+        assert!(timeout(LONG, until_qemu_answers(&path)).await.is_err(), "it is ending");
+        drop(silent);
+        std::fs::remove_file(&path).unwrap();
+        assert!(timeout(LONG, until_qemu_answers(&path)).await.is_err(), "it is gone");
+        tokio::spawn(answer(UnixListener::bind(&path).unwrap()));
+        assert!(timeout(LONG, until_qemu_answers(&path)).await.is_ok(), "it runs");
+    }
 }
