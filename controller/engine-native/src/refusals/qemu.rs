@@ -1,7 +1,7 @@
 //! What the QEMU that is installed says of itself.
 
 use std::collections::BTreeMap;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -46,7 +46,8 @@ impl InstalledQemu {
         if let Some(answer) = known {
             return answer.text.clone();
         }
-        let output = Command::new(program_for(arch)).args(words).stdin(Stdio::null()).output();
+        let output = program_for(arch)
+            .and_then(|mut program| program.args(words).stdin(Stdio::null()).output());
         let text = output.ok().map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
         let text = text.filter(|text| !text.is_empty());
         answers.insert((arch, key), Answer { at: Instant::now(), text: text.clone() });

@@ -156,7 +156,7 @@ fn ended(files: &InstanceFiles, name: &Name, status: &str) -> EngineError {
 }
 
 /// What no other try mends, by the host agent's words, and what does.
-const REMEDIES: [(&str, &str); 14] = [
+const REMEDIES: [(&str, &str); 15] = [
     ("No space left", "free some space, then start it again"),
     ("ssh.localPort", "stop what listens there, or choose another ssh.localPort"),
     ("the disk is used by", "stop that instance first, or detach the disk"),
@@ -164,6 +164,7 @@ const REMEDIES: [(&str, &str); 14] = [
         "cannot start qemu-system",
         "install QEMU for the guest's architecture; see `limekiln doctor`",
     ),
+    ("QEMU_SYSTEM_", "write the program and its arguments in the words of a shell"),
     ("cannot start swtpm", "install the package swtpm, or remove `tpm`"),
     ("swtpm failed", "see swtpm.log in the instance's directory; what the TPM keeps is in swtpm/"),
     ("cannot run ssh", "install OpenSSH's client; see `limekiln doctor`"),

@@ -2,21 +2,11 @@
 
 use std::ffi::OsString;
 
-use limekiln_api::Arch;
-
 use super::args::{Args, escaped};
 use super::network::network;
 use super::{devices, machine_type, places};
 use crate::accel::Accelerator;
 use crate::spec::{Firmware, MountKind, Screen, VmSpec};
-
-/// The program, which `QEMU_SYSTEM_X86_64` and its like may override.
-pub fn program_for(arch: Arch) -> OsString {
-    let system = machine_type::system(arch);
-    std::env::var_os(format!("QEMU_SYSTEM_{}", system.to_uppercase()))
-        .filter(|value| !value.is_empty())
-        .unwrap_or_else(|| format!("qemu-system-{system}").into())
-}
 
 /// Everything after the program.
 pub fn command_line(spec: &VmSpec, accelerator: Accelerator) -> Vec<OsString> {

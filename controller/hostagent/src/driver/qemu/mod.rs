@@ -7,6 +7,7 @@ mod live_disks;
 mod machine_type;
 mod network;
 mod places;
+mod program;
 pub mod qmp;
 mod running;
 mod snapshots;
@@ -15,6 +16,7 @@ mod tpm;
 pub mod version;
 mod vnc;
 
-pub use command_line::{command_line, program_for};
+pub use command_line::command_line;
+pub use program::program_for;
 pub use start::{Qemu, VIRTIO_SOUND, suit};
 pub use tpm::PROGRAM as TPM_PROGRAM;

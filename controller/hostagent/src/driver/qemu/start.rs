@@ -68,12 +68,12 @@ impl Driver for Qemu {
         accelerator: Accelerator,
     ) -> Result<Box<dyn Machine>, DriverError> {
         remove_stale(&spec.files)?;
-        let program = program_for(spec.arch);
+        let mut command = program_for(spec.arch).map_err(unusable)?;
         let tpm = if spec.devices.tpm { Some(Tpm::start(&spec.files).await?) } else { None };
-        let mut command = Command::new(&program);
+        let program = command.get_program().to_string_lossy().into_owned();
         command.args(command_line(spec, accelerator));
         pass_taps(&mut command, spec)?;
-        let spawned = spawn(command, &spec.files.qemu_log(), &program.to_string_lossy());
+        let spawned = spawn(command, &spec.files.qemu_log(), &program);
         let process = match spawned {
             Ok(process) => process,
             Err(error) => {
@@ -119,10 +119,11 @@ fn pass_taps(command: &mut Command, spec: &VmSpec) -> Result<(), DriverError> {
     if mappings.is_empty() {
         return Ok(());
     }
-    command.fd_mappings(mappings).map(drop).map_err(|error| DriverError::Program {
-        program: "qemu".to_owned(),
-        source: io::Error::other(error),
-    })
+    command.fd_mappings(mappings).map(drop).map_err(|error| unusable(io::Error::other(error)))
+}
+
+fn unusable(source: io::Error) -> DriverError {
+    DriverError::Program { program: "qemu".to_owned(), source }
 }
 
 /// Makes the machine one that this host's QEMU can build, where that depends on its version. One

@@ -1,16 +1,17 @@
 //! Which QEMU it is.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use limekiln_api::Arch;
 
-use super::command_line::program_for;
+use super::program::program_for;
 
 /// The version of the QEMU that runs guests of this architecture: major, minor, micro. `None` if
 /// it is not there, or does not tell.
 pub fn version(arch: Arch) -> Option<[u32; 3]> {
-    let output = Command::new(program_for(arch)).arg("--version").stdin(Stdio::null()).output();
-    parse(&String::from_utf8_lossy(&output.ok()?.stdout))
+    let mut program = program_for(arch).ok()?;
+    let output = program.arg("--version").stdin(Stdio::null()).output().ok()?;
+    parse(&String::from_utf8_lossy(&output.stdout))
 }
 
 /// The version in what `--version` prints.
