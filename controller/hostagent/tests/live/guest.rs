@@ -33,6 +33,7 @@ provision:
   script: |
     #!/bin/sh
     printf %s "$PARAM_WORD" >/var/system
+    printf %s "$http_proxy" >/var/proxy
 - mode: user
   script: |
     #!/bin/sh
@@ -55,7 +56,7 @@ fn disks_files_scripts_and_probes() {
     create.args(["create", "-q", "-f", "qcow2"]).arg(disk.join("datadisk")).arg("64M");
     assert!(create.status().unwrap().success());
 
-    let mut agent = Agent::start(&instance);
+    let mut agent = Agent::start_with(&instance, "http_proxy", "http://u:p@localhost:3128");
     let ready = agent.wait_for(|status| status.running);
     assert_eq!(ready.status.errors, [""; 0]);
     assert!(disk.join("in_use_by").is_symlink());
@@ -68,6 +69,10 @@ fn disks_files_scripts_and_probes() {
     assert_eq!(instance.output("cat /var/system"), "$(id) 'x'");
     assert_eq!(instance.output("cat user; id -u"), "$(id) 'x'1234");
     assert_eq!(instance.output("grep COLOUR /etc/environment"), "COLOUR=light blue");
+    let proxy = "http://u:p@192.168.5.2:3128";
+    let twins = format!("HTTP_PROXY={proxy}\nhttp_proxy={proxy}");
+    assert_eq!(instance.output("grep -i ^http_proxy /etc/environment"), twins);
+    assert_eq!(instance.output("cat /var/proxy"), proxy);
     let mounts = instance.output("grep /mnt/lima-data /proc/mounts");
     assert!(mounts.contains(" ext4 rw"), "{mounts}");
     for (name, address) in

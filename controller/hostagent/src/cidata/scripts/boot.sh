@@ -14,6 +14,7 @@ load() {
         case $line in [A-Za-z_]*=*) export "${line?}" ;; esac
     done <"$1"
 }
+. "$LIMA_CIDATA_MNT/environment.sh"
 load "$LIMA_CIDATA_MNT/lima.env"
 load "$LIMA_CIDATA_MNT/param.env"
 
