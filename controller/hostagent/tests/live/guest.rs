@@ -1,11 +1,12 @@
 //! What the guest is told, it does.
 
-use std::process::Command;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use limekiln_hostagent::api::Order;
 
-use crate::agent::Agent;
+use crate::agent::{Agent, until};
 use crate::disks::order;
 use crate::instance::Instance;
 
@@ -177,4 +178,40 @@ fn a_probe_that_never_succeeds_shows_as_degraded() {
     assert_eq!(ready.status.errors, [wanted]);
     agent.interrupt();
     assert!(agent.wait().success());
+}
+
+#[test]
+fn the_ssh_agent_of_the_host_has_a_place_in_the_guest() {
+    let yaml = "ssh: {forwardAgent: true}\nuser: {name: lima, uid: 1234}\n";
+    let Some(instance) = Instance::new(yaml) else { return };
+    let socket = instance.home().join("agent.sock");
+    let _keys = SshAgent::start(&socket);
+    let mut agent = Agent::start_with(&instance, "SSH_AUTH_SOCK", socket.to_str().unwrap());
+    agent.wait_for(|status| status.running);
+    // This guest's server takes the socket itself away with the command; OpenSSH's keeps it.
+    let linked = instance.output("readlink /run/host-services/ssh-auth.sock");
+    assert!(linked.starts_with("/tmp/"), "{linked}");
+    assert_eq!(instance.output("stat -c %U:%a /run/host-services"), "lima:700");
+    agent.interrupt();
+    assert!(agent.wait().success());
+}
+
+/// One without keys, which ends with this.
+struct SshAgent(Child);
+
+impl SshAgent {
+    fn start(socket: &Path) -> Self {
+        let mut command = Command::new("ssh-agent");
+        let agent =
+            Self(command.args(["-D", "-a"]).arg(socket).stdout(Stdio::null()).spawn().unwrap());
+        until("the agent's socket", || socket.exists());
+        agent
+    }
+}
+
+impl Drop for SshAgent {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
