@@ -13,6 +13,7 @@ pub(super) const SCRIPTS: &[(&str, &str)] = &[
     ("boot.Linux/31-sshfs.sh", include_str!("scripts/boot.Linux/31-sshfs.sh")),
     ("boot.Linux/40-containerd.sh", include_str!("scripts/boot.Linux/40-containerd.sh")),
     ("environment.sh", include_str!("scripts/environment.sh")),
+    ("password.sh", include_str!("scripts/password.sh")),
     ("drift.sh", include_str!("scripts/drift.sh")),
     ("provision.sh", PROVISION),
 ];

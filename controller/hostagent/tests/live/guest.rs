@@ -215,3 +215,28 @@ impl Drop for SshAgent {
         let _ = self.0.wait();
     }
 }
+
+/// The guest has no chpasswd(8): this one keeps what it is told.
+const WITH_PASSWORD: &str = "
+plain: true
+user: {name: lima, uid: 1234, passwordlessSudo: false}
+provision:
+- mode: data
+  path: /usr/sbin/chpasswd
+  permissions: 755
+  content: \"#!/bin/sh\\ncat >/var/told\\n\"
+";
+
+#[test]
+fn a_user_whose_sudo_asks_has_a_password() {
+    let Some(instance) = Instance::new(WITH_PASSWORD) else { return };
+    let mut agent = Agent::start(&instance);
+    let ready = agent.wait_for(|status| status.running);
+    assert_eq!(ready.status.errors, [""; 0]);
+    assert_eq!(instance.output("stat -c %U:%a password"), "lima:600");
+    let password = instance.output("cat password");
+    assert_eq!(password.len(), 24);
+    assert_eq!(instance.output("sudo cat /var/told"), format!("lima:{password}"));
+    agent.interrupt();
+    assert!(agent.wait().success());
+}

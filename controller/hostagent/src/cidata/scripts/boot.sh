@@ -38,6 +38,9 @@ if [ "$LIMA_CIDATA_PLAIN" != true ]; then
     done
 fi
 . "$LIMA_CIDATA_MNT/provision.sh"
+if [ -z "$LIMA_CIDATA_PASSWORDLESS_SUDO" ]; then
+    step password.sh sh "$LIMA_CIDATA_MNT/password.sh"
+fi
 
 # Renamed into place: who sees the file sees all of it.
 echo "$LIMA_CIDATA_IID" >/run/lima-boot-done.tmp
