@@ -153,6 +153,52 @@ fn the_scripts_are_posix_shell() {
 }
 
 #[test]
+fn scripts_have_the_environment_of_sessions() {
+    let mut guest = guest();
+    for (key, value) in [
+        ("http_proxy", "http://u:$(id)'p@10.0.0.1:3128/?a=b"),
+        ("QUOTED", "'a b'"),
+        ("COMMENTED", "a # b"),
+        ("LIMA_CIDATA_MNT", "/elsewhere"),
+        ("LINES", "a\nb"),
+    ] {
+        guest.env.insert(key.to_owned(), value.to_owned());
+    }
+    let keys = [];
+    let seed = Seed {
+        guest: &guest,
+        instance_id: "iid-1",
+        keys: &keys,
+        guest_agent: None,
+        containerd: None,
+        dns: None,
+    };
+    let files = contents(&seed);
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["environment.sh", "etc_environment"] {
+        std::fs::write(dir.path().join(name), &files[name]).unwrap();
+    }
+    let output = Command::new("sh")
+        .args(["-c", ". \"$LIMA_CIDATA_MNT/environment.sh\"; env"])
+        .env_clear()
+        .env("LIMA_CIDATA_MNT", dir.path())
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    for line in [
+        "http_proxy=http://u:$(id)'p@10.0.0.1:3128/?a=b",
+        "EDITOR=vi -u 'x'",
+        "QUOTED=a b",
+        "COMMENTED=a ",
+        &format!("LIMA_CIDATA_MNT={}", dir.path().display()),
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}: {text}");
+    }
+    assert!(!text.contains("LINES"), "{text}");
+}
+
+#[test]
 fn names_fit_the_volume() {
     for path in files().keys() {
         for name in path.split('/') {

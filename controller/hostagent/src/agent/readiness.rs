@@ -13,6 +13,9 @@ use crate::ssh;
 /// After a broken connection or a failed probe, before the next: at first, and at most.
 const AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 
+/// Without an agent on the host there is nothing to link.
+const LINK_SSH_AGENT: &str = "sh -c '[ -z \"$SSH_AUTH_SOCK\" ] || ln -sfn \"$SSH_AUTH_SOCK\" /run/host-services/ssh-auth.sock'";
+
 impl Agent {
     /// Waits until the guest is ready. Returns what failed; time running out is a failure, too.
     pub(super) async fn wait_until_ready(&self, known: Known) -> Vec<String> {
@@ -24,6 +27,7 @@ impl Agent {
             }
             let (mut errors, ()) = tokio::join!(self.wait_for_boot_scripts(), self.mount());
             self.start_new_session().await;
+            self.link_ssh_agent().await;
             self.learn_steps().await;
             self.mounts.see_devices(&self.session, &self.spec.mounts).await;
             for probe in &self.guest.probes {
@@ -77,6 +81,19 @@ impl Agent {
         self.session.exit().await;
         if let Err(error) = self.session.run("true", "").await {
             tracing::warn!("cannot run ssh: {error}");
+        }
+    }
+
+    /// The host's SSH agent has a socket of the connection's in the guest. Programs such as containers,
+    /// which no session starts, find it under Lima's name while this connection lives.
+    async fn link_ssh_agent(&self) {
+        if !self.guest.forward_agent || self.guest.plain {
+            return;
+        }
+        match self.session.run(LINK_SSH_AGENT, "").await {
+            Ok(output) if output.status.success() => {}
+            Ok(output) => tracing::warn!("no link to the SSH agent: {}", last_line(&output.stderr)),
+            Err(error) => tracing::warn!("cannot run ssh: {error}"),
         }
     }
 

@@ -5,7 +5,7 @@ use std::fmt::{Display, Write};
 use super::{Archive, Seed};
 use crate::mounts::in_proc;
 use crate::spec::{ContainerdSpec, GuestSpec, Step, StepKind};
-use crate::user_network::{DNS, GUEST, HOST};
+use crate::user_network::{DNS, GUEST};
 
 struct Env(String);
 
@@ -43,17 +43,14 @@ pub(super) fn lima_env(seed: &Seed<'_>) -> String {
     env.0
 }
 
-/// Of QEMU's own network, or of the user-v2 network in its place, which has the host, names and
-/// the way out at one address.
+/// Of QEMU's own network, or of the user-v2 network in its place.
 fn gateway(env: &mut Env, guest: &GuestSpec) {
-    let network = guest.nics.first().and_then(|nic| nic.link.user_v2());
-    let gateway = network.and_then(|network| network.spec.user_v2_gateway());
-    let (dns, gateway, own) = match gateway.map(|address| address.to_string()) {
-        Some(gateway) => (gateway.clone(), gateway, String::new()),
-        None => (DNS.to_string(), HOST.to_string(), GUEST.to_string()),
+    let (dns, own) = match guest.user_v2_gateway() {
+        Some(gateway) => (gateway, String::new()),
+        None => (DNS, GUEST.to_string()),
     };
     env.set("SLIRP_DNS", dns);
-    env.set("SLIRP_GATEWAY", gateway);
+    env.set("SLIRP_GATEWAY", guest.host_address());
     env.set("SLIRP_IP_ADDRESS", own);
 }
 

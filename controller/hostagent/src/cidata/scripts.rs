@@ -8,9 +8,12 @@ pub(super) const SCRIPTS: &[(&str, &str)] = &[
     ("boot.Linux/07-environment.sh", include_str!("scripts/boot.Linux/07-environment.sh")),
     ("boot.Linux/08-mounts.sh", include_str!("scripts/boot.Linux/08-mounts.sh")),
     ("boot.Linux/25-guestagent.sh", include_str!("scripts/boot.Linux/25-guestagent.sh")),
+    ("boot.Linux/26-host-services.sh", include_str!("scripts/boot.Linux/26-host-services.sh")),
     ("boot.Linux/30-dependencies.sh", include_str!("scripts/boot.Linux/30-dependencies.sh")),
     ("boot.Linux/31-sshfs.sh", include_str!("scripts/boot.Linux/31-sshfs.sh")),
     ("boot.Linux/40-containerd.sh", include_str!("scripts/boot.Linux/40-containerd.sh")),
+    ("environment.sh", include_str!("scripts/environment.sh")),
+    ("password.sh", include_str!("scripts/password.sh")),
     ("drift.sh", include_str!("scripts/drift.sh")),
     ("provision.sh", PROVISION),
 ];

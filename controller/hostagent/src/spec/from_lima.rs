@@ -9,6 +9,7 @@ use limekiln_api::{Arch, Lima, Name, NameError, ReadError, fill_as, mac_address,
 
 use super::copy::copies;
 use super::nic::nics;
+use super::proxy::{ProxyHost, is_loopback};
 use super::{
     AttachedDisk, BootDisk, ContainerdSpec, Devices, DirectKernel, DiskFormat, Firmware, GuestSpec,
     LayerError, Nic, ReadinessProbe, Reconnect, ResolverSpec, Step, StepKind, VmSpec, host_facts,
@@ -87,6 +88,7 @@ pub fn resolve(args: &HostAgentArgs, lima: &Lima) -> Result<(VmSpec, GuestSpec),
     }
     let home = vm.mounts.iter().find(|mount| mount.location == facts.home);
     guest.host_home = home.map(|mount| mount.mount_point.clone());
+    guest.env = environment(lima, &guest);
     Ok((vm, guest))
 }
 
@@ -236,6 +238,17 @@ fn guest_spec(
         forward_x11: ssh.forward_x11 == Some(true),
         forward_x11_trusted: ssh.forward_x11_trusted == Some(true),
     })
+}
+
+/// With the proxies of this process: the variables of whoever starts the instance.
+fn environment(lima: &Lima, guest: &GuestSpec) -> BTreeMap<String, String> {
+    let wanted = lima.propagate_proxy_env == Some(true);
+    let host = ProxyHost {
+        variable: |name: &str| std::env::var(name).ok().filter(|_| wanted),
+        is_here: is_loopback,
+        address: guest.host_address(),
+    };
+    host.environment(guest.env.clone())
 }
 
 fn containerd(lima: &Lima) -> ContainerdSpec {

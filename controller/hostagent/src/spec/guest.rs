@@ -1,9 +1,10 @@
 //! What the guest is told through the seed volume, and what is waited for.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::{AttachedDisk, CopySpec, MountSpec, Nic, ResolverSpec};
+use crate::user_network::HOST;
 
 /// The guest's side of an instance.
 #[derive(Clone, Debug)]
@@ -44,7 +45,7 @@ pub struct GuestSpec {
     pub ca_certs: Vec<String>,
     /// Whether the certificates that the guest comes with are no longer trusted.
     pub remove_default_certs: bool,
-    /// Environment of every session.
+    /// Environment of every session, with proxies; these may hold passwords.
     pub env: BTreeMap<String, String>,
     /// Parameters, for scripts.
     pub param: BTreeMap<String, String>,
@@ -72,6 +73,20 @@ pub struct GuestSpec {
     pub forward_x11: bool,
     /// `ForwardX11Trusted`.
     pub forward_x11_trusted: bool,
+}
+
+impl GuestSpec {
+    /// The address of the user-v2 network in the place of QEMU's own, which has the host, names and
+    /// the way out there.
+    pub(crate) fn user_v2_gateway(&self) -> Option<Ipv4Addr> {
+        let network = self.nics.first().and_then(|nic| nic.link.user_v2())?;
+        network.spec.user_v2_gateway()
+    }
+
+    /// Where the guest finds the host.
+    pub(crate) fn host_address(&self) -> Ipv4Addr {
+        self.user_v2_gateway().unwrap_or(HOST)
+    }
 }
 
 /// For whom containerd runs in the guest.

@@ -11,6 +11,7 @@ mod layers;
 mod machine_id;
 mod mount;
 mod nic;
+mod proxy;
 mod resolver;
 mod step_digest;
 mod vm_spec;

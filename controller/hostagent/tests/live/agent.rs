@@ -34,7 +34,12 @@ impl Agent {
 
     /// As Lima does it where its users ask for it.
     pub fn start_forwarding_by_ssh(instance: &Instance) -> Self {
-        Self::spawn_with(&instance.args(), &[("LIMA_SSH_PORT_FORWARDER", "true")])
+        Self::start_with(instance, "LIMA_SSH_PORT_FORWARDER", "true")
+    }
+
+    /// As whoever has such a variable starts it.
+    pub fn start_with(instance: &Instance, variable: &str, value: &str) -> Self {
+        Self::spawn_with(&instance.args(), &[(variable, value)])
     }
 
     pub fn spawn(args: &HostAgentArgs) -> Self {

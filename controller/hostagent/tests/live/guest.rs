@@ -1,11 +1,12 @@
 //! What the guest is told, it does.
 
-use std::process::Command;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use limekiln_hostagent::api::Order;
 
-use crate::agent::Agent;
+use crate::agent::{Agent, until};
 use crate::disks::order;
 use crate::instance::Instance;
 
@@ -33,6 +34,7 @@ provision:
   script: |
     #!/bin/sh
     printf %s "$PARAM_WORD" >/var/system
+    printf %s "$http_proxy" >/var/proxy
 - mode: user
   script: |
     #!/bin/sh
@@ -55,7 +57,7 @@ fn disks_files_scripts_and_probes() {
     create.args(["create", "-q", "-f", "qcow2"]).arg(disk.join("datadisk")).arg("64M");
     assert!(create.status().unwrap().success());
 
-    let mut agent = Agent::start(&instance);
+    let mut agent = Agent::start_with(&instance, "http_proxy", "http://u:p@localhost:3128");
     let ready = agent.wait_for(|status| status.running);
     assert_eq!(ready.status.errors, [""; 0]);
     assert!(disk.join("in_use_by").is_symlink());
@@ -68,6 +70,10 @@ fn disks_files_scripts_and_probes() {
     assert_eq!(instance.output("cat /var/system"), "$(id) 'x'");
     assert_eq!(instance.output("cat user; id -u"), "$(id) 'x'1234");
     assert_eq!(instance.output("grep COLOUR /etc/environment"), "COLOUR=light blue");
+    let proxy = "http://u:p@192.168.5.2:3128";
+    let twins = format!("HTTP_PROXY={proxy}\nhttp_proxy={proxy}");
+    assert_eq!(instance.output("grep -i ^http_proxy /etc/environment"), twins);
+    assert_eq!(instance.output("cat /var/proxy"), proxy);
     let mounts = instance.output("grep /mnt/lima-data /proc/mounts");
     assert!(mounts.contains(" ext4 rw"), "{mounts}");
     for (name, address) in
@@ -170,6 +176,67 @@ fn a_probe_that_never_succeeds_shows_as_degraded() {
     let ready = agent.wait_for(|status| status.running);
     let wanted = "waited 60 s in vain for the probe \"a miracle\" (wait)";
     assert_eq!(ready.status.errors, [wanted]);
+    agent.interrupt();
+    assert!(agent.wait().success());
+}
+
+#[test]
+fn the_ssh_agent_of_the_host_has_a_place_in_the_guest() {
+    let yaml = "ssh: {forwardAgent: true}\nuser: {name: lima, uid: 1234}\n";
+    let Some(instance) = Instance::new(yaml) else { return };
+    let socket = instance.home().join("agent.sock");
+    let _keys = SshAgent::start(&socket);
+    let mut agent = Agent::start_with(&instance, "SSH_AUTH_SOCK", socket.to_str().unwrap());
+    agent.wait_for(|status| status.running);
+    // This guest's server takes the socket itself away with the command; OpenSSH's keeps it.
+    let linked = instance.output("readlink /run/host-services/ssh-auth.sock");
+    assert!(linked.starts_with("/tmp/"), "{linked}");
+    assert_eq!(instance.output("stat -c %U:%a /run/host-services"), "lima:700");
+    agent.interrupt();
+    assert!(agent.wait().success());
+}
+
+/// One without keys, which ends with this.
+struct SshAgent(Child);
+
+impl SshAgent {
+    fn start(socket: &Path) -> Self {
+        let mut command = Command::new("ssh-agent");
+        let agent =
+            Self(command.args(["-D", "-a"]).arg(socket).stdout(Stdio::null()).spawn().unwrap());
+        until("the agent's socket", || socket.exists());
+        agent
+    }
+}
+
+impl Drop for SshAgent {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The guest has no chpasswd(8): this one keeps what it is told.
+const WITH_PASSWORD: &str = "
+plain: true
+user: {name: lima, uid: 1234, passwordlessSudo: false}
+provision:
+- mode: data
+  path: /usr/sbin/chpasswd
+  permissions: 755
+  content: \"#!/bin/sh\\ncat >/var/told\\n\"
+";
+
+#[test]
+fn a_user_whose_sudo_asks_has_a_password() {
+    let Some(instance) = Instance::new(WITH_PASSWORD) else { return };
+    let mut agent = Agent::start(&instance);
+    let ready = agent.wait_for(|status| status.running);
+    assert_eq!(ready.status.errors, [""; 0]);
+    assert_eq!(instance.output("stat -c %U:%a password"), "lima:600");
+    let password = instance.output("cat password");
+    assert_eq!(password.len(), 24);
+    assert_eq!(instance.output("sudo cat /var/told"), format!("lima:{password}"));
     agent.interrupt();
     assert!(agent.wait().success());
 }

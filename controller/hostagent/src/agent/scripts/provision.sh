@@ -7,6 +7,8 @@ load() {
     done <"$1"
 }
 main() {
+    # A guest that an older host agent started has none.
+    [ ! -f "$LIMA_CIDATA_MNT/environment.sh" ] || . "$LIMA_CIDATA_MNT/environment.sh"
     load "$LIMA_CIDATA_MNT/lima.env" && load "$LIMA_CIDATA_MNT/param.env" || return
     umask 022
     only_new=1

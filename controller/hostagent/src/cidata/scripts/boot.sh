@@ -15,6 +15,7 @@ load() {
         case $line in [A-Za-z_]*=*) export "${line?}" ;; esac
     done <"$1"
 }
+. "$LIMA_CIDATA_MNT/environment.sh"
 load "$LIMA_CIDATA_MNT/lima.env"
 load "$LIMA_CIDATA_MNT/param.env"
 
@@ -39,6 +40,9 @@ if [ "$LIMA_CIDATA_PLAIN" != true ]; then
     done
 fi
 . "$LIMA_CIDATA_MNT/provision.sh"
+if [ -z "$LIMA_CIDATA_PASSWORDLESS_SUDO" ]; then
+    step password.sh sh "$LIMA_CIDATA_MNT/password.sh"
+fi
 
 # Renamed into place: who sees the file sees all of it.
 echo "$LIMA_CIDATA_IID" >/run/lima-boot-done.tmp
