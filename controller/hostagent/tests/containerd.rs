@@ -268,7 +268,8 @@ fn the_host_is_told_why() {
 fn boot_scripts(mnt: &Path, root: &str) {
     fs::create_dir(mnt.join("boot.Linux")).unwrap();
     for (name, text) in [
-        ("lima.env", ""),
+        ("environment.sh", ""),
+        ("lima.env", "LIMA_CIDATA_PASSWORDLESS_SUDO=1\n"),
         ("param.env", ""),
         ("provision.sh", ""),
         ("boot.Linux/1.sh", "echo 'it is full' >ROOT/run/limekiln-boot-why\nexit 3\n"),
