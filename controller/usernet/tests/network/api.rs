@@ -35,6 +35,12 @@ fn accept(guest: &mut Guest) -> Tcp {
     tcp
 }
 
+/// The daemon has to know a guest: it asks for a name, and is answered.
+fn be_heard(guest: &mut Guest) {
+    guest.send_udp(1, std::net::SocketAddrV4::new(GATEWAY, 53), &[0; 12]);
+    assert!(guest.find_udp(PATIENCE, 1).is_some(), "it was heard");
+}
+
 #[test]
 fn a_port_of_the_host_leads_to_a_guest() {
     let daemon = Daemon::start(&[]);
@@ -96,9 +102,7 @@ fn datagrams_are_forwarded_too() {
     let mut guest = Guest::plug(&daemon, 1, 1);
     let port = free();
     assert_eq!(daemon.api("POST", "/services/forwarder/expose", &forward(port, "udp")).0, 200);
-    // The daemon has to know the guest: it says something.
-    guest.send_udp(1, std::net::SocketAddrV4::new(GATEWAY, 53), &[0; 12]);
-    guest.find_udp(PATIENCE, 1);
+    be_heard(&mut guest);
     let client = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     client.connect((Ipv4Addr::LOCALHOST, port)).unwrap();
     client.send(b"ping").unwrap();
@@ -118,8 +122,7 @@ fn a_peer_of_a_forward_hides_no_port_of_the_host_and_hears_no_other_vm() {
     let (mut guest, mut other) = (Guest::plug(&daemon, 1, 1), Guest::plug(&daemon, 2, 3));
     let port = free();
     assert_eq!(daemon.api("POST", "/services/forwarder/expose", &forward(port, "udp")).0, 200);
-    guest.send_udp(1, std::net::SocketAddrV4::new(GATEWAY, 53), &[0; 12]);
-    guest.find_udp(PATIENCE, 1);
+    be_heard(&mut guest);
     let client = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     client.connect((Ipv4Addr::LOCALHOST, port)).unwrap();
     client.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -150,8 +153,7 @@ fn a_peer_of_a_forward_hides_no_port_of_the_host_and_hears_no_other_vm() {
 fn a_port_that_listens_is_waited_for() {
     let daemon = Daemon::start(&[]);
     let mut guest = Guest::plug(&daemon, 1, 1);
-    guest.send_udp(1, std::net::SocketAddrV4::new(GATEWAY, 53), &[0; 12]);
-    guest.find_udp(PATIENCE, 1);
+    be_heard(&mut guest);
     std::thread::scope(|scope| {
         let asked = scope.spawn(|| {
             daemon.api("GET", "/extension/wait_port?ip=192.168.104.1&port=22&timeout=20", "").0
@@ -189,8 +191,7 @@ fn a_forward_leads_to_the_vm_that_was_given_the_address() {
     assert_eq!(daemon.api("POST", "/services/forwarder/expose", &forward(port, "tcp")).0, 200);
     thief.ip = guest.ip;
     thief.announce();
-    thief.send_udp(1, std::net::SocketAddrV4::new(GATEWAY, 53), &[0; 12]);
-    assert!(thief.find_udp(PATIENCE, 1).is_some(), "it was heard");
+    be_heard(&mut thief);
     let mut client = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
     let mut tcp = accept(&mut guest);
     client.write_all(b"ping").unwrap();

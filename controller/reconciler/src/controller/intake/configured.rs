@@ -14,12 +14,13 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::super::Handle;
+use super::loads::Loads;
 use super::parts::Parts;
 use super::paths::Paths;
 use super::repository::{Asked, Fetched, Repository, SOON, told};
 use super::trusted::Trusted;
 use super::unread::hold;
-use super::{Foresight, InForce, Intake, Last, Taken, Tell, Unkept, blocking, identity_of, load};
+use super::{Foresight, InForce, Intake, Taken, Tell, Unkept, identity_of, load};
 use crate::load::LoadCache;
 use crate::policy::{HostPolicy, Policies, PolicyError};
 use crate::{Home, Loaded, ReconcileError, Reconciler};
@@ -33,10 +34,9 @@ pub struct Configured {
     trusted: Trusted,
     /// Whether it has read anything yet.
     begun: bool,
-    parts: Arc<Parts>,
+    loads: Loads,
     policies: Arc<Policies>,
     tell: Option<Tell>,
-    last: Option<Last>,
     cache: Arc<LoadCache>,
     foresight: Foresight,
     unkept: Unkept,
@@ -113,17 +113,16 @@ impl Configured {
             sources.push(Source::open(config, home)?);
         }
         let trusted = Trusted::read(home).map_err(ConfiguredError::Trusted)?;
-        let (policies, last, asked) = (Arc::new(policies), None, Vec::new());
+        let (policies, asked) = (Arc::new(policies), Vec::new());
         let (cache, unkept, in_force) = (Arc::default(), Unkept::default(), InForce::default());
         let foresight = foresight(&sources, &policies, &cache);
         Ok(Self {
             sources,
             trusted,
             begun: false,
-            parts: Arc::new(Parts::new(fetch)),
+            loads: Loads::new(fetch),
             policies,
             tell: None,
-            last,
             cache,
             foresight,
             unkept,
@@ -196,41 +195,26 @@ impl Configured {
         self.unkept.read(&snapshots);
         let errors = self.in_force.put(reconciler, &mut snapshots)?;
         let now: Vec<_> = snapshots.iter().map(identity_of).collect();
-        let again = self.last.as_ref().is_some_and(|last| last.of == now);
-        if again && !self.parts.are_news() {
+        if self.loads.are_current(&now) {
             return Ok(Taken { errors, ..Taken::default() });
         }
         let all = self.sources.iter().map(|source| identity(&source.config)).collect();
-        let (reconciler, parts) = (Arc::clone(reconciler), Arc::clone(&self.parts));
+        let reconciler = Arc::clone(reconciler);
         let (policies, cache) = (Arc::clone(&self.policies), Arc::clone(&self.cache));
-        let (foresight, of) = (self.foresight.clone(), now.clone());
         let pruned = self.sources.iter().filter(|source| source.config.prune);
         let pruned: BTreeSet<_> =
             pruned.filter_map(|source| Some(source.snapshot.as_ref()?.source.clone())).collect();
-        let read = move || {
-            parts.begin();
-            let loaded = foresight.take(&of).map_or_else(
-                || {
-                    let mut loaded =
-                        load(&reconciler, &snapshots, &*parts, None, &policies, &cache)?;
-                    hold(&mut loaded, all, &snapshots, &reconciler)?;
-                    spare(&mut loaded, &pruned);
-                    Ok::<_, ReconcileError>(loaded)
-                },
-                Ok,
-            );
-            parts.end();
-            loaded
+        let work = move |parts: &Parts| {
+            let mut loaded = load(&reconciler, &snapshots, parts, None, &policies, &cache)?;
+            hold(&mut loaded, all, &snapshots, &reconciler)?;
+            spare(&mut loaded, &pruned);
+            Ok(loaded)
         };
-        let loaded = Box::new(blocking(read).await?);
-        if again && self.last.as_ref().is_some_and(|last| last.says(&loaded)) {
-            return Ok(Taken { errors, ..Taken::default() });
+        let loaded = self.loads.load(now, &self.foresight, work).await?;
+        if let (Some(tell), Some(loaded)) = (&self.tell, &loaded) {
+            tell(loaded);
         }
-        self.last = Some(Last { of: now, loaded: (*loaded).clone() });
-        if let Some(tell) = &self.tell {
-            tell(&loaded);
-        }
-        Ok(Taken { loaded: Some(loaded), errors, ..Taken::default() })
+        Ok(Taken { loaded, errors, ..Taken::default() })
     }
 }
 

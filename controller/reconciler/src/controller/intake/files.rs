@@ -8,10 +8,11 @@ use limekiln_sources::lock::Lock;
 use limekiln_sources::{Input, ReadOptions};
 
 use super::super::Handle;
+use super::loads::Loads;
 use super::parts::Parts;
 use super::paths::Paths;
 use super::unread::hold;
-use super::{Foresight, InForce, Intake, Last, Taken, Tell, Unkept, blocking, identity_of, load};
+use super::{Foresight, InForce, Intake, Taken, Tell, Unkept, identity_of, load};
 use crate::load::LoadCache;
 use crate::policy::Policies;
 use crate::{Loaded, ReconcileError, Reconciler};
@@ -19,10 +20,9 @@ use crate::{Loaded, ReconcileError, Reconciler};
 /// Files and directories.
 pub struct Files {
     paths: Paths,
-    parts: Arc<Parts>,
+    loads: Loads,
     lock: Option<Arc<Lock>>,
     tell: Option<Tell>,
-    last: Option<Last>,
     policies: Arc<Policies>,
     cache: Arc<LoadCache>,
     foresight: Foresight,
@@ -44,10 +44,9 @@ impl Files {
         let foresight = Foresight::new(glance, Arc::clone(&policies), Arc::clone(&cache));
         Self {
             paths,
-            parts: Arc::new(Parts::new(fetch)),
+            loads: Loads::new(fetch),
             lock: None,
             tell: None,
-            last: None,
             policies,
             cache,
             foresight,
@@ -99,36 +98,21 @@ impl Files {
         let all = snapshots.iter().map(|one| one.source.clone()).collect();
         let errors = self.in_force.put(reconciler, &mut snapshots)?;
         let now: Vec<_> = snapshots.iter().map(identity_of).collect();
-        let again = self.last.as_ref().is_some_and(|last| last.of == now);
-        if again && !self.parts.are_news() {
+        if self.loads.are_current(&now) {
             return Ok(Taken { errors, ..Taken::default() });
         }
-        let (reconciler, parts) = (Arc::clone(reconciler), Arc::clone(&self.parts));
-        let (lock, cache) = (self.lock.clone(), Arc::clone(&self.cache));
-        let (policies, foresight) = (Arc::clone(&self.policies), self.foresight.clone());
-        let of = now.clone();
-        let read = move || {
-            parts.begin();
-            let loaded = foresight.take(&of).map_or_else(
-                || {
-                    let (fetch, lock) = (&*parts, lock.as_deref());
-                    let mut loaded = load(&reconciler, &snapshots, fetch, lock, &policies, &cache)?;
-                    hold(&mut loaded, all, &snapshots, &reconciler)?;
-                    Ok::<_, ReconcileError>(loaded)
-                },
-                Ok,
-            );
-            parts.end();
-            loaded
+        let (reconciler, lock) = (Arc::clone(reconciler), self.lock.clone());
+        let (policies, cache) = (Arc::clone(&self.policies), Arc::clone(&self.cache));
+        let work = move |parts: &Parts| {
+            let lock = lock.as_deref();
+            let mut loaded = load(&reconciler, &snapshots, parts, lock, &policies, &cache)?;
+            hold(&mut loaded, all, &snapshots, &reconciler)?;
+            Ok(loaded)
         };
-        let loaded = Box::new(blocking(read).await?);
-        if again && self.last.as_ref().is_some_and(|last| last.says(&loaded)) {
-            return Ok(Taken { errors, ..Taken::default() });
+        let loaded = self.loads.load(now, &self.foresight, work).await?;
+        if let (Some(tell), Some(loaded)) = (&self.tell, &loaded) {
+            tell(loaded);
         }
-        self.last = Some(Last { of: now, loaded: (*loaded).clone() });
-        if let Some(tell) = &self.tell {
-            tell(&loaded);
-        }
-        Ok(Taken { loaded: Some(loaded), errors, ..Taken::default() })
+        Ok(Taken { loaded, errors, ..Taken::default() })
     }
 }

@@ -4,6 +4,7 @@ mod configured;
 mod files;
 mod foresight;
 mod in_force;
+mod loads;
 mod parts;
 mod paths;
 mod repository;
@@ -79,20 +80,6 @@ fn load(
     };
     let templates = Templates { fetch: &Checked::new(fetch, lock), lock: Some(lock) };
     reconciler.load_again(snapshots, templates, policies, cache)
-}
-
-/// What was loaded last.
-struct Last {
-    /// Of which revisions.
-    of: Vec<(String, String)>,
-    loaded: Loaded,
-}
-
-impl Last {
-    /// Whether it says the same.
-    fn says(&self, loaded: &Loaded) -> bool {
-        self.loaded.desired == loaded.desired && self.loaded.diagnostics == loaded.diagnostics
-    }
 }
 
 /// What was read and is not kept yet.

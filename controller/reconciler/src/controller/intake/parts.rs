@@ -54,6 +54,12 @@ impl Parts {
         used.retry = used.failed.then(|| (Instant::now() + wait, wait));
     }
 
+    /// Whether there is anything that [`Self::are_news`] will ever be true of.
+    pub(super) fn may_change(&self) -> bool {
+        let used = self.lock();
+        used.failed || !used.files.is_empty()
+    }
+
     /// Whether a load may come to something else than the last one, though the manifests are the
     /// same.
     pub(super) fn are_news(&self) -> bool {
