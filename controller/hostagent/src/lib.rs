@@ -21,6 +21,7 @@ pub mod guest;
 mod log;
 mod mounts;
 pub mod network;
+pub mod pages;
 mod pidfile;
 pub mod process;
 mod resolver;

@@ -17,6 +17,7 @@ mod makespan;
 mod manifests;
 mod mounts;
 mod planner;
+mod played;
 mod ports;
 mod resident;
 mod row;
