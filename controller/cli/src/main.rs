@@ -41,14 +41,11 @@ use exit::{Exit, Failure};
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
+    limekiln_hostagent::huge_pages::refuse();
     let cli = match Cli::try_parse_from(arguments()) {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    // What stays for months stays small.
-    if matches!(cli.command, Command::Run(_) | Command::Hostagent(_) | Command::Usernet(_)) {
-        limekiln_hostagent::pages::small();
-    }
     // A host agent has a log of its own, in the shape that Lima's tools read; that of a network
     // daemon has bounds, since guests can make it speak.
     if !matches!(cli.command, Command::Hostagent(_) | Command::Usernet(_)) {

@@ -8,10 +8,6 @@ use std::process::{Command, Stdio};
 
 use crate::{HostAgentArgs, files::InstanceFiles};
 
-/// Of mimalloc, the program's allocator. With huge pages it takes 9 MiB where a host agent needs 2.
-/// The daemon of a network is as small.
-pub(crate) const NO_HUGE_PAGES: (&str, &str) = ("MIMALLOC_ALLOW_THP", "0");
-
 /// The command that starts `exe hostagent`, followed by [`HostAgentArgs::to_words`], in a process group of its own, with
 /// Lima's log files as output. They are replaced, unless a running VM is adopted; so the caller
 /// has made sure that no host agent writes to them.
@@ -31,7 +27,7 @@ pub fn command(exe: &Path, args: &HostAgentArgs) -> io::Result<Command> {
         OpenOptions::new().create(true).append(true).open(path)
     };
     let mut command = Command::new(exe);
-    command.arg("hostagent").args(args.to_words()).env(NO_HUGE_PAGES.0, NO_HUGE_PAGES.1);
+    command.arg("hostagent").args(args.to_words());
     command.stdin(Stdio::null()).stdout(open(files.events())?).stderr(open(files.log())?);
     // A signal from the terminal, such as Ctrl-C, goes to the whole foreground group.
     command.process_group(0);

@@ -13,9 +13,7 @@ pub fn rows() -> anyhow::Result<Vec<Row>> {
     let words = ["run", "--release", "--quiet", "--package", "limekiln-usernet"];
     let mut cargo = sh::cargo(&words);
     let program = workspace::target().join("release/limekiln");
-    // As host agents start the daemon.
     cargo.args(["--example", "bench_usernet"]).env("LIMEKILN", program);
-    cargo.env("MIMALLOC_ALLOW_THP", "0");
     let output = sh::output(&mut cargo)?;
     // Time of a core per gigabit; the bound is as many gigabits per second.
     let time = |name, word, least: f64| {

@@ -21,7 +21,6 @@ use super::{Endpoint, NetworkError, NetworkFiles};
 use crate::atomic;
 use crate::pidfile;
 use crate::process::{self, Process};
-use crate::spawn::NO_HUGE_PAGES;
 
 /// A daemon that does not listen by then has gone wrong.
 const START: Duration = Duration::from_secs(20);
@@ -218,7 +217,7 @@ impl Daemon {
         let (out, err) = (self.files.stdout(), self.files.stderr());
         let log = |path: &Path| new_log(path).map_err(NetworkError::file("write", path));
         let mut command = Command::new(exe);
-        command.args(self.words(exe, spec)?).env(NO_HUGE_PAGES.0, NO_HUGE_PAGES.1);
+        command.args(self.words(exe, spec)?);
         command.stdin(Stdio::null()).stdout(log(&out)?).stderr(log(&err)?);
         // Ctrl-C reaches the whole foreground group, and no network shall end by it.
         command.process_group(0);
@@ -448,17 +447,6 @@ mod tests {
             daemon.note_leases(&leases).await.unwrap();
             assert_eq!(daemon.files.leases().exists(), noted, "{program}");
         }
-    }
-
-    #[tokio::test]
-    async fn it_takes_no_huge_pages() {
-        let (home, daemon) = daemon();
-        let script = home.path().join("tells");
-        fs::write(&script, "#!/bin/sh\necho \"$MIMALLOC_ALLOW_THP\" >&2\nexit 1\n").unwrap();
-        let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        fs::set_permissions(&script, executable).unwrap();
-        let error = daemon.ensure(&script, &spec()).await.unwrap_err().to_string();
-        assert_eq!(error, "the daemon of network/lan did not start: 0");
     }
 
     #[tokio::test]

@@ -21,8 +21,8 @@ use super::{command_line, program_for, vnc};
 use crate::accel::{Accelerator, kvm_opens};
 use crate::driver::{Driver, DriverError, Machine};
 use crate::files::InstanceFiles;
+use crate::huge_pages;
 use crate::network::host::join_bridge;
-use crate::pages;
 use crate::process::Process;
 use crate::spec::{Link, SoundCard, VmSpec};
 
@@ -154,7 +154,7 @@ fn spawn(mut command: Command, log: &Path, program: &str) -> Result<Process, Dri
     command.stdin(Stdio::null()).stdout(log.try_clone().map_err(failed)?).stderr(log);
     // Neither a signal for the host agent's group nor its death may reach the VM.
     command.process_group(0);
-    Process::child(pages::huge_for(|| command.spawn()).map_err(failed)?).map_err(failed)
+    Process::child(huge_pages::spawn_with(&mut command).map_err(failed)?).map_err(failed)
 }
 
 async fn wait_for_control(machine: &RunningQemu, socket: &Path) -> Result<(), DriverError> {
