@@ -105,6 +105,7 @@ pub(crate) fn failed(error: NetworkError) -> EngineError {
         | NetworkError::Definition { .. }
         | NetworkError::Later { .. }
         | NetworkError::Yaml { .. }
+        | NetworkError::Card { .. }
         | NetworkError::Other { .. } => EngineError::needs_human("the network cannot be used"),
         NetworkError::Busy { .. } | NetworkError::Endpoint { .. } => {
             EngineError::new(limekiln_engine::ErrorClass::Transient, "the network is not ready")

@@ -12,7 +12,7 @@ mod switch;
 
 pub use batch::Batch;
 pub use card::Card;
-pub use cards::Cards;
+pub use cards::{Cards, Refusal};
 pub use handed::receive;
 pub use port::{Kind, Port};
 pub use process::peer;
