@@ -357,3 +357,40 @@ fn a_definition_that_cannot_be_read_costs_its_own_network_alone() {
     let (made, report) = plan_run(&observed, &capabilities(), &[name("web")], RunVerb::Start);
     assert!(made.is_empty() && !report.is_empty(), "{:?}", verbs(&made));
 }
+
+#[test]
+fn two_cards_with_one_address_on_one_network_are_found_before_they_meet() {
+    let mut observed = Observed::default();
+    for (lan, gateway) in [("lan", "10.1.0.1"), ("other", "10.2.0.1"), ("third", "10.3.0.1")] {
+        observed.networks.insert(name(lan), there(user_v2(gateway), NetworkPhase::Stopped));
+    }
+    // The first user-v2 network has the first card, whose address is another.
+    let on = |second: &str, mac: &str| {
+        format!("networks: [{{lima: third}}, {{lima: {second}, macAddress: \"{mac}\"}}]")
+    };
+    let wants = desired([
+        instance("one", &on("lan", "52:55:55:00:00:0a"), |_| {}),
+        instance("two", &on("lan", "52-55-55-00-00-0A"), |_| {}),
+        instance("three", &on("other", "52:55:55:00:00:0a"), |_| {}),
+        instance("four", "networks: [{lima: lan, macAddress: \"52:55:55:00:00:0a\"}]", |_| {}),
+    ]);
+    let (made, report) = plan(&wants, &observed);
+    let made = verbs(&made);
+    let starts: Vec<_> = made.iter().filter(|verb| verb.starts_with("start instance")).collect();
+    assert_eq!(starts, ["start instance/four", "start instance/three"], "{made:?}");
+    for (id, other) in [("instance/one", "instance/two"), ("instance/two", "instance/one")] {
+        let expected = WaitReason::Conflict {
+            with: other.parse().expect("an id"),
+            over: "hardware address 52:55:55:00:00:0a on network/lan".to_owned(),
+        };
+        assert_eq!(reason(&report, id), expected);
+        let hint = report.waiting[&id.parse().expect("an id")][0].hint.clone();
+        assert_eq!(
+            hint.as_deref(),
+            Some(
+                "give one of them another macAddress: networks[1] of instance/one (all.yaml:1) \
+                 and networks[1] of instance/two (all.yaml:1)"
+            )
+        );
+    }
+}
