@@ -39,7 +39,9 @@ const UNLIMITED: u64 = 10_240;
 pub fn run(config: &Config, log: &Spool) -> Result<(), Error> {
     let descriptors = raise_descriptors();
     let pidfile = config.pidfile.as_deref().map(PidFile::take).transpose()?;
-    let (leases, cards) = (leases(config), cards(config));
+    let leases = leases(config);
+    let mut cards = cards(config);
+    cards.taken_mut().retain(|mac| leases.of(mac).is_some());
     let search = upstream::search();
     let sockets = Sockets::listen(config)?;
     sandbox::enter(&bounds(config))?;

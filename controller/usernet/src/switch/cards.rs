@@ -16,6 +16,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::process::{self, Process};
+use super::taken::Taken;
 use crate::wire::Mac;
 
 /// Addresses that are remembered; of more, that of the VM which was plugged in longest ago is
@@ -35,6 +36,16 @@ struct Owner {
     /// Whoever started the VM said so.
     #[serde(default)]
     told: bool,
+    /// When it was last unplugged, in the same seconds; 0 if it was not.
+    #[serde(default)]
+    left: u64,
+}
+
+impl Owner {
+    /// Who has it from now on.
+    fn new(pid: Option<u32>, told: bool) -> Self {
+        Self { pid, since: process::uptime(), told, left: 0 }
+    }
 }
 
 /// Why addresses are not a VM's.
@@ -66,6 +77,9 @@ struct Content {
     /// Names the system's start, since which pids and times count.
     boot: String,
     cards: BTreeMap<String, Owner>,
+    /// Which card took an IP address under which hardware address.
+    #[serde(default)]
+    taken: BTreeMap<String, String>,
 }
 
 /// All addresses.
@@ -74,6 +88,7 @@ pub struct Cards {
     owners: HashMap<Mac, Owner>,
     /// Their processes, as long as they run: those that an earlier daemon knew, too.
     running: HashMap<u32, Process>,
+    taken: Taken,
     boot: String,
     changed: bool,
 }
@@ -115,9 +130,37 @@ impl Cards {
             }
             // The next daemon is to know it, too, should this one end before the VM has spoken.
             let pid = owner.pid.filter(|pid| still && self.expect(*pid, owner.since));
-            self.owners.insert(mac, Owner { pid, ..owner });
+            // Times of another start of the system are long ago.
+            let (since, left) = if still { (owner.since, owner.left) } else { (0, 0) };
+            self.owners.insert(mac, Owner { pid, since, left, ..owner });
         }
+        self.taken.read(content.taken);
         Ok(())
+    }
+
+    /// Which card took an IP address under which hardware address.
+    pub fn taken(&self) -> &Taken {
+        &self.taken
+    }
+
+    /// The same, to be changed.
+    pub fn taken_mut(&mut self) -> &mut Taken {
+        self.changed = true;
+        &mut self.taken
+    }
+
+    /// Since when a VM is away that is not plugged in and does not run, as far as that is known.
+    pub fn away(&self, mac: Mac) -> Option<u64> {
+        let since = self.owners.get(&mac).map_or(0, |owner| owner.left.max(owner.since));
+        (!self.runs(mac)).then_some(since)
+    }
+
+    /// A VM's cable was pulled out.
+    pub fn leave(&mut self, mac: Mac) {
+        if let Some(owner) = self.owners.get_mut(&mac) {
+            owner.left = process::uptime();
+            self.changed = true;
+        }
     }
 
     /// A process has these addresses and no others: so says whoever started it, and can tell that
@@ -145,11 +188,7 @@ impl Cards {
             self.owners.extract_if(|mac, owner| owner.pid == Some(pid) && !macs.contains(mac));
         self.changed |= wrong.count() > 0;
         for mac in macs {
-            self.own(
-                *mac,
-                Owner { pid: Some(pid), since: process::uptime(), told: true },
-                &is_there,
-            );
+            self.own(*mac, Owner::new(Some(pid), true), &is_there);
         }
         Ok(())
     }
@@ -228,7 +267,7 @@ impl Cards {
         if self.owners.get(&mac).is_some_and(|owner| owner.pid == pid && pid.is_some()) {
             return;
         }
-        self.own(mac, Owner { pid, since: process::uptime(), told: false }, is_there);
+        self.own(mac, Owner::new(pid, false), is_there);
         if let Some(pid) = pid.filter(|pid| !self.running.contains_key(pid))
             && let Some(process) = Process::with(pid)
         {
@@ -255,7 +294,8 @@ impl Cards {
             return None;
         }
         let cards = self.owners.iter().map(|(mac, owner)| (mac.to_string(), *owner)).collect();
-        let content = Content { version: VERSION, boot: self.boot.clone(), cards };
+        let (boot, taken) = (self.boot.clone(), self.taken.content());
+        let content = Content { version: VERSION, boot, cards, taken };
         serde_json::to_vec(&content).ok()
     }
 }
@@ -398,11 +438,24 @@ mod tests {
     fn of_too_many_the_one_that_is_away_longest_is_forgotten() {
         let mut cards = Cards::new();
         for n in 0..MOST {
-            cards.owners.insert(mac(n), Owner { pid: None, since: n as u64, told: false });
+            let owner = Owner { since: n as u64, ..Owner::new(None, false) };
+            cards.owners.insert(mac(n), owner);
         }
         cards.insert(mac(MOST), None, |one| one == mac(0));
         assert!(cards.contains(mac(0)) && cards.contains(mac(MOST)) && !cards.contains(mac(1)));
         cards.insert(mac(MOST + 1), None, |_| true);
         assert!(!cards.contains(mac(MOST + 1)), "all are there");
+    }
+
+    #[test]
+    fn since_when_a_vm_is_away_is_known_after_a_restart() {
+        let mut cards = Cards::new();
+        cards.insert(mac(1), None, |_| true);
+        let plugged_in = cards.away(mac(1)).unwrap();
+        cards.owners.get_mut(&mac(1)).unwrap().since = 0;
+        cards.leave(mac(1));
+        let left = again(&mut cards).away(mac(1)).unwrap();
+        assert!(left >= plugged_in && left > 0);
+        assert_eq!(cards.away(mac(2)), Some(0), "never seen");
     }
 }

@@ -9,6 +9,7 @@ mod process;
 mod queue;
 #[expect(clippy::module_inception, reason = "one noun per file")]
 mod switch;
+mod taken;
 
 pub use batch::Batch;
 pub use card::Card;

@@ -99,6 +99,7 @@ impl Switch {
         // The next to have its number is another.
         self.gone.retain(|port| *port != id);
         let Some(mut port) = self.ports.try_remove(id) else { return false };
+        port.home.into_iter().for_each(|mac| self.cards.leave(mac));
         port.queue.clear(&mut self.pool);
         true
     }
@@ -140,9 +141,31 @@ impl Switch {
         Some(Card { mac, pid: port.pid })
     }
 
-    /// Whether the VM whose address it is runs, plugged in or not, or another uses it.
-    pub fn is_used(&self, mac: Mac) -> bool {
-        self.table.contains_key(&mac) || self.cards.runs(mac)
+    /// Since when nobody uses an address, nor runs the VM whose it is: seconds since the system's
+    /// start, 0 if that is not known. `None`: it is used.
+    pub fn away(&self, mac: Mac) -> Option<u64> {
+        self.cards.away(mac).filter(|_| !self.table.contains_key(&mac))
+    }
+
+    /// What names the VM behind a port, before it has spoken, too: its card's address.
+    pub fn name(&self, id: PortId) -> Option<Mac> {
+        let port = self.ports.get(id)?;
+        port.home.or_else(|| port.known.iter().min().copied())
+    }
+
+    /// Under how many hardware addresses a card took an IP address.
+    pub fn taken(&self, card: Mac) -> usize {
+        self.cards.taken().count(card)
+    }
+
+    /// A card took an IP address under this hardware address.
+    pub fn take(&mut self, mac: Mac, card: Mac) {
+        self.cards.taken_mut().insert(mac, card);
+    }
+
+    /// Nobody has an IP address under this hardware address any more.
+    pub fn give_back(&mut self, mac: Mac) {
+        self.cards.taken_mut().remove(mac);
     }
 
     /// Whether the VM behind the port is gone, or about to be, and may be the one behind another: if
@@ -405,7 +428,10 @@ mod tests {
         assert_eq!(switch.kept(victim), Some(card));
         switch.remove(victim);
         let (thief, _cable) = plug(&mut switch, own);
-        assert!(switch.is_used(mac(1)) && !switch.learn(mac(1), thief), "it is away, and runs");
+        assert!(
+            switch.away(mac(1)).is_none() && !switch.learn(mac(1), thief),
+            "it is away, and runs"
+        );
         assert_eq!(switch.card(thief), None);
         // Plugged in again it is known: its card is not what it says first.
         let (victim, _cable) = plug(&mut switch, victims);
