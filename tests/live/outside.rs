@@ -1,5 +1,8 @@
 //! The world beyond the host: an HTTP server in a network namespace of its own, which the host
 //! reaches over a cable.
+//!
+//! What stands for the host is a network namespace, too, in which the whole test runs: nothing is
+//! put into the host's own network, whatever becomes of the test.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -14,24 +17,54 @@ const PORT: u16 = 80;
 /// What it answers.
 pub const ANSWER: &str = "from outside";
 
-/// The server and its cable; both end with it.
+/// Set in a test that runs in a network namespace of its own.
+const APART: &str = "LIMEKILN_TEST_APART";
+
+/// What is needed in one: its own interface, and a cable.
+const TRIAL: &str = "ip link set lo up; ip link add cable type veth peer name eth0";
+
+/// Runs the test of this name once more, in a network namespace of its own; whether it did, so that
+/// there is nothing left to do. Where this user can make none, the test runs without one, and says so
+/// when it comes to the world outside.
+///
+/// # Panics
+/// The test failed there.
+pub fn ran_apart(test: &str) -> bool {
+    if std::env::var_os(APART).is_some() || may().is_err() {
+        return false;
+    }
+    let own = std::env::current_exe().expect("the test has a name");
+    let mut apart = apart("ip link set lo up; exec \"$@\"");
+    let apart = apart.arg("sh").arg(own).args(["--exact", test, "--nocapture"]).env(APART, "1");
+    assert!(apart.status().expect("unshare was there just now").success(), "it failed there");
+    true
+}
+
+/// A script in a network namespace of its own. Who is not root is so in a user namespace.
+fn apart(script: &str) -> Command {
+    let mut command = Command::new("unshare");
+    let namespaces = if run("[ $(id -u) = 0 ]").is_ok() { "-n" } else { "-Urn" };
+    command.args([namespaces, "sh", "-ec", script]).stdin(Stdio::null());
+    command
+}
+
+/// The server; it and its cable end with it.
 pub struct Outside {
     server: Child,
-    cable: String,
 }
 
 impl Outside {
     /// Starts the server.
     ///
     /// # Errors
-    /// Why this user can make no network beside the host's, in words.
+    /// The test does not run in a network namespace of its own; why this user can make none, in words.
     ///
     /// # Panics
-    /// This user can, and something else fails.
+    /// It does, and something fails.
     pub fn start() -> Result<Self, String> {
-        may()?;
-        // Interfaces have 15 letters.
-        let cable = format!("lk{}", std::process::id());
+        if std::env::var_os(APART).is_none() {
+            return Err(may().err().unwrap_or_default());
+        }
         let server = Command::new("unshare")
             .arg("-n")
             .arg(std::env::current_exe().expect("the test has a name"))
@@ -40,7 +73,7 @@ impl Outside {
             .stdout(Stdio::null())
             .spawn()
             .expect("unshare was there just now");
-        let outside = Self { server, cable };
+        let outside = Self { server };
         outside.plug().unwrap_or_else(|reason| panic!("no cable to the outside: {reason}"));
         Ok(outside)
     }
@@ -51,16 +84,16 @@ impl Outside {
     }
 
     fn plug(&self) -> Result<(), String> {
-        let (cable, pid) = (&self.cable, self.server.id());
+        let pid = self.server.id();
         let inside = format!("nsenter -t {pid} -n");
-        // Until it has a network of its own, what follows would change the host's.
+        // Until it has a network of its own, what follows would change this one.
         run(&format!(
             "for i in $(seq 100); do \
                [ \"$(readlink /proc/{pid}/ns/net)\" != \"$(readlink /proc/self/ns/net)\" ] && break; sleep 0.1; done; \
              [ \"$(readlink /proc/{pid}/ns/net)\" != \"$(readlink /proc/self/ns/net)\" ]"
         ))?;
-        run(&format!("ip link add {cable} type veth peer name eth0 netns {pid}"))?;
-        run(&format!("ip address add {HOST}/30 dev {cable} && ip link set {cable} up"))?;
+        run(&format!("ip link add cable type veth peer name eth0 netns {pid}"))?;
+        run(&format!("ip address add {HOST}/30 dev cable && ip link set cable up"))?;
         run(&format!(
             "{inside} ip address add {SERVER}/30 dev eth0 && {inside} ip link set eth0 up"
         ))
@@ -69,22 +102,23 @@ impl Outside {
 
 impl Drop for Outside {
     fn drop(&mut self) {
-        // Either may be gone; its other end goes with it.
-        let _ = run(&format!("ip link delete {}", self.cable));
+        // It may be gone; the cable goes with its network.
         let _ = self.server.kill();
         let _ = self.server.wait();
     }
 }
 
-/// Whether this user can make what is needed: root's rights in the host's own network, and another.
+/// Whether this user can make what is needed.
 fn may() -> Result<(), String> {
-    run("[ $(id -u) = 0 ] || { echo only root lays a cable >&2; exit 1; }")?;
-    run("unshare -n true")
+    succeed(&mut apart(TRIAL))
 }
 
 fn run(script: &str) -> Result<(), String> {
-    let output = Command::new("sh").args(["-c", script]).stdin(Stdio::null()).output();
-    let output = output.map_err(|error| error.to_string())?;
+    succeed(Command::new("sh").args(["-c", script]).stdin(Stdio::null()))
+}
+
+fn succeed(command: &mut Command) -> Result<(), String> {
+    let output = command.output().map_err(|error| error.to_string())?;
     if output.status.success() {
         return Ok(());
     }

@@ -205,6 +205,15 @@ fn user_v2(name: &str) -> Link {
 }
 
 #[test]
+fn a_guest_on_a_user_v2_network_waits_until_it_is_introduced() {
+    let mut spec = spec(Arch::X86_64, uefi());
+    let waits = |spec: &VmSpec| render(spec, Accelerator::Tcg).lines().any(|line| line == "-S");
+    assert!(!waits(&spec), "nobody is told of it");
+    spec.nics = vec![card("net0", Link::User), card("net2", user_v2("team"))];
+    assert!(waits(&spec));
+}
+
+#[test]
 fn cards_on_networks() {
     let mut spec = spec(Arch::X86_64, uefi());
     spec.nics = vec![

@@ -318,6 +318,10 @@ pub struct ObservedNetwork {
     /// cannot be seen yet.
     #[serde(default, skip_serializing_if = "is_false")]
     pub foreign: bool,
+    /// Why what belongs to its definition can't be read; then nothing is done with it, and nothing
+    /// put onto it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unreadable: Option<String>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]

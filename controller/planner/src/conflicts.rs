@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use limekiln_api::RunStrategy;
+use limekiln_api::{NetworkMode, RunStrategy};
 use limekiln_model::{InstancePhase, Kind, Name, ObjectId, WaitReason};
 
 use crate::draft::Draft;
@@ -49,7 +49,9 @@ fn names_of<'a>(scene: &Scene<'a>) -> impl Iterator<Item = &'a Name> {
 pub(crate) fn resources(scene: &Scene<'_>, held: &mut Held, draft: &mut Draft) {
     let mut disks: BTreeMap<Name, Vec<Name>> = BTreeMap::new();
     let mut ports: BTreeMap<u16, Vec<Name>> = BTreeMap::new();
-    for name in runners(scene) {
+    let runners = runners(scene);
+    cards(scene, &runners, held, draft);
+    for name in runners {
         let Some(lima) = will_run_with(scene, &name) else { continue };
         uses::disks(lima).for_each(|disk| disks.entry(disk).or_default().push(name.clone()));
         if let Some(port) = uses::port(lima) {
@@ -70,6 +72,48 @@ pub(crate) fn resources(scene: &Scene<'_>, held: &mut Held, draft: &mut Draft) {
         );
     }
     taken_ports(scene, &ports, held, draft);
+}
+
+/// Holds the start of instances with one hardware address on one network: what is for one of them
+/// would go to the other.
+fn cards(scene: &Scene<'_>, runners: &[Name], held: &mut Held, draft: &mut Draft) {
+    type Claims = Vec<(Name, usize)>;
+    let is_user_v2 = |name: &Name| {
+        let wanted = scene.desired.networks.get(name).map(|wanted| &wanted.spec);
+        let spec = wanted.or_else(|| Some(&scene.observed.networks.get(name)?.spec));
+        spec.is_some_and(|spec| spec.mode == NetworkMode::UserV2)
+    };
+    let mut claims: BTreeMap<(Name, String), Claims> = BTreeMap::new();
+    for name in runners {
+        let Some(lima) = will_run_with(scene, name) else { continue };
+        for (index, network, digits) in uses::cards(lima, is_user_v2) {
+            claims.entry((network, digits)).or_default().push((name.clone(), index));
+        }
+    }
+    for ((network, digits), claims) in claims.into_iter().filter(|(_, claims)| claims.len() > 1) {
+        let places: Vec<_> =
+            claims.iter().map(|(name, index)| place(scene, name, *index)).collect();
+        let over = format!("hardware address {} on network/{network}", address(&digits));
+        let hint = format!("give one of them another macAddress: {}", places.join(" and "));
+        let claimants: Vec<_> = claims.into_iter().map(|(name, _)| name).collect();
+        clash(scene, &claimants, &over, &hint, held, draft);
+    }
+}
+
+/// Where a card is written down.
+fn place(scene: &Scene<'_>, name: &Name, index: usize) -> String {
+    let id = ObjectId::instance(name);
+    let file = match scene.desired.origin(&id) {
+        Some(origin) => format!("{}:{}", origin.file.display(), origin.line),
+        None => "lima.yaml".to_owned(),
+    };
+    format!("networks[{index}] of {id} ({file})")
+}
+
+/// The digits of a hardware address, in pairs.
+fn address(digits: &str) -> String {
+    let pairs: Vec<_> = digits.as_bytes().chunks(2).map(String::from_utf8_lossy).collect();
+    pairs.join(":")
 }
 
 /// Instances that run after the plan, or would like to.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use limekiln_model::{Name, ObjectId, WaitReason};
 
 use crate::draft::Draft;
+use crate::networks;
 use crate::scene::Scene;
 
 /// What may not be done.
@@ -74,6 +75,15 @@ pub(crate) fn initial(scene: &Scene<'_>, draft: &mut Draft) -> Held {
         let by_hand = scene.desired.suspended.contains(&id);
         let hint = by_hand.then(|| format!("`limekiln resume {id}` ends that"));
         draft.report.add(id, WaitReason::Suspended, hint);
+    }
+    for (name, network) in &scene.observed.networks {
+        let Some(why) = &network.unreadable else { continue };
+        let id = ObjectId::network(name);
+        if scene.desired.mentions(&id) {
+            let hint = Some(networks::UNREADABLE.to_owned());
+            draft.report.add(id.clone(), WaitReason::Host { why: why.clone() }, hint);
+        }
+        held.hold(id);
     }
     report_elsewhere(scene, draft);
     held

@@ -17,6 +17,10 @@ use crate::{subnets, uses};
 /// Instances that have to be stopped and started because these change under them.
 pub(crate) type Moved = BTreeMap<Name, Vec<ObjectId>>;
 
+/// What can be done about a network that a later release defined.
+pub(crate) const UNREADABLE: &str =
+    "use that release; or remove the file, and with it `mtu`, `allow` and `hosts` of the network";
+
 /// Networks and disks that cannot change, for an instance that uses them would not come back.
 pub(crate) type Blocked = BTreeMap<ObjectId, Name>;
 
@@ -171,8 +175,12 @@ pub(crate) fn bad(scene: &Scene<'_>, lima: &Lima) -> Vec<(String, String)> {
 
 /// Why instances cannot be put onto the network on this host, and what can be done.
 fn unusable(scene: &Scene<'_>, name: &Name) -> Option<(String, String)> {
+    let there = scene.observed.networks.get(name);
+    if let Some(why) = there.and_then(|there| there.unreadable.as_ref()) {
+        return Some((format!("network/{name} cannot be used: {why}"), UNREADABLE.to_owned()));
+    }
     let wanted = scene.desired.networks.get(name).map(|wanted| &wanted.spec);
-    let spec = wanted.or_else(|| scene.observed.networks.get(name).map(|there| &there.spec))?;
+    let spec = wanted.or_else(|| there.map(|there| &there.spec))?;
     let host = scene.observed.host.as_ref().filter(|host| host.facts.os == "linux")?;
     let hint = "use mode user-v2, or name a bridge or a tap of this host with mode bridged";
     let why = match (spec.mode, &spec.interface) {

@@ -11,7 +11,7 @@ use limekiln_model::{
 
 use crate::draft::Draft;
 use crate::scene::Scene;
-use crate::uses;
+use crate::{networks, uses};
 
 /// Deletes what may be deleted; reports the rest.
 pub(crate) fn plan(scene: &Scene<'_>, draft: &mut Draft) {
@@ -29,12 +29,27 @@ pub(crate) fn plan(scene: &Scene<'_>, draft: &mut Draft) {
     let nothing = BTreeSet::new();
     let leaving = going.iter().filter(|id| {
         let needed = id.kind == Kind::Instance && remaining_user(scene, id, &nothing).is_some();
-        !needed && !retained(scene, id) && !is_protected(scene, id)
+        !needed
+            && !retained(scene, id)
+            && !is_protected(scene, id)
+            && unreadable(scene, id).is_none()
     });
     let leaving = leaving.cloned().collect();
     for id in &going {
-        delete(scene, id, &leaving, draft);
+        match unreadable(scene, id) {
+            Some(why) => {
+                let reason = WaitReason::Unpruned { why: why.to_owned() };
+                draft.report.add(id.clone(), reason, Some(networks::UNREADABLE.to_owned()));
+            }
+            None => delete(scene, id, &leaving, draft),
+        }
     }
+}
+
+/// Why nothing may be done with a network.
+fn unreadable<'a>(scene: &Scene<'a>, id: &ObjectId) -> Option<&'a str> {
+    let network = scene.observed.networks.get(&id.name).filter(|_| id.kind == Kind::Network);
+    network?.unreadable.as_deref()
 }
 
 fn report(gone: BTreeSet<ObjectId>, why: &str, hint: &str, draft: &mut Draft) {

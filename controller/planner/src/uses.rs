@@ -13,6 +13,26 @@ pub(crate) fn networks(lima: &Lima) -> impl Iterator<Item = Name> + '_ {
     lima.networks.iter().flatten().filter_map(|network| Name::new(network.lima.as_deref()?).ok())
 }
 
+/// The hardware addresses of cards on networks: which entry, the network, the address. The first
+/// user-v2 network takes the instance's first card, which has an address of its own (Lima's rule).
+pub(crate) fn cards(
+    lima: &Lima,
+    is_user_v2: impl Fn(&Name) -> bool,
+) -> impl Iterator<Item = (usize, Name, String)> {
+    let all = lima.networks.iter().flatten().enumerate();
+    let mut first = true;
+    all.filter_map(move |(index, network)| {
+        let name = Name::new(network.lima.as_deref()?).ok()?;
+        if is_user_v2(&name) && std::mem::take(&mut first) {
+            return None;
+        }
+        let mac = network.mac_address.as_deref()?.to_lowercase();
+        // Go's forms of one address differ in what is between the digits.
+        let digits: String = mac.chars().filter(char::is_ascii_hexdigit).collect();
+        Some((index, name, digits))
+    })
+}
+
 /// Disks and networks.
 pub(crate) fn objects(lima: &Lima) -> impl Iterator<Item = ObjectId> + '_ {
     let disks = disks(lima).map(|name| ObjectId::disk(&name));

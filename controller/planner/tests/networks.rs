@@ -1,9 +1,11 @@
 //! Networks of nobody, subnets that meet, and what a host cannot have.
 
-use limekiln_api::{HostFacts, HostInterface, InterfaceKind, NetworkMode, NetworkSpec};
+use limekiln_api::{
+    DeletionPolicy, HostFacts, HostInterface, InterfaceKind, NetworkMode, NetworkSpec,
+};
 use limekiln_model::{
     Action, Capabilities, Cost, Desired, Host, InstancePhase, NetworkPhase, ObjectId, Observed,
-    ObservedNetwork, Plan, Policy, Report, StopMode, WaitReason,
+    ObservedNetwork, Owner, Plan, Policy, Report, StopMode, WaitReason,
 };
 use limekiln_planner::render::Line;
 use limekiln_planner::{RunVerb, checker, plan_run};
@@ -14,7 +16,7 @@ fn user_v2(gateway: &str) -> NetworkSpec {
 }
 
 fn there(spec: NetworkSpec, phase: NetworkPhase) -> ObservedNetwork {
-    ObservedNetwork { spec, phase, foreign: false }
+    ObservedNetwork { spec, phase, foreign: false, unreadable: None }
 }
 
 fn host(interfaces: &[(&str, InterfaceKind, &str)]) -> Host {
@@ -316,4 +318,79 @@ fn names_of_a_network_in_use_change_live_and_nothing_else_does() {
     observed.networks.insert(name("lan"), ObservedNetwork { foreign: true, ..lan });
     let (made, _) = plan(&hosts, &observed);
     assert!(verbs(&made).contains(&"stop network/lan".to_owned()), "{:?}", verbs(&made));
+}
+
+/// As one that a later release wrote.
+#[test]
+fn a_definition_that_cannot_be_read_costs_its_own_network_alone() {
+    let mut observed = Observed::default();
+    let why = "a later release wrote definition.json".to_owned();
+    let lan = there(user_v2("10.1.0.1"), NetworkPhase::Stopped);
+    observed.networks.insert(name("lan"), ObservedNetwork { unreadable: Some(why), ..lan });
+    observed.networks.insert(name("other"), there(user_v2("10.2.0.1"), NetworkPhase::Stopped));
+    let mut wants = desired([
+        instance("on-lan", ON_LAN, |_| {}),
+        instance("on-other", "networks: [{lima: other}]", |_| {}),
+        instance("alone", "{}", |_| {}),
+    ]);
+    wants.networks.insert(name("lan"), wanted(user_v2("10.1.0.9")));
+    let owner = Owner { origin: wanted(()).origin, deletion_policy: DeletionPolicy::Delete };
+    observed.owners.insert("network/lan".parse().expect("an id"), owner);
+    let (made, report) = plan(&wants, &observed);
+    let made = verbs(&made);
+    for starts in ["start instance/on-other", "start instance/alone", "start network/other"] {
+        assert!(made.contains(&starts.to_owned()), "{made:?}");
+    }
+    let touched =
+        |verb: &String| verb.ends_with("network/lan") || verb.starts_with("start instance/on-lan");
+    assert!(!made.iter().any(touched), "{made:?}");
+    for id in ["network/lan", "instance/on-lan"] {
+        let WaitReason::Host { why } = reason(&report, id) else { panic!("{report:?}") };
+        assert!(why.contains("a later release wrote definition.json"), "{why}");
+        let waiting = &report.waiting[&id.parse().expect("an id")];
+        assert_eq!(waiting.len(), 1, "{waiting:?}");
+        assert!(waiting[0].hint.as_ref().is_some_and(|hint| hint.contains("that release")));
+    }
+    // By hand neither.
+    let stopped = observed_instance("web", ON_LAN, InstancePhase::Stopped);
+    observed.instances.insert(name("web"), stopped.into());
+    let (made, report) = plan_run(&observed, &capabilities(), &[name("web")], RunVerb::Start);
+    assert!(made.is_empty() && !report.is_empty(), "{:?}", verbs(&made));
+}
+
+#[test]
+fn two_cards_with_one_address_on_one_network_are_found_before_they_meet() {
+    let mut observed = Observed::default();
+    for (lan, gateway) in [("lan", "10.1.0.1"), ("other", "10.2.0.1"), ("third", "10.3.0.1")] {
+        observed.networks.insert(name(lan), there(user_v2(gateway), NetworkPhase::Stopped));
+    }
+    // The first user-v2 network has the first card, whose address is another.
+    let on = |second: &str, mac: &str| {
+        format!("networks: [{{lima: third}}, {{lima: {second}, macAddress: \"{mac}\"}}]")
+    };
+    let wants = desired([
+        instance("one", &on("lan", "52:55:55:00:00:0a"), |_| {}),
+        instance("two", &on("lan", "52-55-55-00-00-0A"), |_| {}),
+        instance("three", &on("other", "52:55:55:00:00:0a"), |_| {}),
+        instance("four", "networks: [{lima: lan, macAddress: \"52:55:55:00:00:0a\"}]", |_| {}),
+    ]);
+    let (made, report) = plan(&wants, &observed);
+    let made = verbs(&made);
+    let starts: Vec<_> = made.iter().filter(|verb| verb.starts_with("start instance")).collect();
+    assert_eq!(starts, ["start instance/four", "start instance/three"], "{made:?}");
+    for (id, other) in [("instance/one", "instance/two"), ("instance/two", "instance/one")] {
+        let expected = WaitReason::Conflict {
+            with: other.parse().expect("an id"),
+            over: "hardware address 52:55:55:00:00:0a on network/lan".to_owned(),
+        };
+        assert_eq!(reason(&report, id), expected);
+        let hint = report.waiting[&id.parse().expect("an id")][0].hint.clone();
+        assert_eq!(
+            hint.as_deref(),
+            Some(
+                "give one of them another macAddress: networks[1] of instance/one (all.yaml:1) \
+                 and networks[1] of instance/two (all.yaml:1)"
+            )
+        );
+    }
 }

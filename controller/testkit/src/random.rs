@@ -174,7 +174,12 @@ pub fn world() -> impl Strategy<Value = World> {
             world.observed.disks.insert(name, disk);
         }
         for (name, spec) in networks {
-            let network = ObservedNetwork { spec, phase: NetworkPhase::Stopped, foreign: false };
+            let network = ObservedNetwork {
+                spec,
+                phase: NetworkPhase::Stopped,
+                foreign: false,
+                unreadable: None,
+            };
             world.observed.networks.insert(name, network);
         }
         for (name, (yaml, phase, protected, unreadable)) in instances {

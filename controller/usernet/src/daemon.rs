@@ -19,6 +19,7 @@ use crate::pidfile::PidFile;
 use crate::reach::Reach;
 use crate::sandbox::{self, Bounds};
 use crate::services::{Saved, Services};
+use crate::spool::Spool;
 use crate::switch::{Cards, Switch};
 use crate::turn::Network;
 use crate::worker::{Files, Worker, save};
@@ -35,13 +36,16 @@ const UNLIMITED: u64 = 10_240;
 ///
 /// # Errors
 /// Another daemon has it; a socket or file can't be made; the operating system fails.
-pub fn run(config: &Config) -> Result<(), Error> {
+pub fn run(config: &Config, log: &Spool) -> Result<(), Error> {
     let descriptors = raise_descriptors();
     let pidfile = config.pidfile.as_deref().map(PidFile::take).transpose()?;
-    let (leases, cards) = (leases(config), cards(config));
+    let leases = leases(config);
+    let mut cards = cards(config);
+    cards.taken_mut().retain(|mac| leases.of(mac).is_some());
     let search = upstream::search();
     let sockets = Sockets::listen(config)?;
     sandbox::enter(&bounds(config))?;
+    log.start(io::stderr()).map_err(Error::system("start a thread"))?;
     let poll = mio::Poll::new().map_err(Error::system("watch sockets"))?;
     let waker = mio::Waker::new(poll.registry(), token::MAIL);
     let (mailbox, mail) = Mailbox::new(Arc::new(waker.map_err(Error::system("watch sockets"))?));

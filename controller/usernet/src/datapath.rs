@@ -346,6 +346,7 @@ impl Datapath {
                 Mail::Unforward(id) => self.gateway.remove_forward(id),
                 // Whoever asked may be gone.
                 Mail::Leases(to) => drop(to.send(self.gateway.dhcp.leases.all())),
+                Mail::Tell { pid, macs, to } => drop(to.send(self.switch.tell(pid, &macs))),
                 Mail::Figures(to) => drop(to.send(self.figures())),
                 Mail::Stop => self.stopped = true,
             }

@@ -26,13 +26,27 @@ pub struct Leases {
     by_address: BTreeMap<Ipv4Addr, Mac>,
     by_mac: HashMap<Mac, Ipv4Addr>,
     declined: HashMap<Ipv4Addr, Duration>,
+    /// Those that were somebody's, and since when they are not: what still speaks of them is of
+    /// somebody else.
+    freed: HashMap<Ipv4Addr, Duration>,
+}
+
+/// An address that a VM has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Assigned {
+    /// The address.
+    pub address: Ipv4Addr,
+    /// Whether it has it only now.
+    pub new: bool,
+    /// Whose it was, if that one has lost it by this.
+    pub from: Option<Mac>,
 }
 
 impl Leases {
     /// None yet.
     pub fn new(subnet: Subnet) -> Self {
         let (by_address, by_mac) = (BTreeMap::new(), HashMap::new());
-        Self { subnet, by_address, by_mac, declined: HashMap::new() }
+        Self { subnet, by_address, by_mac, declined: HashMap::new(), freed: HashMap::new() }
     }
 
     /// Reserves an address; what can't be anybody's is left out.
@@ -45,6 +59,7 @@ impl Leases {
             self.by_address.remove(&before);
         }
         self.by_address.insert(address, mac);
+        self.freed.remove(&address);
     }
 
     /// All, with the gateway's own, as Lima's API has them.
@@ -65,31 +80,46 @@ impl Leases {
     }
 
     /// The VM's address: the one it has, else the one it asks for if that is free, else the first
-    /// free one. If there is none, it gets that of a VM that is not `connected`. `None`: the
-    /// network is full. The flag tells whether it is new.
+    /// that was nobody's, else the one that is free for longest. If there is none, it gets that of
+    /// the VM that is away for longest: `away` says since when, or `None` for one that is there.
+    /// `None`: the network is full.
     pub fn assign(
         &mut self,
         mac: Mac,
         wish: Option<Ipv4Addr>,
         now: Duration,
-        connected: impl Fn(Mac) -> bool,
-    ) -> Option<(Ipv4Addr, bool)> {
+        away: impl Fn(Mac) -> Option<u64>,
+    ) -> Option<Assigned> {
         if let Some(address) = self.of(mac) {
-            return Some((address, false));
+            return Some(Assigned { address, new: false, from: None });
         }
         self.declined.retain(|_, until| *until > now);
         let free = wish.filter(|&address| self.is_free(address));
-        let free = free.or_else(|| self.subnet.guests().find(|&address| self.is_free(address)));
-        let free = free.filter(|_| self.by_address.len() < MOST);
-        let address = free.or_else(|| {
-            let idle = self.by_address.iter().find(|(_, mac)| !connected(**mac));
-            let (address, mac) = idle.map(|(address, mac)| (*address, *mac))?;
-            self.by_mac.remove(&mac);
-            self.by_address.remove(&address);
-            Some(address)
-        })?;
+        let free = free.or_else(|| self.free()).filter(|_| self.by_address.len() < MOST);
+        let (address, from) = match free {
+            Some(address) => (address, None),
+            None => {
+                let idle = self.by_address.iter();
+                let idle = idle.filter_map(|(address, mac)| Some((away(*mac)?, *address, *mac)));
+                let (_, address, from) = idle.min()?;
+                self.by_mac.remove(&from);
+                self.by_address.remove(&address);
+                (address, Some(from))
+            }
+        };
         self.insert(address, mac);
-        Some((address, true))
+        Some(Assigned { address, new: true, from })
+    }
+
+    /// The first address that was nobody's, else the one that is free for longest.
+    fn free(&self) -> Option<Ipv4Addr> {
+        let unused =
+            |address: &Ipv4Addr| self.is_free(*address) && !self.freed.contains_key(address);
+        let used = || {
+            let free = self.freed.iter().filter(|(address, _)| self.is_free(**address));
+            free.min_by_key(|(address, since)| (**since, **address)).map(|(address, _)| *address)
+        };
+        self.subnet.guests().find(unused).or_else(used)
     }
 
     /// The VM found its address taken by somebody else.
@@ -103,6 +133,12 @@ impl Leases {
                 first.and_then(|address| self.declined.remove(&address));
             }
             self.declined.insert(address, now + DECLINED);
+            if self.freed.len() >= MOST {
+                let first = self.freed.iter().min_by_key(|(_, since)| **since);
+                let first = first.map(|(address, _)| *address);
+                first.and_then(|address| self.freed.remove(&address));
+            }
+            self.freed.insert(address, now);
         }
     }
 
@@ -215,9 +251,9 @@ mod tests {
 
     fn assign(leases: &mut Leases, mac: u8, wish: Option<u8>) -> Option<u8> {
         let wish = wish.map(|last| [10, 0, 0, last].into());
-        let connected = |mac: Mac| mac.0[5] != 4;
-        let lease = leases.assign(Mac([2, 0, 0, 0, 0, mac]), wish, Duration::ZERO, connected);
-        lease.map(|(address, _)| address.octets()[3])
+        let away = |mac: Mac| (mac.0[5] == 4).then_some(0);
+        let lease = leases.assign(Mac([2, 0, 0, 0, 0, mac]), wish, Duration::ZERO, away);
+        lease.map(|lease| lease.address.octets()[3])
     }
 
     #[test]
@@ -229,6 +265,38 @@ mod tests {
         assert_eq!(assign(&mut leases, 5, Some(2)), Some(6), "the gateway is not for guests");
         assert_eq!(assign(&mut leases, 6, None), Some(5), "VM 4 is away");
         assert_eq!(assign(&mut leases, 7, None), None);
+    }
+
+    #[test]
+    fn of_free_addresses_those_of_others_come_last_and_the_longest_free_first() {
+        let mut leases = Leases::new("10.0.0.0/29".parse().unwrap());
+        let mac = |n| Mac([2, 0, 0, 0, 0, n]);
+        let there = |_| None;
+        for n in [1, 2] {
+            leases.assign(mac(n), None, Duration::ZERO, there);
+        }
+        leases.decline(mac(2), Duration::from_secs(1));
+        leases.decline(mac(1), Duration::from_secs(2));
+        let later = Duration::from_secs(10_000);
+        let mut next = |n| {
+            let lease = leases.assign(mac(n), None, later, there);
+            lease.map(|lease| lease.address.octets()[3])
+        };
+        let order: Vec<_> = (3..=8).map(&mut next).collect();
+        assert_eq!(order, [Some(4), Some(5), Some(6), Some(3), Some(1), None]);
+    }
+
+    #[test]
+    fn when_all_are_taken_the_vm_that_is_away_longest_loses_its_own() {
+        let mut leases = Leases::new("10.0.0.0/29".parse().unwrap());
+        let mac = |n| Mac([2, 0, 0, 0, 0, n]);
+        for n in 1..=5 {
+            leases.assign(mac(n), None, Duration::ZERO, |_| None);
+        }
+        let since = [None, Some(30), Some(10), Some(20), None];
+        let away = |mac: Mac| since[usize::from(mac.0[5]) - 1];
+        let lease = leases.assign(mac(9), None, Duration::ZERO, away).unwrap();
+        assert_eq!((lease.address.octets()[3], lease.new, lease.from), (4, true, Some(mac(3))));
     }
 
     #[test]
@@ -268,10 +336,11 @@ mod tests {
         };
         for n in 0..4100_u16 {
             let [high, low] = n.to_be_bytes();
-            leases.assign(mac(n), Some([10, 1, high, low].into()), Duration::ZERO, |_| true);
+            leases.assign(mac(n), Some([10, 1, high, low].into()), Duration::ZERO, |_| None);
         }
         assert_eq!(leases.all().len(), super::MOST + 1, "and the gateway");
-        assert!(leases.assign(mac(5000), None, Duration::ZERO, |one| one != mac(7)).is_some());
+        let away = |one| (one == mac(7)).then_some(0);
+        assert!(leases.assign(mac(5000), None, Duration::ZERO, away).is_some());
         assert_eq!((leases.of(mac(7)), leases.all().len()), (None, super::MOST + 1));
     }
 

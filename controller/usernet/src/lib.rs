@@ -36,6 +36,7 @@ mod reach;
 mod sandbox;
 mod services;
 mod share;
+mod spool;
 mod subnet;
 mod switch;
 mod tcp;
@@ -46,23 +47,29 @@ mod worker;
 
 pub use args::UsernetArgs;
 pub use config::Config;
-pub use daemon::run;
 pub use error::Error;
 pub use subnet::Subnet;
 pub use wire::Mac;
 
+use daemon::run;
+
 /// Serves a network until SIGINT or SIGTERM, with its log on standard error: at once 64 lines of a
-/// kind, then one in a minute.
+/// kind, then one in a minute. Nothing waits for the log: lines that it doesn't take in time are
+/// lost, and counted.
 ///
 /// # Errors
-/// As of [`run`].
+/// Another daemon has it; a socket or file can't be made; the operating system fails.
 pub fn main(args: UsernetArgs) -> Result<(), Error> {
+    let spool = spool::Spool::default();
     // Somebody may have set one up before.
     let _ = tracing_subscriber::fmt()
-        .with_writer(log::Log::new())
+        .with_writer(log::Log::new(spool.clone()))
         .with_max_level(tracing::Level::INFO)
         .with_ansi(false)
         .with_target(false)
         .try_init();
-    run(&args.into_config())
+    let ended = run(&args.into_config(), &spool);
+    // What nobody takes is lost.
+    let _ = spool.finish();
+    ended
 }

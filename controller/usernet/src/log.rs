@@ -4,13 +4,15 @@
 //! that another has to tell.
 
 use std::collections::HashMap;
-use std::io::{self, Stderr, Write};
+use std::io::{self, Write};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use tracing::Metadata;
 use tracing::callsite::Identifier;
 use tracing_subscriber::fmt::MakeWriter;
+
+use crate::spool::Spool;
 
 /// Lines of one statement at once: as when many VMs start.
 const BURST: u32 = 64;
@@ -52,14 +54,15 @@ impl Allowance {
 /// Standard error, within bounds.
 #[derive(Debug)]
 pub struct Log {
+    spool: Spool,
     start: Instant,
     allowances: Mutex<HashMap<Identifier, Allowance>>,
 }
 
 impl Log {
     /// With all that it may write.
-    pub fn new() -> Self {
-        Self { start: Instant::now(), allowances: Mutex::default() }
+    pub fn new(spool: Spool) -> Self {
+        Self { spool, start: Instant::now(), allowances: Mutex::default() }
     }
 
     fn take(&self, statement: Identifier) -> Option<u64> {
@@ -72,19 +75,19 @@ impl Log {
 
 /// Where one line goes.
 #[derive(Debug)]
-pub enum Line {
-    /// Standard error.
-    Said(Stderr),
+pub enum Line<'a> {
+    /// To the log.
+    Said(&'a Spool),
     /// Nowhere.
     LeftOut,
 }
 
-impl Write for Line {
+impl Write for Line<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Said(stderr) => stderr.write(bytes),
-            Self::LeftOut => Ok(bytes.len()),
+        if let Self::Said(spool) = self {
+            spool.put(bytes);
         }
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -93,20 +96,19 @@ impl Write for Line {
 }
 
 impl<'a> MakeWriter<'a> for Log {
-    type Writer = Line;
+    type Writer = Line<'a>;
 
-    fn make_writer(&'a self) -> Line {
-        Line::Said(io::stderr())
+    fn make_writer(&'a self) -> Line<'a> {
+        Line::Said(&self.spool)
     }
 
-    fn make_writer_for(&'a self, statement: &Metadata<'_>) -> Line {
+    fn make_writer_for(&'a self, statement: &Metadata<'_>) -> Line<'a> {
         let Some(left_out) = self.take(statement.callsite()) else { return Line::LeftOut };
-        let mut stderr = io::stderr();
         if left_out > 0 {
-            // A log that can't be written is no reason to end.
-            let _ = writeln!(stderr, "({left_out} lines like the next one were left out)");
+            let text = format!("({left_out} lines like the next one were left out)\n");
+            self.spool.put(text.as_bytes());
         }
-        Line::Said(stderr)
+        Line::Said(&self.spool)
     }
 }
 

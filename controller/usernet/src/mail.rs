@@ -9,6 +9,7 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 
 use crate::gateway::{Ends, Forward};
+use crate::switch::Refusal;
 use crate::tcp::Outcome;
 use crate::wire::Mac;
 
@@ -47,6 +48,15 @@ pub enum Mail {
     Leases(oneshot::Sender<BTreeMap<Ipv4Addr, Mac>>),
     /// Tell what there is.
     Figures(oneshot::Sender<Figures>),
+    /// A process is a VM with these cards: so says whoever started it.
+    Tell {
+        /// The process.
+        pid: u32,
+        /// Their addresses.
+        macs: Vec<Mac>,
+        /// Where the answer goes.
+        to: oneshot::Sender<Result<(), Refusal>>,
+    },
     /// End.
     Stop,
 }

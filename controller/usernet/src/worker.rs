@@ -80,6 +80,11 @@ pub fn save(files: &Files, mailbox: &Mailbox, mut saved: mpsc::UnboundedReceiver
             }
             next = saved.try_recv().ok();
         }
+        if let (Some(path), Some(content)) = (&files.cards, cards)
+            && let Err(error) = leases::write_quickly(path, &content)
+        {
+            tracing::warn!("the next daemon will not know VMs by their cards: {error}");
+        }
         if let (Some(path), Some(last)) = (&files.leases, leases.last())
             && let Err(error) = leases::save(path, &last.all)
         {
@@ -87,11 +92,6 @@ pub fn save(files: &Files, mailbox: &Mailbox, mut saved: mpsc::UnboundedReceiver
         }
         for Lease { mac, answer, .. } in leases {
             mailbox.post(Mail::Frames { mac, stream: answer });
-        }
-        if let (Some(path), Some(content)) = (&files.cards, cards)
-            && let Err(error) = leases::write_quickly(path, &content)
-        {
-            tracing::warn!("the next daemon will not know VMs by their cards: {error}");
         }
     }
 }

@@ -19,6 +19,13 @@ pub(super) fn check(lima: &Lima, checks: &Checks<'_>, findings: &mut Findings) {
         let path = format!("networks[{index}]");
         way(&path, network, lima.vm_type.as_deref(), checks, findings);
         mac(&path, network, findings);
+        let earlier =
+            lima.networks.iter().flatten().take(index).position(|other| meet(other, network));
+        if let Some(earlier) = earlier {
+            let (field, other) = (format!("{path}.macAddress"), format!("networks[{earlier}]"));
+            let message = "another card on the same network has this address, too";
+            findings.conflict(field, &other, message, "give each its own, or leave it out");
+        }
         let Some(interface) = network.interface.as_deref() else { continue };
         name(&path, interface, findings);
         if let Some(earlier) = seen.insert(interface, index) {
@@ -82,6 +89,19 @@ fn name(path: &str, interface: &str, findings: &mut Findings) {
     } else if interface.contains([' ', '\t', '\n', '/']) {
         findings.error(field, "cannot contain spaces and `/`", "choose another name");
     }
+}
+
+/// Whether two cards have one address on one network: what is for one would go to the other.
+fn meet(one: &InstanceNetwork, other: &InstanceNetwork) -> bool {
+    let both = |a: &Option<String>, b: &Option<String>| a.is_some() && a == b;
+    let digits = |network: &InstanceNetwork| {
+        let mac = network.mac_address.as_deref().unwrap_or_default();
+        let digits = mac.chars().filter(char::is_ascii_hexdigit);
+        digits.map(|digit| digit.to_ascii_lowercase()).collect::<String>()
+    };
+    (both(&one.lima, &other.lima) || both(&one.socket, &other.socket))
+        && !digits(one).is_empty()
+        && digits(one) == digits(other)
 }
 
 /// Go's forms of an address with 6 bytes.

@@ -10,7 +10,7 @@ use limekiln_api::networks_yaml::{NetworksConfig, with_network};
 use limekiln_engine::EngineError;
 use limekiln_hostagent::atomic;
 use limekiln_hostagent::network::{
-    Daemon, NetworkFiles, networks_config, networks_yaml, write_definition,
+    Daemon, NetworkFiles, must_be_understood, networks_config, networks_yaml, write_definition,
 };
 use limekiln_model::{Name, NetworkPhase};
 
@@ -42,7 +42,9 @@ pub(crate) fn define_if(
     may(&config)?;
     let written = read(paths)?;
     let spec = spec.clone().filled();
-    let there = config.networks.get(name).filter(|_| !written.is_empty());
+    let there = config.networks.get(name);
+    there.map_or(Ok(()), |there| must_be_understood(paths.home(), name, there)).map_err(failed)?;
+    let there = there.filter(|_| !written.is_empty());
     if there == Some(&spec) {
         return Ok(());
     }
@@ -78,6 +80,7 @@ pub(crate) fn park(paths: &Paths, name: &Name, data: &Path) -> Result<(), Engine
     let _lock = lock(paths)?;
     let config = networks_config(paths.home()).map_err(failed)?;
     let spec = config.networks.get(name).ok_or_else(|| absent(name))?;
+    must_be_understood(paths.home(), name, spec).map_err(failed)?;
     must_be_stopped(paths, &config, name)?;
     if !is_parked(data, spec) {
         let made = data.with_extension("new");
@@ -95,7 +98,9 @@ pub(crate) fn park(paths: &Paths, name: &Name, data: &Path) -> Result<(), Engine
 pub(crate) fn may_park(paths: &Paths, name: &Name) -> Result<NetworkSpec, EngineError> {
     let config = networks_config(paths.home()).map_err(failed)?;
     must_be_stopped(paths, &config, name)?;
-    config.networks.get(name).cloned().ok_or_else(|| absent(name))
+    let spec = config.networks.get(name).ok_or_else(|| absent(name))?;
+    must_be_understood(paths.home(), name, spec).map_err(failed)?;
+    Ok(spec.clone())
 }
 
 /// Whether this is what was parked there.
@@ -215,6 +220,32 @@ mod tests {
         forget(&paths, &team).expect("forgotten");
         forget(&paths, &team).expect("twice is once");
         assert!(!names(&paths).contains(&"team".to_owned()));
+    }
+
+    #[test]
+    fn what_a_later_release_wrote_is_left_alone() {
+        let (dir, paths, team, spec) = home();
+        let more = NetworkSpec { mtu: Some(9000), ..spec.clone() };
+        define(&paths, &team, &more).expect("defined");
+        let path = NetworkFiles::new(paths.home(), "team").definition();
+        let later =
+            fs::read_to_string(&path).expect("there").replace("\"version\": 1", "\"version\": 9");
+        fs::write(&path, &later).expect("writable");
+        let other = Name::new("other").expect("a name");
+        define(&paths, &other, &NetworkSpec { gateway: "10.8.0.1".parse().ok(), ..spec.clone() })
+            .expect("others go on");
+        let data = dir.path().join("data");
+        let tries = [
+            define(&paths, &team, &spec).err(),
+            may_park(&paths, &team).err(),
+            park(&paths, &team, &data).err(),
+        ];
+        for error in tries {
+            let error = error.expect("refused");
+            assert!(error.hint.is_some_and(|hint| hint.contains("that release")));
+        }
+        assert_eq!(fs::read_to_string(&path).expect("there"), later);
+        forget(&paths, &team).expect("who wants it gone for good gets that");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use limekiln_api::networks_yaml::NetworksConfig;
 use limekiln_api::{HostFacts, NetworkSpec};
 use limekiln_engine::{ActionContext, EngineError};
 use limekiln_hostagent::network::vmnet::VmnetDaemon;
-use limekiln_hostagent::network::{NetworkError, networks_config};
+use limekiln_hostagent::network::{NetworkError, must_be_understood, networks_config};
 use limekiln_model::Name;
 
 use super::Carrier;
@@ -70,6 +70,7 @@ pub(crate) async fn stop(paths: &Paths, facts: &HostFacts, name: &Name) -> Resul
 fn definition(paths: &Paths, name: &Name) -> Result<(NetworksConfig, NetworkSpec), EngineError> {
     let config = networks_config(paths.home()).map_err(failed)?;
     let spec = config.networks.get(name).cloned().ok_or_else(|| absent(name))?;
+    must_be_understood(paths.home(), name, &spec).map_err(failed)?;
     Ok((config, spec))
 }
 
@@ -105,6 +106,7 @@ pub(crate) fn failed(error: NetworkError) -> EngineError {
         | NetworkError::Definition { .. }
         | NetworkError::Later { .. }
         | NetworkError::Yaml { .. }
+        | NetworkError::Card { .. }
         | NetworkError::Other { .. } => EngineError::needs_human("the network cannot be used"),
         NetworkError::Busy { .. } | NetworkError::Endpoint { .. } => {
             EngineError::new(limekiln_engine::ErrorClass::Transient, "the network is not ready")

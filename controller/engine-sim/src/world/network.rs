@@ -26,9 +26,10 @@ impl World {
             }
             _ => NetworkPhase::Stopped,
         };
-        self.observed
-            .networks
-            .insert(name.clone(), ObservedNetwork { spec: spec.clone(), phase, foreign: false });
+        self.observed.networks.insert(
+            name.clone(),
+            ObservedNetwork { spec: spec.clone(), phase, foreign: false, unreadable: None },
+        );
         Ok(())
     }
 

@@ -100,6 +100,10 @@ mod tests {
             &self.process
         }
 
+        async fn begin(&self) -> Result<(), DriverError> {
+            Ok(())
+        }
+
         async fn progress(&self) -> Result<Progress, DriverError> {
             Ok((self.progress)(self.looks.fetch_add(1, Ordering::Relaxed)))
         }

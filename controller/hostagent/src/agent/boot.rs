@@ -81,7 +81,13 @@ impl Agent {
             Err(error) if is_last => return Err(error.into()),
             Err(error) => return Ok(Attempt::Failed(chain(&error))),
         };
-        self.networks = Some(self.keep_networks(machine.links()));
+        if let Err(error) = self.introduce(machine.as_ref()).await {
+            machine.process().kill();
+            machine.process().exited().await;
+            machine.clean_up();
+            return Err(error);
+        }
+        self.networks = Some(self.keep_networks(machine.as_ref()));
         let pid = machine.process().pid();
         self.shared.update(|status| {
             status.accelerator = Some(accelerator);

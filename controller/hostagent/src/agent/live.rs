@@ -27,7 +27,7 @@ impl Agent {
         known: Known,
     ) -> Result<(), Error> {
         if self.networks.is_none() {
-            self.networks = Some(self.keep_networks(machine.links()));
+            self.networks = Some(self.keep_networks(machine.as_ref()));
         }
         let services = self.start_services();
         let next = self.until_end(machine.as_ref(), known, &services).await;

@@ -14,11 +14,12 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::agent::Agent;
 use crate::api::{NetworkStatus, Shared};
-use crate::chain;
-use crate::driver::Links;
+use crate::driver::{Links, Machine};
 use crate::network::{DnsRecord, Endpoint, NetworkError, program};
+use crate::process;
 use crate::spec::{Link, Nic, UserV2, VmSpec};
 use crate::user_network;
+use crate::{Error, chain};
 
 /// After a failure, before the next try: at first, and at most.
 const AGAIN: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
@@ -62,8 +63,28 @@ impl Agent {
         Ok(())
     }
 
+    /// Tells the daemons which process the VM is, and only then lets its guest say its first word:
+    /// with that it could take another's hardware address, and with it that one's name.
+    ///
+    /// # Errors
+    /// A daemon does not answer, or another VM has the address; or the hypervisor does not answer.
+    pub(super) async fn introduce(&self, machine: &dyn Machine) -> Result<(), Error> {
+        if !self.spec.is_introduced() {
+            return Ok(());
+        }
+        for network in self.spec.nics.iter().filter_map(|nic| nic.link.user_v2()) {
+            // It may have been killed meanwhile.
+            network.daemon.ensure(&program(), &network.spec).await?;
+            let cards = cards(&self.spec, network);
+            network.daemon.endpoint().tell_vm(machine.process().pid(), &cards).await?;
+        }
+        Ok(machine.begin().await?)
+    }
+
     /// Begins to keep the cards of a VM that runs.
-    pub(super) fn keep_networks(&self, links: Arc<dyn Links>) -> Networks {
+    pub(super) fn keep_networks(&self, machine: &dyn Machine) -> Networks {
+        let links = machine.links();
+        let vm = (machine.process().pid(), machine.process().start_time());
         let mut tasks = JoinSet::new();
         let mut sockets = false;
         for (index, nic) in self.spec.nics.iter().enumerate() {
@@ -72,6 +93,7 @@ impl Agent {
             let keeper = Keeper {
                 index,
                 mac: nic.mac.to_lowercase(),
+                vm,
                 network: network.clone(),
                 names: self.names(index, network),
                 spec: self.spec.clone(),
@@ -106,6 +128,12 @@ impl Networks {
     }
 }
 
+/// The addresses of a VM's cards on the network.
+fn cards(spec: &VmSpec, network: &UserV2) -> Vec<String> {
+    let on_it = |nic: &&Nic| nic.link.user_v2().is_some_and(|other| other.name == network.name);
+    spec.nics.iter().filter(on_it).map(|nic| nic.mac.to_lowercase()).collect()
+}
+
 fn status(nic: &Nic) -> NetworkStatus {
     let network = nic.link.user_v2().map(|network| network.name.clone());
     let address = match &nic.link {
@@ -125,6 +153,8 @@ fn status(nic: &Nic) -> NetworkStatus {
 struct Keeper {
     index: usize,
     mac: String,
+    /// The VM's process: its pid, and when it started.
+    vm: (u32, u64),
     network: UserV2,
     names: Vec<DnsRecord>,
     spec: VmSpec,
@@ -155,6 +185,7 @@ impl Keeper {
         daemon.ensure(&program(), &self.network.spec).await.map_err(|error| chain(&error))?;
         let Some(process) = daemon.process() else { return Ok(()) };
         let serve = async {
+            self.introduce().await.map_err(|error| chain(&error))?;
             // At first QEMU itself may be about to connect.
             let patience = if anew { CONNECTING.1 } else { CONNECTING.0 };
             let links = &self.links;
@@ -177,6 +208,17 @@ impl Keeper {
                 Ok(())
             }
         }
+    }
+
+    /// Tells a daemon which process the VM is, before it connects again. A daemon that was started
+    /// anew knows it by its file, unless that is gone.
+    async fn introduce(&self) -> Result<(), NetworkError> {
+        let (pid, start_time) = self.vm;
+        if process::start_time(pid) != Some(start_time) {
+            // It has ended, and another may get its number.
+            return Ok(());
+        }
+        self.network.daemon.endpoint().tell_vm(pid, &cards(&self.spec, &self.network)).await
     }
 
     /// Tells a daemon all that it must know of this instance.

@@ -19,7 +19,8 @@ pub trait Driver: Send + Sync {
     /// The accelerators to try for this VM on this host, best first; never empty.
     fn accelerators(&self, spec: &VmSpec) -> Vec<Accelerator>;
 
-    /// Starts the VM. It survives the end of this process.
+    /// Starts the VM. It survives the end of this process. If [`VmSpec::is_introduced`], its guest
+    /// does nothing before [`Machine::begin`].
     ///
     /// # Errors
     /// The hypervisor is missing, can't be started, or ended at once.
@@ -42,6 +43,13 @@ pub trait Driver: Send + Sync {
 pub trait Machine: Send + Sync {
     /// The hypervisor's process.
     fn process(&self) -> &Process;
+
+    /// Lets a guest begin that waits for it: now the daemons of its networks know which process it
+    /// is.
+    ///
+    /// # Errors
+    /// The hypervisor does not answer.
+    async fn begin(&self) -> Result<(), DriverError>;
 
     /// Waits until something beside the hypervisor has ended for which the guest has no other until
     /// it is started again; returns what it lost, in words. Without such a thing it waits for ever.

@@ -28,19 +28,32 @@ pub fn networks_yaml(lima_home: &Path) -> PathBuf {
     lima_home.join("_config/networks.yaml")
 }
 
-/// The networks of a home; Lima's own if there is no file.
+/// The networks of a home; Lima's own if there is no file. Of one that is not to be used, for which
+/// see [`must_be_understood`], there is only what Lima has words for.
 ///
 /// # Errors
-/// It can't be read, or a later release wrote what belongs to it: what it allowed and named would
-/// be lost.
+/// It can't be read.
 pub fn networks_config(lima_home: &Path) -> Result<NetworksConfig, NetworkError> {
     let mut config = limas_config(lima_home)?;
     for (name, spec) in &mut config.networks {
-        if let Some(whole) = whole(lima_home, name, spec)? {
+        if let Ok(Some(whole)) = whole(lima_home, name, spec) {
             *spec = whole;
         }
     }
     Ok(config)
+}
+
+/// To be asked before anything is done with a network or put onto it: what it allows and names would
+/// be lost if a later release wrote that. Others go on.
+///
+/// # Errors
+/// A later release wrote it.
+pub fn must_be_understood(
+    lima_home: &Path,
+    name: &Name,
+    spec: &NetworkSpec,
+) -> Result<(), NetworkError> {
+    whole(lima_home, name, &spec.clone().limas()).map(drop)
 }
 
 /// As Lima reads it.
@@ -152,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_definition_has_a_version_and_a_later_one_is_refused() {
+    fn a_definition_has_a_version_and_a_later_one_costs_its_own_network_alone() {
         let home = tempfile::tempdir().unwrap();
         let (home, lan) = (home.path(), Name::new("lan").unwrap());
         let more = NetworkSpec { mtu: Some(9000), ..spec("10.7.0.1") };
@@ -165,8 +178,11 @@ mod tests {
         fs::write(&path, serde_json::to_vec(&more).unwrap()).unwrap();
         assert_eq!(networks_config(home).unwrap().networks[&lan], more);
         fs::write(&path, text.replace("\"version\": 1", "\"version\": 2, \"new\": {}")).unwrap();
-        let error = networks_config(home).unwrap_err();
+        let config = networks_config(home).unwrap();
+        assert_eq!(config.networks[&lan], spec("10.7.0.1"), "what Lima has words for");
+        let error = must_be_understood(home, &lan, &config.networks[&lan]).unwrap_err();
         assert!(error.to_string().ends_with("definition.json"), "{error}");
+        must_be_understood(home, &Name::new("other").unwrap(), &more).unwrap();
         assert!(error.hint().is_some_and(|hint| hint.contains("that release")));
     }
 }

@@ -58,6 +58,25 @@ impl Endpoint {
         Ok(leases.into_iter().map(|(ip, mac)| (ip, mac.to_lowercase())).collect())
     }
 
+    /// Tells which hardware addresses the VM in a process has. To be called before its guest says
+    /// anything, by who can tell that the process has not ended. Lima's daemon does not want to know.
+    ///
+    /// # Errors
+    /// The daemon does not answer, or another VM that runs has one of the addresses.
+    pub async fn tell_vm(&self, pid: u32, cards: &[String]) -> Result<(), NetworkError> {
+        let body = json!({"pid": pid, "cards": cards});
+        match self.call(Method::POST, "/limekiln/vms", Some(&body)).await {
+            Err(NetworkError::Endpoint { reason, .. }) if reason.starts_with("404 ") => Ok(()),
+            Err(NetworkError::Endpoint { network, reason }) => {
+                match reason.strip_prefix("409 Conflict: ") {
+                    Some(reason) => Err(NetworkError::Card { network, reason: reason.to_owned() }),
+                    None => Err(NetworkError::Endpoint { network, reason }),
+                }
+            }
+            result => result.map(drop),
+        }
+    }
+
     /// Has the daemon listen on a port of 127.0.0.1 and lead connections to `to`.
     ///
     /// # Errors
@@ -183,6 +202,9 @@ mod tests {
     const ALL: &str = "HTTP/1.1 200 OK\r\nDate: Thu, 26 Nov 2026 13:39:11 GMT\r\nContent-Length: 71\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n[{\"local\":\"127.0.0.1:33069\",\"remote\":\"10.88.0.1:22\",\"protocol\":\"tcp\"}]\n";
     const NONE: &str = "HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\nDate: Thu, 26 Nov 2026 13:39:11 GMT\r\nContent-Length: 16\r\n\r\nproxy not found\n";
 
+    const NO_PATH: &str = "HTTP/1.1 404 Not Found\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 19\r\n\r\n404 page not found\n";
+    const CONFLICT: &str = "HTTP/1.1 409 Conflict\r\nContent-Length: 16\r\n\r\nit is another's\n";
+
     /// A client of a daemon that gives these answers, one on each connection, and what it is asked:
     /// the first line and the body.
     fn replay(
@@ -258,6 +280,21 @@ mod tests {
         ];
         let asked = asked.await.unwrap();
         assert_eq!(asked, expected.map(|(line, body)| (line.to_owned(), body)));
+    }
+
+    /// Lima's daemon has no such path; ours refuses what another VM has.
+    #[tokio::test]
+    async fn a_vm_is_told_to_a_daemon_that_wants_to_know() {
+        let (_home, endpoint, asked) = replay(&[DONE, NO_PATH, CONFLICT, NONE]);
+        let cards = ["52:55:55:3c:f3:59".to_owned()];
+        endpoint.tell_vm(7, &cards).await.unwrap();
+        endpoint.tell_vm(7, &cards).await.expect("Lima's");
+        let error = endpoint.tell_vm(7, &cards).await.unwrap_err();
+        assert_eq!(error.to_string(), "network/lan: it is another's");
+        assert!(error.hint().is_some_and(|hint| hint.contains("macAddress")));
+        assert!(endpoint.tell_vm(7, &cards).await.unwrap_err().to_string().contains("500"));
+        let told = ("POST /limekiln/vms".to_owned(), json!({"pid": 7, "cards": cards}));
+        assert_eq!(asked.await.unwrap(), vec![told; 4]);
     }
 
     /// What leads elsewhere is led anew.

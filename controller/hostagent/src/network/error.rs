@@ -79,6 +79,14 @@ pub enum NetworkError {
         /// Why not.
         reason: String,
     },
+    /// Another VM has the hardware address of a card.
+    #[error("network/{network}: {reason}")]
+    Card {
+        /// The network.
+        network: String,
+        /// Which one, in the daemon's words.
+        reason: String,
+    },
     /// A bridge or tap of the host can't be used.
     #[error("{what}")]
     Host {
@@ -110,6 +118,9 @@ impl NetworkError {
                 "stop the instances on it, also Lima's: its daemon ends with the last one, and \
                  the next is started with the definition's addresses",
             ),
+            Self::Card { .. } => {
+                Some("give one of the two another `macAddress`, or stop the other one")
+            }
             _ => None,
         }
     }

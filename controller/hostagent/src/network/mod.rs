@@ -9,7 +9,7 @@ pub mod host;
 mod lock;
 pub mod vmnet;
 
-pub use config::{networks_config, networks_yaml, write_definition};
+pub use config::{must_be_understood, networks_config, networks_yaml, write_definition};
 pub use daemon::{Daemon, program};
 pub use endpoint::{DnsRecord, Endpoint};
 pub use error::NetworkError;

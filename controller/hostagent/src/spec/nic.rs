@@ -9,7 +9,7 @@ use limekiln_api::{InterfaceKind, Lima, Name, NetworkMode, NetworkSpec};
 use super::SpecError;
 use crate::network::host::interface_kind;
 use crate::network::vmnet::VmnetNetwork;
-use crate::network::{Daemon, NetworkFiles, networks_config};
+use crate::network::{Daemon, NetworkFiles, must_be_understood, networks_config};
 
 /// The metric of the first card's route, as in Lima.
 const FIRST_METRIC: u32 = 200;
@@ -134,6 +134,7 @@ fn link(
     let undefined = || field("lima", format!("there is no network {name}"));
     let name = Name::new(name.as_str()).map_err(|_| undefined())?;
     let spec = config.networks.get(&name).ok_or_else(undefined)?;
+    must_be_understood(lima_home, &name, spec)?;
     match spec.mode {
         NetworkMode::UserV2 => Ok(Link::UserV2(UserV2 {
             name: name.to_string(),

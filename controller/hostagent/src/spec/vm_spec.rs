@@ -48,6 +48,13 @@ pub struct VmSpec {
     pub reconnect: Reconnect,
 }
 
+impl VmSpec {
+    /// Whether daemons of its networks are told which process it is, before its guest begins.
+    pub fn is_introduced(&self) -> bool {
+        self.nics.iter().any(|nic| nic.link.user_v2().is_some())
+    }
+}
+
 /// How a card comes back to a daemon that was started anew.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reconnect {

@@ -58,7 +58,8 @@ impl Stage<'_> {
         let networks = uses::networks(lima).filter(|_| self.scene.capabilities.networks);
         let silent = networks.filter(|name| {
             let network = self.scene.observed.networks.get(name);
-            network.is_some_and(|network| !network.phase.serves())
+            // One that can't be read has a better reason.
+            network.is_some_and(|one| !one.phase.serves() && one.unreadable.is_none())
         });
         let mut silent = silent.map(|name| ObjectId::network(&name));
         silent.find(|id| self.held.holds(id))

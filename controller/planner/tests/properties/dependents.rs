@@ -79,6 +79,7 @@ fn a_network_is_not_changed_under_a_vm_that_could_not_come_back() {
         spec: gateway("192.168.104.1"),
         phase: NetworkPhase::Running,
         foreign: false,
+        unreadable: None,
     };
     world.observed.networks.insert(name("lan"), lan);
     // More memory than the host has.

@@ -255,7 +255,8 @@ fn a_death_at_any_action_on_networks_changes_nothing_in_the_end() {
         ("left", "10.2.0.1", NetworkPhase::Running),
         ("nobodys", "10.3.0.1", NetworkPhase::Stopped),
     ] {
-        let network = ObservedNetwork { spec: spec(gateway), phase, foreign: false };
+        let network =
+            ObservedNetwork { spec: spec(gateway), phase, foreign: false, unreadable: None };
         scenario.world.observed.networks.insert(name(of), network);
     }
     for (index, (of, network)) in [("user", "lan"), ("leaver", "left")].into_iter().enumerate() {
@@ -296,7 +297,7 @@ fn one_of_each() -> Scenario {
     scenario.world = World::default();
     let is = &mut scenario.world.observed;
     let phase = NetworkPhase::Running;
-    let lan = ObservedNetwork { spec: spec("10.1.0.1"), phase, foreign: false };
+    let lan = ObservedNetwork { spec: spec("10.1.0.1"), phase, foreign: false, unreadable: None };
     is.networks.insert(name("lan"), lan);
     let mut user = observed_instance("user", &on_lan("cpus: 1"), InstancePhase::Ready);
     user.ssh_port = Some(60_001);

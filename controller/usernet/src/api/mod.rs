@@ -4,6 +4,7 @@
 mod forwards;
 mod server;
 mod state;
+mod vm;
 
 pub use forwards::Forwards;
 pub use server::{Api, connection, serve};

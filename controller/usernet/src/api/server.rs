@@ -24,6 +24,7 @@ use tokio::time::{sleep, timeout};
 
 use super::forwards::{Exposed, Forwards, Local};
 use super::state::StateFile;
+use super::vm::Vm;
 use crate::dns::{Zone, Zones};
 use crate::mail::{Mail, Mailbox};
 
@@ -95,7 +96,10 @@ impl Api {
             },
             "/stats" | "/cam" => self.figures(&path).await,
             "/extension/wait_port" => self.wait_port(request.uri().query().unwrap_or("")).await,
-            "/services/forwarder/expose" | "/services/forwarder/unexpose" | "/services/dns/add"
+            "/services/forwarder/expose"
+            | "/services/forwarder/unexpose"
+            | "/services/dns/add"
+            | "/limekiln/vms"
                 if !post =>
             {
                 text(StatusCode::BAD_REQUEST, "post only")
@@ -103,6 +107,10 @@ impl Api {
             "/services/forwarder/expose" => self.change(request, |a, b| a.expose(&b)).await,
             "/services/forwarder/unexpose" => self.change(request, |a, b| a.unexpose(&b)).await,
             "/services/dns/add" => self.change(request, |a, b| a.add_names(b)).await,
+            "/limekiln/vms" => match read(request).await {
+                Ok(vm) => self.tell(&vm).await,
+                Err(answer) => answer,
+            },
             _ => text(StatusCode::NOT_FOUND, "there is no such path"),
         }
     }
@@ -113,20 +121,28 @@ impl Api {
         request: Request<Incoming>,
         change: impl FnOnce(&Self, T) -> Answer,
     ) -> Answer {
-        let body = match Limited::new(request.into_body(), BODY).collect().await {
-            Ok(body) => body.to_bytes(),
-            Err(error) => return text(StatusCode::BAD_REQUEST, &error.to_string()),
+        let answer = match read(request).await {
+            Ok(body) => change(self, body),
+            Err(answer) => return answer,
         };
-        match serde_json::from_slice(&body) {
-            Ok(body) => {
-                let answer = change(self, body);
-                if answer.status() == StatusCode::OK {
-                    self.state.save(&self.zones, &self.forwards);
-                }
-                answer
-            }
-            // Lima's daemon says it so.
-            Err(error) => text(StatusCode::BAD_REQUEST, &error.to_string()),
+        if answer.status() == StatusCode::OK {
+            self.state.save(&self.zones, &self.forwards);
+        }
+        answer
+    }
+
+    /// Answers once it counts: then the guest may speak.
+    async fn tell(&self, vm: &Vm) -> Answer {
+        let (pid, macs) = match vm.macs() {
+            Ok(macs) => (vm.pid, macs),
+            Err(error) => return text(StatusCode::BAD_REQUEST, &error),
+        };
+        let (to, answer) = oneshot::channel();
+        self.mailbox.post(Mail::Tell { pid, macs, to });
+        match timeout(PATIENCE, answer).await {
+            Ok(Ok(Ok(()))) => text(StatusCode::OK, ""),
+            Ok(Ok(Err(refusal))) => text(StatusCode::CONFLICT, &refusal.to_string()),
+            _ => broken(),
         }
     }
 
@@ -201,6 +217,14 @@ impl Api {
         self.mailbox.post(Mail::Dial { guest, socket, outcome });
         matches!(timeout(PATIENCE, answer).await, Ok(Ok(true)))
     }
+}
+
+/// A request's body, or what is wrong with it, as Lima's daemon says it.
+async fn read<T: DeserializeOwned>(request: Request<Incoming>) -> Result<T, Answer> {
+    let bad = |error: String| text(StatusCode::BAD_REQUEST, &error);
+    let body = Limited::new(request.into_body(), BODY).collect().await;
+    let body = body.map_err(|error| bad(error.to_string()))?.to_bytes();
+    serde_json::from_slice(&body).map_err(|error| bad(error.to_string()))
 }
 
 fn done(result: Result<(), super::forwards::Error>) -> Answer {

@@ -1,6 +1,6 @@
 //! DHCP: each VM gets its address for good.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::net::Ipv4Addr;
 
 use dhcproto::v4::{DhcpOption, Flags, Message, MessageType, Opcode, OptionCode};
@@ -8,7 +8,7 @@ use dhcproto::{Decodable, Decoder, Encodable, Encoder, Name};
 use smoltcp::wire::IpProtocol;
 
 use super::Origin;
-use crate::leases::Leases;
+use crate::leases::{Assigned, Leases};
 use crate::services::Lease;
 use crate::switch::PortId;
 use crate::turn::{Network, Turn};
@@ -45,10 +45,6 @@ pub struct Dhcp {
     pub leases: Leases,
     /// Domains that guests add to names without dots: the host's own.
     search: Vec<Name>,
-    /// The hardware addresses under which a VM was given one.
-    given: HashMap<PortId, HashSet<Mac>>,
-    /// The same of VMs that are unplugged and may come back.
-    away: Vec<HashSet<Mac>>,
     /// How many a VM has declined.
     declined: HashMap<PortId, usize>,
 }
@@ -57,7 +53,7 @@ impl Dhcp {
     /// With these leases, and the host's search list.
     pub fn new(leases: Leases, search: &[String]) -> Self {
         let search = search.iter().filter_map(|name| Name::from_ascii(name).ok()).collect();
-        Self { leases, search, given: HashMap::new(), away: Vec::new(), declined: HashMap::new() }
+        Self { leases, search, declined: HashMap::new() }
     }
 
     /// Answers a guest's datagram.
@@ -77,6 +73,7 @@ impl Dhcp {
                 if own && known.is_some() && *declined < DECLINES {
                     *declined += 1;
                     self.leases.decline(origin.mac, turn.clock.now());
+                    turn.switch.give_back(origin.mac);
                 }
                 return;
             }
@@ -89,6 +86,9 @@ impl Dhcp {
         if self.leases.of(origin.mac) == known {
             turn.switch.queue(origin.mac, &frames);
         } else {
+            // Whose it is comes onto the disk before the guest knows of it: a daemon that is killed
+            // is no way to more addresses.
+            turn.switch.cards().into_iter().for_each(|cards| turn.services.keep(cards));
             let all = self.leases.all();
             turn.services.save(Lease { all, mac: origin.mac, answer: frames });
         }
@@ -98,20 +98,6 @@ impl Dhcp {
     /// would be a way to all addresses.
     pub fn forget(&mut self, port: PortId) {
         self.declined.remove(&port);
-        let Some(mut given) = self.given.remove(&port) else { return };
-        given.retain(|mac| self.leases.of(*mac).is_some());
-        if !given.is_empty() {
-            self.away.push(given);
-        }
-    }
-
-    /// What the VM behind the port was given, before it was plugged in anew, too.
-    fn given(&mut self, origin: Origin) -> &mut HashSet<Mac> {
-        let given = self.given.entry(origin.port).or_default();
-        for back in self.away.extract_if(.., |away| away.contains(&origin.mac)) {
-            given.extend(back);
-        }
-        given
     }
 
     fn offer(&mut self, turn: &mut Turn<'_>, origin: Origin, query: &Message) -> Option<Message> {
@@ -146,18 +132,20 @@ impl Dhcp {
         origin: Origin,
         wish: Option<Ipv4Addr>,
     ) -> Option<Ipv4Addr> {
-        let given = self.given(origin).len();
-        if self.leases.of(origin.mac).is_none() && given >= most_of_one(turn.network) {
+        let card = turn.switch.name(origin.port).unwrap_or(origin.mac);
+        let has = turn.switch.taken(card);
+        if self.leases.of(origin.mac).is_none() && has >= most_of_one(turn.network) {
             return None;
         }
-        let connected = |mac| turn.switch.is_used(mac);
-        let lease = self.leases.assign(origin.mac, wish, turn.clock.now(), connected);
-        let Some((address, new)) = lease else {
+        let away = |mac| turn.switch.away(mac);
+        let lease = self.leases.assign(origin.mac, wish, turn.clock.now(), away);
+        let Some(Assigned { address, new, from }) = lease else {
             tracing::warn!("no address is left for {}", origin.mac);
             return None;
         };
         if new {
-            self.given(origin).insert(origin.mac);
+            from.into_iter().for_each(|from| turn.switch.give_back(from));
+            turn.switch.take(origin.mac, card);
         }
         Some(address)
     }

@@ -4,7 +4,11 @@
 //! A VM is known by the process at the other end of its cable: it is the same when the daemon was
 //! started anew, and no guest can choose it. So a guest cannot be quicker than another to speak
 //! under that one's address, and get what is for it.
+//!
+//! Whoever starts a VM may tell which addresses its process has, before the guest's first word. Then
+//! it has no others, whatever it says; of what nobody told, the first word counts.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::path::Path;
@@ -12,6 +16,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::process::{self, Process};
+use super::taken::Taken;
 use crate::wire::Mac;
 
 /// Addresses that are remembered; of more, that of the VM which was plugged in longest ago is
@@ -28,6 +33,41 @@ struct Owner {
     pid: Option<u32>,
     /// When it was plugged in: seconds since the system's start.
     since: u64,
+    /// Whoever started the VM said so.
+    #[serde(default)]
+    told: bool,
+    /// When it was last unplugged, in the same seconds; 0 if it was not.
+    #[serde(default)]
+    left: u64,
+}
+
+impl Owner {
+    /// Who has it from now on.
+    fn new(pid: Option<u32>, told: bool) -> Self {
+        Self { pid, since: process::uptime(), told, left: 0 }
+    }
+}
+
+/// Why addresses are not a VM's.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// Whoever started another VM said that it is that one's.
+    #[error("{mac} is the address of another VM, that of process {pid}")]
+    Anothers {
+        /// The address.
+        mac: Mac,
+        /// The other VM's process.
+        pid: u32,
+    },
+    /// The process was told to have others: it is not the one that is meant.
+    #[error("process {0} is a VM with other addresses")]
+    OtherVm(u32),
+    /// There is no such process.
+    #[error("there is no process {0}")]
+    NoProcess(u32),
+    /// No VM can have it.
+    #[error("{0} can be no VM's address")]
+    NoCards(Mac),
 }
 
 /// The file's content.
@@ -37,6 +77,9 @@ struct Content {
     /// Names the system's start, since which pids and times count.
     boot: String,
     cards: BTreeMap<String, Owner>,
+    /// Which card took an IP address under which hardware address.
+    #[serde(default)]
+    taken: BTreeMap<String, String>,
 }
 
 /// All addresses.
@@ -45,6 +88,7 @@ pub struct Cards {
     owners: HashMap<Mac, Owner>,
     /// Their processes, as long as they run: those that an earlier daemon knew, too.
     running: HashMap<u32, Process>,
+    taken: Taken,
     boot: String,
     changed: bool,
 }
@@ -86,7 +130,82 @@ impl Cards {
             }
             // The next daemon is to know it, too, should this one end before the VM has spoken.
             let pid = owner.pid.filter(|pid| still && self.expect(*pid, owner.since));
-            self.owners.insert(mac, Owner { pid, since: owner.since });
+            // Times of another start of the system are long ago.
+            let (since, left) = if still { (owner.since, owner.left) } else { (0, 0) };
+            self.owners.insert(mac, Owner { pid, since, left, ..owner });
+        }
+        self.taken.read(content.taken);
+        Ok(())
+    }
+
+    /// Which card took an IP address under which hardware address.
+    pub fn taken(&self) -> &Taken {
+        &self.taken
+    }
+
+    /// The same, to be changed.
+    pub fn taken_mut(&mut self) -> &mut Taken {
+        self.changed = true;
+        &mut self.taken
+    }
+
+    /// Since when a VM is away that is not plugged in and does not run, as far as that is known.
+    pub fn away(&self, mac: Mac) -> Option<u64> {
+        let since = self.owners.get(&mac).map_or(0, |owner| owner.left.max(owner.since));
+        (!self.runs(mac)).then_some(since)
+    }
+
+    /// A VM's cable was pulled out.
+    pub fn leave(&mut self, mac: Mac) {
+        if let Some(owner) = self.owners.get_mut(&mac) {
+            owner.left = process::uptime();
+            self.changed = true;
+        }
+    }
+
+    /// A process has these addresses and no others: so says whoever started it, and can tell that
+    /// it has not ended. What another got by its first word is this one's now.
+    ///
+    /// # Errors
+    /// The same was said of another process that runs, or others of this one: nothing changes.
+    pub fn tell(
+        &mut self,
+        pid: u32,
+        macs: &[Mac],
+        is_there: impl Fn(Mac) -> bool,
+    ) -> Result<(), Refusal> {
+        if cfg!(not(target_os = "linux")) {
+            // No cable tells its process.
+            return Ok(());
+        }
+        self.tidy();
+        self.may_tell(pid, macs)?;
+        if let Entry::Vacant(unknown) = self.running.entry(pid) {
+            let process = Process::with(pid).filter(Process::lives);
+            unknown.insert(process.ok_or(Refusal::NoProcess(pid))?);
+        }
+        let wrong =
+            self.owners.extract_if(|mac, owner| owner.pid == Some(pid) && !macs.contains(mac));
+        self.changed |= wrong.count() > 0;
+        for mac in macs {
+            self.own(*mac, Owner::new(Some(pid), true), &is_there);
+        }
+        Ok(())
+    }
+
+    fn may_tell(&self, pid: u32, macs: &[Mac]) -> Result<(), Refusal> {
+        if let Some(mac) = macs.iter().find(|mac| mac.is_group() || **mac == Mac::GATEWAY) {
+            return Err(Refusal::NoCards(*mac));
+        }
+        for (mac, owner) in self.owners.iter().filter(|(_, owner)| owner.told) {
+            let Some(other) = owner.pid.filter(|pid| self.running.contains_key(pid)) else {
+                continue;
+            };
+            match (other == pid, macs.contains(mac)) {
+                (true, false) => return Err(Refusal::OtherVm(pid)),
+                (false, true) => return Err(Refusal::Anothers { mac: *mac, pid: other }),
+                _ => {}
+            }
         }
         Ok(())
     }
@@ -107,6 +226,11 @@ impl Cards {
         let Some(pid) = pid.filter(|pid| self.running.contains_key(pid)) else { return Vec::new() };
         let own = self.owners.iter().filter(|(_, owner)| owner.pid == Some(pid));
         own.map(|(mac, _)| *mac).collect()
+    }
+
+    /// Whether whoever started the process told which addresses it has.
+    pub fn is_told(&self, pid: Option<u32>) -> bool {
+        pid.is_some() && self.owners.values().any(|owner| owner.told && owner.pid == pid)
     }
 
     /// Forgets processes that have ended: another may get the number.
@@ -143,6 +267,15 @@ impl Cards {
         if self.owners.get(&mac).is_some_and(|owner| owner.pid == pid && pid.is_some()) {
             return;
         }
+        self.own(mac, Owner::new(pid, false), is_there);
+        if let Some(pid) = pid.filter(|pid| !self.running.contains_key(pid))
+            && let Some(process) = Process::with(pid)
+        {
+            self.running.insert(pid, process);
+        }
+    }
+
+    fn own(&mut self, mac: Mac, owner: Owner, is_there: impl Fn(Mac) -> bool) {
         if self.owners.len() >= MOST && !self.contains(mac) {
             let away = self.owners.iter().filter(|(mac, _)| !is_there(**mac));
             let Some(oldest) = away.min_by_key(|(_, owner)| owner.since).map(|(mac, _)| *mac)
@@ -151,13 +284,8 @@ impl Cards {
             };
             self.owners.remove(&oldest);
         }
-        self.owners.insert(mac, Owner { pid, since: process::uptime() });
+        self.owners.insert(mac, owner);
         self.changed = true;
-        if let Some(pid) = pid.filter(|pid| !self.running.contains_key(pid))
-            && let Some(process) = Process::with(pid)
-        {
-            self.running.insert(pid, process);
-        }
     }
 
     /// What is to be written, if it changed since it was asked for last.
@@ -166,7 +294,8 @@ impl Cards {
             return None;
         }
         let cards = self.owners.iter().map(|(mac, owner)| (mac.to_string(), *owner)).collect();
-        let content = Content { version: VERSION, boot: self.boot.clone(), cards };
+        let (boot, taken) = (self.boot.clone(), self.taken.content());
+        let content = Content { version: VERSION, boot, cards, taken };
         serde_json::to_vec(&content).ok()
     }
 }
@@ -212,6 +341,46 @@ mod tests {
             assert!(cards.of(others).is_empty() && cards.contains(mac(3)));
             assert_eq!(cards.of(own).len(), 2);
         }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_was_told_of_a_vm_counts_until_it_ends_and_after_a_restart() {
+        let mut other = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let (own, others) = (std::process::id(), other.id());
+        let mut before = Cards::new();
+        // The first word of one of which nothing was told.
+        before.insert(mac(1), Some(others), |_| true);
+        before.insert(mac(3), Some(own), |_| true);
+        before.tell(own, &[mac(1), mac(2)], |_| true).unwrap();
+        let mut after = again(&mut before);
+        for cards in [&mut before, &mut after] {
+            assert!(
+                cards.is_told(Some(own)) && !cards.is_told(Some(others)) && !cards.is_told(None)
+            );
+            assert_eq!((cards.of(Some(own)).len(), cards.of(Some(others)).len()), (2, 0));
+            assert!(!cards.contains(mac(3)), "it has no others");
+            cards.tell(own, &[mac(2), mac(1)], |_| true).expect("the same once more");
+            let tell = |cards: &mut Cards, pid, macs: &[Mac]| {
+                cards.tell(pid, macs, |_| true).unwrap_err().to_string()
+            };
+            let error = tell(cards, others, &[mac(1)]);
+            assert_eq!(
+                error,
+                format!("02:00:00:00:00:01 is the address of another VM, that of process {own}")
+            );
+            assert!(tell(cards, own, &[mac(1)]).contains("with other addresses"));
+            assert!(tell(cards, others, &[Mac::GATEWAY]).contains("no VM's"));
+            assert!(tell(cards, others, &[Mac::BROADCAST]).contains("no VM's"));
+            cards.tell(others, &[mac(5)], |_| true).unwrap();
+        }
+        other.kill().unwrap();
+        other.wait().unwrap();
+        before.tell(own, &[mac(1), mac(2)], |_| true).unwrap();
+        assert!(before.may_tell(own, &[mac(1), mac(2), mac(5)]).is_ok(), "its VM has ended");
+        let gone = before.tell(others, &[mac(6)], |_| true).unwrap_err().to_string();
+        assert_eq!(gone, format!("there is no process {others}"));
+        assert!(!before.contains(mac(6)));
     }
 
     #[test]
@@ -269,11 +438,24 @@ mod tests {
     fn of_too_many_the_one_that_is_away_longest_is_forgotten() {
         let mut cards = Cards::new();
         for n in 0..MOST {
-            cards.owners.insert(mac(n), Owner { pid: None, since: n as u64 });
+            let owner = Owner { since: n as u64, ..Owner::new(None, false) };
+            cards.owners.insert(mac(n), owner);
         }
         cards.insert(mac(MOST), None, |one| one == mac(0));
         assert!(cards.contains(mac(0)) && cards.contains(mac(MOST)) && !cards.contains(mac(1)));
         cards.insert(mac(MOST + 1), None, |_| true);
         assert!(!cards.contains(mac(MOST + 1)), "all are there");
+    }
+
+    #[test]
+    fn since_when_a_vm_is_away_is_known_after_a_restart() {
+        let mut cards = Cards::new();
+        cards.insert(mac(1), None, |_| true);
+        let plugged_in = cards.away(mac(1)).unwrap();
+        cards.owners.get_mut(&mac(1)).unwrap().since = 0;
+        cards.leave(mac(1));
+        let left = again(&mut cards).away(mac(1)).unwrap();
+        assert!(left >= plugged_in && left > 0);
+        assert_eq!(cards.away(mac(2)), Some(0), "never seen");
     }
 }

@@ -9,10 +9,11 @@ mod process;
 mod queue;
 #[expect(clippy::module_inception, reason = "one noun per file")]
 mod switch;
+mod taken;
 
 pub use batch::Batch;
 pub use card::Card;
-pub use cards::Cards;
+pub use cards::{Cards, Refusal};
 pub use handed::receive;
 pub use port::{Kind, Port};
 pub use process::peer;

@@ -35,6 +35,8 @@ pub struct Port {
     pub(super) pid: Option<u32>,
     /// What it is known to have as its card's own address; if nothing, whatever it uses first.
     pub(super) known: Vec<Mac>,
+    /// Whoever started its VM told what it has: then there is nothing else.
+    pub(super) bound: bool,
     /// Hardware addresses seen behind it, the oldest first.
     pub(super) stations: VecDeque<Mac>,
     /// The first of them that it may have: the card's own, which firmware and kernels use before
@@ -61,6 +63,7 @@ impl Port {
             kind,
             pid,
             known,
+            bound: false,
             begun: Vec::new(),
             queue: Queue::default(),
             stations: VecDeque::new(),

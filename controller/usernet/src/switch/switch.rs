@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use slab::Slab;
 
 use super::port::Kind;
-use super::{Card, Cards, Pool, Port};
+use super::{Card, Cards, Pool, Port, Refusal};
 use crate::wire::Mac;
 
 /// A port's number.
@@ -46,18 +46,50 @@ impl Switch {
     pub fn add(&mut self, socket: OwnedFd, kind: Kind, pid: Option<u32>) -> Option<PortId> {
         let known = self.known(pid);
         let fits = self.ports.len() < PORTS;
-        fits.then(|| self.ports.insert(Port::new(socket, kind, pid, known)))
+        let mut port = Port::new(socket, kind, pid, known);
+        port.bound = self.cards.is_told(pid);
+        fits.then(|| self.ports.insert(port))
     }
 
     /// What a VM that is plugged in has as its card's own address; nothing, if it is new. A VM may have
     /// several cards: those that are plugged in have theirs.
     fn known(&mut self, pid: Option<u32>) -> Vec<Mac> {
         let mut known = self.cards.of(pid);
+        if self.cards.is_told(pid) {
+            // All of them: there are no others for this cable, and none is taken from its siblings.
+            return known;
+        }
         let ports = self.ports.iter().map(|(_, port)| port);
         let others = ports.filter(|port| port.pid == pid && !port.ending);
         let taken: HashSet<_> = others.filter_map(|port| port.home).collect();
         known.retain(|mac| !taken.contains(mac));
         known
+    }
+
+    /// A process is a VM with these addresses and no others, whoever used them until now: so says
+    /// whoever started it.
+    ///
+    /// # Errors
+    /// The same was said of another that runs, or others of this one.
+    pub fn tell(&mut self, pid: u32, macs: &[Mac]) -> Result<(), Refusal> {
+        self.cards.tell(pid, macs, |mac| self.table.contains_key(&mac))?;
+        for (_, port) in &mut self.ports {
+            let own = port.pid == Some(pid);
+            if own {
+                (port.known, port.bound) = (macs.to_vec(), true);
+            }
+            // What it has as its card's, and beside that.
+            let wrong = port.home.take_if(|home| macs.contains(home) != own);
+            let is_lost = |mac: &Mac| Some(*mac) == wrong || (!own && macs.contains(mac));
+            port.stations.retain(|mac| {
+                let lost = is_lost(mac);
+                if lost {
+                    self.table.remove(mac);
+                }
+                !lost
+            });
+        }
+        Ok(())
     }
 
     /// Pulls the cable out; `false` if it was out.
@@ -67,6 +99,7 @@ impl Switch {
         // The next to have its number is another.
         self.gone.retain(|port| *port != id);
         let Some(mut port) = self.ports.try_remove(id) else { return false };
+        port.home.into_iter().for_each(|mac| self.cards.leave(mac));
         port.queue.clear(&mut self.pool);
         true
     }
@@ -108,9 +141,31 @@ impl Switch {
         Some(Card { mac, pid: port.pid })
     }
 
-    /// Whether the VM whose address it is runs, plugged in or not, or another uses it.
-    pub fn is_used(&self, mac: Mac) -> bool {
-        self.table.contains_key(&mac) || self.cards.runs(mac)
+    /// Since when nobody uses an address, nor runs the VM whose it is: seconds since the system's
+    /// start, 0 if that is not known. `None`: it is used.
+    pub fn away(&self, mac: Mac) -> Option<u64> {
+        self.cards.away(mac).filter(|_| !self.table.contains_key(&mac))
+    }
+
+    /// What names the VM behind a port, before it has spoken, too: its card's address.
+    pub fn name(&self, id: PortId) -> Option<Mac> {
+        let port = self.ports.get(id)?;
+        port.home.or_else(|| port.known.iter().min().copied())
+    }
+
+    /// Under how many hardware addresses a card took an IP address.
+    pub fn taken(&self, card: Mac) -> usize {
+        self.cards.taken().count(card)
+    }
+
+    /// A card took an IP address under this hardware address.
+    pub fn take(&mut self, mac: Mac, card: Mac) {
+        self.cards.taken_mut().insert(mac, card);
+    }
+
+    /// Nobody has an IP address under this hardware address any more.
+    pub fn give_back(&mut self, mac: Mac) {
+        self.cards.taken_mut().remove(mac);
     }
 
     /// Whether the VM behind the port is gone, or about to be, and may be the one behind another: if
@@ -153,7 +208,7 @@ impl Switch {
         if before.is_some_and(|before| !self.yields(before, mac, home))
             || (!home && self.cards.contains(mac))
         {
-            self.tell(id, mac);
+            self.log(id, mac);
             return false;
         }
         if home {
@@ -169,12 +224,12 @@ impl Switch {
 
     /// Whether it may be the own address of the port's card, which has none yet.
     fn may_have(&self, port: &Port, mac: Mac) -> bool {
-        (port.known.is_empty() || port.known.contains(&mac))
-            && !self.cards.is_anothers(mac, port.pid)
+        let is_new = port.known.is_empty() && !port.bound;
+        (is_new || port.known.contains(&mac)) && !self.cards.is_anothers(mac, port.pid)
     }
 
     /// Says once that a VM is not heard: it may be the one whose address it is.
-    fn tell(&mut self, id: PortId, mac: Mac) {
+    fn log(&mut self, id: PortId, mac: Mac) {
         if let Some(port) = self.ports.get_mut(id)
             && !std::mem::replace(&mut port.told, true)
         {
@@ -329,6 +384,40 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
+    fn a_vm_has_the_addresses_that_were_told_whoever_spoke_under_them_first() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let (thiefs, own) = (child.id(), std::process::id());
+        let mut switch = Switch::default();
+        // It spoke first, as its card's and beside that.
+        let (thief, _cable) = plug(&mut switch, Some(thiefs));
+        assert!((1..4).all(|n| switch.learn(mac(n), thief)));
+        switch.tell(own, &[mac(1), mac(2)]).unwrap();
+        assert_eq!(
+            (switch.card(thief), switch.behind(mac(1)), switch.behind(mac(2))),
+            (None, None, None)
+        );
+        assert_eq!(switch.behind(mac(3)), Some(thief));
+        assert!(!switch.learn(mac(1), thief) && !switch.learn(mac(2), thief));
+        let (one, _cable) = plug(&mut switch, Some(own));
+        let (two, _cable) = plug(&mut switch, Some(own));
+        assert!(switch.learn(mac(2), one) && switch.learn(mac(1), two));
+        assert!(!switch.learn(mac(2), two), "its sibling's");
+        // A third cable is that of one which was plugged in anew: it has no address of its choice.
+        let (third, _cable) = plug(&mut switch, Some(own));
+        assert!(switch.learn(mac(9), third) && switch.card(third).is_none());
+        // The thief is told, too: what it took from one that says nothing is not its own.
+        assert!(switch.learn(mac(7), thief));
+        assert_eq!(switch.card(thief), Some(mac(7)));
+        switch.tell(thiefs, &[mac(8)]).unwrap();
+        assert_eq!((switch.card(thief), switch.behind(mac(7))), (None, None));
+        assert!(switch.learn(mac(8), thief));
+        assert_eq!(switch.card(thief), Some(mac(8)));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
     fn no_other_process_has_the_address_of_a_vm_that_runs() {
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
         let (victims, own) = (Some(child.id()), Some(std::process::id()));
@@ -339,7 +428,10 @@ mod tests {
         assert_eq!(switch.kept(victim), Some(card));
         switch.remove(victim);
         let (thief, _cable) = plug(&mut switch, own);
-        assert!(switch.is_used(mac(1)) && !switch.learn(mac(1), thief), "it is away, and runs");
+        assert!(
+            switch.away(mac(1)).is_none() && !switch.learn(mac(1), thief),
+            "it is away, and runs"
+        );
         assert_eq!(switch.card(thief), None);
         // Plugged in again it is known: its card is not what it says first.
         let (victim, _cable) = plug(&mut switch, victims);

@@ -272,3 +272,83 @@ fn connections_under_an_address_beside_the_cards_own_end_with_their_vm() {
     assert_eq!(host.read(&mut [0]).unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
     assert_eq!(daemon.connections(), 0);
 }
+
+/// As whoever starts a VM tells which addresses it has; returns what is answered.
+fn tell(daemon: &Daemon, machine: &Machine, numbers: &[u8]) -> (u16, String) {
+    let cards: Vec<_> = numbers.iter().map(|n| format!("52:55:55:00:00:{n:02x}")).collect();
+    let body = serde_json::json!({"pid": machine.child.id(), "cards": cards});
+    daemon.api("POST", "/limekiln/vms", &body.to_string())
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_first_word_under_the_address_of_a_vm_that_is_stopped_is_not_heard() {
+    let mut daemon = Daemon::start(&[]);
+    let mut stopped = Machine::start(&daemon);
+    assert_eq!(tell(&daemon, &stopped, &[2]).0, 200);
+    let address = boot(&mut stopped.plug(2, 0));
+    drop(stopped);
+    until_plugged(&daemon, 0);
+    let mut one = Machine::start(&daemon);
+    assert_eq!(tell(&daemon, &one, &[1]).0, 200);
+    // The last time it is plugged in after a daemon that was killed, before anybody tells anything.
+    for restart in [false, true] {
+        if restart {
+            until_written(&daemon, 1);
+            daemon.kill();
+            daemon.restart();
+        }
+        let mut thief = one.plug(2, address.octets()[3]);
+        thief.announce();
+        assert!(!thief.is_heard(SILENCE));
+        assert!(daemon.log().contains("not heard as 52:55:55:00:00:02"));
+        thief.mac[5] = 1;
+        assert!(thief.is_heard(PATIENCE), "as itself it is");
+    }
+    let mut again = Machine::start(&daemon);
+    assert_eq!(tell(&daemon, &again, &[2]).0, 200);
+    assert_eq!(boot(&mut again.plug(2, 0)), address);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_is_told_of_a_vm_counts_more_than_who_spoke_first() {
+    let daemon = Daemon::start(&[]);
+    // As a VM of Lima's, of which nobody tells anything.
+    let mut one = Machine::start(&daemon);
+    let mut thief = itself(&mut one, 2, 3);
+    let mut two = Machine::start(&daemon);
+    assert_eq!(tell(&daemon, &two, &[2]).0, 200);
+    let mut victim = itself(&mut two, 2, 3);
+    assert!(!thief.is_heard(SILENCE));
+    let stats = daemon.api("GET", "/stats", "").1;
+    assert_eq!(stats.matches("52:55:55:00:00:02").count(), 1, "{stats}");
+    thief.mac[5] = 1;
+    assert!(thief.is_heard(PATIENCE));
+    assert!(victim.is_heard(PATIENCE));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn two_vms_that_are_told_to_have_one_address_are_refused() {
+    let daemon = Daemon::start(&[]);
+    let (one, two) = (Machine::start(&daemon), Machine::start(&daemon));
+    assert_eq!(tell(&daemon, &one, &[2, 3]).0, 200);
+    assert_eq!(tell(&daemon, &one, &[2, 3]).0, 200, "the same once more");
+    let (status, text) = tell(&daemon, &two, &[2]);
+    assert_eq!(status, 409);
+    let pid = one.child.id();
+    let expected =
+        format!("52:55:55:00:00:02 is the address of another VM, that of process {pid}\n");
+    assert_eq!(text, expected);
+    drop(one);
+    assert_eq!(tell(&daemon, &two, &[2]).0, 200, "that one has ended");
+    for (method, body, status) in [
+        ("POST", r#"{"pid":1,"cards":[]}"#, 400),
+        ("POST", r#"{"pid":1,"cards":["5a:94:ef:e4:0c:dd"]}"#, 409),
+        ("POST", "{", 400),
+        ("GET", "", 400),
+    ] {
+        assert_eq!(daemon.api(method, "/limekiln/vms", body).0, status, "{method} {body}");
+    }
+}

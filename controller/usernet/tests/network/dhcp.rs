@@ -173,7 +173,7 @@ fn one_vm_takes_no_more_than_half_of_a_small_network() {
     boot(&mut enemy);
     take_many(&mut enemy, 1..20);
     for friend in [200, 201, 202] {
-        boot(&mut Guest::plug(&daemon, friend, 6));
+        boot(&mut Machine::start(&daemon).plug(friend, 6));
     }
     assert_eq!(leases(&daemon), 1 + 2 + 3);
 }
@@ -188,6 +188,23 @@ fn to_be_plugged_in_anew_is_no_way_to_more_addresses() {
         boot(&mut guest);
     }
     assert_eq!(leases(&daemon), 1 + 32);
+}
+
+#[test]
+fn a_daemon_that_is_killed_is_no_way_to_more_addresses() {
+    let mut daemon = Daemon::start(&[]);
+    for (names, friend) in [(1..30, 200), (30..60, 201), (60..90, 202)] {
+        let mut guest = Guest::plug(&daemon, 1, 99);
+        boot(&mut guest);
+        take_many(&mut guest, names);
+        boot(&mut guest);
+        // One that is new comes onto the disk after all before it.
+        boot(&mut Machine::start(&daemon).plug(friend, 99));
+        drop(guest);
+        daemon.kill();
+        daemon.restart();
+    }
+    assert_eq!(leases(&daemon), 1 + 32 + 3);
 }
 
 #[test]
@@ -208,7 +225,7 @@ fn to_decline_all_addresses_keeps_nobody_from_getting_one() {
     enemy.send_udp(1, SocketAddrV4::new(GATEWAY, 53), &[0; 12]);
     assert!(enemy.find_udp(PATIENCE, 1).is_some(), "all of it was heard");
     for friend in [200, 201, 202] {
-        boot(&mut Guest::plug(&daemon, friend, 6));
+        boot(&mut Machine::start(&daemon).plug(friend, 6));
     }
 }
 

@@ -1,13 +1,13 @@
 //! Many connections, and many that never become one.
 
 use std::collections::HashMap;
-use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, UdpSocket};
 use std::time::{Duration, Instant};
 
 use hickory_proto::rr::RecordType;
-use smoltcp::wire::{IpProtocol, TcpControl, TcpPacket};
+use smoltcp::wire::{EthernetProtocol, IpProtocol, Ipv4Packet, TcpControl, TcpPacket};
 
-use crate::peer::guest::{GATEWAY, PATIENCE};
+use crate::peer::guest::{GATEWAY, GATEWAY_MAC, PATIENCE};
 use crate::peer::tcp::Tcp;
 use crate::peer::{Daemon, Guest};
 
@@ -102,7 +102,7 @@ fn a_flood_of_syns_is_bounded_and_hurts_nobody_else() {
 fn a_flood_of_queries_keeps_no_other_vm_waiting() {
     let address = Ipv4Addr::new(127, 0, 0, 253);
     // It takes what it is asked, and never answers.
-    let Ok(_silent) = std::net::UdpSocket::bind((address, 53)) else {
+    let Ok(_silent) = UdpSocket::bind((address, 53)) else {
         println!("SKIPPED: only root may be a name server");
         return;
     };
@@ -180,29 +180,93 @@ fn random_frames_do_no_harm() {
             state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) as u8
     };
-    let good = {
-        let tcp = Tcp::new(40_000, SocketAddrV4::new(GATEWAY, 80));
-        let bytes = crate::peer::tcp::bytes(guest.ip, GATEWAY, &tcp.repr(TcpControl::Syn, &[]));
-        guest.ip_packet(GATEWAY, IpProtocol::Tcp, &bytes)
-    };
+    let good = good_packets(&guest);
     for n in 0..20_000 {
-        let mut packet = good.clone();
+        let (protocol, mut packet) = good[n / 4 % good.len()].clone();
         for _ in 0..=n % 4 {
             let at = usize::from(next()) % packet.len();
             packet[at] = next();
         }
         packet.truncate(packet.len() - usize::from(next()) % packet.len());
-        let mut ip = smoltcp::wire::Ipv4Packet::new_unchecked(&mut packet[..]);
-        if n % 2 == 0 && ip.check_len().is_ok() {
+        let mut ip = Ipv4Packet::new_unchecked(&mut packet[..]);
+        if n % 2 == 0 && protocol == EthernetProtocol::Ipv4 && ip.check_len().is_ok() {
             ip.fill_checksum();
         }
-        guest.send_frame(
-            crate::peer::guest::GATEWAY_MAC,
-            smoltcp::wire::EthernetProtocol::Ipv4,
-            &packet,
-        );
+        guest.send_frame(GATEWAY_MAC, protocol, &packet);
     }
     let mut other = Guest::plug(&daemon, 2, 3);
     other.send_udp(1, SocketAddrV4::new(GATEWAY, 53), &[0; 12]);
     assert!(other.find_udp(PATIENCE, 1).is_some());
+    assert!(daemon.private() < 64 << 10, "{} KiB", daemon.private());
+}
+
+/// One of each kind that the daemon reads.
+fn good_packets(guest: &Guest) -> Vec<(EthernetProtocol, Vec<u8>)> {
+    let tcp = Tcp::new(40_000, SocketAddrV4::new(GATEWAY, 80));
+    let tcp = crate::peer::tcp::bytes(guest.ip, GATEWAY, &tcp.repr(TcpControl::Syn, &[]));
+    let query = crate::dns::query("host.lima.internal.", RecordType::A);
+    let query = guest.udp(5353, SocketAddrV4::new(GATEWAY, 53), &query);
+    let dhcp =
+        guest.udp(68, SocketAddrV4::new(GATEWAY, 67), &[[1, 1, 6, 0, 0, 0, 0, 0]; 40].concat());
+    // An echo request (RFC 792) with its checksum.
+    let echo = [8, 0, 0xf7, 0xfd, 0, 1, 0, 1];
+    let ip = |protocol, payload: &[u8]| guest.ip_packet(GATEWAY, protocol, payload);
+    let mut part = ip(IpProtocol::Udp, &query);
+    let mut header = Ipv4Packet::new_unchecked(&mut part[..]);
+    header.set_more_frags(true);
+    header.fill_checksum();
+    let arp = [
+        0, 1, 8, 0, 6, 4, 0, 1, 0x52, 0x55, 0x55, 0, 0, 1, 192, 168, 104, 1, 0, 0, 0, 0, 0, 0, 192,
+        168, 104, 2,
+    ];
+    vec![
+        (EthernetProtocol::Ipv4, ip(IpProtocol::Tcp, &tcp)),
+        (EthernetProtocol::Ipv4, ip(IpProtocol::Udp, &query)),
+        (EthernetProtocol::Ipv4, ip(IpProtocol::Udp, &dhcp)),
+        (EthernetProtocol::Ipv4, ip(IpProtocol::Icmp, &echo)),
+        (EthernetProtocol::Ipv4, part),
+        (EthernetProtocol::Arp, arp.to_vec()),
+        (EthernetProtocol::Ipv6, [[0x60; 40], [0; 40]].concat()),
+    ]
+}
+
+#[test]
+fn ten_thousand_flows_of_datagrams_are_bounded_and_their_sockets_given_back() {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    if limit.maximum.is_some_and(|most| most < 8192) {
+        println!("SKIPPED: there are not enough descriptors for the flows that one VM may have");
+        return;
+    }
+    let daemon = Daemon::start(&[]);
+    // It is at rest once it answers.
+    assert_eq!(daemon.connections(), 0);
+    let idle = daemon.descriptors();
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let at = SocketAddrV4::new(GATEWAY, socket.local_addr().unwrap().port());
+    std::thread::spawn(move || {
+        let mut buffer = [0; 16];
+        while let Ok((count, from)) = socket.recv_from(&mut buffer) {
+            if &buffer[..count] == b"last" {
+                let _ = socket.send_to(b"heard", from);
+            }
+        }
+    });
+    let mut guest = Guest::plug(&daemon, 1, 1);
+    (10_000..20_000).for_each(|port| guest.send_udp(port, at, b"one of many"));
+    // The host may have dropped it among so many.
+    let heard = (0..10).find_map(|_| {
+        guest.send_udp(9, at, b"last");
+        guest.find_udp(PATIENCE / 10, 9)
+    });
+    assert_eq!(heard.unwrap().1, b"heard");
+    let used = daemon.descriptors() - idle;
+    assert!((1024..1024 + 8).contains(&used), "{used}");
+    assert!(daemon.private() < 64 << 10, "{} KiB", daemon.private());
+    drop(guest);
+    let start = Instant::now();
+    // The API's own connection may still be there.
+    while daemon.descriptors() > idle + 3 {
+        assert!(start.elapsed() < PATIENCE, "{} {idle}", daemon.descriptors());
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }

@@ -125,3 +125,33 @@ fn it_is_locked_in_while_it_serves() {
         body.replace(&path.display().to_string(), &daemon.path("s.sock").display().to_string());
     assert_eq!(daemon.api("POST", "/services/forwarder/expose", &inside).0, 200);
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_log_that_takes_nothing_holds_nobody_up() {
+    use std::io::{Read, Write};
+    use std::os::unix::fs::OpenOptionsExt;
+    // asm-generic/fcntl.h
+    const O_NONBLOCK: i32 = 0o4000;
+    let mut daemon = Daemon::start(&[]);
+    daemon.kill();
+    let log = daemon.path("log");
+    std::fs::remove_file(&log).unwrap();
+    assert!(Command::new("mkfifo").arg(&log).status().unwrap().success());
+    let mut options = std::fs::File::options();
+    let mut pipe = options.read(true).write(true).custom_flags(O_NONBLOCK).open(&log).unwrap();
+    while pipe.write(&[b'x'; 4096]).is_ok() {}
+    daemon.restart();
+    // Each is told when it is plugged in, and when it is not any more.
+    for _ in 0..10 {
+        assert!(Guest::plug(&daemon, 1, 1).is_heard(PATIENCE));
+    }
+    // As soon as there is room, the log has it.
+    let (begun, mut text) = (std::time::Instant::now(), Vec::new());
+    while !String::from_utf8_lossy(&text).contains("a VM is plugged in") {
+        assert!(begun.elapsed() < PATIENCE);
+        // Empty for the moment.
+        let _ = pipe.read_to_end(&mut text);
+    }
+    assert!(daemon.stop());
+}

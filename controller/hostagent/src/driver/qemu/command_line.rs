@@ -167,6 +167,9 @@ fn control(args: &mut Args, spec: &VmSpec) {
     let qmp = "socket,id=char-qmp,server=on,wait=off,path=";
     args.path("-chardev", qmp, &spec.files.qmp_sock(), "");
     args.pair("-qmp", "chardev:char-qmp");
+    if spec.is_introduced() {
+        args.flag("-S");
+    }
     args.pair("-name", format!("lima-{}", spec.name));
     args.pair("-pidfile", spec.files.qemu_pid());
 }

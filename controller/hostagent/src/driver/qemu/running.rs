@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::live_disks::QemuDisks;
-use super::qmp::{AnnounceSelf, Qmp, QueryBlockStats, Quit, SystemPowerdown};
+use super::qmp::{AnnounceSelf, Cont, Qmp, QueryBlockStats, Quit, SystemPowerdown};
 use super::snapshots::QemuSnapshots;
 use super::tpm::{self, Tpm};
 use super::{network, vnc};
@@ -61,6 +61,11 @@ impl RunningQemu {
 impl Machine for RunningQemu {
     fn process(&self) -> &Process {
         &self.process
+    }
+
+    async fn begin(&self) -> Result<(), DriverError> {
+        Qmp::connect(&self.files.qmp_sock()).await?.execute(&Cont).await?;
+        Ok(())
     }
 
     async fn lost(&self) -> String {

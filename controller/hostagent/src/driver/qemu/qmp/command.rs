@@ -43,6 +43,15 @@ impl Command for Quit {
     type Return = Nothing;
 }
 
+/// Lets the guest's processors run.
+#[derive(Debug)]
+pub struct Cont;
+
+impl Command for Cont {
+    const NAME: &'static str = "cont";
+    type Return = Nothing;
+}
+
 /// Asks whether the guest's processors run.
 #[derive(Debug)]
 pub struct QueryStatus;

@@ -12,9 +12,9 @@ pub use blocks::{
 };
 pub use client::Qmp;
 pub use command::{
-    AllBlockStats, AnnounceSelf, BlockStats, ChangeVncPassword, Command, HumanMonitor, NetdevAdd,
-    NetdevDel, Nothing, QueryBlockStats, QueryStatus, QueryVnc, Quit, RunState, SystemPowerdown,
-    VncServer,
+    AllBlockStats, AnnounceSelf, BlockStats, ChangeVncPassword, Command, Cont, HumanMonitor,
+    NetdevAdd, NetdevDel, Nothing, QueryBlockStats, QueryStatus, QueryVnc, Quit, RunState,
+    SystemPowerdown, VncServer,
 };
 pub use error::QmpError;
 pub use jobs::{
