@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
 use tokio::time::sleep;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::agent::Agent;
 use super::steps;
@@ -14,30 +14,19 @@ use crate::spec::{self, StepKind};
 /// Between two looks. Each takes a session of SSH and a read of each file.
 const EVERY: Duration = Duration::from_secs(10 * 60);
 
-/// Looks for them until it is dropped.
-pub(super) struct Drift(JoinHandle<()>);
-
-impl Drop for Drift {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-impl Drift {
-    /// Begins to look. Such steps may come and go while the guest runs, so each look asks the guest
-    /// only if it has some by then.
-    pub(super) fn watch(agent: &Agent) -> Self {
-        let (session, shared) = (agent.session.clone(), Arc::clone(&agent.shared));
-        let files = agent.spec.files.clone();
-        Self(tokio::spawn(async move {
-            loop {
-                if has_files(&files) {
-                    steps::look_for_drift(&session, &shared).await;
-                }
-                sleep(EVERY).await;
+/// Looks for them until what it gives is dropped. Such steps may come and go while the guest runs, so
+/// each look asks the guest only if it has some by then.
+pub(super) fn watch(agent: &Agent) -> AbortOnDropHandle<()> {
+    let (session, shared) = (agent.session.clone(), Arc::clone(&agent.shared));
+    let files = agent.spec.files.clone();
+    AbortOnDropHandle::new(tokio::spawn(async move {
+        loop {
+            if has_files(&files) {
+                steps::look_for_drift(&session, &shared).await;
             }
-        }))
-    }
+            sleep(EVERY).await;
+        }
+    }))
 }
 
 /// Whether the running guest has files that are held to their steps. Where that is not known, as
