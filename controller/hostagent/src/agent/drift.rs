@@ -1,4 +1,4 @@
-//! Files of steps that somebody changes in the guest.
+//! Files of steps, written or edited by them, that somebody changes in the guest.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +34,10 @@ pub(super) fn watch(agent: &Agent) -> AbortOnDropHandle<()> {
 fn has_files(files: &InstanceFiles) -> bool {
     let Some(booted) = files.read_booted() else { return true };
     let Ok(steps) = spec::steps(&booted) else { return true };
-    steps.iter().any(|step| matches!(step.kind, StepKind::Data { overwrite: true, .. }))
+    let held = |kind: &StepKind| {
+        matches!(kind, StepKind::Data { overwrite: true, .. } | StepKind::Yq { .. })
+    };
+    steps.iter().any(|step| held(&step.kind))
 }
 
 #[cfg(test)]
@@ -55,7 +58,10 @@ mod tests {
         let json = serde_json::to_vec(&data(false)).unwrap();
         std::fs::write(files.booted_filled(), json).unwrap();
         assert!(!has_files(&files));
-        files.change_booted(|booted| booted.provision = data(true).provision).unwrap();
-        assert!(has_files(&files));
+        let edit = read_lima("provision: [{mode: yq, path: /a, expression: .b = 1}]").unwrap();
+        for later in [data(true), edit] {
+            files.change_booted(|booted| booted.provision = later.provision).unwrap();
+            assert!(has_files(&files));
+        }
     }
 }
