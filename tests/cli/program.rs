@@ -113,3 +113,25 @@ fn doctor_finds_what_instances_need() {
         assert!(names.contains(&what), "{what} is missing in {names:?}");
     }
 }
+
+#[test]
+fn doctor_looks_at_the_qemu_that_would_be_started() {
+    let home = Home::new();
+    let arch = std::env::consts::ARCH;
+    let found = |qemu: &str| -> (String, String) {
+        let mut doctor = home.command(&["doctor", "-o", "json"]);
+        doctor.env(format!("QEMU_SYSTEM_{}", arch.to_uppercase()), qemu);
+        let output = doctor.output().expect("it runs");
+        let checks: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let name = format!("qemu-system-{arch}");
+        let checks = checks.as_array().expect("a list");
+        let check = checks.iter().find(|check| check["what"] == *name).expect("QEMU");
+        let word = |key: &str| check[key].as_str().expect("a word").to_owned();
+        (word("state"), word("found"))
+    };
+    let ok = ("ok".to_owned(), "QEMU of my own --version (/bin/echo)".to_owned());
+    assert_eq!(found("/bin/echo 'QEMU of' my own"), ok);
+    assert_eq!(found("/no/qemu -x"), ("fail".to_owned(), "not found (/no/qemu)".to_owned()));
+    let (state, why) = found("'/bin/echo");
+    assert!(state == "fail" && why.contains("quotes"), "{why}");
+}

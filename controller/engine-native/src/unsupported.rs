@@ -4,7 +4,10 @@
 pub(crate) const UNSUPPORTED: &[(&str, &str)] = &[
     ("vmType!=qemu", "this engine runs QEMU only"),
     ("os!=Linux", "this engine runs Linux guests only"),
-    ("mounts.sshfs.sftpDriver=builtin", "OpenSSH's sftp-server serves the files"),
+    (
+        "mounts.sshfs.sftpDriver=builtin",
+        "OpenSSH's sftp-server serves the files; leave it out, or write `openssh-sftp-server`",
+    ),
     ("networks.vzNAT", "it belongs to macOS's own virtualization; `lima: user-v2` needs none"),
     ("rosetta", "it belongs to macOS's own virtualization"),
     ("vmOpts.vz", "this engine runs QEMU only"),

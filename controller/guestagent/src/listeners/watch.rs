@@ -11,9 +11,10 @@ use tonic::Status;
 
 use super::{Hint, Scan, Scanner};
 
-/// Between two looks at the counts while something changes, and when nothing did for a while.
+/// Between two looks at the counts while something changes, and when nothing did for a while: seldom
+/// enough to idle, and often enough that a port is on the host within 300 ms also then.
 const QUICK: Duration = Duration::from_millis(100);
-const SLOW: Duration = Duration::from_millis(250);
+const SLOW: Duration = Duration::from_millis(150);
 /// A change keeps it quick for so long.
 const LIVELY: Duration = Duration::from_secs(10);
 /// A socket that replaces another does not change the counts: all is looked at this often anyway,

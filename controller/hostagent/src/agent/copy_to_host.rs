@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::agent::Agent;
 use crate::spec::{CopySpec, MountSpec};
-use crate::ssh::shell;
+use crate::ssh::shell::{self, UNLOCK};
 use crate::{atomic, chain};
 
 /// Whatever the guest says, the host keeps no more of it.
@@ -90,7 +90,8 @@ impl Agent {
 fn script(path: &str) -> String {
     let script = format!(
         "if [ -r \"$1\" ]; then exec cat \"$1\"; fi
-        if sudo -n test -e \"$1\"; then exec sudo -n cat \"$1\"; fi
+        {UNLOCK}
+        if sudo -n test -e \"$1\"; then sudo -n cat \"$1\"; exit; fi
         exit {MISSING}"
     );
     shell::script(&script, &[path])

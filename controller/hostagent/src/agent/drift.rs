@@ -1,10 +1,10 @@
-//! Files of steps that somebody changes in the guest.
+//! Files of steps, written or edited by them, that somebody changes in the guest.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
 use tokio::time::sleep;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::agent::Agent;
 use super::steps;
@@ -14,30 +14,19 @@ use crate::spec::{self, StepKind};
 /// Between two looks. Each takes a session of SSH and a read of each file.
 const EVERY: Duration = Duration::from_secs(10 * 60);
 
-/// Looks for them until it is dropped.
-pub(super) struct Drift(JoinHandle<()>);
-
-impl Drop for Drift {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-impl Drift {
-    /// Begins to look. Such steps may come and go while the guest runs, so each look asks the guest
-    /// only if it has some by then.
-    pub(super) fn watch(agent: &Agent) -> Self {
-        let (session, shared) = (agent.session.clone(), Arc::clone(&agent.shared));
-        let files = agent.spec.files.clone();
-        Self(tokio::spawn(async move {
-            loop {
-                if has_files(&files) {
-                    steps::look_for_drift(&session, &shared).await;
-                }
-                sleep(EVERY).await;
+/// Looks for them until what it gives is dropped. Such steps may come and go while the guest runs, so
+/// each look asks the guest only if it has some by then.
+pub(super) fn watch(agent: &Agent) -> AbortOnDropHandle<()> {
+    let (session, shared) = (agent.session.clone(), Arc::clone(&agent.shared));
+    let files = agent.spec.files.clone();
+    AbortOnDropHandle::new(tokio::spawn(async move {
+        loop {
+            if has_files(&files) {
+                steps::look_for_drift(&session, &shared).await;
             }
-        }))
-    }
+            sleep(EVERY).await;
+        }
+    }))
 }
 
 /// Whether the running guest has files that are held to their steps. Where that is not known, as
@@ -45,7 +34,10 @@ impl Drift {
 fn has_files(files: &InstanceFiles) -> bool {
     let Some(booted) = files.read_booted() else { return true };
     let Ok(steps) = spec::steps(&booted) else { return true };
-    steps.iter().any(|step| matches!(step.kind, StepKind::Data { overwrite: true, .. }))
+    let held = |kind: &StepKind| {
+        matches!(kind, StepKind::Data { overwrite: true, .. } | StepKind::Yq { .. })
+    };
+    steps.iter().any(|step| held(&step.kind))
 }
 
 #[cfg(test)]
@@ -66,7 +58,10 @@ mod tests {
         let json = serde_json::to_vec(&data(false)).unwrap();
         std::fs::write(files.booted_filled(), json).unwrap();
         assert!(!has_files(&files));
-        files.change_booted(|booted| booted.provision = data(true).provision).unwrap();
-        assert!(has_files(&files));
+        let edit = read_lima("provision: [{mode: yq, path: /a, expression: .b = 1}]").unwrap();
+        for later in [data(true), edit] {
+            files.change_booted(|booted| booted.provision = later.provision).unwrap();
+            assert!(has_files(&files));
+        }
     }
 }

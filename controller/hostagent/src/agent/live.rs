@@ -1,10 +1,8 @@
 //! From a VM that runs to one that does not.
 
 use super::agent::{Agent, Known};
-use super::drift::Drift;
-use super::orders::Orders;
-use super::reload::Reloads;
 use super::services::Services;
+use super::{drift, orders, reload};
 use crate::Error;
 use crate::api::{Phase, StopRequest};
 use crate::driver::Machine;
@@ -57,8 +55,8 @@ impl Agent {
         known: Known,
         services: &Services,
     ) -> Next {
-        let _reloads = Reloads::listen(self);
-        let _orders = Orders::listen(self, machine, known);
+        let _reloads = reload::listen(self);
+        let _orders = orders::listen(self, machine, known);
         if known == Known::Ready {
             self.mounts.set(&self.spec.mounts).await;
             self.mounts.see_devices(&self.session, &self.spec.mounts).await;
@@ -72,7 +70,7 @@ impl Agent {
             self.shared.update(|status| status.errors = errors);
         }
         self.announce(machine);
-        let _drift = Drift::watch(self);
+        let _drift = drift::watch(self);
         tokio::select! {
             () = machine.process().exited() => Next::Ended,
             () = self.shared.stop_requested(StopRequest::Graceful) => Next::Stop,

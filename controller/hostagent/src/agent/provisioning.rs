@@ -60,8 +60,8 @@ impl Provisioning {
     }
 
     async fn run(&self, changed: &[(usize, &Step)]) -> Result<(), String> {
-        let script = script(changed);
-        let run = self.session.run("sudo -n sh", &script);
+        let (command, script) = (shell::as_root("sh"), script(changed));
+        let run = self.session.run(&command, &script);
         let outcome = timeout(DEADLINE, run).await;
         ledger::learn(&self.session, &self.shared).await;
         match outcome {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use limekiln_api::Lima;
 use limekiln_api::lima::MountType;
-use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::agent::Agent;
 use crate::api::Shared;
@@ -15,39 +15,28 @@ use crate::spec::{ResolverSpec, filled, mounts};
 use crate::ssh::Session;
 use crate::{Error, HostAgentArgs, chain};
 
-/// Answers requests to reload until it is dropped.
-pub(super) struct Reloads(JoinHandle<()>);
-
-impl Drop for Reloads {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-impl Reloads {
-    /// Begins to answer.
-    pub(super) fn listen(agent: &Agent) -> Self {
-        let reload = Reload {
-            args: agent.args.clone(),
-            files: agent.spec.files.clone(),
-            shared: Arc::clone(&agent.shared),
-            mounts: Arc::clone(&agent.mounts),
-            session: agent.session.clone(),
-            names: agent.resolver.as_ref().map(Resolver::names),
-        };
-        Self(tokio::spawn(async move {
-            let mut done = 0;
-            loop {
-                // Those that are asked for meanwhile are one.
-                let asked = reload.shared.reload_asked(done).await;
-                if let Err(error) = reload.once().await {
-                    tracing::error!("cannot change the running VM: {}", chain(&error));
-                }
-                done = asked;
-                reload.shared.update(|status| status.reloads = done);
+/// Answers requests to reload until what it gives is dropped.
+pub(super) fn listen(agent: &Agent) -> AbortOnDropHandle<()> {
+    let reload = Reload {
+        args: agent.args.clone(),
+        files: agent.spec.files.clone(),
+        shared: Arc::clone(&agent.shared),
+        mounts: Arc::clone(&agent.mounts),
+        session: agent.session.clone(),
+        names: agent.resolver.as_ref().map(Resolver::names),
+    };
+    AbortOnDropHandle::new(tokio::spawn(async move {
+        let mut done = 0;
+        loop {
+            // Those that are asked for meanwhile are one.
+            let asked = reload.shared.reload_asked(done).await;
+            if let Err(error) = reload.once().await {
+                tracing::error!("cannot change the running VM: {}", chain(&error));
             }
-        }))
-    }
+            done = asked;
+            reload.shared.update(|status| status.reloads = done);
+        }
+    }))
 }
 
 /// What a reload needs, and changes.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::agent::Agent;
 use crate::forwards::{Forwarder, Inputs, Report, Rules};
@@ -24,9 +24,9 @@ const STOP: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub(super) struct Services {
     link: Arc<Link>,
-    linking: Option<JoinHandle<()>>,
-    telling: JoinHandle<()>,
-    forwarding: JoinHandle<()>,
+    linking: Option<AbortOnDropHandle<()>>,
+    _telling: AbortOnDropHandle<()>,
+    forwarding: AbortOnDropHandle<()>,
     stop: Option<oneshot::Sender<()>>,
 }
 
@@ -37,9 +37,9 @@ impl Agent {
         let linking = (!self.guest.plain).then(|| {
             let (link, session) = (Arc::clone(&link), self.session.clone());
             let (files, shared) = (self.spec.files.clone(), Arc::clone(&self.shared));
-            tokio::spawn(async move { link.keep(&files, &session, &shared).await })
+            spawn(async move { link.keep(&files, &session, &shared).await })
         });
-        let telling = tokio::spawn(self.tell_changes(link.client()));
+        let telling = spawn(self.tell_changes(link.client()));
         let inputs = Inputs {
             client: link.client(),
             listeners: link.listeners(),
@@ -48,10 +48,10 @@ impl Agent {
         let report = Report::new(Arc::clone(&self.events), Arc::clone(&self.shared));
         let forwarder = Forwarder::new(inputs, self.session.clone(), report);
         let (stop, stopped) = oneshot::channel::<()>();
-        let forwarding = tokio::spawn(forwarder.run(async move {
+        let forwarding = spawn(forwarder.run(async move {
             let _ = stopped.await;
         }));
-        Services { link, linking, telling, forwarding, stop: Some(stop) }
+        Services { link, linking, _telling: telling, forwarding, stop: Some(stop) }
     }
 
     /// The rules in `lima.yaml`, now and each time that the API is told of a change.
@@ -104,12 +104,8 @@ impl Services {
     }
 }
 
-impl Drop for Services {
-    fn drop(&mut self) {
-        self.forwarding.abort();
-        self.telling.abort();
-        self.linking.iter().for_each(JoinHandle::abort);
-    }
+fn spawn(task: impl Future<Output = ()> + Send + 'static) -> AbortOnDropHandle<()> {
+    AbortOnDropHandle::new(tokio::spawn(task))
 }
 
 /// Where rules come from: a file that changes while the VM runs.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::api::{AgentStatus, Shared, StepStatus};
-use crate::ssh::Session;
+use crate::ssh::{Session, shell};
 
 /// A guest may write anything.
 const MOST: usize = 1024;
@@ -24,7 +24,8 @@ pub(super) async fn learn(session: &Session, shared: &Shared) {
 /// Asks the guest which files of steps somebody has changed, and shows it in the status. What
 /// cannot be had stays as it was: a guest that an older host agent started can't tell.
 pub(super) async fn look_for_drift(session: &Session, shared: &Shared) {
-    let Ok(output) = session.run("sudo -n sh /mnt/lima-cidata/drift.sh", "").await else { return };
+    let command = shell::as_root("sh /mnt/lima-cidata/drift.sh");
+    let Ok(output) = session.run(&command, "").await else { return };
     if output.status.success() {
         let said = String::from_utf8_lossy(&output.stdout);
         let changed = said.lines().filter(|line| is_digest(line)).take(MOST).map(str::to_owned);

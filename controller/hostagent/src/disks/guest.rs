@@ -70,8 +70,7 @@ pub(super) async fn sync(session: &Session) {
 }
 
 async fn run(session: &Session, command: &str) -> Result<String, String> {
-    // One `sudo` for all of it: on an emulated processor each takes a tenth of a second.
-    let command = format!("sudo -n {command}");
+    let command = shell::as_root(command);
     let output = match timeout(DEADLINE, session.run(&command, "")).await {
         Ok(Ok(output)) => output,
         Ok(Err(error)) => return Err(format!("cannot run ssh: {error}")),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::transport::{self, Ends, Transport};
 use super::{CallError, GuestClient, Reported, clock};
@@ -124,13 +124,7 @@ struct Connected {
     transport: Transport,
     client: GuestClient,
     reported: Reported,
-    moving: JoinHandle<()>,
-}
-
-impl Drop for Connected {
-    fn drop(&mut self) {
-        self.moving.abort();
-    }
+    _moving: AbortOnDropHandle<()>,
 }
 
 /// The first connection that an agent answers on. The port needs nothing but patience: what is said
@@ -181,15 +175,14 @@ async fn begin(
     stream: tokio::net::UnixStream,
 ) -> Result<Connected, CallError> {
     let (client, connection) = GuestClient::over(stream).await?;
-    let moving = tokio::spawn(async move {
+    // Stopped also if the first call is given up.
+    let moving = AbortOnDropHandle::new(tokio::spawn(async move {
         if let Err(error) = connection.await {
             tracing::debug!("the connection to the guest agent: {}", chain(&error));
         }
-    });
-    // Stopped with it if the first call is given up.
-    let mut connected = Connected { transport, client, reported: Reported::default(), moving };
-    connected.reported = Reported::all(&connected.client.info().await?);
-    Ok(connected)
+    }));
+    let reported = Reported::all(&client.info().await?);
+    Ok(Connected { transport, client, reported, _moving: moving })
 }
 
 /// Takes away what SSH forwards for the agent.

@@ -6,9 +6,11 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::thread;
 use std::time::Duration;
 
+use limekiln_hostagent::api::Order;
 use limekiln_hostagent::guest::Transport;
 
 use crate::agent::{Agent, until};
+use crate::disks::{attach, detach, make_disk, order};
 use crate::instance::Instance;
 
 /// Serves a unix socket and a UDP port, each an echo.
@@ -49,7 +51,10 @@ fn sockets_both_ways_udp_and_lima_s_transport() {
     let on_host = socket.path().join("host.sock");
     let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let yaml = format!(
-        "hostResolver: {{hosts: {{db.test: 10.0.0.9}}}}\n\
+        "user: {{passwordlessSudo: false}}\n\
+         additionalDisks: [data]\n\
+         provision: [{{script: 'id -un >/var/boot'}}]\n\
+         hostResolver: {{hosts: {{db.test: 10.0.0.9}}}}\n\
          portForwards:\n\
          - {{guestPort: 5353, hostPort: {port}, proto: udp}}\n\
          - {{guestSocket: /tmp/g.sock, hostSocket: g.sock}}\n\
@@ -57,6 +62,7 @@ fn sockets_both_ways_udp_and_lima_s_transport() {
         on_host.display()
     );
     let Some(instance) = Instance::full(&yaml) else { return };
+    make_disk(&instance, "data", "qcow2");
     let listener = UnixListener::bind(&on_host).unwrap();
     thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
@@ -68,6 +74,7 @@ fn sockets_both_ways_udp_and_lima_s_transport() {
     assert_eq!(ready.status.errors, [""; 0]);
     assert_eq!(agent.status().guest_agent, Some(Transport::VirtioSerial));
     assert_eq!(instance.output("systemctl is-active lima-guestagent"), "active");
+    root_takes_a_password(&instance, &agent);
     // By way of systemd-resolved, which asks by the card.
     assert_eq!(instance.output("getent ahostsv4 db.test | awk 'NR==1 {print $1}'"), "10.0.0.9");
 
@@ -86,9 +93,9 @@ fn sockets_both_ways_udp_and_lima_s_transport() {
     });
 
     // Without the port, the agent is reached as Lima reaches it.
-    instance
-        .output("sudo sed -i 's/guest_agent.0/none/' /etc/systemd/system/lima-guestagent.service");
-    instance.output("sudo systemctl daemon-reload && sudo systemctl restart lima-guestagent");
+    root(&instance, "sed -i 's/guest_agent.0/none/' /etc/systemd/system/lima-guestagent.service");
+    root(&instance, "systemctl daemon-reload");
+    root(&instance, "systemctl restart lima-guestagent");
     until("SSH", || agent.status().guest_agent == Some(Transport::Ssh));
     until("a datagram over SSH", || {
         let _ = udp.send(&[6; 1400]);
@@ -99,6 +106,31 @@ fn sockets_both_ways_udp_and_lima_s_transport() {
     for left in ["ga.sock", "ga-port.sock", "sock/g.sock"] {
         assert!(!instance.dir().join(left).exists(), "{left} is left behind");
     }
+}
+
+/// What root's command prints, for a user who has read the password.
+fn root(instance: &Instance, command: &str) -> String {
+    instance.output(&format!("sudo -k -S -p '' {command} <~/password"))
+}
+
+/// What the host agent does as root while the guest runs is done all the same.
+fn root_takes_a_password(instance: &Instance, agent: &Agent) {
+    assert!(!instance.ssh("sudo -n true").status.success(), "nothing asks");
+    assert_eq!(root(instance, "cat /var/boot"), "root");
+    order(agent, &detach("data")).unwrap();
+    order(agent, &attach("data")).unwrap();
+    assert!(instance.output("findmnt -no SOURCE /mnt/lima-data").starts_with("/dev/vd"));
+    let path = instance.dir().join("lima.yaml");
+    let yaml = std::fs::read_to_string(&path).unwrap();
+    let step = "{mode: data, path: /var/later, content: later}";
+    std::fs::write(&path, yaml.replace("provision: [", &format!("provision: [{step}, "))).unwrap();
+    order(agent, &Order::Provision).unwrap();
+    assert_eq!(instance.output("cat /var/later"), "later");
+    // Who takes the password away is told why nothing works.
+    instance.output("mv password elsewhere");
+    let refused = order(agent, &detach("data")).unwrap_err();
+    assert!(refused.contains("password is required"), "{refused}");
+    instance.output("mv elsewhere password");
 }
 
 /// What the guest's socket answers to a word.

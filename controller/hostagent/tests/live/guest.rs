@@ -106,8 +106,17 @@ fn files_that_somebody_changes_are_told(instance: &Instance, agent: &Agent) {
     assert_eq!(changed(), [true, false, false, false, false]);
     instance.output("sudo cp -p /tmp/conf /etc/app/conf");
     assert_eq!(changed(), [false; 5]);
-    instance.output("sudo rm /etc/app/conf");
-    assert_eq!(changed(), [true, false, false, false, false]);
+    // What an edit left is the guest's own; the edit is not.
+    let json = "/etc/docker/daemon.json";
+    instance
+        .output(&format!("sudo cp -p {json} /tmp/json && sudo sed -i '1s/{{/{{\"a\": 1,/' {json}"));
+    assert_eq!(changed(), [false; 5]);
+    instance.output(&format!("sudo sed -i s/true/false/ {json}"));
+    assert_eq!(changed(), [false, true, false, false, false]);
+    instance.output(&format!("sudo cp -p /tmp/json {json} && sudo rm /etc/app/conf"));
+    assert_eq!(changed(), [true, false, true, false, false]);
+    // Nor is anything left of the looks.
+    assert_eq!(instance.output("sudo ls /var/lib/limekiln | grep '^edits'"), "edits");
 }
 
 /// What came of the steps, as the host agent tells it, in the order in which they ended.

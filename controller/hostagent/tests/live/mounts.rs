@@ -72,11 +72,20 @@ fn change(instance: &Instance, agent: &Agent, mounts: &str) -> Duration {
 }
 
 fn boot(kind: &str) -> Option<(Shared, Instance, Agent)> {
+    boot_with(kind, "")
+}
+
+/// virtiofs is skipped where the host has no virtiofsd.
+fn boot_with(kind: &str, more: &str) -> Option<(Shared, Instance, Agent)> {
     let shared = Shared::new();
-    let yaml = shared.yaml(kind);
+    let yaml = format!("{more}{}", shared.yaml(kind));
     // The small kernel has no 9p.
     let instance = if kind == "9p" { Instance::generic(&yaml) } else { Instance::new(&yaml) }?;
     let mut agent = Agent::start(&instance);
+    if kind == "virtiofs" && agent.ended_without("virtiofsd is not installed") {
+        println!("SKIPPED: there is no virtiofsd on this host");
+        return None;
+    }
     let ready = agent.wait_for(|status| status.running);
     assert_eq!(ready.status.errors, [""; 0]);
     Some((shared, instance, agent))
@@ -194,13 +203,8 @@ fn reverse_sshfs_mounts_come_and_go_while_the_guest_runs() {
     stop(agent);
 }
 
-#[test]
-fn what_changes_on_the_host_is_touched_in_the_guest() {
-    let shared = Shared::new();
-    let yaml = format!("mountInotify: true\n{}", shared.yaml("reverse-sshfs"));
-    let Some(instance) = Instance::new(&yaml) else { return };
-    let mut agent = Agent::start(&instance);
-    assert_eq!(agent.wait_for(|status| status.running).status.errors, [""; 0]);
+fn changes_are_touched(kind: &str) {
+    let Some((shared, _instance, agent)) = boot_with(kind, "mountInotify: true\n") else { return };
     let file = shared.dir.path().join("rw/file");
     // The guest agent sets the time that the file has already. Through the mount that comes back
     // to the host, where it shows as a later change of the file's own entry.
@@ -215,6 +219,13 @@ fn what_changes_on_the_host_is_touched_in_the_guest() {
         touched(&now) > touched(&written)
     });
     stop(agent);
+}
+
+#[test]
+fn what_changes_on_the_host_is_touched_in_the_guest() {
+    for kind in ["reverse-sshfs", "9p", "virtiofs"] {
+        changes_are_touched(kind);
+    }
 }
 
 /// Processes on the host whose command line holds both.
@@ -332,23 +343,9 @@ fn a_9p_mount_that_the_guest_took_away_is_put_back_when_somebody_asks() {
     stop(agent);
 }
 
-/// Skipped where the host has no virtiofsd.
-fn boot_virtiofs() -> Option<(Shared, Instance, Agent)> {
-    let shared = Shared::new();
-    let instance = Instance::new(&shared.yaml("virtiofs"))?;
-    let mut agent = Agent::spawn(&instance.args());
-    if agent.ended_without("virtiofsd is not installed") {
-        println!("SKIPPED: there is no virtiofsd on this host");
-        return None;
-    }
-    let ready = agent.wait_for(|status| status.running);
-    assert_eq!(ready.status.errors, [""; 0]);
-    Some((shared, instance, agent))
-}
-
 #[test]
 fn virtiofs_shares_files() {
-    let Some((shared, instance, agent)) = boot_virtiofs() else { return };
+    let Some((shared, instance, agent)) = boot("virtiofs") else { return };
     assert!(is_mounted(&agent, "ro") && is_mounted(&agent, "rw"), "{:?}", agent.status());
     files_are_shared(&shared, &instance);
     links(&shared, &instance);
@@ -361,7 +358,7 @@ fn virtiofs_shares_files() {
 
 #[test]
 fn a_virtiofsd_that_dies_is_told_and_the_guest_goes_on() {
-    let Some((shared, instance, mut agent)) = boot_virtiofs() else { return };
+    let Some((shared, instance, mut agent)) = boot("virtiofs") else { return };
     kill(&processes("virtiofsd", &shared.path("rw")));
     until("the loss", || mount(&agent, "rw").state == MountState::Failed);
     let lost = mount(&agent, "rw");
@@ -379,7 +376,7 @@ fn a_virtiofsd_that_dies_is_told_and_the_guest_goes_on() {
 
 #[test]
 fn virtiofs_outlives_its_host_agent() {
-    let Some((shared, instance, mut first)) = boot_virtiofs() else { return };
+    let Some((shared, instance, mut first)) = boot("virtiofs") else { return };
     let before = processes("virtiofsd", &shared.path("rw"));
     first.kill();
     assert_eq!(instance.output("cat '/mnt/rw x/file'"), "rw");

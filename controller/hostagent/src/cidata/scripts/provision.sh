@@ -8,10 +8,12 @@ ledger=/var/lib/limekiln/provision
 mkdir -p "${ledger%/*}" && chmod 0700 "${ledger%/*}"
 [ -n "${only_new-}" ] || cat /run/limekiln-dependencies >"$ledger" 2>/dev/null || : >"$ledger"
 
-# By what it is seen that somebody changed a file that a step wrote: `DIGEST SUM PATH`, with the file
-# as it is when all steps have run, since others may edit it.
-sums=/var/lib/limekiln/files
-[ -n "${only_new-}" ] || : >"$sums"
+# By what it is seen that somebody changed a file that a step wrote or edited: `DIGEST SUM PATH`, with
+# the file as it is when all steps have run, since others may edit it; and of each edit, by its digest,
+# the format and then the expression.
+sums=/var/lib/limekiln/files edits=/var/lib/limekiln/edits
+[ -n "${only_new-}" ] || { : >"$sums"; rm -rf "$edits" "$edits".*; }
+mkdir -p -m 0700 "$edits"
 drifted=$(sh "$LIMA_CIDATA_MNT/drift.sh")
 
 # The step's own variables end in its index.
@@ -135,15 +137,26 @@ sum_up() {
     [ $# -lt 3 ] || echo "$1 $3 $2"
 }
 
+# The same for a step that just ran, unless it failed.
+sum_up_ran() {
+    ran="$ran $1"
+    ! grep -q "^$1 0 " "$ledger" || sum_up "$1" "$2"
+}
+
 # What somebody changed before these steps ran stays changed. A file that is the guest's own where it
 # is there is nobody's to watch.
 sum_up_files() {
     ran=
     for file in "$steps"/provision.data/*; do
         [ -f "$file" ] && [ "$(of_step "${file##*/}" OVERWRITE)" = true ] || continue
-        digest=$(digest_of "${file##*/}")
-        ran="$ran $digest"
-        grep -q "^$digest 0 " "$ledger" && sum_up "$digest" "$(of_step "${file##*/}" PATH)"
+        sum_up_ran "$(digest_of "${file##*/}")" "$(of_step "${file##*/}" PATH)"
+    done
+    for file in "$steps"/provision.yq/*; do
+        [ -f "$file" ] || continue
+        index=${file##*/}
+        digest=$(digest_of "$index")
+        { of_yq "$index" FORMAT; echo; cat "$file"; } >"$edits/$digest"
+        sum_up_ran "$digest" "$(of_yq "$index" PATH)"
     done
     while read -r digest sum path; do
         case "$ran " in *" $digest "*) continue ;; esac
