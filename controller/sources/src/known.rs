@@ -50,14 +50,14 @@ pub(crate) struct Known {
 
 /// The files of a list at one moment.
 #[derive(Debug)]
-pub(crate) struct Looked {
+pub(crate) struct FilesSeen {
     pub(crate) list: Arc<[PathBuf]>,
     pub(crate) now: SystemTime,
     /// `None` of a file that cannot be had.
     pub(crate) stamps: Vec<Option<Stamp>>,
 }
 
-impl Looked {
+impl FilesSeen {
     pub(crate) fn at(list: &Arc<[PathBuf]>, now: SystemTime) -> Self {
         Self { list: Arc::clone(list), now, stamps: stats::all(list, now) }
     }
@@ -115,7 +115,7 @@ impl Known {
         root: &Path,
         quiet: Duration,
         clock: fn() -> SystemTime,
-    ) -> Result<Snapshot, Option<Looked>> {
+    ) -> Result<Snapshot, Option<FilesSeen>> {
         let now = clock();
         let same = |last: &&Last| {
             let listed = |listing: &KnownListing| Arc::ptr_eq(&listing.files, &last.list);
@@ -126,7 +126,7 @@ impl Known {
         if !holds(now) {
             return Err(None);
         }
-        let looked = Looked::at(list, now);
+        let looked = FilesSeen::at(list, now);
         let still = |(file, stamp): (&KnownFile, &Option<Stamp>)| {
             stamp.is_some_and(|stamp| file.is_still(&stamp, now, quiet))
         };
