@@ -213,4 +213,25 @@ mod tests {
         assert!(read.is_still(&stamp, later, quiet));
         assert!(Arc::ptr_eq(&read.file, &glanced.file));
     }
+
+    #[test]
+    fn a_time_in_the_future_has_a_file_read_once() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("web.yaml");
+        fs::write(&path, "# web").expect("writable");
+        let (now, quiet) = (SystemTime::now(), Duration::from_millis(200));
+        let tomorrow = now + Duration::from_secs(86_400);
+        let written = fs::File::options().write(true).open(&path).expect("ours");
+        written.set_modified(tomorrow).expect("ours");
+        let stamp = |now| Stamp::of(&path.metadata().expect("there"), now);
+        let file =
+            SourceFile { path: path.clone(), origin: path.clone(), bytes: b"# web".to_vec() };
+        assert!(!KnownFile::new(stamp(now), quiet, file.clone()).is_still(&stamp(now), now, quiet));
+        let later = now + Duration::from_secs(60);
+        let known = KnownFile::new(stamp(later), quiet, file);
+        assert!(known.is_still(&stamp(later), later, quiet));
+        written.set_len(2).expect("ours");
+        written.set_modified(tomorrow).expect("ours");
+        assert!(!known.is_still(&stamp(later), later, quiet), "what is written after that shows");
+    }
 }
