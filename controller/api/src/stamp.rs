@@ -74,16 +74,12 @@ impl Stamp {
         times: [(i64, i64); 2],
         now: SystemTime,
     ) -> Self {
-        let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let since = |(seconds, nanos): &(i64, i64)| {
-            let seconds = Duration::from_secs(u64::try_from(*seconds).unwrap_or_default());
-            let time = seconds + Duration::from_nanos(u64::try_from(*nanos).unwrap_or_default());
-            // A time in the future says nothing about when it was.
-            now.checked_sub(time).unwrap_or_default()
-        };
         let fine = times.iter().all(|(_, nanos)| nanos % 1_000_000 != 0);
         let step = if fine { FINE_STEP } else { STEP };
-        let youngest = times.iter().map(since).min().unwrap_or_default();
+        let [modified, changed] = times.map(|time| since(time, now));
+        // Anybody can set the first, also into the future, where it says nothing; the second is the
+        // file system's own. In the future it comes from a clock that is not ours.
+        let youngest = changed.map_or(Duration::ZERO, |since| since.min(modified.unwrap_or(since)));
         Self {
             device,
             inode,
@@ -101,11 +97,10 @@ impl Stamp {
         Self { rests: Rests::Ours, ..self }
     }
 
-    /// How long ago the file was written; `None` for a time in the future.
+    /// How long ago the file was written, or, where that is said to be in the future, how long ago
+    /// anything about it was changed; `None` if that is in the future, too.
     pub fn age(&self, now: SystemTime) -> Option<Duration> {
-        let (seconds, nanos) = self.modified;
-        let since = Duration::new(u64::try_from(seconds).ok()?, u32::try_from(nanos).ok()?);
-        now.duration_since(SystemTime::UNIX_EPOCH.checked_add(since)?).ok()
+        since(self.modified, now).or_else(|| since(self.changed, now))
     }
 
     /// Whether the file had rested for so long that any later change shows in its stamp.
@@ -122,6 +117,17 @@ impl Stamp {
             Rests::Ours => *self == now.rested(),
         }
     }
+}
+
+/// How long ago that was; `None` of the future.
+fn since((seconds, nanos): (i64, i64), now: SystemTime) -> Option<Duration> {
+    let nanos = u32::try_from(nanos).ok()?;
+    let time = match u64::try_from(seconds) {
+        Ok(seconds) => SystemTime::UNIX_EPOCH.checked_add(Duration::new(seconds, nanos))?,
+        // Before 1970 it makes no difference when.
+        Err(_) => SystemTime::UNIX_EPOCH,
+    };
+    now.duration_since(time).ok()
 }
 
 #[cfg(test)]
@@ -147,6 +153,10 @@ mod tests {
         assert!(soon().rests(), "no file system of a test counts in longer steps");
         assert!(stamp(later).holds(&stamp(later)));
         assert!(!stamp(now - Duration::from_secs(60)).rests(), "the clock was set back");
+        file.set_modified(later + Duration::from_secs(86_400)).expect("ours");
+        assert!(!stamp(now).rests(), "its name was changed just now");
+        assert!(stamp(later).holds(&stamp(later)), "what lies in the future says nothing");
+        assert!(stamp(later).age(later).is_some_and(|age| age <= Duration::from_secs(11)));
         let before = stamp(later);
         fs::write(&path, "two").expect("writable");
         assert!(!before.holds(&stamp(later)), "the same size, another time");

@@ -27,6 +27,9 @@ pub enum ReconcileError {
     /// The saved plan cannot be used.
     #[error(transparent)]
     Saved(#[from] SavedPlanError),
+    /// A part of the program failed that others do not depend on.
+    #[error("{0}")]
+    Broken(String),
     /// The engine cannot look.
     #[error("cannot see what exists")]
     Observe(#[source] EngineError),
@@ -69,6 +72,7 @@ impl ReconcileError {
             Self::Home(error) => error.hint(),
             Self::Ledger(LedgerError::Newer { .. }) => Some("use the newer limekiln on this home"),
             Self::Ledger(LedgerError::Io { .. }) | Self::Hangs(_) | Self::OutOfDate { .. } => None,
+            Self::Broken(_) => Some("its log has what happened; it is tried again"),
             Self::Ledger(LedgerError::Lost(error)) => error.hint(),
             Self::History(_) => Some("`limekiln rollback --release` ends what was asked for"),
             Self::Saved(error) => error.hint(),

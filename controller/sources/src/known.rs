@@ -50,14 +50,14 @@ pub(crate) struct Known {
 
 /// The files of a list at one moment.
 #[derive(Debug)]
-pub(crate) struct Looked {
+pub(crate) struct FilesSeen {
     pub(crate) list: Arc<[PathBuf]>,
     pub(crate) now: SystemTime,
     /// `None` of a file that cannot be had.
     pub(crate) stamps: Vec<Option<Stamp>>,
 }
 
-impl Looked {
+impl FilesSeen {
     pub(crate) fn at(list: &Arc<[PathBuf]>, now: SystemTime) -> Self {
         Self { list: Arc::clone(list), now, stamps: stats::all(list, now) }
     }
@@ -115,7 +115,7 @@ impl Known {
         root: &Path,
         quiet: Duration,
         clock: fn() -> SystemTime,
-    ) -> Result<Snapshot, Option<Looked>> {
+    ) -> Result<Snapshot, Option<FilesSeen>> {
         let now = clock();
         let same = |last: &&Last| {
             let listed = |listing: &KnownListing| Arc::ptr_eq(&listing.files, &last.list);
@@ -126,7 +126,7 @@ impl Known {
         if !holds(now) {
             return Err(None);
         }
-        let looked = Looked::at(list, now);
+        let looked = FilesSeen::at(list, now);
         let still = |(file, stamp): (&KnownFile, &Option<Stamp>)| {
             stamp.is_some_and(|stamp| file.is_still(&stamp, now, quiet))
         };
@@ -212,5 +212,26 @@ mod tests {
         let read = glanced.again(stamp, quiet);
         assert!(read.is_still(&stamp, later, quiet));
         assert!(Arc::ptr_eq(&read.file, &glanced.file));
+    }
+
+    #[test]
+    fn a_time_in_the_future_has_a_file_read_once() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("web.yaml");
+        fs::write(&path, "# web").expect("writable");
+        let (now, quiet) = (SystemTime::now(), Duration::from_millis(200));
+        let tomorrow = now + Duration::from_secs(86_400);
+        let written = fs::File::options().write(true).open(&path).expect("ours");
+        written.set_modified(tomorrow).expect("ours");
+        let stamp = |now| Stamp::of(&path.metadata().expect("there"), now);
+        let file =
+            SourceFile { path: path.clone(), origin: path.clone(), bytes: b"# web".to_vec() };
+        assert!(!KnownFile::new(stamp(now), quiet, file.clone()).is_still(&stamp(now), now, quiet));
+        let later = now + Duration::from_secs(60);
+        let known = KnownFile::new(stamp(later), quiet, file);
+        assert!(known.is_still(&stamp(later), later, quiet));
+        written.set_len(2).expect("ours");
+        written.set_modified(tomorrow).expect("ours");
+        assert!(!known.is_still(&stamp(later), later, quiet), "what is written after that shows");
     }
 }

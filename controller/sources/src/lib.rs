@@ -14,6 +14,7 @@ pub mod git;
 mod input;
 mod known;
 pub mod lock;
+mod open;
 mod options;
 mod process;
 mod quiet;

@@ -1,7 +1,7 @@
 //! Inputs to snapshots.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, Metadata};
+use std::fs::{self, Metadata};
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,7 +10,8 @@ use std::time::{Duration, SystemTime};
 use limekiln_api::Stamp as FileStamp;
 use limekiln_api::mutant::{Mutant, is_on};
 
-use crate::known::{Known, KnownFile, Looked};
+use crate::known::{FilesSeen, Known, KnownFile};
+use crate::open;
 use crate::quiet::{Stamp, Watch};
 use crate::snapshot::digest;
 use crate::{Input, ReadOptions, Snapshot, SourceError, SourceFile};
@@ -221,13 +222,13 @@ impl Reading<'_> {
 
     /// Reads all files; all must be read again when one of them, or the list, changes meanwhile.
     /// What was `looked` at need not be again.
-    fn directory(&mut self, looked: Option<Looked>) -> Result<Pass<Listed>, SourceError> {
+    fn directory(&mut self, looked: Option<FilesSeen>) -> Result<Pass<Listed>, SourceError> {
         let now = (self.how.clock)();
         let list = self.known.list(&self.root, self.options, now);
         match list {
             Ok(list) => {
                 let looked = looked.filter(|looked| Arc::ptr_eq(&looked.list, &list));
-                let looked = looked.unwrap_or_else(|| Looked::at(&list, now));
+                let looked = looked.unwrap_or_else(|| FilesSeen::at(&list, now));
                 Ok(self.files(&looked)?.map(|files| (list, files)))
             }
             // An editor took a file away between the listing and the look at it.
@@ -240,8 +241,8 @@ impl Reading<'_> {
         }
     }
 
-    fn files(&mut self, looked: &Looked) -> Result<Pass<Vec<KnownFile>>, SourceError> {
-        let Looked { list, now, stamps } = looked;
+    fn files(&mut self, looked: &FilesSeen) -> Result<Pass<Vec<KnownFile>>, SourceError> {
+        let FilesSeen { list, now, stamps } = looked;
         let mut files = Vec::with_capacity(list.len());
         let mut total = 0;
         for (origin, stamp) in list.iter().zip(stamps) {
@@ -284,7 +285,8 @@ impl Reading<'_> {
         let below = || self.shown.join(origin.strip_prefix(&self.root).unwrap_or(origin));
         let shown = shown.map_or_else(below, Path::to_owned);
         let quiet = self.how.quiet;
-        let read = read_if_quiet(origin, self.watch, self.options, quiet)?;
+        let root = if origin == self.root { origin.parent().unwrap_or(origin) } else { &self.root };
+        let read = read_if_quiet(root, origin, self.watch, self.options, quiet)?;
         Ok(read.map(|(bytes, metadata)| {
             let file = SourceFile { path: shown, origin: origin.into(), bytes };
             self.known.read(FileStamp::of(&metadata, now), quiet, file)
@@ -299,19 +301,25 @@ fn is_link(path: &Path) -> bool {
 /// The bytes and what the file was before they were read, or how long it has to stay unchanged
 /// until they can be trusted.
 fn read_if_quiet(
+    root: &Path,
     path: &Path,
     watch: &mut Watch,
     options: &ReadOptions,
     quiet: Duration,
 ) -> Result<Result<(Vec<u8>, Metadata), Duration>, SourceError> {
     let failed = |error| SourceError::read(path, error);
-    let mut file = match File::open(path) {
-        Ok(file) => file,
+    let mut file = match open::below(root, path) {
+        Ok(Some(file)) => file,
+        // It was something else when it was found.
+        Ok(None) => return Ok(Err(quiet / 10)),
         // Editors that replace a file take it away for a moment.
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Err(quiet / 10)),
+        Err(error) if open::is_gone(&error) => return Ok(Err(quiet / 10)),
         Err(error) => return Err(failed(error)),
     };
     let before = file.metadata().map_err(failed)?;
+    if !before.is_file() {
+        return Err(SourceError::NotAFile { path: path.into() });
+    }
     if before.len() > options.max_file {
         let (size, max) = (before.len(), options.max_file);
         return Err(SourceError::TooLarge { path: path.into(), size, max });

@@ -7,10 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use limekiln_model::{Observed, Policy};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::intake::{Foresight, blocking};
 use crate::{Claims, Planned, ReconcileError, Reconciler};
+
+/// What is not foreseen in this time is of no use.
+const FORESEEN: Duration = Duration::from_secs(1);
 
 /// What was seen is not old for so long.
 const FRESH: Duration = Duration::from_millis(50);
@@ -81,7 +84,8 @@ async fn look(reconciler: Arc<Reconciler>, limit: Duration, prepare: Option<Prep
     let foresee = move || foresight.foresee(&for_foresight);
     // What is half written must not be able to end the controller.
     let foresee = blocking(move || catch_unwind(AssertUnwindSafe(foresee)).ok().flatten());
-    let (looked, prospect) = tokio::join!(look, foresee);
+    let (looked, prospect) = tokio::join!(look, timeout(FORESEEN, foresee));
+    let prospect = prospect.ok().flatten();
     let planned = looked.as_ref().ok().zip(prospect).and_then(|((observed, _), wanted)| {
         let (desired, prune_budgets) = wanted;
         let policy = Policy { prune_budgets, ..policy };

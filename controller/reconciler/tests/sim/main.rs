@@ -3,6 +3,7 @@
 mod controller;
 mod crashes;
 mod fixture;
+mod hangs;
 mod history;
 mod layers;
 mod manifests;

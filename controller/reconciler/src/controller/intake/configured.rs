@@ -9,18 +9,19 @@ use async_trait::async_trait;
 use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_api::template::Fetch;
 use limekiln_sources::git::GitError;
-use limekiln_sources::{Input, ReadOptions, Snapshot, SourceConfig, SourceKind};
+use limekiln_sources::{Input, ReadOptions, Snapshot, SourceConfig, SourceError, SourceKind};
 use tokio::time::Instant;
 use tracing::warn;
 
 use super::super::Handle;
+use super::beside::Beside;
 use super::loads::Loads;
 use super::parts::Parts;
-use super::paths::Paths;
+use super::paths::{Paths, SETTLED};
 use super::repository::{Asked, Fetched, Repository, SOON, told};
 use super::trusted::Trusted;
-use super::unread::hold;
-use super::{Foresight, InForce, Intake, Taken, Tell, Unkept, identity_of, load};
+use super::unread::{Unread, hold};
+use super::{Foresight, InForce, Intake, Taken, Tell, Unkept, identity_of, load, still};
 use crate::load::LoadCache;
 use crate::policy::{HostPolicy, Policies, PolicyError};
 use crate::{Home, Loaded, ReconcileError, Reconciler};
@@ -36,6 +37,8 @@ pub struct Configured {
     begun: bool,
     loads: Loads,
     policies: Arc<Policies>,
+    /// By what the sources were known when their policies were put together.
+    identities: Vec<Option<String>>,
     tell: Option<Tell>,
     cache: Arc<LoadCache>,
     foresight: Foresight,
@@ -48,8 +51,12 @@ pub struct Configured {
 /// A source, and what it held when it was last read.
 struct Source {
     config: SourceConfig,
+    policy: Option<HostPolicy>,
+    /// What its snapshots are known by; of a directory once it was looked where its path leads.
+    identity: Option<String>,
     /// A directory's.
     paths: Option<Paths>,
+    reading: Beside<Read>,
     repository: Option<Repository>,
     snapshot: Option<Snapshot>,
     /// The same of a repository, for who looks ahead.
@@ -59,6 +66,9 @@ struct Source {
     /// Somebody asked for it while a fetch ran, which may have looked before.
     is_asked: bool,
 }
+
+/// What a directory is known by, and what it holds.
+type Read = (String, Result<Vec<Snapshot>, SourceError>);
 
 /// A configuration that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -90,7 +100,8 @@ pub enum ConfiguredError {
 }
 
 impl Configured {
-    /// Reads these sources; what their manifests build on comes from `fetch`. Touches no network.
+    /// Reads these sources; what their manifests build on comes from `fetch`. Touches no network and
+    /// no source.
     ///
     /// # Errors
     /// If a configuration is wrong, or the notes on what was acted on are.
@@ -99,21 +110,16 @@ impl Configured {
         home: &Home,
         fetch: Arc<dyn Fetch + Send + Sync>,
     ) -> Result<Self, ConfiguredError> {
-        let (mut sources, mut policies) = (Vec::<Source>::new(), Policies::default());
+        let mut sources = Vec::<Source>::new();
         for config in configs {
-            if let Some(file) = &config.policy {
-                let (name, identity) = (config.name.clone(), identity(&config));
-                let policy = HostPolicy::read(file);
-                let policy = policy.map_err(|source| ConfiguredError::Policy { name, source })?;
-                policies = policies.with(identity, policy);
-            }
             if sources.iter().any(|source| source.config.name == config.name) {
                 return Err(ConfiguredError::Twice(config.name));
             }
             sources.push(Source::open(config, home)?);
         }
         let trusted = Trusted::read(home).map_err(ConfiguredError::Trusted)?;
-        let (policies, asked) = (Arc::new(policies), Vec::new());
+        let (policies, asked) = (Arc::new(policies(&sources)), Vec::new());
+        let identities = sources.iter().map(|source| source.identity.clone()).collect();
         let (cache, unkept, in_force) = (Arc::default(), Unkept::default(), InForce::default());
         let foresight = foresight(&sources, &policies, &cache);
         Ok(Self {
@@ -122,6 +128,7 @@ impl Configured {
             begun: false,
             loads: Loads::new(fetch),
             policies,
+            identities,
             tell: None,
             cache,
             foresight,
@@ -168,12 +175,12 @@ impl Configured {
             if all || source.is_asked || Instant::now() >= source.next {
                 let trusted = self.trusted.commit(&source.config.name).map(str::to_owned);
                 let asked = Asked { trusted, requests: Arc::clone(&requests) };
-                source.begin(asked, all, controller).await;
+                source.begin(asked, all, controller);
             }
         }
-        let soon = Instant::now() + SOON;
+        let begun = Instant::now();
         for source in &mut self.sources {
-            source.look(soon, controller).await;
+            source.look(begun, controller).await;
             let read = source.snapshot.as_ref().filter(|_| source.repository.is_some());
             let Some(snapshot) = read else { continue };
             if let Err(error) = self.trusted.note(&source.config.name, &snapshot.revision) {
@@ -182,23 +189,41 @@ impl Configured {
         }
     }
 
-    /// Sources that have neither been read nor said why not.
-    fn unread(&self) -> Vec<String> {
+    /// Puts the policies to the sources again when it has come to be known what these are called.
+    fn identify(&mut self) {
+        let now: Vec<_> = self.sources.iter().map(|source| source.identity.clone()).collect();
+        if now != self.identities {
+            self.identities = now;
+            self.policies = Arc::new(policies(&self.sources));
+            self.foresight = foresight(&self.sources, &self.policies, &self.cache);
+        }
+    }
+
+    /// Sources that have neither been read nor said why not; all, as long as nothing was loaded.
+    fn unread(&self, has_loaded: bool) -> Vec<String> {
         let sources = self.sources.iter();
-        let unread = sources.filter(|source| source.snapshot.is_none() && source.error.is_none());
+        let unread = sources
+            .filter(|source| source.error.is_none() && (source.snapshot.is_none() || !has_loaded));
         unread.map(|source| source.config.name.clone()).collect()
     }
 
-    async fn load(&mut self, reconciler: &Arc<Reconciler>) -> Result<Taken, ReconcileError> {
+    async fn load(
+        &mut self,
+        reconciler: &Arc<Reconciler>,
+        controller: &Handle,
+    ) -> Result<Taken, ReconcileError> {
         let mut snapshots: Vec<_> =
             self.sources.iter().filter_map(|source| source.snapshot.clone()).collect();
         self.unkept.read(&snapshots);
         let errors = self.in_force.put(reconciler, &mut snapshots)?;
-        let now: Vec<_> = snapshots.iter().map(identity_of).collect();
-        if self.loads.are_current(&now) {
+        let mut now: Vec<_> = snapshots.iter().map(identity_of).collect();
+        let all: BTreeSet<_> = self.identities.iter().flatten().cloned().collect();
+        let knows_all = self.identities.iter().all(Option::is_some);
+        // What is left alone for that is not any more once all are known: it is loaded anew then.
+        now.extend((!knows_all).then(<(String, String)>::default));
+        if self.loads.are_current(&now, controller).await {
             return Ok(Taken { errors, ..Taken::default() });
         }
-        let all = self.sources.iter().map(|source| identity(&source.config)).collect();
         let reconciler = Arc::clone(reconciler);
         let (policies, cache) = (Arc::clone(&self.policies), Arc::clone(&self.cache));
         let pruned = self.sources.iter().filter(|source| source.config.prune);
@@ -206,11 +231,12 @@ impl Configured {
             pruned.filter_map(|source| Some(source.snapshot.as_ref()?.source.clone())).collect();
         let work = move |parts: &Parts| {
             let mut loaded = load(&reconciler, &snapshots, parts, None, &policies, &cache)?;
-            hold(&mut loaded, all, &snapshots, &reconciler)?;
+            let unread = if knows_all { Unread::of } else { Unread::and_unknown };
+            hold(&mut loaded, &unread(all, &snapshots), &reconciler)?;
             spare(&mut loaded, &pruned);
             Ok(loaded)
         };
-        let loaded = self.loads.load(now, &self.foresight, work).await?;
+        let loaded = self.loads.load(now, &self.foresight, controller, work).await?;
         if let (Some(tell), Some(loaded)) = (&self.tell, &loaded) {
             tell(loaded);
         }
@@ -225,15 +251,18 @@ impl Intake for Configured {
             return Taken { errors: vec![told(&error, None)], ..Taken::default() };
         }
         self.read(reconciler, controller).await;
-        let mut taken = match self.load(reconciler).await {
+        self.identify();
+        let mut taken = match self.load(reconciler, controller).await {
             Ok(taken) => taken,
             Err(error) => Taken::failed(&error),
         };
+        let has_loaded = self.loads.has_loaded() || !taken.errors.is_empty();
         let errors = self.sources.iter().filter_map(|source| {
-            Some(format!("source {}: {}", source.config.name, source.error.as_ref()?))
+            Some(format!("source {}: {}", source.config.name, source.trouble()?))
         });
         taken.errors.extend(errors);
-        taken.unread = self.unread();
+        taken.errors.extend(self.loads.since().map(|since| still("loaded", since)));
+        taken.unread = self.unread(has_loaded);
         taken
     }
 
@@ -242,25 +271,33 @@ impl Intake for Configured {
     }
 
     fn foresight(&self) -> Option<Foresight> {
-        Some(self.foresight.clone())
+        // Who may do what is not known before.
+        self.identities.iter().all(Option::is_some).then(|| self.foresight.clone())
     }
 }
 
 impl Source {
     fn open(config: SourceConfig, home: &Home) -> Result<Self, ConfiguredError> {
-        let repository = match &config.kind {
-            SourceKind::Directory(_) => None,
+        let name = || config.name.clone();
+        let policy = config.policy.as_ref().map(|file| HostPolicy::read(file)).transpose();
+        let policy = policy.map_err(|source| ConfiguredError::Policy { name: name(), source })?;
+        let (repository, identity) = match &config.kind {
+            SourceKind::Directory(_) => (None, None),
             SourceKind::Git(git) => {
                 let opened = Repository::open(&config.name, git, home);
-                let name = config.name.clone();
-                Some(opened.map_err(|source| ConfiguredError::Git { name, source })?)
+                let opened =
+                    opened.map_err(|source| ConfiguredError::Git { name: name(), source })?;
+                (Some(opened), Some(format!("git:{}", config.name)))
             }
         };
         let paths = paths(&config, &ReadOptions::default());
         let (fetched, next) = (Arc::default(), Instant::now());
         Ok(Self {
             config,
+            policy,
+            identity,
             paths,
+            reading: Beside::default(),
             repository,
             snapshot: None,
             fetched,
@@ -270,10 +307,10 @@ impl Source {
         })
     }
 
-    /// Reads a directory, and begins to fetch a repository. One that is fetched already is fetched
+    /// Begins to read a directory, or to fetch a repository. One that is read or fetched already is
     /// once more when that has ended, if it was asked for `by_hand`.
-    async fn begin(&mut self, asked: Asked, by_hand: bool, controller: &Handle) {
-        if self.repository.as_ref().is_some_and(Repository::is_busy) {
+    fn begin(&mut self, asked: Asked, by_hand: bool, controller: &Handle) {
+        if self.reading.is_busy() || self.repository.as_ref().is_some_and(Repository::is_busy) {
             self.is_asked |= by_hand;
             return;
         }
@@ -284,26 +321,49 @@ impl Source {
             repository.begin(asked, self.snapshot.is_some(), controller);
         }
         if let Some(paths) = &self.paths {
-            let read = paths.read(controller).await;
-            self.take(read.map(|mut all| all.pop()).map_err(|error| told(&error, error.hint())));
+            let (paths, handle, config) = (paths.clone(), controller.clone(), self.config.clone());
+            self.reading.begin(controller, move || (identity(&config), paths.read(&handle)));
         }
     }
 
-    /// Takes what was fetched, if that is done, or will be by `soon`.
-    async fn look(&mut self, soon: Instant, controller: &Handle) {
-        let Some(repository) = &mut self.repository else { return };
-        let Some(Fetched { read, kept }) = repository.fetched(soon).await else { return };
-        if self.is_asked {
-            controller.wake();
+    /// Takes what was read or fetched, if that is done, or will be soon.
+    async fn look(&mut self, begun: Instant, controller: &Handle) {
+        let ended = match &mut self.repository {
+            Some(repository) => repository.fetched(begun + SOON).await.map(|fetched| {
+                let Fetched { read, kept } = fetched;
+                self.snapshot = kept.or(self.snapshot.take());
+                read.map(Some)
+            }),
+            None => self.reading.ended(begun + SETTLED).await.map(|read| {
+                let (identity, read) = read.map_err(|broken| broken.to_string())?;
+                self.identity = Some(identity);
+                let mut all = read.map_err(|error| told(&error, error.hint()))?;
+                Ok(all.pop())
+            }),
+        };
+        if let Some(read) = ended {
+            if self.is_asked {
+                controller.wake();
+            }
+            self.take(read);
         }
-        self.snapshot = kept.or(self.snapshot.take());
-        self.take(read.map(Some));
+    }
+
+    /// Why it is not known what it holds now.
+    fn trouble(&self) -> Option<String> {
+        let slow = || self.reading.since().map(|since| still("read", since));
+        slow().or_else(|| self.error.clone())
     }
 
     /// What it held before stays if it could not be read.
     fn take(&mut self, read: Result<Option<Snapshot>, String>) {
         match read {
-            Ok(snapshot) => (self.snapshot, self.error) = (snapshot, None),
+            Ok(snapshot) => {
+                // It may lead elsewhere since it was looked where.
+                let source = snapshot.as_ref().map(|snapshot| snapshot.source.clone());
+                self.identity = source.or(self.identity.take());
+                (self.snapshot, self.error) = (snapshot, None);
+            }
             Err(error) => self.error = Some(error),
         }
         if self.repository.is_some() {
@@ -347,7 +407,14 @@ fn spare(loaded: &mut Loaded, pruned: &BTreeSet<String>) {
     }
 }
 
-/// The identity that the snapshots of a source have.
+/// Which source is under which policy, as far as that is known.
+fn policies(sources: &[Source]) -> Policies {
+    let named = |source: &Source| Some((source.identity.clone()?, source.policy.clone()?));
+    let named = sources.iter().filter_map(named);
+    named.fold(Policies::default(), |all, (identity, policy)| all.with(identity, policy))
+}
+
+/// The identity that the snapshots of a source have. Blocks: for ever, if the file system does.
 fn identity(config: &SourceConfig) -> String {
     match &config.kind {
         SourceKind::Git(_) => format!("git:{}", config.name),
@@ -398,10 +465,10 @@ mod tests {
         };
         let sources = vec![config("here", "m"), config("gone", "n")];
         let mut configured = Configured::new(sources, &home, store).expect("made");
-        assert_eq!(configured.unread(), ["here", "gone"]);
+        assert_eq!(configured.unread(true), ["here", "gone"]);
         configured.sources[0].take(Ok(None));
-        assert_eq!(configured.unread(), ["here", "gone"], "nothing is known of it yet");
+        assert_eq!(configured.unread(true), ["here", "gone"], "nothing is known of it yet");
         configured.sources[1].take(Err("it is gone".to_owned()));
-        assert_eq!(configured.unread(), ["here"]);
+        assert_eq!(configured.unread(true), ["here"]);
     }
 }

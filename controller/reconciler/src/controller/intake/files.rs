@@ -5,14 +5,16 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use limekiln_api::template::Fetch;
 use limekiln_sources::lock::Lock;
-use limekiln_sources::{Input, ReadOptions};
+use limekiln_sources::{Input, ReadOptions, Snapshot, SourceError};
+use tokio::time::Instant;
 
 use super::super::Handle;
+use super::beside::Beside;
 use super::loads::Loads;
 use super::parts::Parts;
-use super::paths::Paths;
-use super::unread::hold;
-use super::{Foresight, InForce, Intake, Taken, Tell, Unkept, identity_of, load};
+use super::paths::{Paths, SETTLED};
+use super::unread::{Unread, hold};
+use super::{Foresight, InForce, Intake, Taken, Tell, Unkept, identity_of, load, still};
 use crate::load::LoadCache;
 use crate::policy::Policies;
 use crate::{Loaded, ReconcileError, Reconciler};
@@ -20,6 +22,9 @@ use crate::{Loaded, ReconcileError, Reconciler};
 /// Files and directories.
 pub struct Files {
     paths: Paths,
+    reading: Beside<Result<Vec<Snapshot>, SourceError>>,
+    /// What was read last.
+    read: Option<Vec<Snapshot>>,
     loads: Loads,
     lock: Option<Arc<Lock>>,
     tell: Option<Tell>,
@@ -44,6 +49,8 @@ impl Files {
         let foresight = Foresight::new(glance, Arc::clone(&policies), Arc::clone(&cache));
         Self {
             paths,
+            reading: Beside::default(),
+            read: None,
             loads: Loads::new(fetch),
             lock: None,
             tell: None,
@@ -93,12 +100,32 @@ impl Files {
         reconciler: &Arc<Reconciler>,
         controller: &Handle,
     ) -> Result<Taken, ReconcileError> {
-        let mut snapshots = self.paths.read(controller).await?;
+        if !self.reading.is_busy() {
+            let (paths, handle) = (self.paths.clone(), controller.clone());
+            self.reading.begin(controller, move || paths.read(&handle));
+        }
+        if let Some(read) = self.reading.ended(Instant::now() + SETTLED).await {
+            let read = read.map_err(|broken| ReconcileError::Broken(broken.to_string()))?;
+            self.read = Some(read?);
+        }
+        let loaded = match self.read.clone() {
+            Some(snapshots) => self.load(snapshots, reconciler, controller).await?,
+            None => Taken::default(),
+        };
+        Ok(self.told(loaded))
+    }
+
+    async fn load(
+        &mut self,
+        mut snapshots: Vec<Snapshot>,
+        reconciler: &Arc<Reconciler>,
+        controller: &Handle,
+    ) -> Result<Taken, ReconcileError> {
         self.unkept.read(&snapshots);
         let all = snapshots.iter().map(|one| one.source.clone()).collect();
         let errors = self.in_force.put(reconciler, &mut snapshots)?;
         let now: Vec<_> = snapshots.iter().map(identity_of).collect();
-        if self.loads.are_current(&now) {
+        if self.loads.are_current(&now, controller).await {
             return Ok(Taken { errors, ..Taken::default() });
         }
         let (reconciler, lock) = (Arc::clone(reconciler), self.lock.clone());
@@ -106,13 +133,27 @@ impl Files {
         let work = move |parts: &Parts| {
             let lock = lock.as_deref();
             let mut loaded = load(&reconciler, &snapshots, parts, lock, &policies, &cache)?;
-            hold(&mut loaded, all, &snapshots, &reconciler)?;
+            hold(&mut loaded, &Unread::of(all, &snapshots), &reconciler)?;
             Ok(loaded)
         };
-        let loaded = self.loads.load(now, &self.foresight, work).await?;
+        let loaded = self.loads.load(now, &self.foresight, controller, work).await?;
         if let (Some(tell), Some(loaded)) = (&self.tell, &loaded) {
             tell(loaded);
         }
         Ok(Taken { loaded, errors, ..Taken::default() })
+    }
+
+    /// Tells what takes long, too.
+    fn told(&self, mut taken: Taken) -> Taken {
+        if let Some(since) = self.reading.since() {
+            taken.errors.push(still("read", since));
+        }
+        if let Some(since) = self.loads.since() {
+            taken.errors.push(still("loaded", since));
+        }
+        if !self.loads.has_loaded() && taken.loaded.is_none() {
+            taken.unread.push("the manifests".to_owned());
+        }
+        taken
     }
 }

@@ -2,21 +2,34 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use limekiln_api::template::Fetch;
+use tokio::time::Instant;
 
+use super::super::Handle;
+use super::Foresight;
+use super::beside::{Beside, Broken};
 use super::parts::Parts;
-use super::{Foresight, blocking};
+use super::paths::SETTLED;
 use crate::{Loaded, ReconcileError};
 
 /// Loads manifests again and again, with what they build on.
 pub(super) struct Loads {
     parts: Arc<Parts>,
     last: Option<Last>,
+    load: Beside<Result<Loaded, ReconcileError>>,
+    /// Of which revisions the load is that goes on.
+    loading: Revisions,
+    /// A look at the files of this host that manifests build on.
+    look: Beside<bool>,
 }
+
+/// Which revision of which source.
+pub(super) type Revisions = Vec<(String, String)>;
 
 struct Last {
     /// Of which revisions.
-    of: Vec<(String, String)>,
+    of: Revisions,
     /// What they came to, if they may come to something else later.
     loaded: Option<Loaded>,
 }
@@ -24,34 +37,99 @@ struct Last {
 impl Loads {
     /// What manifests build on comes from `fetch`.
     pub(super) fn new(fetch: Arc<dyn Fetch + Send + Sync>) -> Self {
-        Self { parts: Arc::new(Parts::new(fetch)), last: None }
+        Self {
+            parts: Arc::new(Parts::new(fetch)),
+            last: None,
+            load: Beside::default(),
+            loading: Revisions::new(),
+            look: Beside::default(),
+        }
     }
 
-    /// Whether these revisions were loaded last, and would come to the same.
-    pub(super) fn are_current(&self, of: &[(String, String)]) -> bool {
-        self.last.as_ref().is_some_and(|last| last.of == of) && !self.parts.are_news()
+    /// Whether anything was ever loaded.
+    pub(super) fn has_loaded(&self) -> bool {
+        self.last.is_some()
+    }
+
+    /// Since when a load goes on that takes long.
+    pub(super) fn since(&self) -> Option<Timestamp> {
+        self.load.since()
+    }
+
+    /// Whether these revisions were loaded last, and would come to the same; or are being loaded.
+    pub(super) async fn are_current(&mut self, of: &Revisions, controller: &Handle) -> bool {
+        if self.load.is_busy() {
+            return false;
+        }
+        let same = self.last.as_ref().is_some_and(|last| last.of == *of);
+        same && !self.parts.are_due() && !self.have_changed(controller).await
+    }
+
+    /// Whether a file has changed. It is not known as long as the file system does not answer.
+    async fn have_changed(&mut self, controller: &Handle) -> bool {
+        if !self.look.is_busy() {
+            if !self.parts.has_files() {
+                return false;
+            }
+            let parts = Arc::clone(&self.parts);
+            self.look.begin(controller, move || parts.are_news());
+        }
+        let looked = self.look.ended(Instant::now() + SETTLED).await;
+        looked.is_some_and(|news| news.unwrap_or_default())
     }
 
     /// Loads these revisions by `work`, unless it was foreseen what they come to. `None` if that is
-    /// what is known of them already.
+    /// what is known of them already, or not known yet: a load that takes long goes on beside.
     ///
     /// # Errors
     /// Those of `work`.
     pub(super) async fn load(
         &mut self,
-        of: Vec<(String, String)>,
+        of: Revisions,
         foresight: &Foresight,
+        controller: &Handle,
         work: impl FnOnce(&Parts) -> Result<Loaded, ReconcileError> + Send + 'static,
     ) -> Result<Option<Box<Loaded>>, ReconcileError> {
-        let (parts, foresight, revisions) =
-            (Arc::clone(&self.parts), foresight.clone(), of.clone());
-        let read = move || {
-            parts.begin();
-            let loaded = foresight.take(&revisions).map_or_else(|| work(&parts), Ok);
+        if self.load.is_busy() {
+            let ended = self.load.ended(Instant::now()).await;
+            match ended {
+                None => return Ok(None),
+                Some(ended) if self.loading == of => return self.take(of, ended),
+                // What it came to is not wanted any more.
+                Some(_) => {}
+            }
+        }
+        self.begin(&of, foresight, controller, work);
+        match self.load.ended(Instant::now() + SETTLED).await {
+            Some(ended) => self.take(of, ended),
+            None => Ok(None),
+        }
+    }
+
+    fn begin(
+        &mut self,
+        of: &Revisions,
+        foresight: &Foresight,
+        controller: &Handle,
+        work: impl FnOnce(&Parts) -> Result<Loaded, ReconcileError> + Send + 'static,
+    ) {
+        self.loading.clone_from(of);
+        let (parts, foresight, of) = (Arc::clone(&self.parts), foresight.clone(), of.clone());
+        let wakes = controller.clone();
+        self.load.begin(controller, move || {
+            parts.begin(Some(&wakes));
+            let loaded = foresight.take(&of).map_or_else(|| work(&parts), Ok);
             parts.end();
             loaded
-        };
-        let loaded = blocking(read).await?;
+        });
+    }
+
+    fn take(
+        &mut self,
+        of: Revisions,
+        ended: Result<Result<Loaded, ReconcileError>, Broken>,
+    ) -> Result<Option<Box<Loaded>>, ReconcileError> {
+        let loaded = ended.map_err(|broken| ReconcileError::Broken(broken.to_string()))??;
         if self.last.as_ref().is_some_and(|last| last.of == of && last.says(&loaded)) {
             return Ok(None);
         }

@@ -1,5 +1,7 @@
 //! Where a controller's manifests come from.
 
+mod answers;
+mod beside;
 mod configured;
 mod files;
 mod foresight;
@@ -14,6 +16,7 @@ mod unread;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use limekiln_api::template::Fetch;
 use limekiln_sources::Snapshot;
 use limekiln_sources::lock::{Checked, Lock};
@@ -60,6 +63,11 @@ impl Taken {
     fn failed(error: &ReconcileError) -> Self {
         Self { errors: vec![error.told()], ..Self::default() }
     }
+}
+
+/// That something takes long.
+fn still(done: &str, since: Timestamp) -> String {
+    format!("it is still being {done} since {since}, what was known before holds")
 }
 
 /// Shows what was read.

@@ -9,6 +9,9 @@ use limekiln_api::Stamp;
 use limekiln_api::template::{Fetch, FetchError, Fetched, Locator};
 use tokio::time::Instant;
 
+use super::super::Handle;
+use super::answers::Answers;
+
 /// Between two tries to get what could not be had; longer each time.
 const SOONEST: Duration = Duration::from_secs(5);
 const LATEST: Duration = Duration::from_secs(300);
@@ -20,8 +23,14 @@ const QUIET: Duration = Duration::from_millis(200);
 /// A revision tells nothing of them: a file of this host may change without it, and what could not
 /// be had, since the network was not there yet, may be there now.
 pub(super) struct Parts {
+    answers: Answers,
+    used: Arc<Mutex<Used>>,
+}
+
+/// Fetches, and notes which files of this host are read. It may wait for both for ever.
+struct Noting {
     fetch: Arc<dyn Fetch + Send + Sync>,
-    used: Mutex<Used>,
+    used: Arc<Mutex<Used>>,
 }
 
 /// What the last load asked for.
@@ -36,12 +45,14 @@ struct Used {
 
 impl Parts {
     pub(super) fn new(fetch: Arc<dyn Fetch + Send + Sync>) -> Self {
-        Self { fetch, used: Mutex::default() }
+        let used = Arc::default();
+        let noting = Noting { fetch, used: Arc::clone(&used) };
+        Self { answers: Answers::new(Arc::new(noting)), used }
     }
 
-    /// A load begins: everything is fetched anew.
-    pub(super) fn begin(&self) {
-        self.fetch.forget();
+    /// A load begins: everything is fetched anew. What comes too late for it wakes the controller.
+    pub(super) fn begin(&self, controller: Option<&Handle>) {
+        self.answers.begin(controller);
         let mut used = self.lock();
         used.files.clear();
         used.failed = false;
@@ -61,40 +72,63 @@ impl Parts {
     }
 
     /// Whether a load may come to something else than the last one, though the manifests are the
-    /// same.
+    /// same, as far as that shows without a look at files.
+    pub(super) fn are_due(&self) -> bool {
+        let retry = self.lock().retry;
+        retry.is_some_and(|(at, _)| at <= Instant::now()) || self.answers.are_news()
+    }
+
+    /// Whether there are files to be looked at.
+    pub(super) fn has_files(&self) -> bool {
+        !self.lock().files.is_empty()
+    }
+
+    /// The same as far as it shows in files. Blocks.
     pub(super) fn are_news(&self) -> bool {
-        let used = self.lock();
-        let due = used.retry.is_some_and(|(at, _)| at <= Instant::now());
-        let now = SystemTime::now();
-        due || used.files.iter().any(|(path, then)| is_news(path, then.as_ref(), now))
+        let (files, now) = (self.lock().files.clone(), SystemTime::now());
+        files.iter().any(|(path, then)| is_news(path, then.as_ref(), now))
     }
 
     fn lock(&self) -> MutexGuard<'_, Used> {
-        self.used.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.used)
     }
 }
 
 impl Fetch for Parts {
     fn fetch(&self, locator: &Locator) -> Result<Fetched, FetchError> {
+        let failed = |_: &FetchError| self.lock().failed = true;
+        self.answers.fetch(locator).inspect_err(failed)
+    }
+}
+
+impl Noting {
+    fn note(&self, path: &Path, now: SystemTime) {
+        let stamp = stamp(path, now);
+        lock(&self.used).files.entry(path.to_owned()).or_insert(stamp);
+    }
+}
+
+impl Fetch for Noting {
+    fn fetch(&self, locator: &Locator) -> Result<Fetched, FetchError> {
         let now = SystemTime::now();
         if let Locator::File(path) | Locator::FileUrl(path) = locator {
-            self.lock().files.entry(path.clone()).or_insert_with(|| stamp(path, now));
+            self.note(path, now);
         }
-        let fetched = self.fetch.fetch(locator);
-        let mut used = self.lock();
-        match &fetched {
-            // A name leads to a file of this host, unless it is built in.
-            Ok(fetched) if Path::new(&fetched.place).is_absolute() => {
-                let path = PathBuf::from(&fetched.place);
-                let stamp = stamp(&path, now);
-                used.files.entry(path).or_insert(stamp);
-            }
-            Ok(_) => {}
-            Err(_) => used.failed = true,
+        let fetched = self.fetch.fetch(locator)?;
+        // A name leads to a file of this host, unless it is built in.
+        if Path::new(&fetched.place).is_absolute() {
+            self.note(Path::new(&fetched.place), now);
         }
-        drop(used);
-        fetched
+        Ok(fetched)
     }
+
+    fn forget(&self) {
+        self.fetch.forget();
+    }
+}
+
+fn lock(used: &Mutex<Used>) -> MutexGuard<'_, Used> {
+    used.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn stamp(path: &Path, now: SystemTime) -> Option<Stamp> {
@@ -131,7 +165,7 @@ mod tests {
     }
 
     fn load(parts: &Parts, locator: &Locator) -> bool {
-        parts.begin();
+        parts.begin(None);
         let fetched = parts.fetch(locator).is_ok();
         parts.end();
         fetched
@@ -168,9 +202,9 @@ mod tests {
         for seconds in [5, 10, 20, 40, 80, 160, 300, 300] {
             assert!(!load(&parts, &far));
             tokio::time::sleep(Duration::from_secs(seconds - 1)).await;
-            assert!(!parts.are_news(), "{seconds}");
+            assert!(!parts.are_due(), "{seconds}");
             tokio::time::sleep(Duration::from_secs(2)).await;
-            assert!(parts.are_news(), "{seconds}");
+            assert!(parts.are_due(), "{seconds}");
         }
     }
 }

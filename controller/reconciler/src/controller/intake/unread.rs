@@ -8,33 +8,59 @@ use limekiln_sources::Snapshot;
 
 use crate::{Claims, Loaded, ReconcileError, Reconciler};
 
-/// Leaves alone what came from those of `sources` of which there is no snapshot: nothing could be
-/// read of them since this began. Their manifests may speak of it still, so that another source must
-/// not take it over meanwhile.
+/// Sources of which nothing could be read since this began.
+pub(super) struct Unread {
+    sources: BTreeSet<String>,
+    /// All others, if it is not known either which some are: where a path leads to is part of what
+    /// could not be read.
+    but: Option<BTreeSet<String>>,
+}
+
+impl Unread {
+    /// Those of all sources of which there is no snapshot.
+    pub(super) fn of(mut all: BTreeSet<String>, snapshots: &[Snapshot]) -> Self {
+        for snapshot in snapshots {
+            all.remove(&snapshot.source);
+        }
+        Self { sources: all, but: None }
+    }
+
+    /// The same, where more than these sources there are nobody knows which.
+    pub(super) fn and_unknown(all: BTreeSet<String>, snapshots: &[Snapshot]) -> Self {
+        Self { but: Some(all.clone()), ..Self::of(all, snapshots) }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.sources.is_empty() && self.but.is_none()
+    }
+
+    fn has(&self, source: &str) -> bool {
+        let unknown = self.but.as_ref().is_some_and(|known| !known.contains(source));
+        self.sources.contains(source) || unknown
+    }
+}
+
+/// Leaves alone what came from sources that are unread. Their manifests may speak of it still, so
+/// that another source must not take it over meanwhile.
 ///
 /// # Errors
 /// If the ledger cannot be read.
 pub(super) fn hold(
     loaded: &mut Loaded,
-    mut sources: BTreeSet<String>,
-    snapshots: &[Snapshot],
+    unread: &Unread,
     reconciler: &Reconciler,
 ) -> Result<(), ReconcileError> {
-    for snapshot in snapshots {
-        sources.remove(&snapshot.source);
-    }
-    let unread = &sources;
     if !unread.is_empty() && !is_on(Mutant::TakesFromUnread) {
         hold_claimed(loaded, unread, &*reconciler.claims()?);
     }
     Ok(())
 }
 
-fn hold_claimed(loaded: &mut Loaded, unread: &BTreeSet<String>, claims: &Claims) {
+fn hold_claimed(loaded: &mut Loaded, unread: &Unread, claims: &Claims) {
     let desired = &mut loaded.desired;
     for (id, claim) in &claims.by_id {
         let origin = &claim.owner.origin;
-        if !unread.contains(&origin.source) || !desired.mentions(id) {
+        if !unread.has(&origin.source) || !desired.mentions(id) {
             continue;
         }
         match id.kind {

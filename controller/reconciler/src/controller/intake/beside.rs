@@ -1,0 +1,105 @@
+//! Work that goes on beside the loop: what takes long keeps nobody waiting.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use jiff::{Timestamp, Unit};
+use tokio::sync::oneshot::{self, Receiver, error::TryRecvError};
+use tokio::time::{Instant, timeout_at};
+
+use super::super::Handle;
+
+/// Who is not done after so long is told of.
+pub(super) const LONG: Duration = Duration::from_secs(5);
+
+/// A piece of work, if one goes on.
+pub(super) struct Beside<T>(Option<Job<T>>);
+
+struct Job<T> {
+    done: Receiver<T>,
+    begun: Instant,
+    /// The same as people know it.
+    since: Timestamp,
+    /// Nobody has waited for it yet.
+    fresh: bool,
+    /// Nobody waits for it any more: the controller is woken at its end.
+    late: Arc<AtomicBool>,
+}
+
+/// The work ended in a panic, which was told already.
+#[derive(Debug, thiserror::Error)]
+#[error("internal error: it ended in a panic")]
+pub(super) struct Broken;
+
+impl<T> Default for Beside<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<T: Send + 'static> Beside<T> {
+    /// Begins `work`; what went on before is forgotten.
+    pub(super) fn begin(&mut self, controller: &Handle, work: impl FnOnce() -> T + Send + 'static) {
+        let (tell, done) = oneshot::channel();
+        let late = Arc::new(AtomicBool::new(false));
+        let (controller, was_late) = (controller.clone(), Arc::clone(&late));
+        let job = move || {
+            // Who has gone does not want it any more. Told before it is looked whether anybody
+            // waits: who stops to wait looks once more after having said so.
+            let _ = tell.send(work());
+            if was_late.load(Ordering::SeqCst) {
+                controller.wake();
+            }
+        };
+        let (begun, since) = (Instant::now(), now());
+        self.0 = Some(Job { done, begun, since, fresh: true, late });
+        run(job);
+    }
+
+    /// Whether work goes on.
+    pub(super) fn is_busy(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Since when it goes on, if that is long.
+    pub(super) fn since(&self) -> Option<Timestamp> {
+        let slow = self.0.as_ref().filter(|job| job.begun.elapsed() >= LONG);
+        slow.map(|job| job.since)
+    }
+
+    /// What came of it, if it is done, or will be by `soon`. It is waited for once: what takes long
+    /// keeps nobody waiting again, and wakes the controller when it is done.
+    pub(super) async fn ended(&mut self, soon: Instant) -> Option<Result<T, Broken>> {
+        let job = self.0.as_mut()?;
+        let until = if std::mem::take(&mut job.fresh) { soon } else { Instant::now() };
+        let ended = match timeout_at(until, &mut job.done).await {
+            Ok(ended) => ended.map_err(|_| Broken),
+            Err(_) => {
+                job.late.store(true, Ordering::SeqCst);
+                match job.done.try_recv() {
+                    Ok(done) => Ok(done),
+                    Err(TryRecvError::Empty) => return None,
+                    Err(TryRecvError::Closed) => Err(Broken),
+                }
+            }
+        };
+        self.0 = None;
+        Some(ended)
+    }
+}
+
+/// The time to the second, for people.
+pub(super) fn now() -> Timestamp {
+    let now = Timestamp::now();
+    now.round(Unit::Second).unwrap_or(now)
+}
+
+/// As [`super::blocking`], and nobody waits.
+fn run(job: impl FnOnce() + Send + 'static) {
+    #[cfg(feature = "faults")]
+    if crate::faults::is_simulation() {
+        return job();
+    }
+    drop(tokio::task::spawn_blocking(job));
+}
