@@ -123,6 +123,12 @@ impl Controller {
         }
         let mut policy = self.options.policy.clone();
         policy.prune_budgets.clone_from(&loaded.prune_budgets);
+        if self.looked.is_none() && policy.prune {
+            // Nothing tells whether the first look is out of date, and what it does not show would
+            // not count against the budget: what may be deleted is for the next one to say.
+            policy.prune = false;
+            self.handle().wake();
+        }
         let desired = loaded.desired.clone();
         let last = self.state.borrow().planned.clone();
         let (books, last) = (&self.reconciler, last.as_ref());

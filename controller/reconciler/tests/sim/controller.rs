@@ -332,6 +332,27 @@ async fn more_than_the_budget_goes_only_when_this_revision_was_acknowledged() {
     running.end().await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_first_look_that_is_out_of_date_lets_no_more_go_than_the_budget() {
+    let fixture = Fixture::new();
+    for name in ["a", "b", "c"] {
+        fixture.put(&format!("{name}.yaml"), &instance(name, 1));
+    }
+    let options = || ControllerOptions { policy: prune(), ..ControllerOptions::default() };
+    let running = Running::start(&fixture, options());
+    running.settled().await;
+    running.end().await;
+    let mut old = fixture.engine.look();
+    old.instances.remove("c");
+    fixture.engine.serve_stale(old);
+    fixture.remove("b.yaml");
+    fixture.remove("c.yaml");
+    let running = Running::start(&fixture, options());
+    running.settled().await;
+    assert_eq!(fixture.instances(), ["a", "b", "c"], "two of three are too many");
+    running.end().await;
+}
+
 /// Why an object waits, and what to do about it.
 fn hint(state: &ControllerState, object: &str) -> String {
     let planned = state.planned.as_ref().expect("planned");

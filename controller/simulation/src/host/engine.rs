@@ -76,6 +76,13 @@ impl LifeEngine {
         self.shared.lock().replaced.contains(&self.life)
     }
 
+    /// What the next look is to show in the place of what is.
+    fn outdated(&self) -> Option<Observed> {
+        let mut state = self.shared.lock();
+        let which = state.outdated.take()?;
+        state.older(which)
+    }
+
     fn pace(&self, action: &Action) -> Duration {
         pace(self.shared.seed, action)
     }
@@ -193,6 +200,9 @@ impl Engine for LifeEngine {
 
     async fn observe(&self) -> Result<Observed, EngineError> {
         self.live().await?;
+        if let Some(outdated) = self.outdated() {
+            return Ok(outdated);
+        }
         let due = self.shared.lock().due(Trigger::Look);
         let back = due.map_or(0, |armed| armed.after as usize * 7 + self.shared.seed as usize);
         match due.map(|armed| armed.fault) {

@@ -47,10 +47,10 @@ impl Life {
         policy: Policy,
         sources: &[Source],
     ) -> anyhow::Result<Self> {
-        machine.lock().alive.insert(number);
         let engine = LifeEngine { shared: machine.shared.clone(), life: number };
         let facts = facts(machine.lima_home());
         let intake = intake(machine, sources, &facts)?;
+        machine.lock().alive.insert(number);
         let longest = Default::default();
         let limits = Limits { boots: BOOTS, seed: 1, longest, ..Limits::default() };
         let home = Home::new(&facts.lima_home);

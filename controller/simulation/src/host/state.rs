@@ -40,6 +40,8 @@ pub struct State {
     pub full_until: Option<Instant>,
     /// Whose actions fail, and until when.
     pub failing: Option<(ObjectId, Fault, Instant)>,
+    /// Which older view the next look shows.
+    pub outdated: Option<usize>,
     /// What is held against the rules.
     pub watch: Watch,
     /// What was done, a line each.
@@ -65,6 +67,7 @@ impl State {
             fired: Vec::new(),
             full_until: None,
             failing: None,
+            outdated: None,
             watch,
             log: Vec::new(),
             views: VecDeque::new(),
@@ -172,7 +175,7 @@ impl State {
     /// All that goes wrong is over.
     pub fn heal(&mut self) {
         self.armed.clear();
-        (self.full_until, self.failing) = (None, None);
+        (self.full_until, self.failing, self.outdated) = (None, None, None);
     }
 
     pub(super) fn fail_for(&mut self, id: ObjectId, fault: Fault, time: Duration) {

@@ -3,6 +3,7 @@
 #[cfg(feature = "mutants")]
 mod mutants;
 mod schedules;
+mod shares;
 mod tell;
 
 use std::process::ExitCode;
@@ -21,6 +22,9 @@ struct Args {
     /// Shows what happened in each story that ended badly, or in the only one.
     #[arg(long)]
     log: bool,
+    /// Plays every so many-th, for whoever plays the others.
+    #[arg(long, hide = true)]
+    share: Option<usize>,
     /// Plays until each deliberate bug was noticed, or the one named, with so many seeds at most.
     #[cfg(feature = "mutants")]
     #[arg(long, value_name = "BUG")]
@@ -38,8 +42,13 @@ fn main() -> anyhow::Result<ExitCode> {
     }));
     let seeds = args.from..args.from + args.seeds;
     #[cfg(feature = "mutants")]
-    if let Some(only) = args.mutants {
-        return mutants::hunt(seeds, only.as_deref());
+    match args.mutants {
+        Some(Some(name)) => return mutants::hunt_one(&seeds, &name),
+        Some(None) => return mutants::hunt(&seeds),
+        None => {}
+    }
+    if let Some(of) = args.share {
+        return shares::play_share(seeds, of);
     }
     schedules::play(seeds, args.log)
 }

@@ -1,43 +1,85 @@
 //! Whether deliberate bugs are noticed.
 
+use std::env;
 use std::ops::Range;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
+use std::sync::Mutex;
+use std::thread;
 
 use limekiln_api::mutant::{Mutant, switch_on};
-
 use limekiln_simulation::check;
+use limekiln_simulation::story::Story;
 
 use crate::schedules;
 
 /// Of 100 bugs so many must be noticed.
 const ENOUGH: usize = 95;
 
-/// Switches on one after the other, or the one of that name, and plays until it is noticed.
-pub fn hunt(seeds: Range<u64>, only: Option<&str>) -> anyhow::Result<ExitCode> {
-    let (mut noticed, first) = (0, seeds.start);
-    let named = |mutant: &Mutant| only.is_none_or(|only| format!("{mutant:?}") == only);
-    let all: Vec<_> = Mutant::ALL.into_iter().filter(named).collect();
-    anyhow::ensure!(!all.is_empty(), "there is no such deliberate bug");
-    for mutant in all.iter().copied() {
-        switch_on(Some(mutant));
-        let verdicts = schedules::all(seeds.clone(), |verdict| verdict.wrong.is_empty())?;
-        let found = verdicts.iter().find(|verdict| !verdict.wrong.is_empty());
-        switch_on(None);
-        match found {
-            // One that ends badly anyway notices nothing.
-            Some(verdict) if !check(verdict.seed)?.wrong.is_empty() => {
-                anyhow::bail!("seed {} ends badly without any deliberate bug", verdict.seed);
-            }
-            Some(verdict) => {
-                noticed += 1;
-                let wrong: String = verdict.wrong[0].chars().take(80).collect();
-                println!("{:<26} {:>5}  {wrong}", format!("{mutant:?}"), verdict.seed - first);
-            }
-            None => println!("{:<26} not noticed", format!("{mutant:?}")),
+/// Plays the schedules with one deliberate bug after the other until it is noticed, as many bugs at
+/// once as there are processors.
+pub fn hunt(seeds: &Range<u64>) -> anyhow::Result<ExitCode> {
+    let queue = Mutex::new(Mutant::ALL.into_iter());
+    let next = || queue.lock().expect("nobody panics while holding this").next();
+    let work = || -> anyhow::Result<usize> {
+        let mut noticed = 0;
+        while let Some(mutant) = next() {
+            noticed += usize::from(alone(mutant, seeds)?);
         }
-    }
-    let all = all.len();
+        Ok(noticed)
+    };
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let noticed = thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let counts = threads.into_iter().map(|thread| thread.join().expect("it does not panic"));
+        counts.sum::<anyhow::Result<usize>>()
+    })?;
+    let all = Mutant::ALL.len();
     println!("{noticed} of {all} deliberate bugs were noticed, each by the schedule named");
     let enough = noticed * 100 >= all * ENOUGH;
     Ok(if enough { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The bug is that of a whole process: one for each. Whether it was noticed.
+fn alone(mutant: Mutant, seeds: &Range<u64>) -> anyhow::Result<bool> {
+    let mut command = Command::new(env::current_exe()?);
+    command.args(["--mutants", &format!("{mutant:?}")]);
+    command.args(["--from", &seeds.start.to_string()]);
+    command.args(["--seeds", &(seeds.end - seeds.start).to_string()]);
+    Ok(command.status()?.success())
+}
+
+/// Switches the bug of that name on, and plays until it is noticed.
+pub fn hunt_one(seeds: &Range<u64>, name: &str) -> anyhow::Result<ExitCode> {
+    let named = |mutant: &Mutant| format!("{mutant:?}") == name;
+    let mutant = Mutant::ALL.into_iter().find(named);
+    let mutant = mutant.ok_or_else(|| anyhow::anyhow!("there is no such deliberate bug"))?;
+    for seed in by_turns(seeds) {
+        switch_on(Some(mutant));
+        let verdict = schedules::one(seed)?;
+        switch_on(None);
+        if let Some(wrong) = verdict.wrong.first() {
+            // One that ends badly anyway notices nothing.
+            let well = check(seed)?.wrong.is_empty();
+            anyhow::ensure!(well, "seed {seed} ends badly without any deliberate bug");
+            let wrong: String = wrong.chars().take(80).collect();
+            println!("{name:<26} {seed:>5}  {wrong}");
+            return Ok(ExitCode::SUCCESS);
+        }
+    }
+    println!("{name:<26} not noticed");
+    Ok(ExitCode::FAILURE)
+}
+
+/// Every other story is about one thing, as long as there are such: they are short, and each was
+/// written for a bug.
+fn by_turns(seeds: &Range<u64>) -> Vec<u64> {
+    let (short, long): (Vec<_>, Vec<_>) = seeds.clone().partition(|seed| Story::of(*seed).is_short);
+    let (mut short, mut long) = (short.into_iter(), long.into_iter());
+    seeds
+        .clone()
+        .filter_map(|_| {
+            std::mem::swap(&mut short, &mut long);
+            short.next().or_else(|| long.next())
+        })
+        .collect()
 }

@@ -4,20 +4,18 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
 use std::time::Instant;
 
 use limekiln_simulation::story::Fault;
 use limekiln_simulation::{Verdict, check};
 
+use crate::shares;
 use crate::tell::tell;
 
 /// Plays them, tells what ended badly, and which faults there were.
 pub fn play(seeds: Range<u64>, log: bool) -> anyhow::Result<ExitCode> {
     let (begun, single) = (Instant::now(), seeds.end - seeds.start == 1);
-    let verdicts = all(seeds, |_| true)?;
+    let verdicts = if single { vec![one(seeds.start)?] } else { shares::play(seeds)? };
     let bad = verdicts.iter().filter(|verdict| !verdict.wrong.is_empty());
     let shown = |verdict: &&Verdict| !verdict.wrong.is_empty() || (single && log);
     verdicts.iter().filter(shown).for_each(|verdict| tell(verdict, log));
@@ -42,34 +40,8 @@ pub fn play(seeds: Range<u64>, log: bool) -> anyhow::Result<ExitCode> {
     Ok(if bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Plays them in any order until `go_on` says no of a verdict; sorted by seed.
-pub fn all(
-    seeds: Range<u64>,
-    go_on: impl Fn(&Verdict) -> bool + Sync,
-) -> anyhow::Result<Vec<Verdict>> {
-    let next = AtomicU64::new(seeds.start);
-    let verdicts = Mutex::new(Vec::new());
-    let work = || -> anyhow::Result<()> {
-        loop {
-            let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= seeds.end {
-                return Ok(());
-            }
-            // A check of a debug build that does not hold is as bad as any other end.
-            let played = catch_unwind(AssertUnwindSafe(|| check(seed)));
-            let verdict = played.unwrap_or_else(|_| Ok(Verdict::panicked(seed)))?;
-            if !go_on(&verdict) {
-                next.store(seeds.end, Ordering::Relaxed);
-            }
-            verdicts.lock().expect("nobody panics while holding this").push(verdict);
-        }
-    };
-    let threads = thread::available_parallelism().map_or(1, usize::from);
-    thread::scope(|scope| {
-        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        threads.into_iter().try_for_each(|thread| thread.join().expect("panics were caught"))
-    })?;
-    let mut verdicts = verdicts.into_inner().expect("nobody panics while holding this");
-    verdicts.sort_by_key(|verdict| verdict.seed);
-    Ok(verdicts)
+/// Plays one. A check of a debug build that does not hold is as bad as any other end.
+pub fn one(seed: u64) -> anyhow::Result<Verdict> {
+    let played = catch_unwind(AssertUnwindSafe(|| check(seed)));
+    played.unwrap_or_else(|_| Ok(Verdict::panicked(seed)))
 }

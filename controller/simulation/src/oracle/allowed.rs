@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use limekiln_api::Lima;
+use limekiln_api::{Arch, Lima};
 use limekiln_model::{Action, InstancePhase, Kind, ObjectId, Observed};
 
 use super::watch::{Revision, SEEN, Watch};
@@ -11,6 +11,9 @@ use crate::story::Machine;
 
 /// Why the action may not begin.
 pub(super) fn check(watch: &Watch, action: &Action, world: &Observed) -> Option<String> {
+    if watch.torn {
+        return Some("what says whether it may be done is torn".to_owned());
+    }
     let id = action.object();
     if watch.ordered.contains(&id) {
         return by_order(watch, action, world);
@@ -39,7 +42,7 @@ pub(super) fn check(watch: &Watch, action: &Action, world: &Observed) -> Option<
         return Some(format!("{disk}, which it uses, is not there yet"));
     }
     match action {
-        Action::Park { .. } => park(watch, &id),
+        Action::Park { .. } => park(watch, &id, world),
         Action::Purge { key: None, .. } => purge(&id, world),
         Action::Purge { object, key: Some(key) } => expire(watch, object, key),
         Action::StopInstance { .. } => stop(watch, &id, world),
@@ -57,6 +60,14 @@ fn by_order(watch: &Watch, action: &Action, world: &Observed) -> Option<String> 
     match action {
         Action::Purge { object, key: Some(key) } => expire(watch, object, key),
         Action::Purge { .. } => purge(&action.object(), world),
+        Action::CreateInstance { template, .. } | Action::EditInstance { template, .. } => {
+            let applying = watch.applying.as_ref()?;
+            if applying.is_in(template) {
+                None
+            } else {
+                published(watch, &action.object(), template)
+            }
+        }
         _ => None,
     }
 }
@@ -68,13 +79,16 @@ fn seen(watch: &Watch) -> Option<&Revision> {
 
 /// Moved aside is what a revision of its source asked to delete, within the budget, or to make
 /// anew.
-fn park(watch: &Watch, id: &ObjectId) -> Option<String> {
-    let anew = |machine: &Machine| machine.disruption == "Recreate";
-    let recreated = |revision: &Revision| {
-        id.kind == Kind::Instance && revision.catalogue.machine(id.name.as_str()).is_some_and(anew)
-    };
-    if watch.revisions.iter().any(recreated) {
+fn park(watch: &Watch, id: &ObjectId, world: &Observed) -> Option<String> {
+    // What is not there is not moved either.
+    if !world.exists(id) || is_made_anew(watch, id, world) {
         return None;
+    }
+    if watch.applied.contains(id) {
+        return Some("no source made it".to_owned());
+    }
+    if seen(watch).is_some_and(|revision| revision.catalogue.ids().contains(id)) {
+        return Some("a manifest in force speaks of it".to_owned());
     }
     if watch.revisions.iter().any(|revision| revision.catalogue.retains(id)) {
         return Some("it is to stay".to_owned());
@@ -102,6 +116,26 @@ fn park(watch: &Watch, id: &ObjectId) -> Option<String> {
         .then(|| "more goes than may".to_owned())
 }
 
+/// Whether a manifest that may count wants the instance to be what it can only become anew, and lets
+/// it.
+fn is_made_anew(watch: &Watch, id: &ObjectId, world: &Observed) -> bool {
+    let instance = world.instances.get(&id.name).filter(|_| id.kind == Kind::Instance);
+    let config = instance.and_then(|instance| instance.config.as_ref());
+    let foreign = config.map(|config| config.arch != Some(Arch::X86_64));
+    let anew = |wish: &Machine| wish.disruption == "Recreate" && foreign != Some(wish.foreign);
+    may_count(watch, id).any(anew)
+}
+
+/// What was wanted of an instance by the revisions of which something may still be carried out: the
+/// newest alone, once it must have been seen.
+fn may_count<'a>(watch: &'a Watch, id: &ObjectId) -> impl Iterator<Item = &'a Machine> {
+    let newest = seen(watch).filter(|revision| revision.catalogue.ids().contains(id));
+    let oldest = if newest.is_some() { watch.revisions.len() - 1 } else { 0 };
+    let name = id.name.clone();
+    let machines = watch.revisions[oldest..].iter().flat_map(|one| one.catalogue.machines());
+    machines.filter(move |machine| machine.name == name.as_str())
+}
+
 /// The source that the object came from when a revision was published.
 fn owner(revision: &Revision, id: &ObjectId) -> Option<usize> {
     revision.owners[1].get(id).copied()
@@ -117,8 +151,9 @@ fn within_budget(
     let owned: Vec<_> = owned.filter(|id| owners.get(*id) == Some(&source)).collect();
     let mentioned = revision.catalogue.ids();
     let kept = |id: &ObjectId| mentioned.contains(id) || watch.suspended.contains_key(id);
-    // What somebody takes away by hand meanwhile counts no more: the others may be few enough.
-    let taken = |id: &ObjectId| watch.deleted.contains(id);
+    // What somebody takes away or over by hand meanwhile counts no more: the others may be few
+    // enough.
+    let taken = |id: &ObjectId| watch.deleted.contains(id) || watch.applied.contains(id);
     let gone = owned.iter().filter(|id| !kept(id) && !taken(id)).count();
     let budget = watch.sources[source].budget.unwrap_or_else(|| (owned.len() / 5).max(1));
     gone < owned.len() && gone <= budget
@@ -171,18 +206,8 @@ fn stop(watch: &Watch, id: &ObjectId, world: &Observed) -> Option<String> {
 
 /// What is stored was published as a whole at some time.
 fn published(watch: &Watch, id: &ObjectId, template: &Lima) -> Option<String> {
-    let cpus = template.cpus.as_ref().map(|cpus| cpus.0);
-    let message = template.message.as_deref().map(str::trim);
-    let like = |machine: &Machine| {
-        cpus == Some(i64::from(machine.cpus))
-            && message == Some(format!("m{}", machine.message).as_str())
-    };
-    // Of old wishes nothing is carried out any more.
-    let newest = seen(watch).filter(|revision| revision.catalogue.ids().contains(id));
-    let oldest = if newest.is_some() { watch.revisions.len() - 1 } else { 0 };
-    let revisions = watch.revisions[oldest..].iter();
-    let mut machines = revisions.flat_map(|revision| revision.catalogue.machines());
-    let found = machines.any(|machine| machine.name == id.name.as_str() && like(machine));
+    let found = may_count(watch, id).any(|machine| machine.is_in(template));
+    let (cpus, message) = (&template.cpus, &template.message);
     (!found).then(|| format!("cpus {cpus:?}, message {message:?} are not what was published"))
 }
 

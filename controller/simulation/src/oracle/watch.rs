@@ -42,6 +42,10 @@ pub struct Watch {
     pub suspended: BTreeMap<ObjectId, Instant>,
     /// What somebody has ordered something with, that is not done yet.
     pub ordered: BTreeSet<ObjectId>,
+    /// The manifest that somebody applies by an order.
+    pub applying: Option<Machine>,
+    /// What was applied so, and that no source has spoken of since.
+    pub applied: BTreeSet<ObjectId>,
     /// What somebody ordered to delete.
     pub deleted: BTreeSet<ObjectId>,
     /// Who else has objects here.
@@ -54,6 +58,8 @@ pub struct Watch {
     pub by_hand: bool,
     /// Whether a claim was lost, so that nobody knows any more how much was ours.
     pub claim_lost: bool,
+    /// Whether a file is torn without which nobody knows what may be done.
+    pub torn: bool,
     /// How often each virtual machine began to run.
     pub boots: BTreeMap<ObjectId, u32>,
     /// How many actions were begun.
@@ -74,12 +80,15 @@ impl Watch {
             revisions: Vec::new(),
             suspended: BTreeMap::new(),
             ordered: BTreeSet::new(),
+            applying: None,
+            applied: BTreeSet::new(),
             deleted: BTreeSet::new(),
             strangers: story.strangers.ids(),
             sources: story.sources.clone(),
             rapid: story.rapid,
             by_hand: false,
             claim_lost: false,
+            torn: false,
             boots: BTreeMap::new(),
             actions: 0,
             refusals: Vec::new(),
@@ -109,6 +118,8 @@ impl Watch {
     /// From now on counts what the shelf says.
     pub fn take_effect(&mut self, existed: BTreeSet<ObjectId>, hidden: bool) {
         let catalogue = self.shelf.in_force();
+        let spoken_of = catalogue.ids();
+        self.applied.retain(|id| !spoken_of.contains(id));
         let before = self.current().map(|last| last.owners[1].clone()).unwrap_or_default();
         let mut after = before.clone();
         after.extend(catalogue.owners());

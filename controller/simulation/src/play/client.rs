@@ -6,15 +6,17 @@ use std::time::Duration;
 use async_trait::async_trait;
 use limekiln_engine::{ActionContext, Engine, EngineError};
 use limekiln_engine_sim::SimEngine;
-use limekiln_model::{Action, Capabilities, Observed, StopMode};
+use limekiln_model::{Action, Capabilities, Desired, Observed, Policy, StopMode};
 use limekiln_reconciler::{
-    Handle, Home, Order, OrderError, Planned, ReconcileError, Reconciler, RunVerb, Ticket,
+    Handle, Home, Input, Order, OrderError, Planned, ReadOptions, ReconcileError, Reconciler,
+    RunVerb, Templates, Ticket,
 };
+use limekiln_sources::templates::{TemplateSettings, TemplateStore};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::host::Machine;
-use crate::story::{Ordered, Verb};
+use crate::story::{Described, Ordered, Verb};
 
 /// So often it is tried; the waits between tries grow to a quarter of an hour.
 const TRIES: u32 = 60;
@@ -50,6 +52,7 @@ impl Counter {
 /// Plans by himself, as every command does.
 pub(super) struct Client {
     reconciler: Reconciler,
+    templates: TemplateStore,
     counter: Counter,
     ordered: Ordered,
 }
@@ -58,8 +61,9 @@ impl Client {
     pub(super) fn new(machine: &Machine, counter: &Counter, ordered: Ordered) -> Self {
         let facts = machine.facts();
         let engine = Arc::new(Onlooker(machine.sim()));
+        let templates = TemplateStore::new(TemplateSettings::new(&facts));
         let reconciler = Reconciler::new(engine, Home::new(&facts.lima_home), facts);
-        Self { reconciler, counter: counter.clone(), ordered }
+        Self { reconciler, templates, counter: counter.clone(), ordered }
     }
 
     /// What would be done now.
@@ -72,7 +76,17 @@ impl Client {
                 self.reconciler.plan_run(&[name], stop).await
             }
             Verb::Delete => self.reconciler.plan_delete(&[self.ordered.id()], false).await,
+            Verb::Apply => self.reconciler.plan(self.desired()?, Policy::default()).await,
         }
+    }
+
+    /// What the manifest says that is to be applied.
+    fn desired(&self) -> Result<Desired, ReconcileError> {
+        let manifests = self.ordered.manifest().into_iter().map(Described::Instance);
+        let text: String = manifests.map(|manifest| manifest.yaml()).collect();
+        let inputs = [Input::Stdin(text.into_bytes())];
+        let templates = Templates { fetch: &self.templates, lock: None };
+        Ok(self.reconciler.load(&inputs, &ReadOptions::default(), templates)?.desired)
     }
 
     /// Orders it until it is done or refused.

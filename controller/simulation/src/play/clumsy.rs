@@ -14,6 +14,8 @@ use crate::story::{Armed, Fault};
 
 /// A machine that sleeps does so for this long.
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3_600);
+/// So long nobody mends what only a person can mend.
+const UNMENDED: Duration = Duration::from_secs(600);
 
 impl Director<'_> {
     pub(super) async fn go_wrong(&mut self, armed: Armed) -> anyhow::Result<()> {
@@ -25,6 +27,12 @@ impl Director<'_> {
             }
             Fault::Terminate => {
                 self.end_and_start_again().await?;
+                true
+            }
+            Fault::StaleStart => {
+                self.end().await;
+                self.machine.lock().outdated = Some(armed.after as usize);
+                self.restart().await?;
                 true
             }
             Fault::SecondController => {
@@ -46,6 +54,12 @@ impl Director<'_> {
             Fault::TornRevision => self.tear("revisions", armed.after, false).await?,
             Fault::TornStatus => self.tear("status.json", armed.after, false).await?,
             Fault::TornJournal => self.tear("events.jsonl", armed.after, false).await?,
+            Fault::TornPlans => self.tear("plans", armed.after, false).await?,
+            Fault::TornExpiry => self.tear("expiry.json", armed.after, false).await?,
+            Fault::TornParked => self.tear("parked", armed.after, false).await?,
+            Fault::TornCache => self.tear("git", armed.after, false).await?,
+            Fault::TornRequests => self.tear_until_mended("requests.json").await?,
+            Fault::TornTrust => self.tear_until_mended("sources.json").await?,
             _ => false,
         };
         if fired {
@@ -149,18 +163,42 @@ impl Director<'_> {
         self.restart().await?;
         Ok(true)
     }
+
+    /// The controller dies, and a file is cut in half without which nobody knows what may be done.
+    /// Nothing is, until somebody has mended it.
+    async fn tear_until_mended(&mut self, what: &str) -> anyhow::Result<bool> {
+        let file = self.machine.home().dir().join(what);
+        let Ok(bytes) = fs::read(&file) else { return Ok(false) };
+        self.kill().await;
+        fs::write(&file, &bytes[..bytes.len() / 2])?;
+        self.machine.lock().watch.torn = true;
+        // One may refuse to begin at all.
+        let begun = self.restart().await.is_ok();
+        if begun && what == "sources.json" {
+            let what = format!("{what} is torn, and a controller began");
+            self.machine.lock().watch.break_rule(what);
+        }
+        sleep(UNMENDED).await;
+        self.kill().await;
+        fs::write(&file, bytes)?;
+        self.machine.lock().watch.torn = false;
+        self.restart().await?;
+        Ok(true)
+    }
 }
 
-/// The file, or those in the directory.
+/// The file, or those in the directory and below, but for locks, which hold nothing.
 fn files(path: &Path) -> Vec<PathBuf> {
     if path.is_file() {
-        return vec![path.to_owned()];
+        let is_lock = path.file_name().is_some_and(|name| name == "lock");
+        return if is_lock { Vec::new() } else { vec![path.to_owned()] };
     }
     let entries = fs::read_dir(path).into_iter().flatten().flatten();
-    let mut files: Vec<_> = entries
-        .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
-        .collect();
+    let whole = |entry: &fs::DirEntry| {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        !name.starts_with('.') && !name.contains(".corrupt-")
+    };
+    let mut files: Vec<_> = entries.filter(whole).flat_map(|entry| files(&entry.path())).collect();
     files.sort();
     files
 }

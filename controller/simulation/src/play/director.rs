@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use limekiln_model::{ObjectId, Policy};
+use limekiln_model::{InstancePhase, ObjectId, Policy};
 use limekiln_reconciler::Ledger;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
@@ -112,9 +112,30 @@ impl<'a> Director<'a> {
         let late = self.announce(&chapter.deed).await?;
         match chapter.hurry {
             Some(time) => self.go_on_for(time).await?,
-            None => self.until_quiet(late).await?,
+            None => {
+                self.until_quiet(late).await?;
+                self.is_kept();
+            }
         }
         Ok(())
+    }
+
+    /// Whether what is to run does so while its repository is away.
+    fn is_kept(&self) {
+        if self.hidden.is_empty() || !self.is_known() {
+            return;
+        }
+        let observed = self.machine.look();
+        let runs = |name: &str| {
+            let phase = observed.instances.get(name).map(|instance| &instance.phase);
+            phase.is_some_and(InstancePhase::is_running)
+        };
+        let catalogue = self.catalogue();
+        let wanted = catalogue.machines().filter(|machine| machine.strategy == "Always");
+        for machine in wanted.filter(|machine| !runs(machine.name)) {
+            let what = format!("{} does not run while its repository is away", machine.name);
+            self.machine.lock().watch.break_rule(what);
+        }
     }
 
     /// The end: everything heals, and a controller that knows nothing looks once more.
@@ -240,10 +261,15 @@ impl<'a> Director<'a> {
     }
 
     pub(super) async fn end_and_start_again(&mut self) -> anyhow::Result<()> {
+        self.end().await;
+        self.restart().await
+    }
+
+    /// Tells all controllers to end.
+    pub(super) async fn end(&mut self) {
         for life in std::mem::take(&mut self.lives) {
             self.terminate(life, false).await;
         }
-        self.restart().await
     }
 
     /// Tells the controller that something may have changed.

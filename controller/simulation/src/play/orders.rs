@@ -35,7 +35,9 @@ impl Director<'_> {
             if ordered.verb == Verb::Delete {
                 state.watch.deleted.insert(ordered.id());
             }
-            state.watch.by_hand |= ordered.verb != Verb::Start && !refused;
+            let takes_away = matches!(ordered.verb, Verb::Stop | Verb::Delete);
+            state.watch.by_hand |= takes_away && !refused;
+            state.watch.applying = ordered.manifest();
             state.note(&format!("somebody orders {ordered:?}"));
         }
         self.client = Some((ordered, refused, tokio::spawn(client.persist())));
@@ -57,9 +59,13 @@ impl Director<'_> {
             return Ok(false);
         }
         let served = client.await?;
+        if served == Served::Done && !refused {
+            self.is_applied(&ordered);
+        }
         let mut state = self.machine.lock();
         state.note(&format!("{ordered:?}: {served:?}"));
         state.watch.ordered.clear();
+        state.watch.applying = None;
         match served {
             Served::GaveUp(why) => {
                 state.watch.break_rule(format!("{ordered:?} came to no end: {why}"));
@@ -73,6 +79,26 @@ impl Director<'_> {
             _ => {}
         }
         Ok(true)
+    }
+
+    /// What was applied is there as it was written, and ours; no source takes it away.
+    fn is_applied(&self, ordered: &Ordered) {
+        let Some(manifest) = ordered.manifest() else { return };
+        let (id, observed) = (ordered.id(), self.machine.look());
+        let config = observed.instances.get(&id.name).and_then(|found| found.config.as_ref());
+        let is_there = config.is_some_and(|config| manifest.is_in(config));
+        let (ours, speaks) = (self.owned().contains(&id), self.catalogue().ids().contains(&id));
+        let watch = &mut self.machine.lock().watch;
+        if !watch.claim_lost && !watch.strangers.contains(&id) {
+            if !is_there {
+                watch.break_rule(format!("{id} was applied, and is not what was"));
+            } else if !ours {
+                watch.break_rule(format!("{id} was applied, and is nobody's"));
+            }
+        }
+        if !speaks {
+            watch.applied.insert(id);
+        }
     }
 }
 
@@ -89,6 +115,6 @@ fn is_wanted(catalogue: &Catalogue, ordered: &Ordered) -> bool {
         && match ordered.verb {
             Verb::Start => strategy != Some("Halted"),
             Verb::Stop => strategy != Some("Always"),
-            Verb::Delete => false,
+            Verb::Delete | Verb::Apply => false,
         }
 }

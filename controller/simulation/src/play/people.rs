@@ -57,7 +57,7 @@ impl Director<'_> {
         // What a controller repairs that cannot see its manifests depends on how long it has run.
         let repaired =
             matches!(deed, Deed::Start(_) | Deed::Stop(_) | Deed::Edit(_) | Deed::Delete(_));
-        if repaired && !self.hidden.is_empty() {
+        if repaired && !self.hidden.is_empty() && !self.is_known() {
             return Ok(());
         }
         match deed {
@@ -103,6 +103,12 @@ impl Director<'_> {
             Deed::Wait => {}
         }
         Ok(())
+    }
+
+    /// Whether what cannot be seen is known all the same: of repositories, what they last held is
+    /// kept.
+    pub(super) fn is_known(&self) -> bool {
+        self.hidden.iter().all(|source| self.story.sources[*source].git)
     }
 
     /// Puts manifests in place. Of several directories those stay as they are in which nothing is

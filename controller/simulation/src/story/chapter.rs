@@ -26,6 +26,8 @@ pub struct Story {
     pub sources: Vec<Source>,
     /// Whether the chapters follow each other faster than the controller.
     pub rapid: bool,
+    /// Whether it is about one thing.
+    pub is_short: bool,
     /// What happens.
     pub chapters: Vec<Chapter>,
 }

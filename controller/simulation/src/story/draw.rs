@@ -70,7 +70,8 @@ impl Draw {
             let deed = self.deed(&mut catalogue, prune);
             chapters.push(self.chapter(deed));
         }
-        let mut story = Story { seed, strangers, sources, rapid: self.rapid, chapters };
+        let rapid = self.rapid;
+        let mut story = Story { seed, strangers, sources, rapid, is_short: false, chapters };
         if !story.strangers.files.is_empty() || story.hides_one_of_several() {
             // What lost its claim would have to be adopted, and strangers with it, or by the source
             // that can be seen.
@@ -127,7 +128,10 @@ impl Draw {
     }
 
     fn armed(&mut self) -> Armed {
-        let fault = self.among(&Fault::ALL);
+        let mut fault = self.among(&Fault::ALL);
+        while Fault::OF_GIT.contains(&fault) {
+            fault = self.among(&Fault::ALL);
+        }
         let after = match fault.trigger() {
             // Most changes are few actions.
             Trigger::Action if self.rng.bool() => self.rng.u32(..4),
@@ -206,7 +210,7 @@ impl Draw {
             }
             27 => Deed::Release,
             28.. => {
-                let verb = self.among(&[Verb::Start, Verb::Stop, Verb::Delete]);
+                let verb = self.among(&[Verb::Start, Verb::Stop, Verb::Delete, Verb::Apply]);
                 Deed::Order(Ordered { verb, instance: self.among(&MACHINES) })
             }
             24 if !manual.is_empty() => Deed::Start(self.among(&manual)),

@@ -16,7 +16,9 @@ pub enum Trigger {
 }
 
 /// One kind of fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 pub enum Fault {
     /// The controller dies before an action has an effect.
     DieBefore,
@@ -58,6 +60,8 @@ pub enum Fault {
     FreezeAndReplace,
     /// What is seen is out of date.
     StaleLook,
+    /// It is started again, and what it sees first is out of date.
+    StaleStart,
     /// A look does not end.
     HangLook,
     /// A look fails.
@@ -94,11 +98,23 @@ pub enum Fault {
     TornJournal,
     /// A kept revision is torn.
     TornRevision,
+    /// The log of what was done for a revision is torn.
+    TornPlans,
+    /// The note on how long what is parked has been so is torn.
+    TornExpiry,
+    /// The note on whose something was that is parked is torn.
+    TornParked,
+    /// What people ask for is torn, and somebody mends it.
+    TornRequests,
+    /// The note on which commits were acted on is torn, and somebody mends it.
+    TornTrust,
+    /// What was fetched of a repository is torn.
+    TornCache,
 }
 
 impl Fault {
     /// All kinds.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 45] = [
         Self::DieBefore,
         Self::DieInside,
         Self::DieAfter,
@@ -119,6 +135,7 @@ impl Fault {
         Self::Freeze,
         Self::FreezeAndReplace,
         Self::StaleLook,
+        Self::StaleStart,
         Self::HangLook,
         Self::FailLook,
         Self::SlowLook,
@@ -137,7 +154,16 @@ impl Fault {
         Self::TornStatus,
         Self::TornJournal,
         Self::TornRevision,
+        Self::TornPlans,
+        Self::TornExpiry,
+        Self::TornParked,
+        Self::TornRequests,
+        Self::TornTrust,
+        Self::TornCache,
     ];
+
+    /// Those that only what comes from a repository knows.
+    pub const OF_GIT: [Self; 2] = [Self::TornTrust, Self::TornCache];
 
     /// What brings it about.
     pub fn trigger(self) -> Trigger {
@@ -150,6 +176,7 @@ impl Fault {
             Self::DieWriting | Self::DiskFull => Trigger::Write,
             Self::DieAnytime
             | Self::Terminate
+            | Self::StaleStart
             | Self::SecondController
             | Self::ClockJump
             | Self::WallJump
@@ -158,7 +185,13 @@ impl Fault {
             | Self::TornClaim
             | Self::TornStatus
             | Self::TornJournal
-            | Self::TornRevision => Trigger::Time,
+            | Self::TornRevision
+            | Self::TornPlans
+            | Self::TornExpiry
+            | Self::TornParked
+            | Self::TornRequests
+            | Self::TornTrust
+            | Self::TornCache => Trigger::Time,
             Self::LostWake | Self::DoubledWake | Self::LateWake | Self::HalfWritten => {
                 Trigger::Beginning
             }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use limekiln_api::Lima;
 use limekiln_model::{Kind, Name, ObjectId};
 
 /// One manifest.
@@ -130,6 +131,13 @@ impl Machine {
             let _ = writeln!(yaml, "    {line}");
         }
         yaml
+    }
+
+    /// Whether a stored configuration is that of this manifest, so far as it is told from others.
+    pub fn is_in(&self, config: &Lima) -> bool {
+        let cpus = config.cpus.as_ref().map(|cpus| cpus.0);
+        let message = config.message.as_deref().map(str::trim);
+        cpus == Some(i64::from(self.cpus)) && message == Some(&*format!("m{}", self.message))
     }
 
     /// Its template.

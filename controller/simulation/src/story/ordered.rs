@@ -2,6 +2,8 @@
 
 use limekiln_model::{Name, ObjectId};
 
+use super::Machine;
+
 /// What is to be done with an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
@@ -11,6 +13,8 @@ pub enum Verb {
     Stop,
     /// It is moved aside.
     Delete,
+    /// A manifest of it is applied that lies in no source.
+    Apply,
 }
 
 /// Something to be done with an instance, beside what the manifests say.
@@ -23,6 +27,12 @@ pub struct Ordered {
 }
 
 impl Ordered {
+    /// The manifest that is applied, if one is: what no source says.
+    pub fn manifest(&self) -> Option<Machine> {
+        let machine = Machine { cpus: 4, disk: 100, message: 77, ..Machine::plain(self.instance) };
+        (self.verb == Verb::Apply).then_some(machine)
+    }
+
     /// The name of the instance.
     pub fn name(&self) -> Name {
         Name::new(self.instance).expect("a name")

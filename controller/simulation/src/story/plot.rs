@@ -17,14 +17,26 @@ enum Plot {
     Supersedes,
     /// A change is made from a look that is out of date.
     OldLook,
+    /// What was suspended cannot be known for a while, and its manifest has changed.
+    Torn,
     /// Something is parked, and the clock jumps.
     Parked,
+    /// A controller begins with a look that is out of date, and takes for running what it would stop.
+    OldBeginning,
     /// Something is suspended, and its manifest changes later.
     Suspended,
 }
 
-const PLOTS: [Plot; 6] =
-    [Plot::Owed, Plot::Hangs, Plot::Supersedes, Plot::OldLook, Plot::Parked, Plot::Suspended];
+const PLOTS: [Plot; 8] = [
+    Plot::Owed,
+    Plot::Hangs,
+    Plot::Supersedes,
+    Plot::OldLook,
+    Plot::OldBeginning,
+    Plot::Torn,
+    Plot::Parked,
+    Plot::Suspended,
+];
 
 /// The story of a seed.
 pub(super) fn story(seed: u64, rng: &mut Rng) -> Story {
@@ -61,15 +73,29 @@ pub(super) fn story(seed: u64, rng: &mut Rng) -> Story {
                 (publish(&after), armed(Fault::StaleLook, rng.u32(..5))),
             ]
         }
+        Plot::OldBeginning => {
+            let mut chapters = vec![(publish(&before), vec![]), (publish(&after), vec![])];
+            // Of the views that are kept, one is that from before the stop.
+            let starts = (0..3).map(|_| armed(Fault::StaleStart, rng.u32(..400)));
+            chapters.extend(starts.map(|start| (Deed::Resume, start)));
+            chapters
+        }
         Plot::Suspended => vec![
             (publish(&before), vec![]),
             (Deed::Suspend(Described::Instance(before.clone()).id()), vec![]),
             (Deed::Wait, vec![]),
             (publish(&after), armed(die, rng.u32(..4))),
         ],
+        Plot::Torn => vec![
+            (publish(&before), vec![]),
+            (Deed::Suspend(Described::Instance(before.clone()).id()), vec![]),
+            (publish(&after), armed(Fault::TornRequests, rng.u32(..400))),
+            (Deed::Resume, armed(Fault::TornPlans, rng.u32(..400))),
+        ],
         Plot::Parked => vec![
             (publish(&before), vec![]),
             (publish(&after), vec![]),
+            (Deed::Wait, armed(Fault::TornExpiry, rng.u32(..400))),
             (Deed::Wait, armed(Fault::WallJump, 1)),
         ],
     };
@@ -78,5 +104,5 @@ pub(super) fn story(seed: u64, rng: &mut Rng) -> Story {
     let chapter = |(deed, faults)| Chapter { deed, faults, hurry };
     let chapters = chapters.into_iter().map(chapter).collect();
     let sources = vec![Source::default()];
-    Story { seed, strangers: Catalogue::default(), sources, rapid, chapters }
+    Story { seed, strangers: Catalogue::default(), sources, rapid, is_short: true, chapters }
 }

@@ -33,9 +33,13 @@ enum Scene {
     Away,
     /// The history of a repository is rewritten.
     Rewound,
+    /// What is known of a repository is torn.
+    Torn,
+    /// Somebody applies what no source speaks of, or what one keeps.
+    Applied,
 }
 
-const SCENES: [Scene; 9] = [
+const SCENES: [Scene; 10] = [
     Scene::Budgets,
     Scene::Unasked,
     Scene::Unread,
@@ -45,10 +49,11 @@ const SCENES: [Scene; 9] = [
     Scene::Forgotten,
     Scene::Restarted,
     Scene::Retained,
+    Scene::Applied,
 ];
 
 /// Git takes a hundred times as long as everything else: these are drawn seldom.
-const WITH_GIT: [Scene; 2] = [Scene::Away, Scene::Rewound];
+const WITH_GIT: [Scene; 3] = [Scene::Away, Scene::Rewound, Scene::Torn];
 
 /// The story of a seed.
 pub(super) fn story(seed: u64, rng: &mut Rng) -> Story {
@@ -60,7 +65,7 @@ pub(super) fn story(seed: u64, rng: &mut Rng) -> Story {
     let (sources, chapters) = match scene {
         Scene::Budgets => (vec![prune, prune], shrinking(dies)),
         Scene::Unasked => (vec![prune, keep], shrinking(dies)),
-        Scene::Unread => (vec![prune, prune], unread(rng.u32(..300))),
+        Scene::Unread => (vec![prune, prune], unread(rng.u32(..300), rng.bool())),
         Scene::Back => (vec![prune], back(dies, rng.u32(1..4) as usize)),
         Scene::Against => (vec![keep], against(dies, rng.bool())),
         Scene::Busy => (vec![keep], busy()),
@@ -68,9 +73,12 @@ pub(super) fn story(seed: u64, rng: &mut Rng) -> Story {
         Scene::Restarted => (vec![keep], restarted(rng.u32(..6))),
         Scene::Retained => (vec![prune], retained(dies)),
         Scene::Away => (vec![Source { git: true, ..prune }], away(dies, rng.u32(..300))),
+        Scene::Torn => (vec![Source { git: true, ..prune }], torn(rng)),
+        Scene::Applied => (vec![prune], applied(dies)),
         Scene::Rewound => (vec![Source { git: true, ..prune }], rewound(dies, rng.u32(..300))),
     };
-    Story { seed, strangers: Catalogue::default(), sources, rapid: false, chapters }
+    let strangers = Catalogue::default();
+    Story { seed, strangers, sources, rapid: false, is_short: true, chapters }
 }
 
 fn halted(name: &'static str) -> Machine {
@@ -102,17 +110,24 @@ fn shrinking(dies: Armed) -> Vec<Chapter> {
     ]
 }
 
-fn unread(after: u32) -> Vec<Chapter> {
+/// Whoever begins anew knows nothing of what cannot be read: `early`, that begins before the other
+/// source describes it, or long after that was seen.
+fn unread(after: u32, early: bool) -> Vec<Chapter> {
     let [a, b] = ["a", "b"].map(Machine::plain);
     let mut second = publish(&[(0, &a), (1, &b)]);
     if let Deed::Publish(catalogue) = &mut second {
         let other = Described::Instance(Machine { cpus: 2, ..a.clone() });
         catalogue.files.insert(Source::file(1, "again-a.yaml"), vec![other]);
     }
+    let terminate = |after| vec![Armed { fault: Fault::Terminate, after }];
+    let (soon, later) = if early { (terminate(after), vec![]) } else { (vec![], terminate(after)) };
     vec![
         chapter(publish(&[(0, &a), (1, &b)]), vec![]),
-        chapter(Deed::HideDirectory(0), vec![Armed { fault: Fault::Terminate, after }]),
+        chapter(Deed::HideDirectory(0), soon),
         chapter(second, vec![]),
+        // What was published a day ago counts, and what is faulty in it is left alone.
+        chapter(Deed::Wait, vec![]),
+        chapter(Deed::Resume, later),
     ]
 }
 
@@ -199,6 +214,8 @@ fn away(dies: Armed, after: u32) -> Vec<Chapter> {
     vec![
         chapter(publish(&[(0, &a), (0, &b)]), vec![dies]),
         chapter(Deed::HideDirectory(0), vec![Armed { fault: Fault::Terminate, after }]),
+        // What it last held counts also for one who begins anew.
+        chapter(Deed::Stop("b"), vec![]),
         chapter(publish(&[(0, &changed)]), vec![dies]),
         chapter(publish(&[(0, &changed), (0, &halted("c"))]), vec![]),
     ]
@@ -215,5 +232,29 @@ fn rewound(dies: Armed, after: u32) -> Vec<Chapter> {
         chapter(publish(&[(0, &second), (0, &b)]), vec![dies]),
         chapter(Deed::ForcePush(rewritten.clone()), vec![terminate]),
         chapter(Deed::AcknowledgeRewind(rewritten), vec![dies]),
+    ]
+}
+
+fn torn(rng: &mut Rng) -> Vec<Chapter> {
+    let (a, b) = (Machine::plain("a"), halted("b"));
+    let change = |cpus| publish(&[(0, &Machine { cpus, ..a.clone() }), (0, &b)]);
+    let mut fault = |fault| vec![Armed { fault, after: rng.u32(..400) }];
+    vec![
+        chapter(change(1), vec![]),
+        chapter(change(2), fault(Fault::TornTrust)),
+        chapter(Deed::Resume, fault(Fault::TornCache)),
+        chapter(change(3), fault(Fault::TornCache)),
+    ]
+}
+
+/// What is applied beside the manifests stays when they change, and what they keep stays as it is.
+fn applied(dies: Armed) -> Vec<Chapter> {
+    let (a, b) = (halted("a"), halted("b"));
+    let apply = |instance| Deed::Order(Ordered { verb: Verb::Apply, instance });
+    vec![
+        chapter(publish(&[(0, &a), (0, &b)]), vec![]),
+        chapter(apply("c"), vec![dies]),
+        chapter(apply("a"), vec![]),
+        chapter(publish(&[(0, &a)]), vec![dies]),
     ]
 }
