@@ -132,7 +132,8 @@ fn a_restart_lets_no_vm_take_the_address_of_another() {
         let mut thief = one.plug(2, 3);
         thief.announce();
         assert!(!thief.is_heard(SILENCE));
-        assert_eq!(daemon.log().matches("not heard as 52:55:55:00:00:02").count(), 1);
+        let told = "not heard as 52:55:55:00:00:02";
+        assert_eq!(daemon.log_saying(told).matches(told).count(), 1);
         (thief.mac[5], thief.ip) = (1, Ipv4Addr::new(192, 168, 104, 1));
         assert!(thief.is_heard(PATIENCE), "as itself it is");
         // A process that is new doesn't get it either.
@@ -214,7 +215,7 @@ fn what_is_damaged_is_said_and_set_aside() {
     let later = r#"{"version":2,"boot":"","cards":{}}"#;
     std::fs::write(daemon.path("cards.json"), later).unwrap();
     daemon.restart();
-    assert!(daemon.log().contains("a later release wrote them"), "{}", daemon.log());
+    daemon.log_saying("a later release wrote them");
     let aside = std::fs::read_to_string(daemon.path("cards.json.set-aside-1")).unwrap();
     assert_eq!(aside, later);
 }
@@ -301,7 +302,7 @@ fn a_first_word_under_the_address_of_a_vm_that_is_stopped_is_not_heard() {
         let mut thief = one.plug(2, address.octets()[3]);
         thief.announce();
         assert!(!thief.is_heard(SILENCE));
-        assert!(daemon.log().contains("not heard as 52:55:55:00:00:02"));
+        daemon.log_saying("not heard as 52:55:55:00:00:02");
         thief.mac[5] = 1;
         assert!(thief.is_heard(PATIENCE), "as itself it is");
     }

@@ -88,6 +88,19 @@ impl Daemon {
         std::fs::read_to_string(self.path("log")).unwrap_or_default()
     }
 
+    /// Its log, as soon as it says this: nothing waits until a line is written.
+    pub fn log_saying(&self, words: &str) -> String {
+        let start = Instant::now();
+        loop {
+            let log = self.log();
+            if log.contains(words) {
+                return log;
+            }
+            assert!(start.elapsed() < Duration::from_secs(10), "no {words:?} in {log}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// Its pid.
     pub fn pid(&self) -> u32 {
         self.child.id()
