@@ -30,9 +30,6 @@ pub struct Condition {
     /// When the status last changed, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_transition_time: Option<String>,
-    /// The generation of the manifest that it speaks of.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub observed_generation: Option<i64>,
 }
 
 /// What a controller reports of an object.
@@ -42,6 +39,10 @@ pub struct Status {
     /// One word: `Ready`, `Stopped`, `Booting`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<String>,
+    /// The revision of the manifests that the conditions compare with: what Kubernetes calls the
+    /// observed generation, which files do not have. Absent where they compare with none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_revision: Option<String>,
     /// The host port of the SSH server, for instances.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ssh_local_port: Option<u16>,

@@ -10,6 +10,7 @@ use limekiln_server::convert::to_status;
 use serde_json::{Value, json};
 use wire::object::Details;
 
+use super::history::short;
 use crate::compose::App;
 use crate::control::Control;
 use crate::exit::{Exit, Failure};
@@ -63,7 +64,9 @@ fn describe(
     let mut rows: Vec<(String, String)> = phase
         .map(|phase| ("phase".to_owned(), Styled(of_word(phase), phase).to_string()))
         .collect();
-    rows.extend(facts(app, id, object).into_iter().map(|(name, value)| (name.to_owned(), value)));
+    rows.extend(
+        facts(app, id, object, &status).into_iter().map(|(name, value)| (name.to_owned(), value)),
+    );
     rows.extend(conditions(&status));
     rows.extend(why::lines(object).into_iter().map(|line| ("why".to_owned(), line)));
     let column = rows.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
@@ -91,7 +94,12 @@ fn conditions(status: &Status) -> impl Iterator<Item = (String, String)> {
     })
 }
 
-fn facts(app: &App, id: &ObjectId, object: &wire::Object) -> Vec<(&'static str, String)> {
+fn facts(
+    app: &App,
+    id: &ObjectId,
+    object: &wire::Object,
+    status: &Status,
+) -> Vec<(&'static str, String)> {
     let mut facts = Vec::new();
     match &object.details {
         Some(Details::Instance(instance)) => facts.extend(of_instance(app, id, instance)),
@@ -105,7 +113,13 @@ fn facts(app: &App, id: &ObjectId, object: &wire::Object) -> Vec<(&'static str, 
         None => {}
     }
     let owner = match &object.owner {
-        Some(owner) => format!("by {}:{}", app.short_path(owner.file.as_ref()), owner.line),
+        Some(owner) => {
+            let place = format!("by {}:{}", app.short_path(owner.file.as_ref()), owner.line);
+            match status.observed_revision.as_deref().map(short) {
+                Some(revision) => format!("{place}, as of revision {revision}"),
+                None => place,
+            }
+        }
         None if object.exists => "no; limekiln did not make it".to_owned(),
         None => "not made yet".to_owned(),
     };

@@ -211,12 +211,15 @@ impl Changes {
     }
 
     fn stalled(&mut self, state: &ControllerState) {
-        let stalled = |attempts: &BTreeMap<ObjectId, Attempt>, id: &ObjectId| {
-            attempts.get(id).is_some_and(|attempt| attempt.stalled)
-        };
-        for id in state.attempts.keys() {
-            if stalled(&state.attempts, id) && !stalled(&self.attempts, id) {
-                let text = "stalled: the same was done again and again and changed nothing";
+        let was = |id: &ObjectId| self.attempts.get(id).is_some_and(|attempt| attempt.stalled);
+        for (id, attempt) in state.attempts.iter().filter(|(_, attempt)| attempt.stalled) {
+            if !was(id) {
+                let text = match attempt.error {
+                    None => "stalled: the same was done again and again and changed nothing",
+                    Some(_) => {
+                        "stalled: it fails each time in the same way, and is tried seldom now"
+                    }
+                };
                 self.log.line(Level::Error, Some(id), text, &json!({}));
             }
         }

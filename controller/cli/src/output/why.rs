@@ -37,8 +37,8 @@ fn tries(known: &wire::Reconciliation) -> Option<String> {
         (false, None) => String::new(),
     };
     Some(match (known.stalled, known.last_error.as_str()) {
-        (true, _) => format!("done {times} in vain{next}"),
+        (true, "") => format!("done {times} in vain{next}"),
         (false, "") => format!("done {times}{next}"),
-        (false, error) => format!("failed {times}{next}: {error}"),
+        (_, error) => format!("failed {times}{next}: {error}"),
     })
 }

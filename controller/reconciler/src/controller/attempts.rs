@@ -18,7 +18,8 @@ pub(super) struct Tried {
     steps: Fingerprint,
     /// Tries without an end: failures, and the same once more.
     pub(super) times: u32,
-    /// How many of the last tries were done and did not help.
+    /// How many of the last tries came to the same end: they were done and did not help, or failed
+    /// with the same error.
     pub(super) in_vain: u32,
     /// No try before this.
     pub(super) until: Instant,
@@ -70,14 +71,18 @@ impl Attempts {
     ) {
         let now = Instant::now();
         let before = self.0.remove(id).filter(|tried| tried.want == want);
+        let error = match end {
+            End::Done => None,
+            End::Failed(error) => Some(error),
+        };
         // What is done at last after failures has helped.
-        let again = |tried: &Tried| tried.error.is_none() && tried.steps == steps;
+        let again = |tried: &Tried| tried.error == error && tried.steps == steps;
         let same = before.as_ref().is_some_and(again);
         let (times, vain) = before.map_or((0, 0), |tried| (tried.times, tried.in_vain));
-        let (times, in_vain, error) = match end {
-            End::Done if same => (times + 1, vain + 1, None),
-            End::Done => (0, 0, None),
-            End::Failed(error) => (times + 1, 0, Some(error)),
+        let (times, in_vain) = match &error {
+            _ if same => (times + 1, vain + 1),
+            None => (0, 0),
+            Some(_) => (times + 1, 1),
         };
         let delay = delay(times, id, options);
         let tried = Tried { want, steps, times, in_vain, until: now + delay, error, last: now };

@@ -21,7 +21,8 @@ pub struct ControllerOptions {
     pub longest_retry: Duration,
     /// An object that needed nothing for this long starts over with short waits.
     pub calm: Duration,
-    /// How often the same may be done without an end before the object counts as stalled.
+    /// How often the same may be done in vain, or fail in the same way, before the object counts as
+    /// stalled.
     pub stalled_after: u32,
     /// How long work that runs may take to come to a safe point when the controller is stopped.
     pub grace: Duration,

@@ -84,7 +84,8 @@ pub struct Attempt {
     pub times: u32,
     /// Why the last one failed; `None` if it was done and did not help.
     pub error: Option<String>,
-    /// Whether the same was done again and again: it is tried seldom now.
+    /// Whether the same was done again and again, or failed each time in the same way: it is tried
+    /// seldom now.
     pub stalled: bool,
     /// Milliseconds until the next try; 0 for soon.
     pub retry_ms: u64,

@@ -40,6 +40,7 @@ pub fn status(
         ssh_local_port: instance.and_then(|instance| instance.ssh_port),
         conditions: conditions(id, observed, planned, claim, prints),
         phase,
+        observed_revision: None,
     }
 }
 
@@ -78,7 +79,6 @@ fn condition(
         reason: reason.to_owned(),
         message: message.into(),
         last_transition_time: None,
-        observed_generation: None,
     }
 }
 
@@ -158,20 +158,27 @@ fn stalled(waiting: &[Waiting]) -> Condition {
 
 /// Puts in what a controller's tries have come to.
 pub(crate) fn tried(conditions: &mut [Condition], attempt: &Attempt) {
-    let times = attempt.times;
-    let told = match &attempt.error {
-        _ if attempt.stalled => {
+    let told = match (&attempt.error, attempt.stalled) {
+        (None, false) => return,
+        (None, true) => {
             let message = "the same was done again and again and changed nothing";
-            condition("Stalled", True, "NoProgress", message)
+            vec![condition("Stalled", True, "NoProgress", message)]
         }
-        Some(error) => {
-            let times = if times == 1 { "once".to_owned() } else { format!("{times} times") };
-            condition("Reconciling", True, "Retrying", format!("failed {times}: {error}"))
+        (Some(error), stalled) => {
+            let times = match attempt.times {
+                1 => "once".to_owned(),
+                times => format!("{times} times"),
+            };
+            let message = format!("failed {times}: {error}");
+            let stalled = stalled.then(|| condition("Stalled", True, "Failing", &*message));
+            let retrying = condition("Reconciling", True, "Retrying", message);
+            stalled.into_iter().chain([retrying]).collect()
         }
-        None => return,
     };
-    if let Some(known) = conditions.iter_mut().find(|known| known.type_ == told.type_) {
-        *known = told;
+    for told in told {
+        if let Some(known) = conditions.iter_mut().find(|known| known.type_ == told.type_) {
+            *known = told;
+        }
     }
 }
 

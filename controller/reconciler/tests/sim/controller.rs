@@ -144,7 +144,9 @@ async fn who_fails_waits_longer_each_time_and_keeps_nobody() {
     let mut before = Instant::now();
     for times in 1..8 {
         let state = running.until("a try", |state| tried(state, times)).await;
-        assert!(state.attempts[&id("instance/bad")].error.is_some());
+        let bad = &state.attempts[&id("instance/bad")];
+        assert!(bad.error.is_some());
+        assert_eq!(bad.stalled, times >= 3, "what fails for ever is told to be stalled");
         waits.push(before.elapsed());
         before = Instant::now();
     }

@@ -27,7 +27,6 @@ fn condition(condition: Condition) -> wire::Condition {
         reason: condition.reason,
         message: condition.message,
         last_transition_time: since.map(timestamp),
-        observed_generation: condition.observed_generation,
     }
 }
 
@@ -40,6 +39,7 @@ pub fn to_status(object: &wire::Object) -> Status {
     };
     Status {
         phase: (!status.phase.is_empty()).then(|| status.phase.clone()),
+        observed_revision: Some(status.observed_revision.clone()).filter(|it| !it.is_empty()),
         ssh_local_port: port.and_then(|port| u16::try_from(port).ok()),
         conditions: status.conditions.iter().map(to_condition).collect(),
     }
@@ -57,6 +57,5 @@ fn to_condition(condition: &wire::Condition) -> Condition {
         reason: condition.reason.clone(),
         message: condition.message.clone(),
         last_transition_time: since.map(|time| to_timestamp(Some(time)).to_string()),
-        observed_generation: condition.observed_generation,
     }
 }
