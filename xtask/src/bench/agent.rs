@@ -1,7 +1,6 @@
 //! What one host agent costs while its VM idles.
 
 use std::fs;
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
@@ -10,14 +9,16 @@ use anyhow::Context;
 
 use super::free_ports::free_ports;
 use super::home::{Home, instance, tiny_template};
+use super::opener::Opener;
 use super::row::Row;
 use crate::workspace;
 
 /// Settled after the boot before measuring, then observed for so long.
 const SETTLE: Duration = Duration::from_secs(5);
 const WATCH: Duration = Duration::from_secs(15);
-/// What the one that serves its guest has.
+/// What the one that serves its guest has, and the first of the guest's ports.
 const FORWARDS: usize = 50;
+const FIRST: u16 = 10_000;
 const MOUNTS: usize = 3;
 
 /// Private memory and wake-ups of the agent of one idle tiny guest, and memory of one that serves
@@ -32,7 +33,7 @@ pub fn rows() -> anyhow::Result<Vec<Row>> {
     let before = switches(&idle)?;
     sleep(WATCH);
     let wakeups = (switches(&idle)? - before) / WATCH.as_secs_f64();
-    let busy = busy(&home, shared.path())?;
+    let (busy, _opener) = busy(&home, shared.path())?;
     let private = |name, process: &Path, bound| -> anyhow::Result<Row> {
         Ok(Row { name, value: private_kib(process)? / 1024.0, unit: "MiB", bound })
     };
@@ -54,8 +55,9 @@ fn start(home: &Home, name: &str, more: &str) -> anyhow::Result<PathBuf> {
     Ok(Path::new("/proc").join(pid.trim()))
 }
 
-/// One with forwards that all listen, and mounts.
-fn busy(home: &Home, shared: &Path) -> anyhow::Result<PathBuf> {
+/// One with mounts and forwards, through each of which something in the guest has answered: the
+/// host agent listens for it, and not SSH, which serves what is `static`.
+fn busy(home: &Home, shared: &Path) -> anyhow::Result<(PathBuf, Opener)> {
     let ports = free_ports(FORWARDS)?;
     let mut more = "    mountType: reverse-sshfs\n    mounts:\n".to_owned();
     for mount in 0..MOUNTS {
@@ -63,15 +65,16 @@ fn busy(home: &Home, shared: &Path) -> anyhow::Result<PathBuf> {
         more += &format!("    - {{location: \"{from}\", mountPoint: /mnt/{mount}}}\n");
     }
     more += "    portForwards:\n";
-    for (guest, host) in (10_000..).zip(&ports) {
-        more += &format!("    - {{guestPort: {guest}, hostPort: {host}, static: true}}\n");
+    for (guest, host) in (FIRST..).zip(&ports) {
+        more += &format!("    - {{guestPort: {guest}, hostPort: {host}}}\n");
     }
     let process = start(home, "busy", &more)?;
-    for port in &ports {
-        TcpStream::connect(("127.0.0.1", *port)).context("a forward does not listen")?;
+    let mut opener = Opener::new(home, "busy")?;
+    for (guest, host) in (FIRST..).zip(&ports) {
+        opener.open(guest, *host)?;
     }
     sleep(SETTLE);
-    Ok(process)
+    Ok((process, opener))
 }
 
 /// Memory that nobody else shares.

@@ -16,6 +16,7 @@ mod home;
 mod makespan;
 mod manifests;
 mod mounts;
+mod opener;
 mod planner;
 mod played;
 mod ports;

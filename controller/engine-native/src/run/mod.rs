@@ -5,6 +5,7 @@ mod forward;
 mod log;
 mod mounts;
 mod ready;
+mod remedies;
 mod snapshots;
 mod start;
 mod stop;

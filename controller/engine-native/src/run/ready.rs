@@ -10,6 +10,7 @@ use limekiln_model::{InstancePhase, Name};
 use tokio::time::{Instant, sleep};
 
 use super::log;
+use super::remedies::remedy;
 use crate::observe::{agent_phase, agent_pid, lima_phase};
 use crate::paths::Paths;
 
@@ -123,6 +124,14 @@ fn silent(files: &InstanceFiles, name: &Name) -> EngineError {
 
 fn ended(files: &InstanceFiles, name: &Name) -> EngineError {
     let said = log::last_error(files).unwrap_or_else(|| "its host agent ended".to_owned());
-    EngineError::permanent(format!("instance/{name} went down while it booted: {said}"))
-        .hint(format!("see {} and {}", files.log().display(), files.file("serial.log").display()))
+    let message = format!("instance/{name} went down while it booted: {said}");
+    // The guest begins only after its start has been reported.
+    if let Some(hint) = remedy(&said) {
+        return EngineError::needs_human(message).hint(hint);
+    }
+    EngineError::permanent(message).hint(format!(
+        "see {} and {}",
+        files.log().display(),
+        files.file("serial.log").display()
+    ))
 }

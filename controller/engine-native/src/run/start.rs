@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep};
 
 use super::disks::forget_dead_holder;
 use super::log;
+use super::remedies::remedy;
 use crate::error::file;
 use crate::firmware;
 use crate::images::Images;
@@ -147,35 +148,12 @@ fn ended(files: &InstanceFiles, name: &Name, status: &str) -> EngineError {
         .or_else(|| log::last_line(files))
         .or_else(|| full(files))
         .unwrap_or_else(|| status.to_owned());
-    let remedy = REMEDIES.iter().find(|(part, _)| said.contains(part));
     let error = |class| EngineError::new(class, format!("instance/{name} did not start: {said}"));
-    match remedy {
-        Some((_, hint)) => error(ErrorClass::NeedsHuman).hint(*hint),
+    match remedy(&said) {
+        Some(hint) => error(ErrorClass::NeedsHuman).hint(hint),
         None => error(ErrorClass::Permanent).hint(format!("see {}", files.log().display())),
     }
 }
-
-/// What no other try mends, by the host agent's words, and what does.
-const REMEDIES: [(&str, &str); 15] = [
-    ("No space left", "free some space, then start it again"),
-    ("ssh.localPort", "stop what listens there, or choose another ssh.localPort"),
-    ("the disk is used by", "stop that instance first, or detach the disk"),
-    (
-        "cannot start qemu-system",
-        "install QEMU for the guest's architecture; see `limekiln doctor`",
-    ),
-    ("QEMU_SYSTEM_", "write the program and its arguments in the words of a shell"),
-    ("cannot start swtpm", "install the package swtpm, or remove `tpm`"),
-    ("swtpm failed", "see swtpm.log in the instance's directory; what the TPM keeps is in swtpm/"),
-    ("cannot run ssh", "install OpenSSH's client; see `limekiln doctor`"),
-    ("virtiofsd is not installed", "install it, or use `mountType: 9p` or `reverse-sshfs`"),
-    ("no UEFI firmware", "install it (Debian: ovmf, qemu-efi-aarch64; Fedora: edk2-ovmf)"),
-    ("acl", "put the line `allow BRIDGE` into /etc/qemu/bridge.conf"),
-    ("cannot join", "see \"A bridge or tap on Linux\" in docs/networks.md"),
-    ("there is no network", "define it with a manifest, or with `limekiln network create`"),
-    ("the daemon of network/", "see the logs in $LIMA_HOME/_networks"),
-    ("it can be adopted", "limekiln stop --force ends it, then start it again"),
-];
 
 /// A host agent that finds the disk full cannot even write so into its log.
 fn full(files: &InstanceFiles) -> Option<String> {

@@ -104,6 +104,10 @@ mod tests {
             Ok(())
         }
 
+        async fn waits_to_begin(&self) -> Result<bool, DriverError> {
+            Ok(false)
+        }
+
         async fn progress(&self) -> Result<Progress, DriverError> {
             Ok((self.progress)(self.looks.fetch_add(1, Ordering::Relaxed)))
         }

@@ -1,6 +1,7 @@
 //! Starting the VM under the best accelerator that works.
 
 use super::agent::{Agent, Known};
+use super::begin::Begun;
 use crate::accel::{self, Accelerator, Outcome, Watchdog};
 use crate::api::StopRequest;
 use crate::driver::Machine;
@@ -21,7 +22,7 @@ enum Signs {
 
 impl Agent {
     /// Starts the VM and waits for a sign of life where the accelerator may be at fault. `None` if
-    /// a stop was asked for before.
+    /// a stop was asked for before its guest began.
     ///
     /// # Errors
     /// The VM can't be started, or ended by itself.
@@ -40,6 +41,7 @@ impl Agent {
                     }
                     return Ok(Some((machine, known)));
                 }
+                Attempt::Stopped => return Ok(None),
                 Attempt::Failed(reason) => reason,
             };
             tracing::warn!("{accelerator} does not work for this guest: {reason}");
@@ -81,19 +83,19 @@ impl Agent {
             Err(error) if is_last => return Err(error.into()),
             Err(error) => return Ok(Attempt::Failed(chain(&error))),
         };
-        if let Err(error) = self.introduce(machine.as_ref()).await {
-            machine.process().kill();
-            machine.process().exited().await;
-            machine.clean_up();
-            return Err(error);
-        }
-        self.networks = Some(self.keep_networks(machine.as_ref()));
         let pid = machine.process().pid();
         self.shared.update(|status| {
             status.accelerator = Some(accelerator);
             status.driver_pid = Some(pid);
         });
+        // A host agent that is killed from now on leaves a VM that can be adopted.
         self.save_state(machine.as_ref(), false);
+        match self.begin(machine.as_mut()).await? {
+            Begun::Runs => {}
+            Begun::Stopped => return Ok(Attempt::Stopped),
+            Begun::Ended(reason) => return Ok(Attempt::Failed(reason)),
+        }
+        self.networks = Some(self.keep_networks(machine.as_ref()));
         self.emit(|_| ());
         match self.first_signs(machine.as_ref(), !is_last).await {
             Signs::Answers => Ok(Attempt::Runs { machine, known: Known::Answers }),
@@ -147,6 +149,11 @@ impl Agent {
 }
 
 enum Attempt {
-    Runs { machine: Box<dyn Machine>, known: Known },
+    Runs {
+        machine: Box<dyn Machine>,
+        known: Known,
+    },
     Failed(String),
+    /// A stop was asked for, and the VM is down.
+    Stopped,
 }

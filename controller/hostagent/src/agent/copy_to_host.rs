@@ -22,6 +22,8 @@ const LARGEST: u64 = 16 << 20;
 const DEADLINE: Duration = Duration::from_secs(60);
 /// How the guest's side says that there is no such file.
 const MISSING: i32 = 44;
+/// And that it may not look as root.
+const NO_ROOT: i32 = 45;
 
 /// What came of a file in the guest.
 enum Got {
@@ -71,6 +73,9 @@ impl Agent {
         match status.code() {
             Some(0) => Ok(Got::Bytes(bytes)),
             Some(MISSING) => Ok(Got::Nothing),
+            Some(NO_ROOT) => {
+                Err("the guest's user may not read it, and cannot use sudo".to_owned())
+            }
             _ => Err("it cannot be read in the guest".to_owned()),
         }
     }
@@ -86,11 +91,14 @@ impl Agent {
     }
 }
 
-/// Prints a file: as the user, or where that may not, as root.
+/// Prints a file: as the user, or where that may not, as root. Where sudo can't be used, only what
+/// is missing from a directory that the user may search is known to be missing.
 fn script(path: &str) -> String {
     let script = format!(
         "if [ -r \"$1\" ]; then exec cat \"$1\"; fi
+        [ -e \"$1\" ] || [ -L \"$1\" ] || [ ! -x \"${{1%/*}}/\" ] || exit {MISSING}
         {UNLOCK}
+        sudo -n true || exit {NO_ROOT}
         if sudo -n test -e \"$1\"; then sudo -n cat \"$1\"; exit; fi
         exit {MISSING}"
     );
@@ -131,12 +139,32 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("it's $(x) \"y\"");
         fs::write(&path, "text").expect("writable");
-        let run = |path: &Path| {
-            let text = script(&path.to_string_lossy());
-            Command::new("sh").arg("-c").arg(text).output().expect("sh")
-        };
-        assert_eq!(run(&path).stdout, b"text");
-        assert_eq!(run(&dir.path().join("none")).status.code(), Some(MISSING));
+        assert_eq!(run(dir.path(), &path).stdout, b"text");
+        assert_eq!(run(dir.path(), &dir.path().join("none")).status.code(), Some(MISSING));
+    }
+
+    /// It may be there.
+    #[test]
+    fn a_file_that_only_root_can_look_for_is_not_said_to_be_missing() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let unseen = dir.path().join("none/file");
+        for (sudo, code) in [("exit 1", NO_ROOT), ("shift; exec \"$@\"", MISSING)] {
+            let text = dir.path().join("text");
+            fs::write(&text, format!("#!/bin/sh\n{sudo}\n")).expect("writable");
+            // By another process: no other test's child has it open for writing.
+            let mut install = Command::new("install");
+            install.args(["-m", "755"]).arg(text).arg(dir.path().join("sudo"));
+            assert!(install.status().expect("install").success());
+            assert_eq!(run(dir.path(), &unseen).status.code(), Some(code), "{sudo}");
+        }
+    }
+
+    /// With the home's programs first.
+    fn run(home: &Path, path: &Path) -> std::process::Output {
+        let programs = std::env::join_paths([home, "/usr/bin".as_ref(), "/bin".as_ref()]);
+        let mut sh = Command::new("sh");
+        sh.arg("-c").arg(script(&path.to_string_lossy()));
+        sh.env("HOME", home).env("PATH", programs.expect("no colons")).output().expect("sh")
     }
 
     #[test]

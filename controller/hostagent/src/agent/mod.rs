@@ -3,6 +3,7 @@
 mod adopt;
 #[expect(clippy::module_inception, reason = "the file is named after its type")]
 mod agent;
+mod begin;
 mod boot;
 mod changes;
 mod copy_to_host;

@@ -73,6 +73,7 @@ impl Agent {
             return Ok(());
         }
         for network in self.spec.nics.iter().filter_map(|nic| nic.link.user_v2()) {
+            self.shared.waits_for(&format!("the daemon of network/{}", network.name));
             // It may have been killed meanwhile.
             network.daemon.ensure(&program(), &network.spec).await?;
             let cards = cards(&self.spec, network);

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 use super::adopt::adopt;
-use super::agent::Agent;
+use super::agent::{Agent, Known};
 use super::prepare::prepare;
 use super::signals::Signals;
 use crate::api::Server;
+use crate::driver::Machine;
 use crate::pidfile::PidFile;
 use crate::{Error, HostAgentArgs, chain, log};
 
@@ -51,7 +52,7 @@ pub async fn run(args: HostAgentArgs) -> Result<(), Error> {
     let result = match adopted {
         Some((machine, known)) => {
             agent.emit(|_| ());
-            agent.live(machine, known).await
+            begin_and_live(&mut agent, machine, known).await
         }
         None => start_and_live(&mut agent).await,
     };
@@ -64,6 +65,17 @@ pub async fn run(args: HostAgentArgs) -> Result<(), Error> {
         ..Default::default()
     });
     result
+}
+
+async fn begin_and_live(
+    agent: &mut Agent,
+    mut machine: Box<dyn Machine>,
+    known: Known,
+) -> Result<(), Error> {
+    match agent.begin_adopted(machine.as_mut(), known).await? {
+        true => agent.live(machine, known).await,
+        false => Ok(()),
+    }
 }
 
 async fn start_and_live(agent: &mut Agent) -> Result<(), Error> {

@@ -51,6 +51,12 @@ pub trait Machine: Send + Sync {
     /// The hypervisor does not answer.
     async fn begin(&self) -> Result<(), DriverError>;
 
+    /// Whether its guest still waits for that.
+    ///
+    /// # Errors
+    /// The hypervisor does not answer.
+    async fn waits_to_begin(&self) -> Result<bool, DriverError>;
+
     /// Waits until something beside the hypervisor has ended for which the guest has no other until
     /// it is started again; returns what it lost, in words. Without such a thing it waits for ever.
     async fn lost(&self) -> String {

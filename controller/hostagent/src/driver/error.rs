@@ -39,6 +39,9 @@ pub enum DriverError {
     /// The control socket failed.
     #[error("the hypervisor's control socket failed")]
     Qmp(#[from] QmpError),
+    /// Nobody has let the guest begin.
+    #[error("the guest has not begun")]
+    NotBegun,
     /// A network can't be joined.
     #[error(transparent)]
     Network(#[from] NetworkError),

@@ -16,9 +16,16 @@ const QUIT: Duration = Duration::from_secs(3);
 /// Presses the power button until the VM is down. The caller has a deadline.
 ///
 /// # Errors
-/// The hypervisor does not hear the button, and would not later either.
+/// The hypervisor does not hear the button, and would not later either; or the guest, which has
+/// not begun.
 pub async fn press(machine: &dyn Machine) -> Result<(), DriverError> {
     let again_and_again = async {
+        // A host agent may have been killed before it let it begin.
+        match machine.waits_to_begin().await {
+            Ok(false) => {}
+            Ok(true) => return DriverError::NotBegun,
+            Err(error) => return error,
+        }
         loop {
             if let Err(error) = machine.power_button().await {
                 return error;

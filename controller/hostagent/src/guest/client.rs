@@ -23,8 +23,10 @@ use tonic::{Status, Streaming};
 const KEEPALIVE: Duration = Duration::from_secs(20);
 /// Calls with one answer.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// Messages are no longer: 8,192 ports take a third of it, and a part of a tunnel 64 KiB.
-const LONGEST: usize = 1 << 20;
+/// Messages are no longer: all ports of one address take a third of it.
+const LONGEST: usize = 4 << 20;
+/// Nor those of tunnels, of which there may be many; ours have 64 KiB.
+const LONGEST_PART: usize = 1 << 20;
 
 /// A connection to a guest agent; copies share it.
 #[derive(Clone, Debug)]
@@ -121,7 +123,9 @@ impl GuestClient {
         &self,
         messages: impl Stream<Item = TunnelMessage> + Send + 'static,
     ) -> Result<Streaming<TunnelMessage>, Status> {
-        Ok(self.calls.clone().tunnel(messages).await?.into_inner())
+        let calls = self.calls.clone();
+        let mut calls = calls.max_decoding_message_size(LONGEST_PART);
+        Ok(calls.tunnel(messages).await?.into_inner())
     }
 }
 

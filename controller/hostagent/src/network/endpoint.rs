@@ -203,6 +203,7 @@ mod tests {
     const NONE: &str = "HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\nDate: Thu, 26 Nov 2026 13:39:11 GMT\r\nContent-Length: 16\r\n\r\nproxy not found\n";
 
     const NO_PATH: &str = "HTTP/1.1 404 Not Found\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 19\r\n\r\n404 page not found\n";
+    const GONE: &str = "HTTP/1.1 410 Gone\r\nContent-Length: 22\r\n\r\nthere is no process 7\n";
     const CONFLICT: &str = "HTTP/1.1 409 Conflict\r\nContent-Length: 16\r\n\r\nit is another's\n";
 
     /// A client of a daemon that gives these answers, one on each connection, and what it is asked:
@@ -285,16 +286,19 @@ mod tests {
     /// Lima's daemon has no such path; ours refuses what another VM has.
     #[tokio::test]
     async fn a_vm_is_told_to_a_daemon_that_wants_to_know() {
-        let (_home, endpoint, asked) = replay(&[DONE, NO_PATH, CONFLICT, NONE]);
+        let (_home, endpoint, asked) = replay(&[DONE, NO_PATH, CONFLICT, GONE, NONE]);
         let cards = ["52:55:55:3c:f3:59".to_owned()];
         endpoint.tell_vm(7, &cards).await.unwrap();
         endpoint.tell_vm(7, &cards).await.expect("Lima's");
         let error = endpoint.tell_vm(7, &cards).await.unwrap_err();
         assert_eq!(error.to_string(), "network/lan: it is another's");
         assert!(error.hint().is_some_and(|hint| hint.contains("macAddress")));
+        let error = endpoint.tell_vm(7, &cards).await.unwrap_err();
+        assert!(error.to_string().ends_with("410 Gone: there is no process 7"), "{error}");
+        assert_eq!(error.hint(), None, "no card of another VM's");
         assert!(endpoint.tell_vm(7, &cards).await.unwrap_err().to_string().contains("500"));
         let told = ("POST /limekiln/vms".to_owned(), json!({"pid": 7, "cards": cards}));
-        assert_eq!(asked.await.unwrap(), vec![told; 4]);
+        assert_eq!(asked.await.unwrap(), vec![told; 5]);
     }
 
     /// What leads elsewhere is led anew.

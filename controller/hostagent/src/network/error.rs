@@ -106,6 +106,9 @@ impl NetworkError {
         move |source| Self::File { doing, path, source }
     }
 
+    /// What to do where another VM has the hardware address of a card.
+    pub const CARD_HINT: &str = "give one of the two another `macAddress`, or stop the other one";
+
     /// What to do, where that is known.
     pub fn hint(&self) -> Option<&str> {
         match self {
@@ -118,9 +121,7 @@ impl NetworkError {
                 "stop the instances on it, also Lima's: its daemon ends with the last one, and \
                  the next is started with the definition's addresses",
             ),
-            Self::Card { .. } => {
-                Some("give one of the two another `macAddress`, or stop the other one")
-            }
+            Self::Card { .. } => Some(Self::CARD_HINT),
             _ => None,
         }
     }

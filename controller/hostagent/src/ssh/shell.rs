@@ -20,8 +20,16 @@ pub(crate) fn script(script: &str, arguments: &[&str]) -> String {
 
 /// Lets `sudo -n` do what a user whose sudo asks for a password may do: the boot left one in the
 /// user's home (`password.sh`). Without a terminal sudo remembers it for the children of one process.
-pub(crate) const UNLOCK: &str =
-    "[ ! -e ~/.lima-password-set ] || sudo -S -v -p '' 2>/dev/null <~/password";
+/// One that is refused is not tried again in this boot until the file changes: enough failures
+/// would lock the user out (`pam_faillock`).
+pub(crate) const UNLOCK: &str = "\
+if [ -e ~/.lima-password-set ] && [ -r ~/password ]; then
+    boot=$(cat /proc/sys/kernel/random/boot_id)
+    refused=~/.lima-password-refused
+    if [ ~/password -nt \"$refused\" ] || [ \"$(cat \"$refused\" 2>/dev/null)\" != \"$boot\" ]; then
+        sudo -S -v -p '' 2>/dev/null <~/password || echo \"$boot\" 2>/dev/null >\"$refused\"
+    fi
+fi";
 
 /// The command, words of a shell, as root. One `sudo` for all of it where that asks for nothing: on
 /// an emulated processor each takes a tenth of a second.
@@ -50,7 +58,7 @@ mod tests {
 
     /// Where it asks, it knows the password for the children of who told it.
     const SUDO: &str = "#!/bin/sh
-if [ \"$1\" = -S ]; then read -r word; [ \"$word\" = secret ] && echo $PPID >~/told; exit; fi
+if [ \"$1\" = -S ]; then read -r word; echo \"$word\" >>~/tried; [ \"$word\" = secret ] && echo $PPID >~/told; exit; fi
 [ ! -e ~/.lima-password-set ] || [ \"$(cat ~/told 2>/dev/null)\" = $PPID ] || exit 9
 shift
 exec \"$@\"
@@ -78,10 +86,16 @@ exec \"$@\"
         };
         let done = (Some(0), "input it's $HOME".to_owned());
         assert_eq!(run(), done);
+        // Longer than between two times that a file system tells apart.
+        let tick = std::time::Duration::from_millis(20);
         for (password, outcome) in [("wrong", (Some(9), String::new())), ("secret", done)] {
+            std::thread::sleep(tick);
             std::fs::write(home.path().join(".lima-password-set"), "").unwrap();
             std::fs::write(home.path().join("password"), format!("{password}\n")).unwrap();
             assert_eq!(run(), outcome, "{password}");
+            assert_eq!(run(), outcome, "{password}");
         }
+        let tried = std::fs::read_to_string(home.path().join("tried")).unwrap();
+        assert_eq!(tried, "wrong\nsecret\nsecret\n", "what is refused is refused once");
     }
 }

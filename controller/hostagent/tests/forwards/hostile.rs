@@ -30,7 +30,7 @@ fn everything() -> Vec<IpPort> {
     let all = (1..=65_535).map(|number| port("tcp", "0.0.0.0".to_owned(), number));
     let bad = ["", "../../etc", "127.0.0.1\nhello", "999.1.1.1", "[::1]", "\u{1b}[2J"];
     let bad = bad.into_iter().map(|ip| port("tcp", ip.to_owned(), 80));
-    all.take(30_000).chain(bad).collect()
+    all.chain(bad).collect()
 }
 
 #[tonic::async_trait]

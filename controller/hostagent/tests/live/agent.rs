@@ -46,7 +46,7 @@ impl Agent {
         Self::spawn_with(args, &[])
     }
 
-    fn spawn_with(args: &HostAgentArgs, environment: &[(&str, &str)]) -> Self {
+    pub fn spawn_with(args: &HostAgentArgs, environment: &[(&str, &str)]) -> Self {
         let dir = args.instance_dir.clone();
         let words: Vec<String> =
             args.to_words().into_iter().map(|word| word.into_string().unwrap()).collect();

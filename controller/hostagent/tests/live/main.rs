@@ -13,6 +13,7 @@ mod forwards;
 mod full;
 mod guest;
 mod instance;
+mod introduction;
 mod mounts;
 mod openrc;
 mod snapshots;

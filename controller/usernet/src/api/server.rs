@@ -27,6 +27,7 @@ use super::state::StateFile;
 use super::vm::Vm;
 use crate::dns::{Zone, Zones};
 use crate::mail::{Mail, Mailbox};
+use crate::switch::Refusal;
 
 /// Longest body.
 const BODY: usize = 64 << 10;
@@ -141,7 +142,7 @@ impl Api {
         self.mailbox.post(Mail::Tell { pid, macs, to });
         match timeout(PATIENCE, answer).await {
             Ok(Ok(Ok(()))) => text(StatusCode::OK, ""),
-            Ok(Ok(Err(refusal))) => text(StatusCode::CONFLICT, &refusal.to_string()),
+            Ok(Ok(Err(refusal))) => text(refused(&refusal), &refusal.to_string()),
             _ => broken(),
         }
     }
@@ -237,6 +238,15 @@ fn done(result: Result<(), super::forwards::Error>) -> Answer {
                 &format!("{error}{}", cause.unwrap_or_default()),
             )
         }
+    }
+}
+
+/// Whoever hears of a conflict tells a person that two VMs have one address.
+fn refused(refusal: &Refusal) -> StatusCode {
+    match refusal {
+        Refusal::Anothers { .. } => StatusCode::CONFLICT,
+        Refusal::NoProcess(_) => StatusCode::GONE,
+        Refusal::OtherVm(_) | Refusal::NoCards(_) => StatusCode::BAD_REQUEST,
     }
 }
 

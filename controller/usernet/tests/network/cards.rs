@@ -346,7 +346,8 @@ fn two_vms_that_are_told_to_have_one_address_are_refused() {
     assert_eq!(tell(&daemon, &two, &[2]).0, 200, "that one has ended");
     for (method, body, status) in [
         ("POST", r#"{"pid":1,"cards":[]}"#, 400),
-        ("POST", r#"{"pid":1,"cards":["5a:94:ef:e4:0c:dd"]}"#, 409),
+        ("POST", r#"{"pid":1,"cards":["5a:94:ef:e4:0c:dd"]}"#, 400),
+        ("POST", r#"{"pid":4194305,"cards":["52:55:55:00:00:09"]}"#, 410),
         ("POST", "{", 400),
         ("GET", "", 400),
     ] {

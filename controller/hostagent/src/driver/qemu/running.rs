@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::live_disks::QemuDisks;
-use super::qmp::{AnnounceSelf, Cont, Qmp, QueryBlockStats, Quit, SystemPowerdown};
+use super::qmp::{AnnounceSelf, Cont, Qmp, QueryBlockStats, QueryStatus, Quit, SystemPowerdown};
 use super::snapshots::QemuSnapshots;
 use super::tpm::{self, Tpm};
 use super::{network, vnc};
@@ -66,6 +66,11 @@ impl Machine for RunningQemu {
     async fn begin(&self) -> Result<(), DriverError> {
         Qmp::connect(&self.files.qmp_sock()).await?.execute(&Cont).await?;
         Ok(())
+    }
+
+    async fn waits_to_begin(&self) -> Result<bool, DriverError> {
+        let mut qmp = Qmp::connect(&self.files.qmp_sock()).await?;
+        Ok(qmp.execute(&QueryStatus).await?.status == "prelaunch")
     }
 
     async fn lost(&self) -> String {
