@@ -4,7 +4,7 @@
 //! What stands for the host is a network namespace, too, in which the whole test runs: nothing is
 //! put into the host's own network, whatever becomes of the test.
 
-use std::io::{Read, Write};
+use std::io::{Read, Seek, Write};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -28,16 +28,37 @@ const TRIAL: &str = "ip link set lo up; ip link add cable type veth peer name et
 /// when it comes to the world outside.
 ///
 /// # Panics
-/// The test failed there.
+/// The test failed there, or there is none of this name.
 pub fn ran_apart(test: &str) -> bool {
     if std::env::var_os(APART).is_some() || may().is_err() {
         return false;
     }
     let own = std::env::current_exe().expect("the test has a name");
     let mut apart = apart("ip link set lo up; exec \"$@\"");
-    let apart = apart.arg("sh").arg(own).args(["--exact", test, "--nocapture"]).env(APART, "1");
-    assert!(apart.status().expect("unshare was there just now").success(), "it failed there");
+    apart.arg("sh").arg(own).args(["--exact", test, "--nocapture"]).env(APART, "1");
+    // No pipe: a process that outlives the test would keep it open.
+    let mut said = tempfile::tempfile().expect("a temporary file");
+    apart.stdout(said.try_clone().expect("a descriptor"));
+    let ended = apart.status().expect("unshare was there just now");
+    let mut text = Vec::new();
+    said.rewind().and_then(|()| said.read_to_end(&mut text)).expect("ours");
+    std::io::stdout().write_all(&text).expect("stdout");
+    assert!(ended.success(), "it failed there");
+    // A name of no test runs nothing, and that succeeds.
+    let ran = String::from_utf8_lossy(&text).contains("test result: ok. 1 passed;");
+    assert!(ran, "{test} did not run there");
     true
+}
+
+/// A name that is none must not look like a test that passed.
+#[test]
+fn what_did_not_run_apart_did_not_pass() {
+    if std::env::var_os(APART).is_some() || may().is_err() {
+        println!("SKIPPED: this user can make no network namespace");
+        return;
+    }
+    let ran = std::panic::catch_unwind(|| ran_apart("outside::no_such_test"));
+    assert!(ran.is_err(), "nothing ran, and that was taken for success");
 }
 
 /// A script in a network namespace of its own. Who is not root is so in a user namespace.

@@ -77,6 +77,28 @@ pub(crate) fn resources(scene: &Scene<'_>, held: &mut Held, draft: &mut Draft) {
 /// Holds the start of instances with one hardware address on one network: what is for one of them
 /// would go to the other.
 fn cards(scene: &Scene<'_>, runners: &[Name], held: &mut Held, draft: &mut Draft) {
+    let runners = runners.iter().filter_map(|name| Some((name, will_run_with(scene, name)?)));
+    for met in cards_that_meet(scene, runners) {
+        clash(scene, &met.claimants, &met.over, &met.hint, held, draft);
+    }
+}
+
+/// Instances with one hardware address on one network.
+pub(crate) struct Met {
+    /// At least two.
+    pub(crate) claimants: Vec<Name>,
+    /// The address and the network, in words.
+    pub(crate) over: String,
+    /// What can be done, with all places.
+    pub(crate) hint: String,
+}
+
+/// Hardware addresses that several of these instances have on one network. One that has an address
+/// twice, as a lima.yaml of another tool's may, is in nobody's way but its own.
+pub(crate) fn cards_that_meet<'a>(
+    scene: &Scene<'_>,
+    runners: impl Iterator<Item = (&'a Name, &'a limekiln_api::Lima)>,
+) -> Vec<Met> {
     type Claims = Vec<(Name, usize)>;
     let is_user_v2 = |name: &Name| {
         let wanted = scene.desired.networks.get(name).map(|wanted| &wanted.spec);
@@ -84,20 +106,24 @@ fn cards(scene: &Scene<'_>, runners: &[Name], held: &mut Held, draft: &mut Draft
         spec.is_some_and(|spec| spec.mode == NetworkMode::UserV2)
     };
     let mut claims: BTreeMap<(Name, String), Claims> = BTreeMap::new();
-    for name in runners {
-        let Some(lima) = will_run_with(scene, name) else { continue };
+    for (name, lima) in runners {
         for (index, network, digits) in uses::cards(lima, is_user_v2) {
             claims.entry((network, digits)).or_default().push((name.clone(), index));
         }
     }
+    let mut met = Vec::new();
     for ((network, digits), claims) in claims.into_iter().filter(|(_, claims)| claims.len() > 1) {
         let places: Vec<_> =
             claims.iter().map(|(name, index)| place(scene, name, *index)).collect();
         let over = format!("hardware address {} on network/{network}", address(&digits));
         let hint = format!("give one of them another macAddress: {}", places.join(" and "));
-        let claimants: Vec<_> = claims.into_iter().map(|(name, _)| name).collect();
-        clash(scene, &claimants, &over, &hint, held, draft);
+        let mut claimants: Vec<_> = claims.into_iter().map(|(name, _)| name).collect();
+        claimants.dedup();
+        if claimants.len() > 1 {
+            met.push(Met { claimants, over, hint });
+        }
     }
+    met
 }
 
 /// Where a card is written down.

@@ -23,8 +23,18 @@ impl Held {
     }
 
     /// The network keeps the definition that it has, and goes on with it.
-    pub(crate) fn hold_definition(&mut self, network: &Name) {
+    fn hold_definition(&mut self, network: &Name) {
         self.definition.insert(network.clone());
+    }
+
+    /// The network is not given the definition that it is to have: one that is there goes on with
+    /// its own, and of another nothing is done.
+    pub(crate) fn refuse_definition(&mut self, scene: &Scene<'_>, network: &Name) {
+        if scene.observed.networks.contains_key(network) {
+            self.hold_definition(network);
+        } else {
+            self.hold(ObjectId::network(network));
+        }
     }
 
     /// The instance is not started.

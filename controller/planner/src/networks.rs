@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use limekiln_api::mutant::{Mutant, is_on};
-use limekiln_api::{InterfaceKind, Lima, NetworkMode};
+use limekiln_api::{InterfaceKind, Lima, NetworkMode, NetworkSpec};
 use limekiln_model::{
     Action, Change, Cost, InstancePhase, Name, NetworkPhase, ObjectId, ObservedNetwork, WaitReason,
 };
@@ -21,8 +21,31 @@ pub(crate) type Moved = BTreeMap<Name, Vec<ObjectId>>;
 pub(crate) const UNREADABLE: &str =
     "use that release; or remove the file, and with it `mtu`, `allow` and `hosts` of the network";
 
+/// What can be done about a network that a Linux host cannot have.
+const IMPOSSIBLE: &str =
+    "use mode user-v2, or name a bridge or a tap of this host with mode bridged";
+
 /// Networks and disks that cannot change, for an instance that uses them would not come back.
 pub(crate) type Blocked = BTreeMap<ObjectId, Name>;
+
+/// Holds networks that are to be defined and that this host cannot have. One that is defined as it
+/// should be is not spoken of: its interface may come back before an instance is started on it.
+pub(crate) fn check(scene: &Scene<'_>, held: &mut Held, draft: &mut Draft) {
+    if !scene.capabilities.networks {
+        return;
+    }
+    for (name, wanted) in &scene.desired.networks {
+        let there = scene.observed.networks.get(name).map(|there| &there.spec);
+        if there == Some(&wanted.spec) || held.holds_definition(name) {
+            continue;
+        }
+        if let Some(why) = impossible(scene, name, &wanted.spec) {
+            held.refuse_definition(scene, name);
+            let hint = Some(IMPOSSIBLE.to_owned());
+            draft.report.add(ObjectId::network(name), WaitReason::Host { why }, hint);
+        }
+    }
+}
 
 /// Defines and redefines networks. Returns the instances that a redefinition moves.
 pub(crate) fn plan(scene: &Scene<'_>, held: &Held, blocked: &Blocked, draft: &mut Draft) -> Moved {
@@ -165,25 +188,32 @@ fn left(scene: &Scene<'_>, draft: &Draft) -> BTreeSet<Name> {
 }
 
 /// Why an instance cannot be put onto its networks, and what can be done.
-pub(crate) fn bad(scene: &Scene<'_>, lima: &Lima) -> Vec<(String, String)> {
+pub(crate) fn bad(scene: &Scene<'_>, held: &Held, lima: &Lima) -> Vec<(String, String)> {
     if !scene.capabilities.networks {
         return Vec::new();
     }
-    let unusable = uses::networks(lima).filter_map(|name| unusable(scene, &name));
+    let unusable = uses::networks(lima).filter_map(|name| unusable(scene, held, &name));
     unusable.chain(subnets::on_both(scene, lima)).collect()
 }
 
 /// Why instances cannot be put onto the network on this host, and what can be done.
-fn unusable(scene: &Scene<'_>, name: &Name) -> Option<(String, String)> {
+fn unusable(scene: &Scene<'_>, held: &Held, name: &Name) -> Option<(String, String)> {
     let there = scene.observed.networks.get(name);
     if let Some(why) = there.and_then(|there| there.unreadable.as_ref()) {
         return Some((format!("network/{name} cannot be used: {why}"), UNREADABLE.to_owned()));
     }
+    let there = there.map(|there| &there.spec);
+    // With a definition that it is not given, nobody is started on it.
+    let kept = there.filter(|_| held.holds_definition(name));
     let wanted = scene.desired.networks.get(name).map(|wanted| &wanted.spec);
-    let spec = wanted.or_else(|| there.map(|there| &there.spec))?;
+    let why = impossible(scene, name, kept.or(wanted).or(there)?)?;
+    Some((why, IMPOSSIBLE.to_owned()))
+}
+
+/// Why this host cannot have the network with this definition.
+fn impossible(scene: &Scene<'_>, name: &Name, spec: &NetworkSpec) -> Option<String> {
     let host = scene.observed.host.as_ref().filter(|host| host.facts.os == "linux")?;
-    let hint = "use mode user-v2, or name a bridge or a tap of this host with mode bridged";
-    let why = match (spec.mode, &spec.interface) {
+    Some(match (spec.mode, &spec.interface) {
         (NetworkMode::UserV2, _) => return None,
         (NetworkMode::Host | NetworkMode::Bridged, Some(interface)) => {
             let found = host.interfaces.iter().find(|one| one.name == *interface);
@@ -198,8 +228,7 @@ fn unusable(scene: &Scene<'_>, name: &Name) -> Option<(String, String)> {
             }
         }
         (mode, _) => format!("network/{name} is of mode {}, which needs macOS", mode.word()),
-    };
-    Some((why, hint.to_owned()))
+    })
 }
 
 /// Networks of the instances that run when the plan is done.

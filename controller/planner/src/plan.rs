@@ -36,6 +36,7 @@ fn attempt(scene: &Scene<'_>, blocked: &Blocked) -> Result<Draft, Blocked> {
     let mut held = conflicts::names(scene, &mut draft);
     let order = depends::order(scene, &mut held, &mut draft);
     subnets::check(scene, &mut held, &mut draft);
+    networks::check(scene, &mut held, &mut draft);
     let moved = networks::plan(scene, &held, blocked, &mut draft);
     let moved = disks::plan(scene, &held, blocked, moved, &mut draft);
     conflicts::resources(scene, &mut held, &mut draft);

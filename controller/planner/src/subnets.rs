@@ -46,13 +46,8 @@ pub(crate) fn check(scene: &Scene<'_>, held: &mut Held, draft: &mut Draft) {
         }
     }
     for (name, reason) in clashes {
-        let id = ObjectId::network(name);
-        if scene.observed.networks.contains_key(name) {
-            held.hold_definition(name);
-        } else {
-            held.hold(id.clone());
-        }
-        draft.report.add(id, reason, Some(HINT.to_owned()));
+        held.refuse_definition(scene, name);
+        draft.report.add(ObjectId::network(name), reason, Some(HINT.to_owned()));
     }
 }
 

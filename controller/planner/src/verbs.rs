@@ -12,7 +12,7 @@ use crate::held::Held;
 use crate::instances::push_start;
 use crate::prune::{is_protected, push_deletion, push_stop, remaining_user};
 use crate::scene::Scene;
-use crate::{networks, order};
+use crate::{conflicts, held, networks, order};
 
 /// What to do with instances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,13 +44,14 @@ pub fn plan_delete(
 ) -> (Plan, Report) {
     with_scene(observed, capabilities, |scene| {
         let mut draft = Draft::default();
+        let held = held::initial(scene, &mut draft);
         let gone: BTreeSet<_> = ids.iter().cloned().collect();
         let leaving = gone.iter().filter(|id| scene.is_ours(id) && !is_protected(scene, id));
         let leaving = leaving.cloned().collect();
         for id in &gone {
             delete(scene, id, &leaving, purge, &mut draft);
         }
-        networks::daemons(scene, &Held::default(), &mut draft);
+        networks::daemons(scene, &held, &mut draft);
         order::connect(scene, &mut draft);
         draft.finish(observed, "")
     })
@@ -161,14 +162,17 @@ pub fn plan_run(
 ) -> (Plan, Report) {
     with_scene(observed, capabilities, |scene| {
         let mut draft = Draft::default();
-        for name in names.iter().collect::<BTreeSet<_>>() {
+        let mut held = held::initial(scene, &mut draft);
+        let names: BTreeSet<_> = names.iter().collect();
+        cards(scene, &names, verb, &mut held, &mut draft);
+        for name in names {
             let id = ObjectId::instance(name);
             match observed.instances.get(name) {
                 None => draft.report.add(id.clone(), WaitReason::Missing { object: id }, None),
-                Some(instance) => run(scene, name, instance, verb, &mut draft),
+                Some(instance) => run(scene, name, instance, verb, &held, &mut draft),
             }
         }
-        networks::daemons(scene, &Held::default(), &mut draft);
+        networks::daemons(scene, &held, &mut draft);
         order::connect(scene, &mut draft);
         draft.finish(observed, "")
     })
@@ -208,11 +212,50 @@ pub fn plan_go_back(
     })
 }
 
+/// Whether the verb starts the instance, perhaps after a stop.
+fn starts(verb: RunVerb, instance: &ObservedInstance) -> bool {
+    match verb {
+        RunVerb::Stop(_) => false,
+        RunVerb::Start => !instance.phase.is_running(),
+        RunVerb::Restart => true,
+    }
+}
+
+/// Holds starts of instances with a hardware address that another one has on the same network, or
+/// is to have: the network's daemon would refuse it when it is under way.
+fn cards(
+    scene: &Scene<'_>,
+    names: &BTreeSet<&Name>,
+    verb: RunVerb,
+    held: &mut Held,
+    draft: &mut Draft,
+) {
+    let instances = &scene.observed.instances;
+    let started: BTreeMap<_, _> = names
+        .iter()
+        .filter_map(|name| instances.get_key_value(*name))
+        .filter(|(_, instance)| starts(verb, instance))
+        .filter_map(|(name, instance)| Some((name, instance.config.as_deref()?)))
+        .collect();
+    let others = scene.alive().filter(|(name, _)| !started.contains_key(name));
+    let runners = others.chain(started.iter().map(|(name, config)| (*name, *config)));
+    for met in conflicts::cards_that_meet(scene, runners) {
+        for name in met.claimants.iter().filter(|name| started.contains_key(name)) {
+            let Some(other) = met.claimants.iter().find(|other| *other != name) else { continue };
+            held.hold_start(name);
+            let (with, over) = (ObjectId::instance(other), met.over.clone());
+            let reason = WaitReason::Conflict { with, over };
+            draft.report.add(ObjectId::instance(name), reason, Some(met.hint.clone()));
+        }
+    }
+}
+
 fn run(
     scene: &Scene<'_>,
     name: &Name,
     instance: &ObservedInstance,
     verb: RunVerb,
+    held: &Held,
     draft: &mut Draft,
 ) {
     let running = instance.phase.is_running();
@@ -222,12 +265,7 @@ fn run(
         RunVerb::Restart => Some(StopMode::Graceful),
         RunVerb::Start => None,
     };
-    let starts = match verb {
-        RunVerb::Stop(_) => false,
-        RunVerb::Start => !running,
-        RunVerb::Restart => true,
-    };
-    if starts && !may_start(scene, name, instance, draft) {
+    if starts(verb, instance) && !may_start(scene, name, instance, held, draft) {
         return;
     }
     let owed = scene.observed.restarting.contains(name) && matches!(verb, RunVerb::Stop(_));
@@ -248,17 +286,18 @@ fn run(
     start(scene, name, instance, draft);
 }
 
-/// Whether its networks can be had; says why not. One that runs is not stopped for a start that
-/// cannot be.
+/// Whether nothing holds it and its networks can be had; says why not. One that runs is not stopped
+/// for a start that cannot be.
 fn may_start(
     scene: &Scene<'_>,
     name: &Name,
     instance: &ObservedInstance,
+    held: &Held,
     draft: &mut Draft,
 ) -> bool {
     let Some(config) = &instance.config else { return true };
-    let bad = networks::bad(scene, config);
-    let may = bad.is_empty();
+    let bad = networks::bad(scene, held, config);
+    let may = bad.is_empty() && !held.holds_start(name);
     for (why, hint) in bad {
         draft.report.add(ObjectId::instance(name), WaitReason::Host { why }, Some(hint));
     }

@@ -8,7 +8,7 @@ use limekiln_model::{
     ObservedNetwork, Owner, Plan, Policy, Report, StopMode, WaitReason,
 };
 use limekiln_planner::render::Line;
-use limekiln_planner::{RunVerb, checker, plan_run};
+use limekiln_planner::{RunVerb, checker, plan_delete, plan_run};
 use limekiln_testkit::{desired, instance, name, observed_instance, wanted};
 
 fn user_v2(gateway: &str) -> NetworkSpec {
@@ -276,6 +276,47 @@ fn what_linux_has_not_is_refused_with_what_to_use() {
 }
 
 #[test]
+fn a_network_that_linux_has_not_is_not_defined_be_it_used_or_not() {
+    let bridged = |interface: &str| NetworkSpec {
+        mode: NetworkMode::Bridged,
+        interface: Some(interface.to_owned()),
+        ..NetworkSpec::default()
+    };
+    let interfaces = [
+        ("br0", InterfaceKind::Bridge, "10.3.0.1/24"),
+        ("eth0", InterfaceKind::Other, "10.4.0.1/24"),
+    ];
+    let mut observed = Observed { host: Some(host(&interfaces)), ..Observed::default() };
+    // One keeps what it has, and its users that; the other has it as it should be.
+    observed.networks.insert(name("keeps"), there(bridged("br0"), NetworkPhase::Hosted));
+    observed.networks.insert(name("left"), there(bridged("br9"), NetworkPhase::Stopped));
+    observed.owners = limekiln_testkit::Ledger::of_all(&observed).owners.into();
+    let mut wants = desired([instance("web", "networks: [{lima: keeps}]", |_| {})]);
+    for (of, interface) in
+        [("keeps", "nope"), ("left", "br9"), ("new", "nope"), ("plain", "eth0"), ("good", "br0")]
+    {
+        wants.networks.insert(name(of), wanted(bridged(interface)));
+    }
+    let (made, report) = plan(&wants, &observed);
+    let mut made = verbs(&made);
+    made.retain(|verb| verb.contains("network/") || verb.starts_with("start "));
+    made.sort();
+    assert_eq!(made, ["define network/good", "start instance/web"]);
+    for (of, part) in [
+        ("keeps", "no interface nope"),
+        ("new", "no interface nope"),
+        ("plain", "eth0 of network/plain is neither a bridge nor a tap"),
+    ] {
+        let id = format!("network/{of}");
+        let WaitReason::Host { why } = reason(&report, &id) else { panic!("{report:?}") };
+        assert!(why.contains(part), "{why}");
+        let hint = &report.waiting[&id.parse().expect("an id")][0].hint;
+        assert!(hint.as_ref().is_some_and(|hint| hint.contains("name a bridge")), "{hint:?}");
+    }
+    assert_eq!(report.waiting.len(), 3, "{report:?}");
+}
+
+#[test]
 fn names_of_a_network_in_use_change_live_and_nothing_else_does() {
     let mut observed = Observed::default();
     let lan = there(user_v2("10.1.0.1"), NetworkPhase::Running);
@@ -358,6 +399,50 @@ fn a_definition_that_cannot_be_read_costs_its_own_network_alone() {
     assert!(made.is_empty() && !report.is_empty(), "{:?}", verbs(&made));
 }
 
+/// What can't be read is not touched by commands either, be they about its users or others.
+#[test]
+fn by_hand_a_daemon_whose_definition_cannot_be_read_is_left_alone() {
+    let unreadable = |phase| {
+        let mut observed = Observed::default();
+        let why = Some("a later release wrote definition.json".to_owned());
+        let lan = there(user_v2("10.1.0.1"), phase);
+        observed.networks.insert(name("lan"), ObservedNetwork { unreadable: why, ..lan });
+        observed
+    };
+    let by_hand = |observed: &Observed, of: &str, verb| {
+        let (made, report) = plan_run(observed, &capabilities(), &[name(of)], verb);
+        assert!(report.is_empty(), "{report:?}");
+        verbs(&made)
+    };
+    let put = |observed: &mut Observed, of: &str, networks: &str, phase| {
+        let one = observed_instance(of, networks, phase);
+        observed.instances.insert(name(of), one.into());
+    };
+    let stop = RunVerb::Stop(StopMode::Graceful);
+
+    // Its last user goes.
+    let mut observed = unreadable(NetworkPhase::Running);
+    put(&mut observed, "web", ON_LAN, InstancePhase::Ready);
+    assert_eq!(by_hand(&observed, "web", stop), ["stop instance/web"]);
+    let (made, _) =
+        plan_delete(&observed, &capabilities(), &["instance/web".parse().unwrap()], false);
+    assert!(!verbs(&made).contains(&"stop network/lan".to_owned()), "{:?}", verbs(&made));
+
+    // Nobody uses it.
+    let mut observed = unreadable(NetworkPhase::Running);
+    put(&mut observed, "alone", "{}", InstancePhase::Stopped);
+    assert_eq!(
+        by_hand(&observed, "alone", RunVerb::Start),
+        ["start instance/alone", "wait until ready instance/alone"]
+    );
+
+    // It died under somebody.
+    let mut observed = unreadable(NetworkPhase::Stopped);
+    put(&mut observed, "web", ON_LAN, InstancePhase::Ready);
+    put(&mut observed, "alone", "{}", InstancePhase::Ready);
+    assert_eq!(by_hand(&observed, "alone", stop), ["stop instance/alone"]);
+}
+
 #[test]
 fn two_cards_with_one_address_on_one_network_are_found_before_they_meet() {
     let mut observed = Observed::default();
@@ -393,4 +478,60 @@ fn two_cards_with_one_address_on_one_network_are_found_before_they_meet() {
             )
         );
     }
+}
+
+/// As `apply` does, and whoever made the instances.
+#[test]
+fn two_cards_with_one_address_are_not_started_by_hand_either() {
+    let mut observed = Observed::default();
+    for (lan, gateway) in [("lan", "10.1.0.1"), ("third", "10.3.0.1")] {
+        observed.networks.insert(name(lan), there(user_v2(gateway), NetworkPhase::Running));
+    }
+    let card = |mac: &str| format!("{{lima: lan, macAddress: \"{mac}\"}}");
+    let (same, also) = (card("52:55:55:00:00:0a"), card("52-55-55-00-00-0A"));
+    let twice = card("52:55:55:00:00:0b");
+    for (of, cards, phase) in [
+        ("runs", same.clone(), InstancePhase::Ready),
+        ("runs-too", same.clone(), InstancePhase::Ready),
+        ("comes", also.clone(), InstancePhase::Stopped),
+        ("twice", format!("{twice}, {twice}"), InstancePhase::Stopped),
+        ("alone", card("52:55:55:00:00:0c"), InstancePhase::Stopped),
+        ("one", card("52:55:55:00:00:0d"), InstancePhase::Stopped),
+        ("two", card("52:55:55:00:00:0d"), InstancePhase::Stopped),
+    ] {
+        let networks = format!("networks: [{{lima: third}}, {cards}]");
+        observed.instances.insert(name(of), observed_instance(of, &networks, phase).into());
+    }
+    let by_hand = |names: &[&str], verb| {
+        let names: Vec<_> = names.iter().map(|of| name(of)).collect();
+        let (made, report) = plan_run(&observed, &capabilities(), &names, verb);
+        let mut made = verbs(&made);
+        made.retain(|verb| verb.starts_with("start ") || verb.starts_with("stop "));
+        (made, report)
+    };
+    let (made, report) = by_hand(&["comes", "alone", "twice"], RunVerb::Start);
+    assert_eq!(made, ["start instance/alone", "start instance/twice"]);
+    let WaitReason::Conflict { with, over } = reason(&report, "instance/comes") else {
+        panic!("{report:?}")
+    };
+    assert!(with.name.as_str().starts_with("runs"), "{with}");
+    assert_eq!(over, "hardware address 52:55:55:00:00:0a on network/lan");
+    let hint = report.waiting[&"instance/comes".parse().expect("an id")][0].hint.clone();
+    assert!(hint.is_some_and(|hint| hint.contains("networks[1] of instance/comes (lima.yaml)")));
+    assert_eq!(report.waiting.len(), 1, "{report:?}");
+
+    // Of two at once neither, one of them alone is.
+    let (made, report) = by_hand(&["one", "two"], RunVerb::Start);
+    assert_eq!((made, report.waiting.len()), (vec![], 2));
+    let (made, _) = by_hand(&["one"], RunVerb::Start);
+    assert_eq!(made, ["start instance/one"]);
+
+    // What runs is stopped for no start that would be refused, and can be stopped.
+    let (made, report) = by_hand(&["runs"], RunVerb::Restart);
+    assert_eq!((made, report.waiting.len()), (vec![], 1));
+    let (made, report) = by_hand(&["runs"], RunVerb::Stop(StopMode::Graceful));
+    assert_eq!((made, report.waiting.len()), (vec!["stop instance/runs".to_owned()], 0));
+    // It runs already.
+    let (made, report) = by_hand(&["runs"], RunVerb::Start);
+    assert_eq!((made, report.waiting.len()), (vec![], 0));
 }

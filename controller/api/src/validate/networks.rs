@@ -62,7 +62,7 @@ fn way(
     }
     if network.vz_nat == Some(true) && driver == Some("qemu") {
         let hint = "use `lima: user-v2`, or `vmType: vz`";
-        findings.warning(format!("{path}.vzNAT"), "the driver qemu ignores it", hint);
+        findings.warning(format!("{path}.vzNAT"), "the driver qemu has no such thing", hint);
     }
     let Some(socket) = network.socket.as_deref() else { return };
     match checks.kind(socket) {

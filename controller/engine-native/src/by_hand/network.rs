@@ -7,16 +7,19 @@ use limekiln_hostagent::network::host::interfaces;
 use limekiln_model::Name;
 
 use super::ByHand;
-use crate::networks::define_if;
+use crate::networks::{define_if, must_be_possible};
 
 impl ByHand {
     /// Defines a network. Blocks.
     ///
     /// # Errors
-    /// If it exists, its subnet overlaps with another's or with one of the host's, or
-    /// `networks.yaml` cannot be written.
+    /// If it exists, this host cannot have it, its subnet overlaps with another's or with one of the
+    /// host's, or `networks.yaml` cannot be written.
     pub fn create_network(&self, name: &Name, spec: &NetworkSpec) -> Result<(), EngineError> {
-        define_if(&self.paths, name, spec, |config| fits(config, name, spec))
+        define_if(&self.paths, name, spec, |config| {
+            fits(config, name, spec)?;
+            must_be_possible(&self.paths, config, name, spec)
+        })
     }
 }
 
@@ -51,6 +54,30 @@ mod tests {
     use limekiln_api::HostFacts;
 
     use super::*;
+
+    /// A manifest would be refused, too.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_this_host_cannot_have_is_not_made() {
+        use limekiln_api::NetworkMode;
+
+        let home = tempfile::tempdir().expect("a directory");
+        let by_hand =
+            ByHand::new(&HostFacts { lima_home: home.path().to_owned(), ..HostFacts::example() });
+        let bridged = |interface: &str| NetworkSpec {
+            mode: NetworkMode::Bridged,
+            interface: Some(interface.to_owned()),
+            ..NetworkSpec::default()
+        };
+        let gateway = "10.7.0.1".parse().ok();
+        let shared = NetworkSpec { mode: NetworkMode::Shared, gateway, ..NetworkSpec::default() };
+        let name = Name::new("lan").expect("a name");
+        for spec in [bridged("no-such-bridge"), bridged("lo"), shared.filled()] {
+            let error = by_hand.create_network(&name, &spec).expect_err("refused");
+            assert!(error.hint.is_some_and(|hint| hint.contains("a bridge or a tap")), "{spec:?}");
+        }
+        assert!(!home.path().join("_config/networks.yaml").exists());
+    }
 
     #[test]
     fn of_two_with_the_same_addresses_at_once_one_is_made() {

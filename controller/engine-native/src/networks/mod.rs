@@ -7,4 +7,4 @@ mod users;
 
 pub(crate) use carrier::Carrier;
 pub(crate) use define::{define, define_if, forget, is_parked, may_park, park, restore};
-pub(crate) use run::{start, stop};
+pub(crate) use run::{must_be_possible, start, stop};

@@ -78,6 +78,21 @@ pub(super) fn absent(name: &Name) -> EngineError {
     EngineError::precondition(format!("network/{name} does not exist"))
 }
 
+/// Fails if this host cannot have the network, which need not be defined.
+pub(crate) fn must_be_possible(
+    paths: &Paths,
+    config: &NetworksConfig,
+    name: &Name,
+    spec: &NetworkSpec,
+) -> Result<(), EngineError> {
+    match Carrier::of(paths.home(), name, spec) {
+        carrier @ (Carrier::Interface(_) | Carrier::None) => {
+            impossible(&carrier, paths, config, name, spec)
+        }
+        Carrier::UserV2(_) | Carrier::Vmnet => Ok(()),
+    }
+}
+
 fn impossible(
     carrier: &Carrier,
     paths: &Paths,

@@ -228,6 +228,10 @@ impl World {
         if !capabilities.mounts {
             return refuse("this engine does not mount");
         }
+        let booted = instance.booted.iter().flat_map(|booted| booted.mounts.iter().flatten());
+        if !{ booted }.any(|mount| mount.mount_point() == mount_point) {
+            return refuse(format!("{name} was not started with {mount_point}"));
+        }
         if !instance.mounts.iter().any(|mount| mount.mount_point == mount_point) {
             instance.mounts.push(Mounted { mount_point: mount_point.to_owned() });
         }

@@ -19,7 +19,7 @@ const FIRST_METRIC: u32 = 200;
 pub struct Nic {
     /// QEMU's name of its other end: `net0`, `net1` and so on.
     pub id: String,
-    /// Its address.
+    /// Its address, with colons and in lower case.
     pub mac: String,
     /// Its name in the guest.
     pub interface: String,
@@ -78,7 +78,7 @@ impl Link {
 /// the first card, so it has that card's name, address and metric.
 ///
 /// # Errors
-/// A network is not defined, or can't be had on this host.
+/// A network is not defined, or can't be had on this host; or an address is none.
 pub(super) fn nics(
     lima: &Lima,
     lima_home: &Path,
@@ -106,13 +106,34 @@ pub(super) fn nics(
         }
         others.push(Nic {
             id: format!("net{}", index + 1),
-            mac: network.mac_address.clone().unwrap_or_default(),
+            mac: network
+                .mac_address
+                .as_deref()
+                .map_or(Ok(String::new()), |text| mac(index, text))?,
             interface: network.interface.clone().unwrap_or_else(|| format!("lima{index}")),
             metric: network.metric.unwrap_or(100),
             link,
         });
     }
     Ok(std::iter::once(first).chain(others).collect())
+}
+
+/// The address as everybody understands it. A template may have any of the forms of Go's
+/// `net.ParseMAC`, which Lima takes: six pairs with colons or dashes, three fours with dots. QEMU
+/// does not take dots, and a network's daemon and cloud-init take colons alone.
+fn mac(index: usize, text: &str) -> Result<String, SpecError> {
+    let is = |separator: char, count: usize, length: usize| {
+        let hex = |part: &str| part.bytes().all(|byte| byte.is_ascii_hexdigit());
+        text.split(separator).all(|part| part.len() == length && hex(part))
+            && text.split(separator).count() == count
+    };
+    if !(is(':', 6, 2) || is('-', 6, 2) || is('.', 3, 4)) {
+        let field = format!("networks[{index}].macAddress");
+        return Err(SpecError::Field { field, reason: format!("{text:?} is no MAC address") });
+    }
+    let digits: Vec<_> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
+    let pairs: Vec<_> = digits.chunks(2).map(String::from_utf8_lossy).collect();
+    Ok(pairs.join(":").to_lowercase())
 }
 
 fn link(
@@ -183,7 +204,7 @@ mod tests {
         std::fs::write(home.path().join("_config/networks.yaml"), text).unwrap();
         let cards = of(
             home.path(),
-            "[{socket: /s, macAddress: x, interface: up, metric: 7}, {lima: a, macAddress: no, metric: 9}, {lima: b, macAddress: y}]",
+            "[{socket: /s, macAddress: 52-55-55-00-00-0A, interface: up, metric: 7}, {lima: a, macAddress: no, metric: 9}, {lima: b, macAddress: 5255.5500.000B}]",
         )
         .unwrap();
         let seen: Vec<_> = cards
@@ -194,12 +215,27 @@ mod tests {
             seen,
             [
                 ("net0", "52:55:55:00:00:01", "eth0", 200),
-                ("net1", "x", "up", 7),
-                ("net3", "y", "lima2", 100)
+                ("net1", "52:55:55:00:00:0a", "up", 7),
+                ("net3", "52:55:55:00:00:0b", "lima2", 100)
             ]
         );
         assert_eq!(cards[0].link.user_v2().map(|network| network.name.as_str()), Some("a"));
         assert_eq!(cards[1].link.socket(), Some("/s".into()));
+    }
+
+    #[test]
+    fn an_address_is_the_same_in_each_form() {
+        for text in
+            ["52:55:55:00:00:0a", "52:55:55:00:00:0A", "52-55-55-00-00-0a", "5255.5500.000A"]
+        {
+            assert_eq!(mac(0, text).unwrap(), "52:55:55:00:00:0a", "{text}");
+        }
+        for text in
+            ["", "52:55:55:00:00", "52:55-55:00:00:0a", "525555.00000a", "52:55:55:00:00:0g"]
+        {
+            let error = mac(3, text).unwrap_err().to_string();
+            assert!(error.starts_with("networks[3].macAddress: "), "{error}");
+        }
     }
 
     #[test]

@@ -91,7 +91,7 @@ impl Stage<'_> {
             let hint = format!("{network} is not managed here: start its daemon, or adopt it");
             self.draft.report.add(id.clone(), WaitReason::Dependency { on: network }, Some(hint));
         }
-        for (why, hint) in networks::bad(self.scene, &wanted.filled) {
+        for (why, hint) in networks::bad(self.scene, self.held, &wanted.filled) {
             possible = false;
             self.draft.report.add(id.clone(), WaitReason::Host { why }, Some(hint));
         }

@@ -310,13 +310,14 @@ impl Controller {
         let tried = tries(attempts);
         let same = self.noted.as_ref().is_some_and(|(before, known)| {
             let same = Arc::ptr_eq(before, planned)
-                || (before.plan == planned.plan
+                || (before.desired.revision == planned.desired.revision
+                    && before.plan == planned.plan
                     && before.report == planned.report
                     && before.observed == planned.observed);
             *known == tried && same
         });
         if !same {
-            let compared = Some((&planned.plan, &planned.report));
+            let compared = Some((&planned.plan, &planned.report, &*planned.desired.revision));
             self.reconciler.note(&planned.observed, compared, attempts);
             self.noted = Some((Arc::clone(planned), tried));
         }

@@ -20,25 +20,27 @@ impl Reconciler {
             &self.capabilities(),
             &planned.policy,
         );
-        let compared = (!planned.desired.sources.is_empty()).then_some((&plan, &report));
+        let compares = !planned.desired.sources.is_empty();
+        let compared = compares.then_some((&plan, &report, &*planned.desired.revision));
         self.note(observed, compared, &BTreeMap::new());
     }
 
-    /// Notes what can be told of each object. Times of conditions are nice to have: nothing fails
-    /// for them.
+    /// Notes what can be told of each object, compared with the plan and the report of a revision.
+    /// Times of conditions are nice to have: nothing fails for them.
     pub(crate) fn note(
         &self,
         observed: &Observed,
-        compared: Option<(&Plan, &Report)>,
+        compared: Option<(&Plan, &Report, &str)>,
         attempts: &BTreeMap<ObjectId, Attempt>,
     ) {
         let Ok(claims) = self.claims() else { return };
+        let planned = compared.map(|(plan, report, _)| (plan, report));
         let ids = claims.by_id.keys().filter(|id| observed.exists(id));
         let current = ids.map(|id| {
             let mut found = conditions(
                 id,
                 observed,
-                compared,
+                planned,
                 claims.by_id.get(id).map(Arc::as_ref),
                 &self.prints,
             );
@@ -47,7 +49,7 @@ impl Reconciler {
             }
             (id.clone(), found)
         });
-        if let Err(error) = self.statuses.note(current) {
+        if let Err(error) = self.statuses.note(compared.map(|(.., revision)| revision), current) {
             warn!("cannot write the status file: {error}");
         }
         self.prints.keep(|name| observed.instances.contains_key(name));
@@ -71,12 +73,13 @@ impl Reconciler {
             let compared = planned.map(|(planned, _)| (&planned.plan, &planned.report));
             let mut status =
                 status(&id, observed, compared, claim.map(|claim| &**claim), &self.prints);
-            match planned.map(|(_, attempts)| attempts.get(&id)) {
-                Some(attempt) => {
+            match planned.map(|(planned, attempts)| (planned, attempts.get(&id))) {
+                Some((planned, attempt)) => {
+                    status.observed_revision = Some(planned.desired.revision.clone());
                     attempt.into_iter().for_each(|one| tried(&mut status.conditions, one));
                     store.date(&id, &mut status.conditions);
                 }
-                None => store.complete(&id, &mut status.conditions),
+                None => store.complete(&id, &mut status),
             }
             (id, status)
         };
@@ -98,8 +101,11 @@ impl Reconciler {
         let mut status = status(id, observed, compared, claim.as_ref(), &self.prints);
         let store = self.statuses.table();
         match compared {
-            Some(_) => store.date(id, &mut status.conditions),
-            None => store.complete(id, &mut status.conditions),
+            Some(_) => {
+                status.observed_revision = planned.map(|planned| planned.desired.revision.clone());
+                store.date(id, &mut status.conditions);
+            }
+            None => store.complete(id, &mut status),
         }
         Ok(status)
     }

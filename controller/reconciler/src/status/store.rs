@@ -1,4 +1,4 @@
-//! Since when conditions are as they are.
+//! Since when conditions are as they are, and of which manifests they speak.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use jiff::Timestamp;
-use limekiln_api::{Condition, Stamp};
+use limekiln_api::{Condition, Stamp, Status};
 use limekiln_model::ObjectId;
 use serde::{Deserialize, Serialize};
 
@@ -20,20 +20,23 @@ type Table = BTreeMap<ObjectId, Arc<Vec<Condition>>>;
 const VERSION: u64 = 1;
 
 /// What is in the file.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Stored {
     version: u64,
     #[serde(default)]
     conditions: Table,
+    /// The revision of the manifests that the conditions compare with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    revision: Option<String>,
 }
 
-/// The file `status.json`: the conditions after the last run. It only adds times; without it
-/// nothing is lost but them. A damaged one is written anew; one of a later version is left alone.
+/// The file `status.json`: the conditions after the last run. It only adds times and a revision;
+/// without it nothing is lost but them. A damaged one is written anew; one of a later version is left alone.
 #[derive(Debug)]
 pub struct StatusStore {
     path: PathBuf,
     /// What is in the file, and what that was when it was read or written.
-    known: Mutex<Option<(Stamp, Table)>>,
+    known: Mutex<Option<(Stamp, Stored)>>,
 }
 
 impl StatusStore {
@@ -44,7 +47,7 @@ impl StatusStore {
 
     /// What was noted of all objects.
     pub(crate) fn table(&self) -> Noted {
-        Noted(self.stored().map(|stored| stored.conditions).unwrap_or_default())
+        Noted(self.stored().unwrap_or_default())
     }
 
     fn stamp(&self) -> Option<Stamp> {
@@ -58,10 +61,10 @@ impl StatusStore {
             version: u64,
         }
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let (Some((then, table)), Some(now)) = (&*known, self.stamp())
+        if let (Some((then, stored)), Some(now)) = (&*known, self.stamp())
             && then.holds(&now)
         {
-            return Some(Stored { version: VERSION, conditions: table.clone() });
+            return Some(stored.clone());
         }
         let bytes = fs::read(&self.path).unwrap_or_default();
         match serde_json::from_slice(&bytes) {
@@ -70,40 +73,42 @@ impl StatusStore {
         }
     }
 
-    /// Notes conditions; those that changed get the present time.
+    /// Notes conditions and the revision that they compare with; those that changed get the present
+    /// time.
     pub(crate) fn note(
         &self,
+        revision: Option<&str>,
         current: impl Iterator<Item = (ObjectId, Vec<Condition>)>,
     ) -> std::io::Result<()> {
-        let Some(Stored { version, conditions: before }) = self.stored() else { return Ok(()) };
+        let Some(before) = self.stored() else { return Ok(()) };
         let now = Timestamp::now().to_string();
         let conditions: Table = current
             .map(|(id, mut conditions)| {
-                let old = before.get(&id);
+                let old = before.conditions.get(&id);
                 date(old.map_or(&[], |old| old.as_slice()), &mut conditions, Some(&now));
                 let same = old.filter(|old| ***old == conditions);
                 (id, same.map_or_else(|| conditions.into(), Arc::clone))
             })
             .collect();
-        if version == VERSION && conditions == before {
+        let stored = Stored { version: VERSION, conditions, revision: revision.map(str::to_owned) };
+        if stored == before {
             return Ok(());
         }
-        let stored = Stored { version: VERSION, conditions };
         atomic::write(&self.path, &serde_json::to_vec(&stored)?)?;
         // Nobody else writes it while we hold the home's lock, and a file that is put in the place
         // of another is not that one.
-        let known = self.stamp().map(|stamp| (stamp.rested(), stored.conditions));
+        let known = self.stamp().map(|stamp| (stamp.rested(), stored));
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
         Ok(())
     }
 }
 
 /// What was noted of all objects when somebody last worked or looked.
-pub(crate) struct Noted(Table);
+pub(crate) struct Noted(Stored);
 
 impl Noted {
     fn of(&self, id: &ObjectId) -> &[Condition] {
-        self.0.get(id).map_or(&[], |conditions| conditions.as_slice())
+        self.0.conditions.get(id).map_or(&[], |conditions| conditions.as_slice())
     }
 
     /// Fills in the times of conditions that still are as they were then.
@@ -111,11 +116,16 @@ impl Noted {
         date(self.of(id), conditions, None);
     }
 
-    /// The same, and adds behind the first those that only whoever has the manifests can tell.
-    pub(crate) fn complete(&self, id: &ObjectId, conditions: &mut Vec<Condition>) {
+    /// The same, and adds what only whoever has the manifests can tell: their revision, and behind
+    /// the first condition those that compare with them.
+    pub(crate) fn complete(&self, id: &ObjectId, status: &mut Status) {
+        let conditions = &mut status.conditions;
         self.date(id, conditions);
         let told = |one: &&Condition| matches!(one.type_.as_str(), "Reconciling" | "Stalled");
         let told: Vec<_> = self.of(id).iter().filter(told).cloned().collect();
+        if !told.is_empty() {
+            status.observed_revision.clone_from(&self.0.revision);
+        }
         let place = conditions.len().min(1);
         conditions.splice(place..place, told);
     }

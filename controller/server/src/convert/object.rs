@@ -17,9 +17,10 @@ use crate::view::View;
 /// `Pending`.
 pub(crate) fn object(view: &View, id: &ObjectId, include_spec: bool) -> wire::Object {
     let known = view.statuses.get(id);
-    let mut status = status(known.cloned().unwrap_or_default(), view.revision().to_owned());
+    let mut status = status(known.cloned().unwrap_or_default());
     if known.is_none() {
         "Pending".clone_into(&mut status.phase);
+        view.revision().clone_into(&mut status.observed_revision);
     }
     wire::Object {
         r#ref: Some(object_ref(id)),

@@ -6,11 +6,11 @@ use limekiln_proto::v1alpha1 as wire;
 
 use super::time::{timestamp, to_timestamp};
 
-pub(super) fn status(status: Status, observed_revision: String) -> wire::Status {
+pub(super) fn status(status: Status) -> wire::Status {
     wire::Status {
         phase: status.phase.unwrap_or_default(),
         conditions: status.conditions.into_iter().map(condition).collect(),
-        observed_revision,
+        observed_revision: status.observed_revision.unwrap_or_default(),
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use limekiln_model::ObjectId;
 use serde::{Deserialize, Serialize};
 
 use super::{Ending, play};
-use crate::oracle::difference;
+use crate::oracle::{End, difference};
 use crate::story::{Fault, Story};
 
 /// What came out of a seed.
@@ -78,6 +79,11 @@ fn compare(story: &Story, played: &Ending, plain: &Ending, wrong: &mut Vec<Strin
                 end.retain(|key, _| !key.starts_with("parked/"));
             }
         }
+        if played.fired.contains(&Fault::UnknownDone) {
+            for id in story.deleted_by_hand() {
+                forgive_claim(&id, &mut played_end, &plain_end);
+            }
+        }
         wrong.extend(difference(&played_end, &plain_end));
         // Who is shown old things twice in a row cannot know.
         let stale = played.fired.iter().filter(|fault| **fault == Fault::StaleLook).count();
@@ -92,6 +98,15 @@ fn compare(story: &Story, played: &Ending, plain: &Ending, wrong: &mut Vec<Strin
     let most = 3 * plain.actions + 10 + played.fired.iter().map(allowance).sum::<usize>();
     if played.actions > most {
         wrong.push(format!("{} actions, where {most} are enough", played.actions));
+    }
+}
+
+/// Nobody could tell that the object was parked: the claim on it was not given up, and waits for the
+/// next of the name, as long as a manifest wants one.
+fn forgive_claim(id: &ObjectId, played: &mut End, plain: &End) {
+    let claim = format!("owners/{}.json", id.to_string().replace('/', "-"));
+    if !played.contains_key(&id.to_string()) && !plain.contains_key(&claim) {
+        played.remove(&claim);
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Armed, Catalogue, Deed, Source};
+use limekiln_model::ObjectId;
+
+use super::{Armed, Catalogue, Deed, Source, Verb};
 
 /// Something is done, and meanwhile something goes wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +43,15 @@ impl Story {
     /// Whether manifests come from a repository.
     pub fn has_git(&self) -> bool {
         self.sources.iter().any(|source| source.git)
+    }
+
+    /// What somebody orders to be deleted.
+    pub fn deleted_by_hand(&self) -> Vec<ObjectId> {
+        let ordered = self.chapters.iter().filter_map(|chapter| match &chapter.deed {
+            Deed::Order(ordered) if ordered.verb == Verb::Delete => Some(ordered.id()),
+            _ => None,
+        });
+        ordered.collect()
     }
 
     /// Whether somebody goes back to an earlier revision.

@@ -60,6 +60,7 @@ impl Parts {
 
     /// The load has ended.
     pub(super) fn end(&self) {
+        self.answers.end();
         let mut used = self.lock();
         let wait = used.retry.map_or(SOONEST, |(_, wait)| (wait * 2).min(LATEST));
         used.retry = used.failed.then(|| (Instant::now() + wait, wait));
