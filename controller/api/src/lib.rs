@@ -47,7 +47,7 @@ pub use instance::{
 };
 pub use kind::{Kind, KindError};
 pub use lima::{Arch, Lima, LimaVersion};
-pub use mac::mac_address;
+pub use mac::{mac_address, plain_mac};
 pub use manifest::{API_VERSION, Manifest};
 pub use metadata::Metadata;
 pub use name::{Name, NameError};

@@ -107,15 +107,15 @@ pub(crate) fn cards_that_meet<'a>(
     };
     let mut claims: BTreeMap<(Name, String), Claims> = BTreeMap::new();
     for (name, lima) in runners {
-        for (index, network, digits) in uses::cards(lima, is_user_v2) {
-            claims.entry((network, digits)).or_default().push((name.clone(), index));
+        for (index, network, mac) in uses::cards(lima, is_user_v2) {
+            claims.entry((network, mac)).or_default().push((name.clone(), index));
         }
     }
     let mut met = Vec::new();
-    for ((network, digits), claims) in claims.into_iter().filter(|(_, claims)| claims.len() > 1) {
+    for ((network, mac), claims) in claims.into_iter().filter(|(_, claims)| claims.len() > 1) {
         let places: Vec<_> =
             claims.iter().map(|(name, index)| place(scene, name, *index)).collect();
-        let over = format!("hardware address {} on network/{network}", address(&digits));
+        let over = format!("hardware address {mac} on network/{network}");
         let hint = format!("give one of them another macAddress: {}", places.join(" and "));
         let mut claimants: Vec<_> = claims.into_iter().map(|(name, _)| name).collect();
         claimants.dedup();
@@ -134,12 +134,6 @@ fn place(scene: &Scene<'_>, name: &Name, index: usize) -> String {
         None => "lima.yaml".to_owned(),
     };
     format!("networks[{index}] of {id} ({file})")
-}
-
-/// The digits of a hardware address, in pairs.
-fn address(digits: &str) -> String {
-    let pairs: Vec<_> = digits.as_bytes().chunks(2).map(String::from_utf8_lossy).collect();
-    pairs.join(":")
 }
 
 /// Instances that run after the plan, or would like to.

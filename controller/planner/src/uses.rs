@@ -1,6 +1,6 @@
 //! What an instance uses, from its template.
 
-use limekiln_api::Lima;
+use limekiln_api::{Lima, plain_mac};
 use limekiln_model::{Name, ObjectId};
 
 /// The additional disks, in order.
@@ -26,10 +26,7 @@ pub(crate) fn cards(
         if is_user_v2(&name) && std::mem::take(&mut first) {
             return None;
         }
-        let mac = network.mac_address.as_deref()?.to_lowercase();
-        // Go's forms of one address differ in what is between the digits.
-        let digits: String = mac.chars().filter(char::is_ascii_hexdigit).collect();
-        Some((index, name, digits))
+        Some((index, name, plain_mac(network.mac_address.as_deref()?)?))
     })
 }
 

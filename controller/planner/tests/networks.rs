@@ -236,18 +236,26 @@ fn a_subnet_of_the_host_is_not_taken() {
     );
 }
 
-#[test]
-fn what_linux_has_not_is_refused_with_what_to_use() {
-    let bridged = |interface: &str| NetworkSpec {
+fn bridged(interface: &str) -> NetworkSpec {
+    NetworkSpec {
         mode: NetworkMode::Bridged,
         interface: Some(interface.to_owned()),
         ..NetworkSpec::default()
-    };
+    }
+}
+
+/// A host with the bridge `br0` and the plain interface `eth0`.
+fn with_a_bridge() -> Observed {
     let interfaces = [
         ("br0", InterfaceKind::Bridge, "10.3.0.1/24"),
         ("eth0", InterfaceKind::Other, "10.4.0.1/24"),
     ];
-    let mut observed = Observed { host: Some(host(&interfaces)), ..Observed::default() };
+    Observed { host: Some(host(&interfaces)), ..Observed::default() }
+}
+
+#[test]
+fn what_linux_has_not_is_refused_with_what_to_use() {
+    let mut observed = with_a_bridge();
     let shared = NetworkSpec { mode: NetworkMode::Shared, ..user_v2("10.5.0.1") };
     for (of, spec, phase) in [
         ("shared", shared, NetworkPhase::Stopped),
@@ -277,16 +285,7 @@ fn what_linux_has_not_is_refused_with_what_to_use() {
 
 #[test]
 fn a_network_that_linux_has_not_is_not_defined_be_it_used_or_not() {
-    let bridged = |interface: &str| NetworkSpec {
-        mode: NetworkMode::Bridged,
-        interface: Some(interface.to_owned()),
-        ..NetworkSpec::default()
-    };
-    let interfaces = [
-        ("br0", InterfaceKind::Bridge, "10.3.0.1/24"),
-        ("eth0", InterfaceKind::Other, "10.4.0.1/24"),
-    ];
-    let mut observed = Observed { host: Some(host(&interfaces)), ..Observed::default() };
+    let mut observed = with_a_bridge();
     // One keeps what it has, and its users that; the other has it as it should be.
     observed.networks.insert(name("keeps"), there(bridged("br0"), NetworkPhase::Hosted));
     observed.networks.insert(name("left"), there(bridged("br9"), NetworkPhase::Stopped));

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::checks::{Checks, PathKind};
 use super::findings::Findings;
 use crate::lima::InstanceNetwork;
-use crate::{Lima, Name};
+use crate::{Lima, Name, plain_mac};
 
 /// Linux's `IFNAMSIZ`, with the terminating zero.
 const INTERFACE_MAX: usize = 16;
@@ -94,25 +94,15 @@ fn name(path: &str, interface: &str, findings: &mut Findings) {
 /// Whether two cards have one address on one network: what is for one would go to the other.
 fn meet(one: &InstanceNetwork, other: &InstanceNetwork) -> bool {
     let both = |a: &Option<String>, b: &Option<String>| a.is_some() && a == b;
-    let digits = |network: &InstanceNetwork| {
-        let mac = network.mac_address.as_deref().unwrap_or_default();
-        let digits = mac.chars().filter(char::is_ascii_hexdigit);
-        digits.map(|digit| digit.to_ascii_lowercase()).collect::<String>()
-    };
+    let plain = |network: &InstanceNetwork| network.mac_address.as_deref().and_then(plain_mac);
     (both(&one.lima, &other.lima) || both(&one.socket, &other.socket))
-        && !digits(one).is_empty()
-        && digits(one) == digits(other)
+        && both(&plain(one), &plain(other))
 }
 
 /// Go's forms of an address with 6 bytes.
 fn mac(path: &str, network: &InstanceNetwork, findings: &mut Findings) {
     let Some(mac) = network.mac_address.as_deref() else { return };
-    let groups = |separator: char, count: usize, length: usize| {
-        let parts: Vec<_> = mac.split(separator).collect();
-        let hex = |part: &&str| part.bytes().all(|byte| byte.is_ascii_hexdigit());
-        parts.len() == count && parts.iter().all(|part| part.len() == length && hex(part))
-    };
-    if !(groups(':', 6, 2) || groups('-', 6, 2) || groups('.', 3, 4)) {
+    if plain_mac(mac).is_none() {
         let hint = "write six pairs of hexadecimal digits, such as 52:55:55:12:34:56";
         findings.error(format!("{path}.macAddress"), format!("{mac:?} is no MAC address"), hint);
     }

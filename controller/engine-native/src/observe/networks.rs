@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use limekiln_engine::EngineError;
-use limekiln_hostagent::network::{must_be_understood, networks_config, networks_yaml};
+use limekiln_hostagent::network::{networks_and_faults, networks_yaml};
 use limekiln_model::{Name, ObservedNetwork};
 
 use crate::networks::Carrier;
@@ -12,7 +12,7 @@ use crate::paths::Paths;
 /// Every network of Lima's `networks.yaml`, or those that Lima has without one. One that a later
 /// release defined keeps no other from being seen.
 pub(super) fn read(paths: &Paths) -> Result<BTreeMap<Name, ObservedNetwork>, EngineError> {
-    let config = networks_config(paths.home()).map_err(|error| {
+    let (config, faults) = networks_and_faults(paths.home()).map_err(|error| {
         let mend = || format!("mend {}, or move it away", networks_yaml(paths.home()).display());
         let hint = error.hint().map_or_else(mend, str::to_owned);
         EngineError::needs_human("the networks cannot be read").because(error).hint(hint)
@@ -21,8 +21,7 @@ pub(super) fn read(paths: &Paths) -> Result<BTreeMap<Name, ObservedNetwork>, Eng
         let carrier = Carrier::of(paths.home(), name, spec);
         let phase = carrier.phase(paths.home(), &config, name);
         let foreign = matches!(&carrier, Carrier::UserV2(daemon) if daemon.is_limas());
-        let understood = must_be_understood(paths.home(), name, spec);
-        let unreadable = understood.err().map(|error| error.to_string());
+        let unreadable = faults.get(name).map(ToString::to_string);
         (name.clone(), ObservedNetwork { spec: spec.clone(), phase, foreign, unreadable })
     });
     Ok(observed.collect())

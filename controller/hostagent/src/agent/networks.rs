@@ -93,7 +93,7 @@ impl Agent {
             let Some(network) = nic.link.user_v2() else { continue };
             let keeper = Keeper {
                 index,
-                mac: nic.mac.to_lowercase(),
+                mac: nic.mac.clone(),
                 vm,
                 network: network.clone(),
                 names: self.names(index, network),
@@ -132,7 +132,7 @@ impl Networks {
 /// The addresses of a VM's cards on the network.
 fn cards(spec: &VmSpec, network: &UserV2) -> Vec<String> {
     let on_it = |nic: &&Nic| nic.link.user_v2().is_some_and(|other| other.name == network.name);
-    spec.nics.iter().filter(on_it).map(|nic| nic.mac.to_lowercase()).collect()
+    spec.nics.iter().filter(on_it).map(|nic| nic.mac.clone()).collect()
 }
 
 fn status(nic: &Nic) -> NetworkStatus {

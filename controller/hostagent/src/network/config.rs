@@ -7,6 +7,7 @@
 //! makes another network of that name with Lima's tools does not get what guests of ours were
 //! allowed.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -34,13 +35,26 @@ pub fn networks_yaml(lima_home: &Path) -> PathBuf {
 /// # Errors
 /// It can't be read.
 pub fn networks_config(lima_home: &Path) -> Result<NetworksConfig, NetworkError> {
+    networks_and_faults(lima_home).map(|(config, _)| config)
+}
+
+/// The same, with those that are not to be used, and why.
+///
+/// # Errors
+/// It can't be read.
+pub fn networks_and_faults(
+    lima_home: &Path,
+) -> Result<(NetworksConfig, BTreeMap<Name, NetworkError>), NetworkError> {
     let mut config = limas_config(lima_home)?;
+    let mut faults = BTreeMap::new();
     for (name, spec) in &mut config.networks {
-        if let Ok(Some(whole)) = whole(lima_home, name, spec) {
-            *spec = whole;
+        match whole(lima_home, name, spec) {
+            Ok(Some(whole)) => *spec = whole,
+            Ok(None) => {}
+            Err(error) => drop(faults.insert(name.clone(), error)),
         }
     }
-    Ok(config)
+    Ok((config, faults))
 }
 
 /// To be asked before anything is done with a network or put onto it: what it allows and names would

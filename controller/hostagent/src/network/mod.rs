@@ -9,7 +9,9 @@ pub mod host;
 mod lock;
 pub mod vmnet;
 
-pub use config::{must_be_understood, networks_config, networks_yaml, write_definition};
+pub use config::{
+    must_be_understood, networks_and_faults, networks_config, networks_yaml, write_definition,
+};
 pub use daemon::{Daemon, program};
 pub use endpoint::{DnsRecord, Endpoint};
 pub use error::NetworkError;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use limekiln_api::lima::InstanceNetwork;
 use limekiln_api::networks_yaml::NetworksConfig;
-use limekiln_api::{InterfaceKind, Lima, Name, NetworkMode, NetworkSpec};
+use limekiln_api::{InterfaceKind, Lima, Name, NetworkMode, NetworkSpec, plain_mac};
 
 use super::SpecError;
 use crate::network::host::interface_kind;
@@ -118,22 +118,13 @@ pub(super) fn nics(
     Ok(std::iter::once(first).chain(others).collect())
 }
 
-/// The address as everybody understands it. A template may have any of the forms of Go's
-/// `net.ParseMAC`, which Lima takes: six pairs with colons or dashes, three fours with dots. QEMU
-/// does not take dots, and a network's daemon and cloud-init take colons alone.
+/// A card's address, in the one form that all take: QEMU does not take dots, and a network's daemon
+/// and cloud-init take colons alone.
 fn mac(index: usize, text: &str) -> Result<String, SpecError> {
-    let is = |separator: char, count: usize, length: usize| {
-        let hex = |part: &str| part.bytes().all(|byte| byte.is_ascii_hexdigit());
-        text.split(separator).all(|part| part.len() == length && hex(part))
-            && text.split(separator).count() == count
-    };
-    if !(is(':', 6, 2) || is('-', 6, 2) || is('.', 3, 4)) {
-        let field = format!("networks[{index}].macAddress");
-        return Err(SpecError::Field { field, reason: format!("{text:?} is no MAC address") });
-    }
-    let digits: Vec<_> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
-    let pairs: Vec<_> = digits.chunks(2).map(String::from_utf8_lossy).collect();
-    Ok(pairs.join(":").to_lowercase())
+    plain_mac(text).ok_or_else(|| SpecError::Field {
+        field: format!("networks[{index}].macAddress"),
+        reason: format!("{text:?} is no MAC address"),
+    })
 }
 
 fn link(
