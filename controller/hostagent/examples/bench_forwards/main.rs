@@ -13,7 +13,12 @@ mod setup;
 use std::net::TcpListener;
 use std::time::Duration;
 
+use mimalloc::MiMalloc;
 use setup::Setup;
+
+// As the program has it.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Rounds; the median counts, for other programs come and go.
 const ROUNDS: usize = 5;
@@ -26,7 +31,10 @@ const WATCH: Duration = Duration::from_secs(60);
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["forward", dir] => process::forward(dir),
+        ["forward", dir] => {
+            limekiln_hostagent::huge_pages::refuse();
+            process::forward(dir);
+        }
         ["relay", from, to] => relay::run(from, to),
         _ => measure(),
     }
