@@ -35,5 +35,5 @@ pub use observed::{
 };
 pub use plan::{Basis, Plan, Step, StepId};
 pub use policy::{Policy, SnapshotFirst};
-pub use report::{Report, WaitReason, Waiting};
+pub use report::{Note, Report, WaitReason, Waiting};
 pub use shared::Shared;

@@ -85,18 +85,35 @@ pub struct Waiting {
     pub hint: Option<String>,
 }
 
+/// Something to know of an object that does not keep it from where it should be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// What, as a sentence whose subject is the object.
+    pub text: String,
+    /// What the user can do.
+    pub hint: String,
+}
+
 /// For each object that is not yet where it should be, and that the plan does not bring there:
 /// what it waits for, and why.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// Reasons by object.
     pub waiting: BTreeMap<ObjectId, Vec<Waiting>>,
+    /// What else is to be told, by object.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub notes: BTreeMap<ObjectId, Vec<Note>>,
 }
 
 impl Report {
     /// Adds a reason.
     pub fn add(&mut self, id: ObjectId, reason: WaitReason, hint: Option<String>) {
         self.waiting.entry(id).or_default().push(Waiting { reason, hint });
+    }
+
+    /// Tells something for which nothing waits.
+    pub fn note(&mut self, id: ObjectId, note: Note) {
+        self.notes.entry(id).or_default().push(note);
     }
 
     /// Whether every object is where it should be, or will be when the plan has run.

@@ -8,7 +8,7 @@ use limekiln_model::{InstancePhase, Kind, Name, ObjectId, WaitReason};
 use crate::draft::Draft;
 use crate::held::{self, Held};
 use crate::scene::Scene;
-use crate::uses;
+use crate::{ports, uses};
 
 /// Holds objects whose names differ only in case: file systems of macOS take them for one.
 pub(crate) fn names(scene: &Scene<'_>, draft: &mut Draft) -> Held {
@@ -45,33 +45,19 @@ fn names_of<'a>(scene: &Scene<'a>) -> impl Iterator<Item = &'a Name> {
     instances.chain(disks).chain(desired.networks.keys()).chain(observed.networks.keys())
 }
 
-/// Holds the start of instances that claim one disk or one port, or a port that is taken.
+/// Holds the start of instances that claim one disk, one port or one socket, or a port that is taken.
 pub(crate) fn resources(scene: &Scene<'_>, held: &mut Held, draft: &mut Draft) {
     let mut disks: BTreeMap<Name, Vec<Name>> = BTreeMap::new();
-    let mut ports: BTreeMap<u16, Vec<Name>> = BTreeMap::new();
     let runners = runners(scene);
     cards(scene, &runners, held, draft);
+    ports::check(scene, &runners, held, draft);
     for name in runners {
         let Some(lima) = will_run_with(scene, &name) else { continue };
         uses::disks(lima).for_each(|disk| disks.entry(disk).or_default().push(name.clone()));
-        if let Some(port) = uses::port(lima) {
-            ports.entry(port).or_default().push(name.clone());
-        }
     }
     for (disk, claimants) in disks {
         clash(scene, &claimants, &format!("disk {disk}"), "attach it to one of them", held, draft);
     }
-    for (port, claimants) in &ports {
-        clash(
-            scene,
-            claimants,
-            &format!("host port {port}"),
-            "give one of them another ssh.localPort",
-            held,
-            draft,
-        );
-    }
-    taken_ports(scene, &ports, held, draft);
 }
 
 /// Holds the start of instances with one hardware address on one network: what is for one of them
@@ -128,12 +114,17 @@ pub(crate) fn cards_that_meet<'a>(
 
 /// Where a card is written down.
 fn place(scene: &Scene<'_>, name: &Name, index: usize) -> String {
+    written(scene, name, &format!("networks[{index}]"))
+}
+
+/// Where a field of an instance's template is written down.
+pub(crate) fn written(scene: &Scene<'_>, name: &Name, field: &str) -> String {
     let id = ObjectId::instance(name);
     let file = match scene.desired.origin(&id) {
         Some(origin) => format!("{}:{}", origin.file.display(), origin.line),
         None => "lima.yaml".to_owned(),
     };
-    format!("networks[{index}] of {id} ({file})")
+    format!("{field} of {id} ({file})")
 }
 
 /// Instances that run after the plan, or would like to.
@@ -164,7 +155,8 @@ fn is_pruned(scene: &Scene<'_>, name: &Name) -> bool {
     scene.policy.prune && scene.observed.owners.contains_key(&ObjectId::instance(name))
 }
 
-fn will_run_with<'a>(scene: &Scene<'a>, name: &Name) -> Option<&'a limekiln_api::Lima> {
+/// The template that the instance runs with when the plan is done.
+pub(crate) fn will_run_with<'a>(scene: &Scene<'a>, name: &Name) -> Option<&'a limekiln_api::Lima> {
     let wanted = scene.desired.instances.get(name).map(|wanted| &*wanted.spec.filled);
     wanted.or_else(|| scene.observed.instances.get(name)?.config.as_deref())
 }
@@ -187,29 +179,5 @@ fn clash(
         let reason =
             WaitReason::Conflict { with: ObjectId::instance(other), over: over.to_owned() };
         draft.report.add(ObjectId::instance(name), reason, Some(hint.to_owned()));
-    }
-}
-
-/// A stranger listens on the port. An instance of ours that listens on it itself is no stranger.
-fn taken_ports(
-    scene: &Scene<'_>,
-    ports: &BTreeMap<u16, Vec<Name>>,
-    held: &mut Held,
-    draft: &mut Draft,
-) {
-    let Some(host) = &scene.observed.host else { return };
-    for (port, claimants) in ports.iter().filter(|(port, _)| host.taken_ports.contains(port)) {
-        let has_it = |name: &&Name| {
-            let instance = scene.observed.instances.get(*name);
-            !instance.is_some_and(|instance| {
-                instance.phase.is_running() && instance.ssh_port == Some(*port)
-            })
-        };
-        for name in claimants.iter().filter(has_it) {
-            held.hold_start(name);
-            let why = format!("something else listens on port {port} of this host");
-            let hint = "stop that program, or choose another ssh.localPort".to_owned();
-            draft.report.add(ObjectId::instance(name), WaitReason::Host { why }, Some(hint));
-        }
     }
 }

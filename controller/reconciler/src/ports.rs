@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::net::{Ipv4Addr, TcpListener};
 
 use limekiln_api::Lima;
+use limekiln_api::lima::{HostPlace, Protocol};
 use limekiln_model::{Desired, Observed};
 
 /// Of the TCP ports that the manifests ask for by number, those on which something other than
@@ -19,28 +20,37 @@ pub(crate) fn taken(desired: &Desired, observed: &Observed) -> BTreeSet<u16> {
     asked.into_iter().filter(|port| !own.contains(port) && is_taken(*port)).collect()
 }
 
+/// What running instances listen on, or may. Forwards change while they run, so what they were
+/// booted with counts as what is stored does.
 fn own(observed: &Observed) -> BTreeSet<u16> {
     let running = observed.instances.values().filter(|instance| instance.phase.is_running());
     running
         .flat_map(|instance| {
-            let config = instance.booted.as_deref().or(instance.config.as_deref());
-            config.into_iter().flat_map(asked).chain(instance.ssh_port)
+            let configs = instance.booted.iter().chain(&instance.config);
+            configs.flat_map(|config| named(config, false)).chain(instance.ssh_port)
         })
         .collect()
 }
 
-/// The ports that are used as soon as the instance runs; 0 lets the host choose.
-fn asked(filled: &Lima) -> Vec<u16> {
-    let ssh = filled.ssh.as_ref().and_then(|ssh| ssh.local_port);
-    let forwards = filled.port_forwards.iter().flatten();
-    let fixed = forwards
-        .filter(|forward| forward.static_ == Some(true) && forward.ignore != Some(true))
-        .filter_map(|forward| forward.host_port);
-    ssh.into_iter()
-        .chain(fixed)
-        .filter_map(|port| u16::try_from(port.0).ok())
-        .filter(|port| *port != 0)
-        .collect()
+/// The TCP ports at 127.0.0.1 that are used as soon as the instance runs.
+fn asked(filled: &Lima) -> impl Iterator<Item = u16> + '_ {
+    named(filled, true)
+}
+
+/// So many ports of an instance are looked at: its host agent forwards no more.
+const MOST: usize = 2048;
+
+fn named(filled: &Lima, always: bool) -> impl Iterator<Item = u16> + '_ {
+    let places = filled.listening().filter(move |one| one.always || !always);
+    let ports = places.filter_map(|one| match one.place {
+        HostPlace::Ports { protocol: Protocol::Tcp, ip, first, last }
+            if ip.is_unspecified() || ip == Ipv4Addr::LOCALHOST =>
+        {
+            Some(first..=last)
+        }
+        _ => None,
+    });
+    ports.flatten().take(MOST)
 }
 
 /// Whether listening on it fails because somebody does. Other failures, such as a port that needs

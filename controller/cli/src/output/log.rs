@@ -171,7 +171,14 @@ impl Changes {
         self.errors(state);
         self.stalled(state);
         let Some(planned) = &state.planned else { return };
-        for (id, waiting) in news(&self.waiting, &planned.report).waiting {
+        let news = news(&self.waiting, &planned.report);
+        for (id, note) in
+            news.notes.iter().flat_map(|(id, all)| all.iter().map(move |one| (id, one)))
+        {
+            let text = format!("{} → {}", note.text, note.hint);
+            self.log.line(Level::Warn, Some(id), &text, &json!({"hint": null}));
+        }
+        for (id, waiting) in news.waiting {
             for one in waiting {
                 let hint = one.hint.map(|hint| format!(" → {hint}")).unwrap_or_default();
                 let text = reason(&id, &one.reason) + &hint;

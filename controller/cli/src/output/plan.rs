@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use limekiln_model::{Change, Cost, ObjectId, Plan, Report};
+use limekiln_model::{Change, Cost, Note, ObjectId, Plan, Report};
 use limekiln_planner::render::{Line, Sign, lines, reason, summary};
 use serde_json::Value;
 
@@ -165,7 +165,8 @@ pub fn totals(plan: &Plan) -> String {
     }
 }
 
-/// What waits and why, one object's reason per line, and what to do about it.
+/// What waits and why, and what else is to be told, one object's reason per line, and what to do
+/// about it.
 pub fn waiting(report: &Report) -> String {
     let width = width();
     let mut out = String::new();
@@ -174,24 +175,41 @@ pub fn waiting(report: &Report) -> String {
         let line = format!("{}  {}", Styled(CHANGE, &name), reason(id, &waiting.reason));
         out += &(fold(&line, 6, width) + "\n");
         if let Some(hint) = &waiting.hint {
-            let hint = format!("      {}", Styled(DIM, &format!("→ {hint}")));
-            out += &(fold(&hint, 8, width) + "\n");
+            out += &way_out(hint, width);
         }
     }
+    for (id, note) in notes(report) {
+        let line = format!("{} {id} {}", Styled(CHANGE, "note:"), note.text);
+        out += &(fold(&line, 6, width) + "\n" + &way_out(&note.hint, width));
+    }
     out
+}
+
+fn way_out(hint: &str, width: Option<usize>) -> String {
+    let hint = format!("      {}", Styled(DIM, &format!("→ {hint}")));
+    fold(&hint, 8, width) + "\n"
+}
+
+fn notes(report: &Report) -> impl Iterator<Item = (&ObjectId, &Note)> {
+    report.notes.iter().flat_map(|(id, all)| all.iter().map(move |note| (id, note)))
 }
 
 fn entries(report: &Report) -> impl Iterator<Item = (&ObjectId, &limekiln_model::Waiting)> {
     report.waiting.iter().flat_map(|(id, all)| all.iter().map(move |waiting| (id, waiting)))
 }
 
-/// What waits now and was not shown before.
+/// What waits now, or is told, and was not shown before.
 pub fn news(before: &Report, now: &Report) -> Report {
     let mut news = Report::default();
     for (id, waiting) in entries(now) {
         let known = before.waiting.get(id).is_some_and(|known| known.contains(waiting));
         if !known {
             news.add(id.clone(), waiting.reason.clone(), waiting.hint.clone());
+        }
+    }
+    for (id, note) in notes(now) {
+        if !before.notes.get(id).is_some_and(|known| known.contains(note)) {
+            news.note(id.clone(), note.clone());
         }
     }
     news
