@@ -161,7 +161,7 @@ fn runners(scene: &Scene<'_>) -> Vec<Name> {
 }
 
 fn is_pruned(scene: &Scene<'_>, name: &Name) -> bool {
-    scene.policy.prune && scene.observed.owners.contains_key(&ObjectId::instance(name))
+    scene.policy.prunes() && scene.observed.owners.contains_key(&ObjectId::instance(name))
 }
 
 fn will_run_with<'a>(scene: &Scene<'a>, name: &Name) -> Option<&'a limekiln_api::Lima> {
