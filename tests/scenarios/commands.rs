@@ -188,8 +188,8 @@ pub fn id(word: &str) -> ObjectId {
 
 fn status(stage: &Stage, object: &str) -> String {
     let observed = stage.block_on(stage.reconciler.observe()).expect("a home that can be read");
-    let status = stage.reconciler.status(&id(object), &observed, None).expect("a ledger");
-    let conditions = status.conditions.iter().map(|condition| {
+    let statuses = stage.reconciler.statuses(&observed, None).expect("a ledger");
+    let conditions = statuses[&id(object)].conditions.iter().map(|condition| {
         format!("{} {:?}: {}\n", condition.type_, condition.status, condition.message)
     });
     conditions.collect()

@@ -48,6 +48,8 @@ pub enum Mutant {
     ForgetsTooEarly,
     /// What is older than what was seen before is believed.
     BelievesOldLooks,
+    /// What is gone is deleted after a look, though nothing tells whether that is out of date.
+    PrunesAtFirstLook,
     /// Something is stopped without a second look.
     StopsUnseen,
     /// The lock is not minded.
@@ -100,7 +102,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 45] = [
+    pub const ALL: [Self; 46] = [
         Self::StartsBeforeWhatItUses,
         Self::MadeBeforeItsDisks,
         Self::ChangesUnderUsers,
@@ -122,6 +124,7 @@ impl Mutant {
         Self::ClaimsTooLate,
         Self::ForgetsTooEarly,
         Self::BelievesOldLooks,
+        Self::PrunesAtFirstLook,
         Self::StopsUnseen,
         Self::IgnoresLock,
         Self::IgnoresFence,

@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 pub struct Policy {
     /// Whether owned objects that are no longer in their source are deleted.
     pub prune: bool,
+    /// Whether they are deleted only once another look shows the same, by a later plan.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub prune_later: bool,
     /// By a source's identity, the most of its objects that one pass deletes: max(1, 20 %) of those
     /// owned where nothing is said. 0 means never, whatever else is allowed.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -29,6 +32,11 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// Whether a plan may delete what is no longer in its source.
+    pub fn prunes(&self) -> bool {
+        self.prune && !self.prune_later
+    }
+
     /// Whether deleting every owned object of a source is allowed, but for a budget of 0.
     pub fn prunes_all_of(&self, source: &str) -> bool {
         self.prune_all || self.prune_all_of.contains(source)

@@ -152,7 +152,7 @@ fn runners(scene: &Scene<'_>) -> Vec<Name> {
 }
 
 fn is_pruned(scene: &Scene<'_>, name: &Name) -> bool {
-    scene.policy.prune && scene.observed.owners.contains_key(&ObjectId::instance(name))
+    scene.policy.prunes() && scene.observed.owners.contains_key(&ObjectId::instance(name))
 }
 
 /// The template that the instance runs with when the plan is done.

@@ -81,6 +81,12 @@ fn permission(scene: &Scene<'_>, source: &str, gone: usize) -> Result<(), (Strin
             "delete it with `limekiln apply --prune`",
         ));
     }
+    if policy.prune_later {
+        return Err((
+            "it is in no manifest any more, which another look has to show, too".to_owned(),
+            "nothing: the controller looks again at once, and may delete it then",
+        ));
+    }
     let own = policy.prune_budgets.get(source);
     // Never, whatever somebody acknowledges.
     if own == Some(&0) {

@@ -74,3 +74,19 @@ fn a_policy_of_one_source_says_nothing_about_another() {
     let one = Policy { prune_budgets: [(OTHER.to_owned(), 1)].into(), ..pruning() };
     assert_eq!(counts(&plan(&both, &one)), (2, 0, 2));
 }
+
+#[test]
+fn what_may_go_only_after_another_look_stays_and_says_so() {
+    let fewer = world((10, 9), (3, 3));
+    let later = Policy { prune_later: true, ..pruning() };
+    let planned = plan(&fewer, &later);
+    assert_eq!(counts(&planned), (0, 0, 1));
+    let waiting = planned.1.waiting.values().flatten().next().expect("just counted");
+    let WaitReason::Unpruned { why } = &waiting.reason else { panic!("{waiting:?}") };
+    assert!(why.contains("another look"), "{why}");
+    let hint = waiting.hint.as_deref().expect("there is one");
+    assert!(hint.contains("looks again") && !hint.contains("--prune"), "{hint}");
+    let never = Policy { prune: false, ..later };
+    let waiting = plan(&fewer, &never).1.waiting.into_values().flatten().next().expect("it stays");
+    assert!(waiting.hint.is_some_and(|hint| hint.contains("--prune")), "that does not come");
+}

@@ -251,6 +251,7 @@ pub fn policy() -> impl Strategy<Value = Policy> {
     let all = (any::<bool>(), budgets, any::<bool>(), of, disruption, any::<bool>());
     all.prop_map(|(prune, prune_budgets, prune_all, prune_all_of, max_disruption, adopt)| Policy {
         prune,
+        prune_later: false,
         prune_budgets,
         prune_all,
         prune_all_of,

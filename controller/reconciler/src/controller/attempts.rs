@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use limekiln_api::mutant::{Mutant, is_on};
-use limekiln_model::{Fingerprint, ObjectId};
+use limekiln_model::{Fingerprint, ObjectId, fingerprint};
 use tokio::time::Instant;
 
 use super::ControllerOptions;
@@ -76,7 +76,10 @@ impl Attempts {
             End::Failed(error) => Some(error),
         };
         // What is done at last after failures has helped.
-        let again = |tried: &Tried| tried.error == error && tried.steps == steps;
+        let again = |tried: &Tried| {
+            let errors = [&tried.error, &error].map(|error| error.as_deref().map(gist));
+            errors[0] == errors[1] && tried.steps == steps
+        };
         let same = before.as_ref().is_some_and(again);
         let (times, vain) = before.map_or((0, 0), |tried| (tried.times, tried.in_vain));
         let (times, in_vain) = match &error {
@@ -125,6 +128,17 @@ impl Attempts {
     }
 }
 
+/// What stays of an error when it comes again: ports, times, process numbers and the names of
+/// temporary files may be others each time, so each word that has a digit counts as any such.
+fn gist(error: &str) -> String {
+    let is_apart = |letter: char| !letter.is_alphanumeric();
+    let blank = |word: &str| match word.contains(|letter: char| letter.is_ascii_digit()) {
+        true => format!("#{}", word.trim_start_matches(char::is_alphanumeric)),
+        false => word.to_owned(),
+    };
+    error.split_inclusive(is_apart).map(blank).collect()
+}
+
 /// Exponential, between half and all of it: what failed together does not come back together.
 fn delay(times: u32, id: &ObjectId, options: &ControllerOptions) -> Duration {
     if times == 0 || is_on(Mutant::WaitsForNothing) {
@@ -132,7 +146,31 @@ fn delay(times: u32, id: &ObjectId, options: &ControllerOptions) -> Duration {
     }
     let doubled = options.first_retry.saturating_mul(1 << (times - 1).min(20));
     let whole = doubled.min(options.longest_retry);
-    let print = limekiln_model::fingerprint(&(options.seed, id, times)).0;
+    let print = fingerprint(&(options.seed, id, times)).0;
     let share = print.bytes().fold(0u32, |sum, byte| (sum * 31 + u32::from(byte)) % 1000);
     whole / 2 + whole.mul_f64(f64::from(share) / 2000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_whose_numbers_change_is_the_same_again() {
+        let (mut attempts, options) = (Attempts::default(), ControllerOptions::default());
+        let id = ObjectId::instance(&"web".parse().expect("a name"));
+        let mut vain = |error: &str| {
+            let end = End::Failed(error.to_owned());
+            attempts.ended(&id, None, fingerprint(&"start"), end, &options);
+            attempts.0[&id].in_vain
+        };
+        let port = |port| format!("cannot connect to 127.0.0.1:{port} (/tmp/.tmpA{port}x/a.sock)");
+        for (number, times) in [(40_001, 1), (51_873, 2), (9, 3)] {
+            assert_eq!(vain(&port(number)), times);
+        }
+        assert_eq!(vain("cannot connect to /tmp/a.sock"), 1, "that is another error");
+        assert_eq!(vain("cannot connect to /tmp/b.sock"), 1);
+        assert_eq!(vain("exit code 1: no disk"), 1);
+        assert_eq!(vain("exit code 1: no network"), 1);
+    }
 }

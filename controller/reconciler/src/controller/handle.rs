@@ -1,6 +1,7 @@
 //! What others hold of a controller that runs.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::time::Instant;
@@ -19,6 +20,8 @@ const ORDERS: usize = 16;
 pub(super) struct Mailbox {
     wake: Arc<Notify>,
     soon: Arc<Notify>,
+    /// How often somebody outside said that something may have changed.
+    noted: Arc<AtomicU64>,
     asked: Arc<Mutex<BTreeSet<ObjectId>>>,
     orders: Arc<Mutex<Vec<Pending>>>,
 }
@@ -66,7 +69,18 @@ pub struct Handle {
 impl Handle {
     /// Something may have changed.
     pub fn wake(&self) {
+        self.mailbox.noted.fetch_add(1, Ordering::SeqCst);
+        self.again();
+    }
+
+    /// Calls for another look without saying that anything has changed.
+    pub(super) fn again(&self) {
         self.mailbox.wake.notify_one();
+    }
+
+    /// How often it was said that something may have changed.
+    pub(super) fn noted(&self) -> u64 {
+        self.mailbox.noted.load(Ordering::SeqCst)
     }
 
     /// In a moment something will have to be planned: it can be looked at what exists meanwhile.

@@ -123,11 +123,11 @@ impl Controller {
         }
         let mut policy = self.options.policy.clone();
         policy.prune_budgets.clone_from(&loaded.prune_budgets);
-        if self.looked.is_none() && policy.prune {
+        if self.looked.is_none() && policy.prune && !is_on(Mutant::PrunesAtFirstLook) {
             // Nothing tells whether the first look is out of date, and what it does not show would
             // not count against the budget: what may be deleted is for the next one to say.
-            policy.prune = false;
-            self.handle().wake();
+            policy.prune_later = true;
+            self.handle().again();
         }
         let desired = loaded.desired.clone();
         let last = self.state.borrow().planned.clone();

@@ -85,28 +85,4 @@ impl Reconciler {
         };
         Ok(observed.ids().map(one).collect())
     }
-
-    /// Phase and conditions of an object, with times where they are known.
-    ///
-    /// # Errors
-    /// If the ledger cannot be read.
-    pub fn status(
-        &self,
-        id: &ObjectId,
-        observed: &Observed,
-        planned: Option<&Planned>,
-    ) -> Result<Status, ReconcileError> {
-        let claim = self.ledger.get(id)?;
-        let compared = planned.map(|planned| (&planned.plan, &planned.report));
-        let mut status = status(id, observed, compared, claim.as_ref(), &self.prints);
-        let store = self.statuses.table();
-        match compared {
-            Some(_) => {
-                status.observed_revision = planned.map(|planned| planned.desired.revision.clone());
-                store.date(id, &mut status.conditions);
-            }
-            None => store.complete(id, &mut status),
-        }
-        Ok(status)
-    }
 }

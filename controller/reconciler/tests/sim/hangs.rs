@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use limekiln_model::Policy;
 use limekiln_reconciler::{ControllerOptions, ControllerState};
+use limekiln_sources::{DirectoryWatch, WatchRoot};
 use rustix::io::{FdFlags, fcntl_setfd};
 use tokio::time::Instant;
 
@@ -64,12 +65,55 @@ fn runs_inside(test: &str) -> bool {
     true
 }
 
+/// Whether this is to be done here: with mounts of its own, or not at all.
+fn is_inside(test: &str) -> bool {
+    let inside = std::env::var_os(INSIDE).is_some();
+    if !inside && !runs_inside(test) {
+        eprintln!("skipped: nothing can be mounted here");
+    }
+    inside
+}
+
+#[test]
+fn a_directory_that_hangs_stops_the_watch_of_no_other() {
+    if !is_inside("hangs::a_directory_that_hangs_stops_the_watch_of_no_other") {
+        return;
+    }
+    let dir = tempfile::tempdir().expect("dir");
+    let path = |name: &str| dir.path().join(name);
+    for name in ["one", "two"] {
+        std::fs::create_dir(path(name)).expect("dir");
+    }
+    let root = |name| WatchRoot { path: path(name), recursive: true };
+    let watch = || DirectoryWatch::new([root("one"), root("two")]).expect("a watch");
+    let sees = |watch: &mut DirectoryWatch, text: &str| {
+        while watch.changed(Duration::from_millis(100)) {}
+        std::fs::write(path("two").join("a.yaml"), text).expect("write");
+        let (begun, seen) = (Instant::now(), watch.changed(Duration::from_secs(20)));
+        assert!(seen && begun.elapsed() < Duration::from_secs(5), "{text}: {:?}", begun.elapsed());
+    };
+    let mut before = watch();
+    let server = hang(&path("one"));
+    // Long enough to have looked into it.
+    assert!(!before.changed(Duration::from_secs(3)));
+    sees(&mut before, "begun before");
+    let mut after = watch();
+    sees(&mut after, "begun after");
+
+    drop(server);
+    let unmounted = Command::new("umount").arg("-l").arg(path("one")).status();
+    assert!(unmounted.expect("there").success());
+    for watch in [&mut before, &mut after] {
+        // Until the first has looked again where its path leads to.
+        while watch.changed(Duration::from_secs(3)) {}
+        std::fs::write(path("one").join("a.yaml"), "a").expect("write");
+        assert!(watch.changed(Duration::from_secs(20)), "it is watched again");
+    }
+}
+
 #[test]
 fn a_directory_that_hangs_keeps_nobody_waiting() {
-    if std::env::var_os(INSIDE).is_none() {
-        if !runs_inside("hangs::a_directory_that_hangs_keeps_nobody_waiting") {
-            eprintln!("skipped: nothing can be mounted here");
-        }
+    if !is_inside("hangs::a_directory_that_hangs_keeps_nobody_waiting") {
         return;
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

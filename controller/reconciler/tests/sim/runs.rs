@@ -111,8 +111,8 @@ async fn what_the_user_does_outside_is_shown_and_put_right() {
     fixture.apply(Policy::default()).await;
     let drifted = async || {
         let observed = fixture.reconciler.observe().await.expect("observe");
-        let status = fixture.reconciler.status(&id("instance/web"), &observed, None);
-        let conditions = status.expect("status").conditions;
+        let statuses = fixture.reconciler.statuses(&observed, None).expect("a ledger");
+        let conditions = statuses[&id("instance/web")].conditions.clone();
         conditions.into_iter().find(|condition| condition.type_ == "Drifted").expect("said")
     };
     let calm = drifted().await;

@@ -3,9 +3,7 @@
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use notify::Event;
-
-use super::inbox::Inbox;
+use super::inbox::{Inbox, Word};
 use super::root::{Root, matters};
 use super::{WatchError, WatchRoot};
 
@@ -16,17 +14,21 @@ const MAX_DEBOUNCE: Duration = Duration::from_millis(200);
 /// How often it is checked whether the paths still lead to what is watched. No event tells that
 /// a root was made again, or that a link on the way to it leads elsewhere.
 const CHECK: Duration = Duration::from_secs(1);
+/// A watch that begins waits so long for its roots. One that does not answer by then is watched as
+/// soon as it does.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Wakes up a controller when something below directories may have changed.
 ///
 /// A wake-up carries no data, may be needless, and may in rare cases be missing: whoever waits
-/// looks from time to time all the same. Roots may be missing, come, go and be replaced.
+/// looks from time to time all the same. Roots may be missing, come, go and be replaced; one on a
+/// file system that does not answer stops none of the others.
 #[derive(Debug)]
 pub struct DirectoryWatch {
     roots: Vec<Root>,
     inbox: Inbox,
     debounce: Duration,
-    events: Receiver<notify::Result<Event>>,
+    events: Receiver<Word>,
     checked: Instant,
 }
 
@@ -39,7 +41,10 @@ impl DirectoryWatch {
     pub fn new(roots: impl IntoIterator<Item = WatchRoot>) -> Result<Self, WatchError> {
         let (inbox, events) = Inbox::new();
         inbox.watcher()?;
-        let roots = roots.into_iter().map(|root| Root::new(root, inbox.clone())).collect();
+        let root = |root| Root::new(root, inbox.clone());
+        let mut roots: Vec<_> = roots.into_iter().map(root).collect();
+        let until = Instant::now() + PATIENCE;
+        roots.iter_mut().for_each(|root| root.wait(until));
         Ok(Self { roots, inbox, debounce: DEBOUNCE, events, checked: Instant::now() })
     }
 
@@ -74,7 +79,7 @@ impl DirectoryWatch {
             }
             let wait = deadline.min(self.checked + CHECK).saturating_duration_since(now);
             match self.events.recv_timeout(wait) {
-                Ok(event) if self.counts(&event) => {
+                Ok(word) if self.counts(&word) => {
                     soon();
                     self.settle();
                     self.refresh();
@@ -99,7 +104,7 @@ impl DirectoryWatch {
             let until = quiet.min(end);
             let wait = until.saturating_duration_since(Instant::now());
             match self.events.recv_timeout(wait) {
-                Ok(event) if Instant::now() < end && self.counts(&event) => {
+                Ok(word) if Instant::now() < end && self.counts(&word) => {
                     quiet = Instant::now() + self.debounce;
                 }
                 Ok(_) if Instant::now() < end => {}
@@ -109,28 +114,25 @@ impl DirectoryWatch {
     }
 
     /// After lost events or an error it is unknown what happened, and what is still watched.
-    fn counts(&mut self, event: &notify::Result<Event>) -> bool {
-        match event {
-            Ok(event) if !event.need_rescan() => {
+    fn counts(&mut self, word: &Word) -> bool {
+        match word {
+            Word::Looked => self.roots.iter_mut().fold(false, |any, root| root.gather() | any),
+            Word::Event(Ok(event)) if !event.need_rescan() => {
                 let concerns =
                     |path: &std::path::PathBuf| self.roots.iter().any(|root| root.concerns(path));
                 matters(event) && (event.paths.is_empty() || event.paths.iter().any(concerns))
             }
-            _ => {
+            Word::Event(_) => {
                 self.roots.iter_mut().for_each(Root::forget);
                 true
             }
         }
     }
 
-    /// True if a root is another one than before.
+    /// Has the roots looked at; true if one has become another than before.
     fn refresh(&mut self) -> bool {
         self.checked = Instant::now();
-        let mut changed = false;
-        for root in &mut self.roots {
-            changed |= root.refresh();
-        }
-        changed
+        self.roots.iter_mut().fold(false, |any, root| root.refresh() | any)
     }
 }
 
@@ -148,7 +150,7 @@ mod tests {
         let mut watch = DirectoryWatch::new([root]).expect("a watch");
         let lost = Event::new(EventKind::Other).set_flag(Flag::Rescan);
         for event in [Ok(lost), Err(notify::Error::generic("it broke"))] {
-            watch.inbox.put(event);
+            watch.inbox.put(Word::Event(event));
             assert!(watch.changed(Duration::from_secs(20)));
             assert!(!watch.changed(Duration::from_millis(100)));
             std::fs::write(dir.path().join("a.yaml"), "a").expect("write");
@@ -164,7 +166,7 @@ mod tests {
         let mut watch = DirectoryWatch::new([root]).expect("a watch");
         for _ in 0..5000 {
             let hidden = Event::new(EventKind::Any).add_path(dir.path().join(".hidden"));
-            watch.inbox.put(Ok(hidden));
+            watch.inbox.put(Word::Event(Ok(hidden)));
         }
         assert!(watch.changed(Duration::from_secs(20)));
     }

@@ -11,22 +11,31 @@ use super::WatchError;
 /// More are not kept: then it is enough to know that there were more.
 const MAX: usize = 1024;
 
+/// What is told to whoever waits.
+#[derive(Debug)]
+pub(super) enum Word {
+    /// Something happened to files.
+    Event(notify::Result<Event>),
+    /// A root was looked at, and there is news of it.
+    Looked,
+}
+
 /// The end that watchers write to.
 #[derive(Clone, Debug)]
 pub(super) struct Inbox {
-    events: SyncSender<notify::Result<Event>>,
+    events: SyncSender<Word>,
     lost: Arc<AtomicBool>,
 }
 
 impl Inbox {
-    pub(super) fn new() -> (Self, Receiver<notify::Result<Event>>) {
+    pub(super) fn new() -> (Self, Receiver<Word>) {
         let (events, receiver) = sync_channel(MAX);
         (Self { events, lost: Arc::default() }, receiver)
     }
 
-    /// Keeps an event, and never waits: a watcher that waits loses what the kernel has.
-    pub(super) fn put(&self, event: notify::Result<Event>) {
-        if self.events.try_send(event).is_err() {
+    /// Keeps a word, and never waits: a watcher that waits loses what the kernel has.
+    pub(super) fn put(&self, word: Word) {
+        if self.events.try_send(word).is_err() {
             self.lost.store(true, Ordering::Release);
         }
     }
@@ -39,6 +48,6 @@ impl Inbox {
     /// A watcher that writes here.
     pub(super) fn watcher(&self) -> Result<RecommendedWatcher, WatchError> {
         let inbox = self.clone();
-        Ok(notify::recommended_watcher(move |event| inbox.put(event))?)
+        Ok(notify::recommended_watcher(move |event| inbox.put(Word::Event(event)))?)
     }
 }

@@ -3,6 +3,7 @@
 mod directory_watch;
 mod error;
 mod inbox;
+mod place;
 mod root;
 
 pub use directory_watch::DirectoryWatch;

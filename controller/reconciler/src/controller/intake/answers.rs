@@ -221,7 +221,7 @@ impl Late {
         if question.answer != answer {
             question.answer = answer;
             self.news = true;
-            self.controller.iter().for_each(Handle::wake);
+            self.controller.iter().for_each(Handle::again);
         }
         None
     }

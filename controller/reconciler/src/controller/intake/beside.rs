@@ -25,6 +25,9 @@ struct Job<T> {
     fresh: bool,
     /// Nobody waits for it any more: the controller is woken at its end.
     late: Arc<AtomicBool>,
+    controller: Handle,
+    /// What had been noted when it began.
+    noted: u64,
 }
 
 /// The work ended in a panic, which was told already.
@@ -43,17 +46,19 @@ impl<T: Send + 'static> Beside<T> {
     pub(super) fn begin(&mut self, controller: &Handle, work: impl FnOnce() -> T + Send + 'static) {
         let (tell, done) = oneshot::channel();
         let late = Arc::new(AtomicBool::new(false));
-        let (controller, was_late) = (controller.clone(), Arc::clone(&late));
+        let noted = controller.noted();
+        let (handle, was_late) = (controller.clone(), Arc::clone(&late));
         let job = move || {
             // Who has gone does not want it any more. Told before it is looked whether anybody
             // waits: who stops to wait looks once more after having said so.
             let _ = tell.send(work());
             if was_late.load(Ordering::SeqCst) {
-                controller.wake();
+                handle.again();
             }
         };
         let (begun, since) = (Instant::now(), now());
-        self.0 = Some(Job { done, begun, since, fresh: true, late });
+        let controller = controller.clone();
+        self.0 = Some(Job { done, begun, since, fresh: true, late, controller, noted });
         run(job);
     }
 
@@ -69,7 +74,8 @@ impl<T: Send + 'static> Beside<T> {
     }
 
     /// What came of it, if it is done, or will be by `soon`. It is waited for once: what takes long
-    /// keeps nobody waiting again, and wakes the controller when it is done.
+    /// keeps nobody waiting again, and wakes the controller when it is done. What was noted meanwhile
+    /// it may have missed: the controller looks once more then.
     pub(super) async fn ended(&mut self, soon: Instant) -> Option<Result<T, Broken>> {
         let job = self.0.as_mut()?;
         let until = if std::mem::take(&mut job.fresh) { soon } else { Instant::now() };
@@ -84,6 +90,9 @@ impl<T: Send + 'static> Beside<T> {
                 }
             }
         };
+        if job.controller.noted() != job.noted {
+            job.controller.again();
+        }
         self.0 = None;
         Some(ended)
     }
@@ -102,4 +111,43 @@ fn run(job: impl FnOnce() + Send + 'static) {
         return job();
     }
     drop(tokio::task::spawn_blocking(job));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use tokio::sync::watch;
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::ControllerState;
+    use crate::controller::handle::Mailbox;
+
+    /// Work that takes longer than anybody waits; whether the controller looks once more when it has
+    /// taken what came of it.
+    async fn looks_again(meanwhile: impl FnOnce(&Handle)) -> bool {
+        let (mailbox, state) = (Mailbox::default(), watch::channel(ControllerState::default()).1);
+        let controller = Handle { mailbox: mailbox.clone(), state };
+        let woken = async || timeout(Duration::from_secs(1), mailbox.woken()).await.is_ok();
+        let (end, ends) = channel::<()>();
+        let mut work = Beside::default();
+        work.begin(&controller, move || ends.recv().is_ok());
+        assert!(work.ended(Instant::now()).await.is_none());
+        meanwhile(&controller);
+        // The look that follows finds it at work still.
+        let _ = woken().await;
+        assert!(work.ended(Instant::now()).await.is_none());
+        end.send(()).expect("it waits for that");
+        assert!(woken().await, "it is done");
+        assert!(work.ended(Instant::now()).await.is_some_and(|ended| ended.is_ok_and(|done| done)));
+        woken().await
+    }
+
+    #[tokio::test]
+    async fn what_is_noted_while_something_takes_long_is_looked_at_when_that_has_ended() {
+        assert!(looks_again(Handle::wake).await);
+        assert!(!looks_again(|_| ()).await, "nothing was");
+        assert!(!looks_again(Handle::again).await, "nobody outside said so");
+    }
 }

@@ -343,7 +343,7 @@ impl Source {
         };
         if let Some(read) = ended {
             if self.is_asked {
-                controller.wake();
+                controller.again();
             }
             self.take(read);
         }

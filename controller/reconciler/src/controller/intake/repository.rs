@@ -83,7 +83,7 @@ impl Repository {
         self.fresh = true;
         self.fetch = Some(tokio::task::spawn_blocking(move || {
             let done = fetch(git, &asked, known);
-            controller.wake();
+            controller.again();
             done
         }));
     }
