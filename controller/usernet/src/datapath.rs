@@ -346,7 +346,11 @@ impl Datapath {
                 Mail::Unforward(id) => self.gateway.remove_forward(id),
                 // Whoever asked may be gone.
                 Mail::Leases(to) => drop(to.send(self.gateway.dhcp.leases.all())),
-                Mail::Tell { pid, macs, to } => drop(to.send(self.switch.tell(pid, &macs))),
+                Mail::Tell { pid, macs, to } => {
+                    let told = self.switch.tell(pid, &macs);
+                    let told = told.map(|lost| self.gateway.end_of(&mut turn!(self), &lost));
+                    drop(to.send(told));
+                }
                 Mail::Figures(to) => drop(to.send(self.figures())),
                 Mail::Stop => self.stopped = true,
             }

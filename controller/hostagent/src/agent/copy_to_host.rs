@@ -133,6 +133,7 @@ mod tests {
 
     use super::*;
     use crate::spec::MountKind;
+    use crate::ssh::{fake_sudo, programs};
 
     #[test]
     fn a_file_is_printed_whatever_its_name() {
@@ -149,22 +150,16 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let unseen = dir.path().join("none/file");
         for (sudo, code) in [("exit 1", NO_ROOT), ("shift; exec \"$@\"", MISSING)] {
-            let text = dir.path().join("text");
-            fs::write(&text, format!("#!/bin/sh\n{sudo}\n")).expect("writable");
-            // By another process: no other test's child has it open for writing.
-            let mut install = Command::new("install");
-            install.args(["-m", "755"]).arg(text).arg(dir.path().join("sudo"));
-            assert!(install.status().expect("install").success());
+            fake_sudo(dir.path(), &format!("#!/bin/sh\n{sudo}\n"));
             assert_eq!(run(dir.path(), &unseen).status.code(), Some(code), "{sudo}");
         }
     }
 
     /// With the home's programs first.
     fn run(home: &Path, path: &Path) -> std::process::Output {
-        let programs = std::env::join_paths([home, "/usr/bin".as_ref(), "/bin".as_ref()]);
         let mut sh = Command::new("sh");
         sh.arg("-c").arg(script(&path.to_string_lossy()));
-        sh.env("HOME", home).env("PATH", programs.expect("no colons")).output().expect("sh")
+        sh.env("HOME", home).env("PATH", programs(home)).output().expect("sh")
     }
 
     #[test]

@@ -134,6 +134,113 @@ mod tests {
         );
     }
 
+    /// A guest's directories below one of this host's.
+    #[cfg(target_os = "linux")]
+    struct Guest(tempfile::TempDir);
+
+    #[cfg(target_os = "linux")]
+    impl Guest {
+        fn new() -> Self {
+            let guest = Self(tempfile::tempdir().expect("a directory"));
+            for dir in ["mnt/lima-cidata", "run", "var/lib/limekiln", "var/log", "home"] {
+                std::fs::create_dir_all(guest.0.path().join(dir)).expect("writable");
+            }
+            for name in ["lima.env", "param.env"] {
+                guest.write(&format!("mnt/lima-cidata/{name}"), "").expect("writable");
+            }
+            let drift = include_str!("../cidata/scripts/drift.sh");
+            guest.write("mnt/lima-cidata/drift.sh", &guest.here(drift)).expect("writable");
+            // As the boot leaves them.
+            for name in ["provision", "files"] {
+                guest.write(&format!("var/lib/limekiln/{name}"), "").expect("writable");
+            }
+            guest
+        }
+
+        fn write(&self, name: &str, text: &str) -> std::io::Result<()> {
+            std::fs::write(self.0.path().join(name), text)
+        }
+
+        fn here(&self, script: &str) -> String {
+            let root = self.0.path().display();
+            let names = ["/mnt/", "/run/", "/var/", "/home/"].into_iter();
+            names.fold(script.to_owned(), |text, name| text.replace(name, &format!("{root}{name}")))
+        }
+
+        fn sh(&self, script: &str) -> std::process::Output {
+            let script = self.here(script);
+            Command::new("sh").args(["-c", &script]).output().expect("sh runs")
+        }
+
+        /// Which steps' files somebody changed.
+        fn drifted(&self) -> String {
+            let drift = "sh /mnt/lima-cidata/drift.sh";
+            String::from_utf8(self.sh(drift).stdout).expect("digests")
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn file(name: &str) -> Step {
+        let me = |word| {
+            let id = Command::new("id").arg(word).output().expect("id runs").stdout;
+            String::from_utf8(id).expect("a number").trim().to_owned()
+        };
+        let kind = StepKind::Data {
+            path: format!("/home/{name}"),
+            owner: format!("{}:{}", me("-u"), me("-g")),
+            permissions: "644".to_owned(),
+            overwrite: true,
+        };
+        Step { kind, text: "as wanted".to_owned() }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_somebody_changed_stays_changed_while_another_step_is_tried_again() {
+        let guest = Guest::new();
+        let (file, fails) = (file("file"), step("#!/bin/sh\n[ -e /home/works ]\n"));
+        let text = script(&[(0, &file), (1, &fails)]);
+        let first = guest.sh(&text);
+        let told = String::from_utf8_lossy(&first.stderr).into_owned();
+        assert_eq!(told, "provision.system/00000001 ended with 1\n", "{first:?}");
+        assert_eq!(guest.drifted(), "");
+        guest.write("home/file", "changed by hand").expect("writable");
+        let drifted = format!("{}\n", file.digest());
+        assert_eq!(guest.drifted(), drifted);
+        for works in [false, true] {
+            if works {
+                guest.write("home/works", "").expect("writable");
+            }
+            let again = guest.sh(&text);
+            assert_eq!(again.status.success(), works, "{again:?}");
+            assert_eq!(guest.drifted(), drifted);
+        }
+        // One whose sum was lost is watched from now on.
+        guest.write("var/lib/limekiln/files", "").expect("writable");
+        assert!(guest.sh(&text).status.success());
+        assert_eq!(guest.drifted(), "");
+        guest.write("home/file", "changed again").expect("writable");
+        assert_eq!(guest.drifted(), drifted);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_file_counts_as_written_though_the_ledger_could_not_be() {
+        let guest = Guest::new();
+        let ledger = guest.0.path().join("var/lib/limekiln/provision");
+        guest
+            .write("var/lib/limekiln/provision", "other 0 provision.system/1 1\n")
+            .expect("writable");
+        // As on a disk that is full.
+        std::fs::create_dir(ledger.with_extension("new")).expect("writable");
+        let file = file("file");
+        guest.sh(&script(&[(0, &file)]));
+        let left = std::fs::read_to_string(&ledger).expect("it is there");
+        assert_eq!(left, "other 0 provision.system/1 1\n", "nothing is forgotten");
+        guest.write("home/file", "changed by hand").expect("writable");
+        assert_eq!(guest.drifted(), format!("{}\n", file.digest()));
+    }
+
     #[test]
     fn the_shell_understands_whatever_a_step_holds() {
         use std::io::Write;

@@ -103,7 +103,11 @@ fn check(path: &Path, arch: Arch) -> io::Result<()> {
         file.seek(SeekFrom::Start(table.saturating_add(index * size)))?;
         file.read_exact(&mut kind).map_err(|_| unfit("it is cut off"))?;
         if number(&kind) == u64::from(INTERPRETER) {
-            return Err(unfit("it is not static, and the guest may have another C library"));
+            // As `cargo install` builds it where nobody asks for more.
+            return Err(unfit(
+                "it is not static, and the guest may have another C library: build it with \
+                 RUSTFLAGS='-C target-feature=+crt-static'",
+            ));
         }
     }
     Ok(())
@@ -146,7 +150,8 @@ mod tests {
             check(&path, Arch::X86_64).map_err(|error| error.to_string())
         };
         assert_eq!(with(&elf(62, 1)), Ok(()));
-        assert!(with(&elf(62, 3)).unwrap_err().contains("not static"));
+        let error = with(&elf(62, 3)).unwrap_err();
+        assert!(error.contains("not static") && error.contains("+crt-static"), "{error}");
         assert!(with(&elf(183, 1)).unwrap_err().contains("another architecture"));
         assert!(with(b"#!/bin/sh\n").unwrap_err().contains("no program"));
         assert!(with(&elf(62, 1)[..65]).unwrap_err().contains("cut off"));

@@ -47,6 +47,7 @@ mod tests {
     use std::process::{Command, Stdio};
 
     use super::{as_root, script};
+    use crate::ssh::fake_sudo;
 
     #[test]
     fn arguments_reach_the_script_as_they_are() {
@@ -67,14 +68,7 @@ exec \"$@\"
     #[test]
     fn root_gets_the_words_and_the_input_whether_sudo_asks_or_not() {
         let home = tempfile::tempdir().unwrap();
-        let text = home.path().join("text");
-        std::fs::write(&text, SUDO).unwrap();
-        // By another process: no other test's child has it open for writing, and keeps it from running.
-        let mut install = Command::new("install");
-        install.args(["-m", "755"]).arg(text).arg(home.path().join("sudo"));
-        assert!(install.status().unwrap().success());
-        let path = std::env::join_paths([home.path(), "/usr/bin".as_ref(), "/bin".as_ref()]);
-        let path = path.unwrap();
+        let path = fake_sudo(home.path(), SUDO);
         let command = as_root(&script("cat; printf %s \"$1\"", &["it's $HOME"]));
         let run = || {
             let mut sh = Command::new("sh");

@@ -139,7 +139,11 @@ impl<K: Copy + Eq + Hash, F> Flows<K, F> {
     /// Ends those that were not used for long.
     pub fn sweep(&mut self, now: Duration) {
         let idle = self.idle;
-        let is_over = |entry: &Entry<K, F>| now.saturating_sub(entry.used) >= idle;
+        self.end_if(|entry| now.saturating_sub(entry.used) >= idle);
+    }
+
+    /// Ends those of which this is true.
+    pub fn end_if(&mut self, is_over: impl Fn(&Entry<K, F>) -> bool) {
         let over = self.entries.iter().filter(|(_, entry)| is_over(entry)).map(|(slot, _)| slot);
         over.collect::<Vec<_>>().into_iter().for_each(|slot| self.remove(slot));
     }

@@ -1,6 +1,6 @@
 //! The gateway: what is behind the one hardware address that is no VM's.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::ops::Range;
 use std::os::fd::OwnedFd;
@@ -381,6 +381,14 @@ impl Gateway {
                 self.tcp.reset_orphans(turn, before);
             }
         }
+    }
+
+    /// VMs at these ports have no more these addresses, which are another's: what they opened under
+    /// them would speak in that one's name, and keep it from the same ports.
+    pub fn end_of(&mut self, turn: &mut Turn<'_>, lost: &HashSet<(PortId, Mac)>) {
+        self.tcp.end_of(turn, lost);
+        self.udp.end_of(lost);
+        self.ping.end_of(lost);
     }
 
     /// Does what is due; to be called once per turn of the loop.

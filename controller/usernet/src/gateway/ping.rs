@@ -1,6 +1,7 @@
 //! Echo requests: the gateway answers for itself, and asks others through the host's own sockets
 //! for that, which need no privilege (Linux: if `net.ipv4.ping_group_range` has one's group).
 
+use std::collections::HashSet;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -136,6 +137,11 @@ impl Ping {
     /// A port is no more, and with it what its VM asked for.
     pub fn forget(&mut self, port: PortId) {
         self.flows.forget(port);
+    }
+
+    /// Ends those under addresses that are no more the port's.
+    pub fn end_of(&mut self, lost: &HashSet<(PortId, Mac)>) {
+        self.flows.end_if(|entry| lost.contains(&(entry.port, entry.flow.mac)));
     }
 
     /// Ends what was not used for long.

@@ -1,6 +1,6 @@
 //! UDP through the gateway: a socket of the host for each flow.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::os::fd::AsRawFd;
@@ -200,6 +200,11 @@ impl Udp {
     /// A port is no more, and with it what its VM asked for.
     pub fn forget(&mut self, port: PortId) {
         self.flows.forget(port);
+    }
+
+    /// Ends those under addresses that are no more the port's.
+    pub fn end_of(&mut self, lost: &HashSet<(PortId, Mac)>) {
+        self.flows.end_if(|entry| lost.contains(&(entry.port, entry.flow.mac)));
     }
 
     /// Ends what was not used for long.

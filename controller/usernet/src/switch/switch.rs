@@ -67,29 +67,33 @@ impl Switch {
     }
 
     /// A process is a VM with these addresses and no others, whoever used them until now: so says
-    /// whoever started it.
+    /// whoever started it. Returns which port has no more which address: also one that it used so
+    /// long ago that the switch forgot it.
     ///
     /// # Errors
     /// The same was said of another that runs, or others of this one.
-    pub fn tell(&mut self, pid: u32, macs: &[Mac]) -> Result<(), Refusal> {
+    pub fn tell(&mut self, pid: u32, macs: &[Mac]) -> Result<HashSet<(PortId, Mac)>, Refusal> {
         self.cards.tell(pid, macs, |mac| self.table.contains_key(&mac))?;
-        for (_, port) in &mut self.ports {
+        let mut all_lost = HashSet::new();
+        for (id, port) in &mut self.ports {
             let own = port.pid == Some(pid);
             if own {
                 (port.known, port.bound) = (macs.to_vec(), true);
             }
             // What it has as its card's, and beside that.
             let wrong = port.home.take_if(|home| macs.contains(home) != own);
-            let is_lost = |mac: &Mac| Some(*mac) == wrong || (!own && macs.contains(mac));
+            let others = macs.iter().filter(|_| !own).copied();
+            let lost: Vec<_> = others.chain(wrong).collect();
             port.stations.retain(|mac| {
-                let lost = is_lost(mac);
+                let lost = lost.contains(mac);
                 if lost {
                     self.table.remove(mac);
                 }
                 !lost
             });
+            all_lost.extend(lost.into_iter().map(|mac| (id, mac)));
         }
-        Ok(())
+        Ok(all_lost)
     }
 
     /// Pulls the cable out; `false` if it was out.

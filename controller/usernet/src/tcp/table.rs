@@ -1,6 +1,6 @@
 //! The connections that there are, and how many there may be.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use slab::Slab;
@@ -229,6 +229,14 @@ impl Table {
     pub fn orphans_of(&self, card: Card) -> Vec<FlowId> {
         let entries = self.entries.iter().map(|(_, entry)| entry);
         entries.filter(|entry| entry.orphan == Some(card)).map(|entry| entry.id).collect()
+    }
+
+    /// Those of these ports under these addresses.
+    pub fn under(&self, names: &HashSet<(PortId, Mac)>) -> Vec<FlowId> {
+        let entries = self.entries.iter().map(|(_, entry)| entry);
+        let is_under =
+            |entry: &&Entry| entry.port.is_some_and(|it| names.contains(&(it, entry.mac)));
+        entries.filter(is_under).map(|entry| entry.id).collect()
     }
 
     /// Takes it out.

@@ -3,7 +3,7 @@
 //! A guest's connection is first made on the host, and only then accepted: a refused port looks
 //! refused, and an address that cannot be reached unreachable.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::ops::Range;
@@ -331,6 +331,13 @@ impl Tcp {
     /// Resets the connections of a VM that is gone.
     pub fn reset_orphans(&mut self, turn: &mut Turn<'_>, card: Card) {
         for id in self.table.orphans_of(card) {
+            self.close(turn, id, true);
+        }
+    }
+
+    /// Resets the connections under addresses that are no more the port's.
+    pub fn end_of(&mut self, turn: &mut Turn<'_>, lost: &HashSet<(PortId, Mac)>) {
+        for id in self.table.under(lost) {
             self.close(turn, id, true);
         }
     }

@@ -331,6 +331,54 @@ fn what_is_told_of_a_vm_counts_more_than_who_spoke_first() {
 
 #[test]
 #[cfg(target_os = "linux")]
+fn what_was_opened_under_an_address_ends_when_it_is_told_to_be_anothers() {
+    let daemon = Daemon::start(&[]);
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let at = SocketAddrV4::new(GATEWAY, listener.local_addr().unwrap().port());
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let datagrams_at = SocketAddrV4::new(GATEWAY, socket.local_addr().unwrap().port());
+    let mut buffer = [0; 64];
+    let mut one = Machine::start(&daemon);
+    let mut thief = itself(&mut one, 1, 1);
+    let mut its_own = Tcp::connect(&mut thief, 40_001, at);
+    let (mut its_host, _) = listener.accept().unwrap();
+    (thief.mac[5], thief.ip) = (2, Ipv4Addr::new(192, 168, 104, 3));
+    thief.announce();
+    let _stolen = Tcp::connect(&mut thief, 40_000, at);
+    let (mut stolen_host, _) = listener.accept().unwrap();
+    thief.send_udp(4000, datagrams_at, b"question");
+    let (_, asked_from) = socket.recv_from(&mut buffer).unwrap();
+    let mut two = Machine::start(&daemon);
+    assert_eq!(tell(&daemon, &two, &[2]).0, 200);
+    stolen_host.set_read_timeout(Some(PATIENCE)).unwrap();
+    let error = stolen_host.read(&mut buffer).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    assert_eq!(daemon.connections(), 1, "what it opened as itself stays");
+    // Nobody has what is still answered, and the same ports are free for whose the address is.
+    let mut victim = itself(&mut two, 2, 3);
+    let _ = socket.send_to(b"answer", asked_from);
+    assert_eq!((victim.find_udp(SILENCE, 4000), thief.find_udp(SILENCE, 4000)), (None, None));
+    victim.send_udp(4000, datagrams_at, b"its own question");
+    let (count, from) = socket.recv_from(&mut buffer).unwrap();
+    assert_eq!(&buffer[..count], b"its own question");
+    assert_ne!(from, asked_from);
+    let mut tcp = Tcp::connect(&mut victim, 40_000, at);
+    let (mut host, _) = listener.accept().unwrap();
+    // The same told once more, as by a host agent that was started anew, ends nothing.
+    assert_eq!(tell(&daemon, &two, &[2]).0, 200);
+    tcp.send(&mut victim, TcpControl::Psh, b"good");
+    (thief.mac[5], thief.ip) = (1, Ipv4Addr::new(192, 168, 104, 1));
+    its_own.send(&mut thief, TcpControl::Psh, b"mine");
+    for (host, expected) in [(&mut host, b"good"), (&mut its_host, b"mine")] {
+        host.set_read_timeout(Some(PATIENCE)).unwrap();
+        host.read_exact(&mut buffer[..4]).unwrap();
+        assert_eq!(&buffer[..4], expected);
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
 fn two_vms_that_are_told_to_have_one_address_are_refused() {
     let daemon = Daemon::start(&[]);
     let (one, two) = (Machine::start(&daemon), Machine::start(&daemon));

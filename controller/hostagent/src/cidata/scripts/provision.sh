@@ -21,6 +21,9 @@ of_step() { eval "printf %s \"\${LIMA_CIDATA_DATAFILE_${1}_${2}-}\""; }
 of_yq() { eval "printf %s \"\${LIMA_CIDATA_YQ_PROVISION_${1}_${2}-}\""; }
 digest_of() { eval "printf %s \"\${LIMA_CIDATA_STEP_${1}_DIGEST-}\""; }
 
+# The steps that are not left out, and those of them that succeeded.
+ran= succeeded=
+
 # Runs a step unless it is to be left out, and writes down what came of it.
 provision() {
     mode=$1 number=$2
@@ -31,10 +34,16 @@ provision() {
     fi
     "$@" </dev/null
     code=$?
-    [ $code -eq 0 ] || echo "provision.$mode/$number ended with $code" >>"$failed"
-    # Renamed into place: a guest that loses its power keeps the old one, or has the new one.
-    { grep -v "^$digest " "$ledger"; echo "$digest $code provision.$mode/$number $(date +%s)"; } >"$ledger.new"
-    mv "$ledger.new" "$ledger"
+    ran="$ran $digest"
+    if [ $code -eq 0 ]; then
+        succeeded="$succeeded $digest"
+    else
+        echo "provision.$mode/$number ended with $code" >>"$failed"
+    fi
+    # Renamed into place: a guest that loses its power keeps the old one, or has the new one. So does
+    # one whose disk is full.
+    { grep -v "^$digest " "$ledger"; echo "$digest $code provision.$mode/$number $(date +%s)"; } >"$ledger.new" &&
+        mv "$ledger.new" "$ledger"
 }
 
 data_file() {
@@ -137,26 +146,28 @@ sum_up() {
     [ $# -lt 3 ] || echo "$1 $3 $2"
 }
 
-# The same for a step that just ran, unless it failed.
-sum_up_ran() {
-    ran="$ran $1"
-    ! grep -q "^$1 0 " "$ledger" || sum_up "$1" "$2"
+# The same for a step that was sent: it just ran, unless it failed, or was left out. Then what
+# somebody changed since it ran stays changed.
+sum_up_sent() {
+    case "$succeeded " in
+    *" $1 "*) sum_up "$1" "$2" ;;
+    *) case "$ran " in *" $1 "*) ;; *) grep -q "^$1 " "$sums" || sum_up "$1" "$2" ;; esac ;;
+    esac
 }
 
 # What somebody changed before these steps ran stays changed. A file that is the guest's own where it
 # is there is nobody's to watch.
 sum_up_files() {
-    ran=
     for file in "$steps"/provision.data/*; do
         [ -f "$file" ] && [ "$(of_step "${file##*/}" OVERWRITE)" = true ] || continue
-        sum_up_ran "$(digest_of "${file##*/}")" "$(of_step "${file##*/}" PATH)"
+        sum_up_sent "$(digest_of "${file##*/}")" "$(of_step "${file##*/}" PATH)"
     done
     for file in "$steps"/provision.yq/*; do
         [ -f "$file" ] || continue
         index=${file##*/}
         digest=$(digest_of "$index")
         { of_yq "$index" FORMAT; echo; cat "$file"; } >"$edits/$digest"
-        sum_up_ran "$digest" "$(of_yq "$index" PATH)"
+        sum_up_sent "$digest" "$(of_yq "$index" PATH)"
     done
     while read -r digest sum path; do
         case "$ran " in *" $digest "*) continue ;; esac
