@@ -193,7 +193,7 @@ pub(crate) fn bad(scene: &Scene<'_>, held: &Held, lima: &Lima) -> Vec<(String, S
         return Vec::new();
     }
     let unusable = uses::networks(lima).filter_map(|name| unusable(scene, held, &name));
-    unusable.chain(subnets::on_both(scene, lima)).collect()
+    unusable.chain(subnets::on_both(scene, held, lima)).collect()
 }
 
 /// Why instances cannot be put onto the network on this host, and what can be done.
@@ -202,12 +202,21 @@ fn unusable(scene: &Scene<'_>, held: &Held, name: &Name) -> Option<(String, Stri
     if let Some(why) = there.and_then(|there| there.unreadable.as_ref()) {
         return Some((format!("network/{name} cannot be used: {why}"), UNREADABLE.to_owned()));
     }
-    let there = there.map(|there| &there.spec);
     // With a definition that it is not given, nobody is started on it.
+    let why = impossible(scene, name, definition(scene, held, name)?)?;
+    Some((why, IMPOSSIBLE.to_owned()))
+}
+
+/// The definition that a network has when the plan is done.
+pub(crate) fn definition<'a>(
+    scene: &Scene<'a>,
+    held: &Held,
+    name: &Name,
+) -> Option<&'a NetworkSpec> {
+    let there = scene.observed.networks.get(name).map(|there| &there.spec);
     let kept = there.filter(|_| held.holds_definition(name));
     let wanted = scene.desired.networks.get(name).map(|wanted| &wanted.spec);
-    let why = impossible(scene, name, kept.or(wanted).or(there)?)?;
-    Some((why, IMPOSSIBLE.to_owned()))
+    kept.or(wanted).or(there)
 }
 
 /// Why this host cannot have the network with this definition.

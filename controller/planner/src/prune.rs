@@ -47,7 +47,7 @@ pub(crate) fn plan(scene: &Scene<'_>, draft: &mut Draft) {
 }
 
 /// Why nothing may be done with a network.
-fn unreadable<'a>(scene: &Scene<'a>, id: &ObjectId) -> Option<&'a str> {
+pub(crate) fn unreadable<'a>(scene: &Scene<'a>, id: &ObjectId) -> Option<&'a str> {
     let network = scene.observed.networks.get(&id.name).filter(|_| id.kind == Kind::Network);
     network?.unreadable.as_deref()
 }

@@ -15,6 +15,7 @@ use limekiln_model::{Name, NetworkPhase, ObjectId, WaitReason};
 
 use crate::draft::Draft;
 use crate::held::Held;
+use crate::networks::definition;
 use crate::scene::Scene;
 use crate::uses;
 
@@ -25,16 +26,31 @@ pub(crate) fn check(scene: &Scene<'_>, held: &mut Held, draft: &mut Draft) {
     if !scene.capabilities.networks {
         return;
     }
+    // One that keeps its definition may be in the way of another that was to have its subnet.
+    loop {
+        let clashes = clashes(scene, held);
+        if clashes.is_empty() {
+            return;
+        }
+        for (name, reason) in clashes {
+            held.refuse_definition(scene, name);
+            draft.report.add(ObjectId::network(name), reason, Some(HINT.to_owned()));
+        }
+    }
+}
+
+/// Networks that cannot be given their definitions, and why.
+fn clashes<'a>(scene: &Scene<'a>, held: &Held) -> Vec<(&'a Name, WaitReason)> {
     let mut clashes = Vec::new();
     for (name, wanted) in &scene.desired.networks {
         let there = scene.observed.networks.get(name).map(|there| &there.spec);
         let Some(subnet) = wanted.spec.subnet().filter(|_| there != Some(&wanted.spec)) else {
             continue;
         };
-        if held.holds(&ObjectId::network(name)) {
+        if held.holds_definition(name) {
             continue;
         }
-        if let Some((other, theirs)) = other_network(scene, name, subnet) {
+        if let Some((other, theirs)) = other_network(scene, held, name, subnet) {
             let over = format!("its subnet: {subnet} and {theirs} overlap");
             let reason = WaitReason::Conflict { with: ObjectId::network(other), over };
             clashes.push((name, reason));
@@ -45,18 +61,17 @@ pub(crate) fn check(scene: &Scene<'_>, held: &mut Held, draft: &mut Draft) {
             clashes.push((name, WaitReason::Host { why }));
         }
     }
-    for (name, reason) in clashes {
-        held.refuse_definition(scene, name);
-        draft.report.add(ObjectId::network(name), reason, Some(HINT.to_owned()));
-    }
+    clashes
 }
 
 /// Why a guest cannot be started on its networks, and what can be done: two of them overlap. Their
 /// definitions may be older than their meeting in one guest, or be the work of another tool.
-pub(crate) fn on_both(scene: &Scene<'_>, lima: &Lima) -> Option<(String, String)> {
+pub(crate) fn on_both(scene: &Scene<'_>, held: &Held, lima: &Lima) -> Option<(String, String)> {
     let mut before: Vec<(Name, Ipv4Net)> = Vec::new();
     for name in uses::networks(lima) {
-        let Some(subnet) = subnet_of(scene, &name) else { continue };
+        let Some(subnet) = definition(scene, held, &name).and_then(NetworkSpec::subnet) else {
+            continue;
+        };
         let found = before
             .iter()
             .find(|(other, theirs)| *other != name && subnets_overlap(subnet, *theirs));
@@ -75,14 +90,10 @@ pub(crate) fn on_both(scene: &Scene<'_>, lima: &Lima) -> Option<(String, String)
     None
 }
 
-fn subnet_of(scene: &Scene<'_>, name: &Name) -> Option<Ipv4Net> {
-    let wanted = scene.desired.networks.get(name).map(|wanted| &wanted.spec);
-    wanted.or_else(|| scene.observed.networks.get(name).map(|there| &there.spec))?.subnet()
-}
-
 /// Another network of the manifests, or one of the host that runs or is to, with that subnet.
 fn other_network<'a>(
     scene: &Scene<'a>,
+    held: &Held,
     name: &Name,
     subnet: Ipv4Net,
 ) -> Option<(&'a Name, Ipv4Net)> {
@@ -92,7 +103,7 @@ fn other_network<'a>(
     let used: BTreeSet<_> = wanted.flat_map(|wanted| uses::networks(&wanted.spec.filled)).collect();
     let running = scene.observed.networks.iter().filter(|(name, network)| {
         (network.phase == NetworkPhase::Running || used.contains(*name))
-            && !scene.desired.networks.contains_key(*name)
+            && (!scene.desired.networks.contains_key(*name) || held.holds_definition(name))
     });
     let running = running.map(|(name, network)| (name, &network.spec));
     let others = desired.chain(running).filter(|(other, _)| *other != name);

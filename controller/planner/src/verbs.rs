@@ -10,7 +10,7 @@ use limekiln_model::{
 use crate::draft::Draft;
 use crate::held::Held;
 use crate::instances::push_start;
-use crate::prune::{is_protected, push_deletion, push_stop, remaining_user};
+use crate::prune::{is_protected, push_deletion, push_stop, remaining_user, unreadable};
 use crate::scene::Scene;
 use crate::{conflicts, held, networks, order};
 
@@ -46,7 +46,8 @@ pub fn plan_delete(
         let mut draft = Draft::default();
         let held = held::initial(scene, &mut draft);
         let gone: BTreeSet<_> = ids.iter().cloned().collect();
-        let leaving = gone.iter().filter(|id| scene.is_ours(id) && !is_protected(scene, id));
+        let stays = |id: &ObjectId| is_protected(scene, id) || unreadable(scene, id).is_some();
+        let leaving = gone.iter().filter(|id| scene.is_ours(id) && !stays(id));
         let leaving = leaving.cloned().collect();
         for id in &gone {
             delete(scene, id, &leaving, purge, &mut draft);
@@ -74,6 +75,10 @@ fn delete(
             let hint = "take it over first: put it into a manifest and `limekiln apply --adopt`"
                 .to_owned();
             return draft.report.add(id.clone(), WaitReason::NotOurs, Some(hint));
+        }
+        if let Some(why) = unreadable(scene, id) {
+            let reason = WaitReason::Host { why: why.to_owned() };
+            return draft.report.add(id.clone(), reason, Some(networks::UNREADABLE.to_owned()));
         }
         if is_protected(scene, id) {
             return draft.report.add(

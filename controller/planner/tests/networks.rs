@@ -137,11 +137,25 @@ fn subnets_that_meet_are_found_before_they_are_defined() {
     let mut wants = wants;
     let user = instance("web", "networks: [{lima: a}]", |_| {});
     wants.instances = desired([user]).instances;
+    // Nobody else gets that one.
+    wants.networks.insert(name("d"), wanted(user_v2("10.9.0.9")));
     let (made, report) = plan(&wants, &observed);
     assert!(matches!(reason(&report, "network/a"), WaitReason::Conflict { .. }));
+    let WaitReason::Conflict { with, .. } = reason(&report, "network/d") else {
+        panic!("{report:?}")
+    };
+    assert_eq!(with, ObjectId::network(&name("a")));
     let made = verbs(&made);
     assert!(made.contains(&"start network/a".to_owned()), "{made:?}");
     assert!(!made.contains(&"define network/a".to_owned()), "{made:?}");
+
+    // Nor is anybody put onto two that have it.
+    observed.networks.insert(name("e"), there(user_v2("10.9.0.5"), NetworkPhase::Stopped));
+    wants.instances =
+        desired([instance("both", "networks: [{lima: a}, {lima: e}]", |_| {})]).instances;
+    let (_, report) = plan(&wants, &observed);
+    let WaitReason::Host { why } = reason(&report, "instance/both") else { panic!("{report:?}") };
+    assert!(why.contains("10.9.0.0/24 and 10.9.0.0/24 overlap"), "{why}");
 }
 
 #[test]
@@ -391,7 +405,13 @@ fn a_definition_that_cannot_be_read_costs_its_own_network_alone() {
         assert_eq!(waiting.len(), 1, "{waiting:?}");
         assert!(waiting[0].hint.as_ref().is_some_and(|hint| hint.contains("that release")));
     }
-    // By hand neither.
+    // By hand neither: it is not deleted, and nobody started on it.
+    let id: ObjectId = "network/lan".parse().expect("an id");
+    for purge in [false, true] {
+        let (made, report) = plan_delete(&observed, &capabilities(), &[id.clone()], purge);
+        assert!(made.is_empty(), "{:?}", verbs(&made));
+        assert!(matches!(reason(&report, "network/lan"), WaitReason::Host { .. }), "{report:?}");
+    }
     let stopped = observed_instance("web", ON_LAN, InstancePhase::Stopped);
     observed.instances.insert(name("web"), stopped.into());
     let (made, report) = plan_run(&observed, &capabilities(), &[name("web")], RunVerb::Start);
