@@ -40,6 +40,16 @@ c.connect('/tmp/r.sock')
 print(c.recv(100).decode())
 ";
 
+/// Of an authority of nobody's, made for this test; its key is thrown away.
+const CERTIFICATE: &str = include_str!("ca.pem");
+
+/// Programs of the guest take the authority's word.
+fn is_trusted(instance: &Instance) {
+    let trusted = instance.output("cat /etc/ssl/certs/ca-certificates.crt");
+    assert!(trusted.contains(CERTIFICATE.trim()), "it is not among those that are trusted");
+    assert!(trusted.matches("BEGIN CERTIFICATE").count() > 1, "the distribution's own stay");
+}
+
 fn python(instance: &Instance, script: &str, rest: &str) -> String {
     let name = format!("/tmp/{}.py", script.len());
     instance.output(&format!("cat >{name} <<'END'\n{script}END\npython3 {name} {rest}"))
@@ -52,6 +62,8 @@ fn sockets_both_ways_udp_and_lima_s_transport() {
     let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let yaml = format!(
         "user: {{passwordlessSudo: false}}\n\
+         timezone: Pacific/Chatham\n\
+         caCerts: {{certs: [{CERTIFICATE:?}]}}\n\
          additionalDisks: [data]\n\
          provision: [{{script: 'id -un >/var/boot'}}]\n\
          hostResolver: {{hosts: {{db.test: 10.0.0.9}}}}\n\
@@ -75,6 +87,12 @@ fn sockets_both_ways_udp_and_lima_s_transport() {
     assert_eq!(agent.status().guest_agent, Some(Transport::VirtioSerial));
     assert_eq!(instance.output("systemctl is-active lima-guestagent"), "active");
     root_takes_a_password(&instance, &agent);
+    assert_eq!(
+        instance.output("readlink -f /etc/localtime"),
+        "/usr/share/zoneinfo/Pacific/Chatham"
+    );
+    assert_eq!(instance.output("date -d @0 +%R"), "12:45");
+    is_trusted(&instance);
     // By way of systemd-resolved, which asks by the card.
     assert_eq!(instance.output("getent ahostsv4 db.test | awk 'NR==1 {print $1}'"), "10.0.0.9");
 
