@@ -50,7 +50,9 @@ pub(crate) fn resources(scene: &Scene<'_>, held: &mut Held, draft: &mut Draft) {
     let mut disks: BTreeMap<Name, Vec<Name>> = BTreeMap::new();
     let runners = runners(scene);
     cards(scene, &runners, held, draft);
-    ports::check(scene, &runners, held, draft);
+    let with = runners.iter().filter_map(|name| Some((name, will_run_with(scene, name)?)));
+    let wanted = |name: &Name| scene.desired.instances.contains_key(name);
+    ports::check(scene, with, wanted, held, draft);
     for name in runners {
         let Some(lima) = will_run_with(scene, &name) else { continue };
         uses::disks(lima).for_each(|disk| disks.entry(disk).or_default().push(name.clone()));
@@ -156,7 +158,7 @@ fn is_pruned(scene: &Scene<'_>, name: &Name) -> bool {
 }
 
 /// The template that the instance runs with when the plan is done.
-pub(crate) fn will_run_with<'a>(scene: &Scene<'a>, name: &Name) -> Option<&'a limekiln_api::Lima> {
+fn will_run_with<'a>(scene: &Scene<'a>, name: &Name) -> Option<&'a limekiln_api::Lima> {
     let wanted = scene.desired.instances.get(name).map(|wanted| &*wanted.spec.filled);
     wanted.or_else(|| scene.observed.instances.get(name)?.config.as_deref())
 }

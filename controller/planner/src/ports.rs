@@ -4,23 +4,30 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
+use limekiln_api::Lima;
 use limekiln_api::lima::{HostPlace, Listening, Protocol};
 use limekiln_model::{InstancePhase, Name, Note, ObjectId, WaitReason};
 
-use crate::conflicts::{will_run_with, written};
+use crate::conflicts::written;
 use crate::draft::Draft;
 use crate::held::Held;
 use crate::meetings::{Claim, rivals};
 use crate::scene::Scene;
 
 /// Holds the start of instances of which one could not have what it listens on from its start on,
-/// and notes what may come to be wanted twice.
-pub(crate) fn check(scene: &Scene<'_>, runners: &[Name], held: &mut Held, draft: &mut Draft) {
-    let mut wants = Vec::new();
-    for (owner, name) in runners.iter().enumerate() {
-        let Some(lima) = will_run_with(scene, name) else { continue };
-        wants.extend(lima.listening().map(|listening| Want { owner, name, listening }));
-    }
+/// and notes what may come to be wanted twice. `starts` tells whose start it is about; the others
+/// are there.
+pub(crate) fn check<'a>(
+    scene: &Scene<'_>,
+    runners: impl Iterator<Item = (&'a Name, &'a Lima)>,
+    starts: impl Fn(&Name) -> bool,
+    held: &mut Held,
+    draft: &mut Draft,
+) {
+    let wants = runners.enumerate().flat_map(|(owner, (name, lima))| {
+        lima.listening().map(move |listening| Want { owner, name, listening })
+    });
+    let wants: Vec<_> = wants.collect();
     let claim = |want: &Want<'_>| Claim {
         owner: want.owner,
         place: want.listening.place.clone(),
@@ -29,7 +36,7 @@ pub(crate) fn check(scene: &Scene<'_>, runners: &[Name], held: &mut Held, draft:
     let claims: Vec<_> = wants.iter().map(claim).collect();
     let mut told = Told::default();
     for (want, rivals) in wants.iter().zip(rivals(&claims)) {
-        if !scene.desired.instances.contains_key(want.name) {
+        if !starts(want.name) {
             continue;
         }
         let always = rivals.always.map(|rival| &wants[rival]);
@@ -104,9 +111,11 @@ impl Want<'_> {
     }
 }
 
-/// Those that run already go on; neither of them is started.
+/// Those that run already go on, also where only the VM does; neither of them is started.
 fn clash(scene: &Scene<'_>, want: &Want<'_>, rival: &Want<'_>, held: &mut Held, draft: &mut Draft) {
-    held.hold_start(want.name);
+    if !is_half(scene, want.name) {
+        held.hold_start(want.name);
+    }
     let over = shared(&want.listening.place, &rival.listening.place);
     let reason = WaitReason::Conflict { with: rival.id(), over };
     draft.report.add(want.id(), reason, Some(ways_out(scene, want, rival)));
@@ -181,11 +190,14 @@ fn taken_port(scene: &Scene<'_>, listening: &Listening) -> Option<u16> {
 
 /// Whether the instance has the port itself. Of forwards its host agent tells what it cannot have.
 fn has(scene: &Scene<'_>, want: &Want<'_>, port: u16) -> bool {
-    scene.observed.instances.get(want.name).is_some_and(|instance| {
-        let broken = matches!(instance.phase, InstancePhase::Broken { .. });
-        match want.listening.rule {
-            None => instance.phase.is_running() && instance.ssh_port == Some(port),
-            Some(_) => instance.phase.is_running() || broken,
-        }
+    scene.observed.instances.get(want.name).is_some_and(|instance| match want.listening.rule {
+        None if instance.phase.is_running() => instance.ssh_port == Some(port),
+        _ => instance.phase.is_running() || is_half(scene, want.name),
     })
+}
+
+/// Its VM lives without a host agent, and listens on what it did.
+fn is_half(scene: &Scene<'_>, name: &Name) -> bool {
+    let instance = scene.observed.instances.get(name);
+    instance.is_some_and(|instance| matches!(instance.phase, InstancePhase::Broken { .. }))
 }

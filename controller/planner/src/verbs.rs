@@ -12,7 +12,7 @@ use crate::held::Held;
 use crate::instances::push_start;
 use crate::prune::{is_protected, push_deletion, push_stop, remaining_user, unreadable};
 use crate::scene::Scene;
-use crate::{conflicts, held, networks, order};
+use crate::{conflicts, held, networks, order, ports};
 
 /// What to do with instances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,7 +169,7 @@ pub fn plan_run(
         let mut draft = Draft::default();
         let mut held = held::initial(scene, &mut draft);
         let names: BTreeSet<_> = names.iter().collect();
-        cards(scene, &names, verb, &mut held, &mut draft);
+        meetings(scene, &names, verb, &mut held, &mut draft);
         for name in names {
             let id = ObjectId::instance(name);
             match observed.instances.get(name) {
@@ -227,8 +227,9 @@ fn starts(verb: RunVerb, instance: &ObservedInstance) -> bool {
 }
 
 /// Holds starts of instances with a hardware address that another one has on the same network, or
-/// is to have: the network's daemon would refuse it when it is under way.
-fn cards(
+/// is to have: the network's daemon would refuse it when it is under way. So is it with what it
+/// listens on.
+fn meetings(
     scene: &Scene<'_>,
     names: &BTreeSet<&Name>,
     verb: RunVerb,
@@ -242,9 +243,12 @@ fn cards(
         .filter(|(_, instance)| starts(verb, instance))
         .filter_map(|(name, instance)| Some((name, instance.config.as_deref()?)))
         .collect();
-    let others = scene.alive().filter(|(name, _)| !started.contains_key(name));
-    let runners = others.chain(started.iter().map(|(name, config)| (*name, *config)));
-    for met in conflicts::cards_that_meet(scene, runners) {
+    let runners = || {
+        let others = scene.alive().filter(|(name, _)| !started.contains_key(name));
+        others.chain(started.iter().map(|(name, config)| (*name, *config)))
+    };
+    ports::check(scene, runners(), |name| started.contains_key(name), held, draft);
+    for met in conflicts::cards_that_meet(scene, runners()) {
         for name in met.claimants.iter().filter(|name| started.contains_key(name)) {
             let Some(other) = met.claimants.iter().find(|other| *other != name) else { continue };
             held.hold_start(name);

@@ -7,7 +7,7 @@ use limekiln_model::{
     Action, Capabilities, Desired, Host, InstancePhase, ObjectId, Observed, Plan, Policy, Report,
     WaitReason,
 };
-use limekiln_planner::checker;
+use limekiln_planner::{RunVerb, checker, plan_run};
 use limekiln_testkit::{Ledger, desired, instance, name, observed_instance};
 
 fn plan(desired: &Desired, observed: &Observed) -> (Plan, Report) {
@@ -200,6 +200,47 @@ fn who_has_the_port_already_keeps_it() {
     observed.host = Some(taken([80]));
     let (made, report) = plan(&desired([instance("one", &on, |_| {})]), &observed);
     assert!(made.is_empty() && report.is_empty() && report.notes.is_empty(), "{report:?}");
+}
+
+/// Its VM listens on what its host agent forwarded: that is no stranger's, and a rival does not keep
+/// it from a host agent.
+#[test]
+fn a_vm_without_its_host_agent_gets_one_whatever_it_listens_on() {
+    let both = format!("ssh: {{localPort: 60022}}\n{}", rule("guestPort: 80, static: true"));
+    let broken = InstancePhase::Broken { why: "its VM runs without a host agent".to_owned() };
+    let mut observed = Observed::default();
+    observed.instances.insert(name("one"), observed_instance("one", &both, broken).into());
+    observed.owners = Ledger::of_all(&observed).owners.into();
+    observed.host = Some(taken([80, 60022]));
+    let (made, report) = plan(&desired([instance("one", &both, |_| {})]), &observed);
+    assert_eq!((starts(&made), report.is_empty()), (vec!["one".to_owned()], true), "{report:?}");
+
+    observed.host = Some(taken([]));
+    let (made, report) = plan(&two(&both, &both), &observed);
+    assert_eq!(starts(&made), ["one"], "{report:?}");
+    let (made, report) = by_hand(&observed, "one");
+    assert_eq!(starts(&made), ["one"], "{report:?}");
+}
+
+fn by_hand(observed: &Observed, of: &str) -> (Plan, Report) {
+    let capabilities = Capabilities { engine: "test".to_owned(), ..Capabilities::default() };
+    plan_run(observed, &capabilities, &[name(of)], RunVerb::Start)
+}
+
+#[test]
+fn by_hand_neither_is_started_on_what_another_listens_on() {
+    let on = rule("guestSocket: /run/a.sock, hostSocket: /tmp/a.sock");
+    let mut observed = Observed::default();
+    for (of, phase) in [("one", InstancePhase::Ready), ("two", InstancePhase::Stopped)] {
+        observed.instances.insert(name(of), observed_instance(of, &on, phase).into());
+    }
+    let (made, report) = by_hand(&observed, "two");
+    assert!(made.is_empty());
+    let reasons = &report.waiting[&ObjectId::instance(&name("two"))];
+    let with = ObjectId::instance(&name("one"));
+    let over = "socket /tmp/a.sock of the host".to_owned();
+    assert_eq!(reasons[0].reason, WaitReason::Conflict { with, over });
+    assert_eq!(report.waiting.len(), 1, "the one that runs is not asked about: {report:?}");
 }
 
 fn taken<const N: usize>(ports: [u16; N]) -> Host {

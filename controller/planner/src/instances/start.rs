@@ -75,17 +75,20 @@ impl Stage<'_> {
                 self.draft.report.add(ObjectId::instance(name), reason, None);
             }
         }
+        let met = met && !self.held.holds_start(name);
         self.can_go_on(name, wanted, freed, met)
     }
 
-    /// The same for one that half lives: what it depends on mattered when it was started.
+    /// The same for one that half lives: what it depends on mattered when it was started, and what
+    /// others want, too, its VM has.
     pub(super) fn can_recover(&mut self, name: &Name, wanted: &DesiredInstance, has: u64) -> bool {
-        self.can_go_on(name, wanted, has, true)
+        let free = !self.held.holds(&ObjectId::instance(name));
+        self.can_go_on(name, wanted, has, free)
     }
 
     fn can_go_on(&mut self, name: &Name, wanted: &DesiredInstance, freed: u64, met: bool) -> bool {
         let id = ObjectId::instance(name);
-        let mut possible = met && !self.held.holds_start(name);
+        let mut possible = met;
         if let Some(network) = self.silent_network(&wanted.filled) {
             possible = false;
             let hint = format!("{network} is not managed here: start its daemon, or adopt it");

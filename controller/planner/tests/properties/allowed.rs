@@ -110,7 +110,12 @@ fn port_is_free(scenario: &Scenario, name: &Name, observed: &Observed) {
     let Some(wanted) = scenario.desired.instances.get(name) else { return };
     let port = wanted.spec.filled.ssh.as_ref().and_then(|ssh| ssh.local_port);
     let port = port.and_then(|port| u16::try_from(port.0).ok());
-    let own = observed.instances.get(name).and_then(|instance| instance.ssh_port);
+    let there = observed.instances.get(name);
+    // Its VM has it.
+    if there.is_some_and(|there| matches!(there.phase, InstancePhase::Broken { .. })) {
+        return;
+    }
+    let own = there.and_then(|instance| instance.ssh_port);
     let taken = port.is_some_and(|port| scenario.host.taken_ports.contains(&port));
     assert!(!taken || own == port, "{name} is started on a port that is taken");
 }

@@ -29,7 +29,7 @@ impl Requests {
         observed: &Observed,
         policy: &Policy,
     ) {
-        if !policy.prune {
+        if !policy.prunes() {
             return;
         }
         for (id, waiting) in &mut report.waiting {
@@ -77,5 +77,35 @@ fn quoted(source: &str) -> String {
     match source.bytes().all(plain) {
         true => source.to_owned(),
         false => format!("'{}'", source.replace('\'', r"'\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use limekiln_api::DeletionPolicy;
+    use limekiln_model::{Origin, Owner};
+
+    use super::*;
+
+    /// Nothing that could be acknowledged holds it back.
+    #[test]
+    fn what_waits_for_another_look_asks_for_no_acknowledgement() {
+        let id: ObjectId = "instance/web".parse().expect("an id");
+        let origin = Origin { source: "m".to_owned(), ..Origin::default() };
+        let owner = Owner { origin, deletion_policy: DeletionPolicy::Delete };
+        let mut observed = Observed::default();
+        observed.owners.insert(id.clone(), owner);
+        let mut desired = Desired::default();
+        desired.revisions.insert("m".to_owned(), "r1".to_owned());
+        let hint = |prune_later| {
+            let policy = Policy { prune: true, prune_later, ..Policy::default() };
+            let mut report = Report::default();
+            let reason = WaitReason::Unpruned { why: "why".to_owned() };
+            report.add(id.clone(), reason, Some("before".to_owned()));
+            Requests::default().tell(&mut report, &desired, &observed, &policy);
+            report.waiting[&id][0].hint.clone().expect("a hint")
+        };
+        assert_eq!(hint(true), "before");
+        assert!(hint(false).contains("limekiln ack --prune r1"));
     }
 }

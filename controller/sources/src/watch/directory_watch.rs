@@ -152,6 +152,8 @@ mod tests {
         for event in [Ok(lost), Err(notify::Error::generic("it broke"))] {
             watch.inbox.put(Word::Event(event));
             assert!(watch.changed(Duration::from_secs(20)));
+            // Once more when it is watched: what changed meanwhile is not told.
+            assert!(watch.changed(Duration::from_secs(20)));
             assert!(!watch.changed(Duration::from_millis(100)));
             std::fs::write(dir.path().join("a.yaml"), "a").expect("write");
             assert!(watch.changed(Duration::from_secs(20)), "it is watched");

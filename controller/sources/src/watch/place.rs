@@ -25,7 +25,7 @@ pub(super) struct News {
     pub(super) place: Option<Place>,
     /// Why it is there and is not watched.
     pub(super) trouble: Option<WatchError>,
-    /// It leads to something else than before.
+    /// It leads to something else than before, or what changed of late may have been missed.
     pub(super) moved: bool,
 }
 
@@ -58,6 +58,8 @@ impl WatchedPath {
         if watched.is_none() && !moved {
             return None;
         }
+        // Between the watch before and this one nobody looked.
+        let moved = moved || matches!(watched, Some(Ok(_)));
         let (watcher, trouble) = match watched {
             Some(Ok(watcher)) => (Some(watcher), None),
             Some(Err(error)) => (None, Some(error)),
