@@ -250,6 +250,8 @@ fn a_killed_network_daemon_is_replaced_within_two_seconds() {
     );
     inside(&home, "a", &send);
     thread::sleep(Duration::from_secs(3));
+    let there: u64 = inside(&home, "b", "wc -c </tmp/got").trim().parse().expect("a number");
+    assert!((1..40 * 4 * 65536).contains(&there), "{there} bytes: it is under way");
     let before = uptime(&home, "a");
     let pid = daemon(&home, "lan").expect("it runs");
     let killed = Command::new("kill").args(["-9", &pid.to_string()]).status();

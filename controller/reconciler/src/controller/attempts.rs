@@ -128,8 +128,8 @@ impl Attempts {
     }
 }
 
-/// What stays of an error when it comes again: ports, times, process numbers and the names of
-/// temporary files may be others each time, so each word that has a digit counts as any such.
+/// What stays of an error when it comes again: ports, times and process numbers may be others each
+/// time, so each word that has a digit counts as any such.
 fn gist(error: &str) -> String {
     let is_apart = |letter: char| !letter.is_alphanumeric();
     let blank = |word: &str| match word.contains(|letter: char| letter.is_ascii_digit()) {
