@@ -17,6 +17,9 @@ pub fn rows() -> anyhow::Result<Vec<Row>> {
     let row = |name, word, unit, bound| {
         Ok::<_, anyhow::Error>(Row { name, value: figure(&output, word)?, unit, bound })
     };
+    // Without a bound: the relay's hops are in it, and how quick they are is the machine's.
+    let direct = figure(&output, "latency")?;
+    eprintln!("forwards: latency over a direct connection: {direct:.1} µs");
     // At least 70 % of the relay's throughput: it is at most 1 / 0.7 times as quick.
     Ok(vec![
         row("forwards: relay / upload", "upload", "×", 1.0 / 0.7)?,

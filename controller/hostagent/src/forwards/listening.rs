@@ -1,16 +1,14 @@
 //! The host's end of a tunnel's forward, open.
 
-use std::fs;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
-use std::path::{Path, PathBuf};
 
-use tokio::net::{TcpListener, UdpSocket, UnixListener};
+use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::forward::{Forward, GuestEnd, HostEnd};
+use super::socket::HostSocket;
 use super::tunnels::Tunnels;
 use super::{GuestProtocol, stream, udp};
 
@@ -20,14 +18,15 @@ use super::{GuestProtocol, stream, udp};
 pub(super) struct Listening {
     task: JoinHandle<()>,
     target: watch::Sender<SocketAddr>,
-    socket: Option<PathBuf>,
+    /// Held for its end.
+    _socket: Option<HostSocket>,
 }
 
 impl Listening {
     /// Begins to listen.
     ///
     /// # Errors
-    /// The port is taken or not allowed, or the socket can't be made.
+    /// The port or the socket is taken or not allowed, or the socket can't be made.
     pub(super) async fn open(forward: &Forward, tunnels: &Tunnels) -> io::Result<Self> {
         let GuestEnd::Address(target) = forward.guest else {
             return Err(io::Error::other("a socket of the guest is reached by SSH"));
@@ -46,14 +45,14 @@ impl Listening {
                 (tokio::spawn(udp::udp(socket, sees, tunnels)), None)
             }
             (HostEnd::Socket(path), GuestProtocol::Tcp) => {
-                let listener = bind(path)?;
-                (tokio::spawn(stream::unix(listener, sees, tunnels)), Some(path.clone()))
+                let (listener, socket) = HostSocket::bind(path)?;
+                (tokio::spawn(stream::unix(listener, sees, tunnels)), Some(socket))
             }
             (HostEnd::Socket(_), GuestProtocol::Udp) => {
                 return Err(io::Error::other("a UDP port can't lead to a socket"));
             }
         };
-        Ok(Self { task, target, socket })
+        Ok(Self { task, target, _socket: socket })
     }
 
     /// Leads to another address of the guest from the next connection on.
@@ -67,32 +66,5 @@ impl Listening {
 impl Drop for Listening {
     fn drop(&mut self) {
         self.task.abort();
-        if let Some(path) = &self.socket {
-            // Nothing can be done about a failure; whoever needs the place replaces a socket.
-            let _ = fs::remove_file(path);
-        }
-    }
-}
-
-/// A socket for this user alone.
-fn bind(path: &Path) -> io::Result<UnixListener> {
-    make_room(path)?;
-    let listener = UnixListener::bind(path)?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
-    Ok(listener)
-}
-
-/// Makes the folder, and removes a socket that an earlier host agent left. Anything else that
-/// stands there is somebody's.
-pub(crate) fn make_room(path: &Path) -> io::Result<()> {
-    if let Some(folder) = path.parent() {
-        fs::DirBuilder::new().recursive(true).mode(0o750).create(folder)?;
-    }
-    match fs::symlink_metadata(path) {
-        Ok(file) if file.file_type().is_socket() => fs::remove_file(path),
-        Ok(_) => {
-            Err(io::Error::new(io::ErrorKind::AlreadyExists, "a file that is no socket is there"))
-        }
-        Err(_) => Ok(()),
     }
 }

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 
 use super::forward::{Forward, GuestEnd, HostEnd};
-use super::listening::make_room;
+use super::socket::make_room;
 use crate::ssh::{Direction, Session, forward_end, forward_path};
 
 /// Asks the control master for forwards.
@@ -31,7 +31,7 @@ impl SshForwards {
     /// Sets one up.
     ///
     /// # Errors
-    /// There is no master, or it refuses, or the guest does.
+    /// There is no master, or it refuses, or the guest does; or the socket is taken.
     pub(super) async fn start(&self, forward: &Forward) -> io::Result<()> {
         match (&forward.guest, &forward.host, forward.reverse) {
             (GuestEnd::Socket(guest), _, true) => self.session.remove_file(guest).await?,
@@ -52,7 +52,7 @@ impl SshForwards {
         let (direction, from, to) = ends(forward);
         self.session.cancel_forward(direction, &from, &to).await;
         if let (HostEnd::Socket(host), false) = (&forward.host, forward.reverse) {
-            // ssh leaves it; what is no socket is not touched.
+            // ssh leaves it; what is no socket, or somebody else's, is not touched.
             let _ = make_room(host);
         }
     }

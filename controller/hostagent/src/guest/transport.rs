@@ -53,7 +53,8 @@ pub(super) async fn open_ssh(session: &Session, socket: &Path) -> io::Result<Uni
     let (from, to) = (forward_path(socket), forward_path(Path::new(IN_GUEST)));
     // One that an earlier connection left would be in the way.
     session.cancel_forward(Direction::FromHost, &from, &to).await;
-    forwards::make_room(socket)?;
+    // The folder is the instance's: nobody else has it.
+    forwards::replace_socket(socket)?;
     session.forward(Direction::FromHost, &from, &to).await?;
     UnixStream::connect(socket).await
 }
@@ -63,7 +64,7 @@ pub(super) async fn close_ssh(session: &Session, socket: &Path) {
     let (from, to) = (forward_path(socket), forward_path(Path::new(IN_GUEST)));
     session.cancel_forward(Direction::FromHost, &from, &to).await;
     // What is no socket is not touched.
-    let _ = forwards::make_room(socket);
+    let _ = forwards::replace_socket(socket);
 }
 
 /// Waits until there is a control master to ask.

@@ -12,11 +12,13 @@ pub(crate) struct Board {
     shared: Arc<Shared>,
     path: PathBuf,
     records: Mutex<Vec<Record>>,
+    /// Of an earlier VM, which may be about to end.
+    earlier: Mutex<Vec<Record>>,
 }
 
 impl Board {
     pub(super) fn new(shared: Arc<Shared>, path: PathBuf) -> Self {
-        Self { shared, path, records: Mutex::default() }
+        Self { shared, path, records: Mutex::default(), earlier: Mutex::default() }
     }
 
     /// What was kept by whoever used this place last.
@@ -24,7 +26,13 @@ impl Board {
         record::read(&self.path)
     }
 
+    /// What may still run of the VMs before the one that is about to start.
+    pub(super) fn earlier(&self) -> Vec<Record> {
+        [locked(&self.earlier).clone(), self.last_records()].concat()
+    }
+
     pub(super) fn forget(&self) {
+        *locked(&self.earlier) = self.last_records();
         // If it is still there, its processes are found to be gone.
         let _ = std::fs::remove_file(&self.path);
     }

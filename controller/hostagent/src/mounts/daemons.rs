@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::board::Board;
 use super::daemon::Daemon;
@@ -20,6 +20,9 @@ use crate::spec::{MountKind, MountSpec};
 
 /// It ends with its QEMU, which is seen to end a moment later.
 const WITH_QEMU: Duration = Duration::from_millis(500);
+
+/// One whose QEMU has ended is given so long to end by itself.
+const ENDS: Duration = Duration::from_secs(2);
 
 /// The daemons of one VM. When this is dropped they are no longer watched, and live on.
 #[derive(Default)]
@@ -38,6 +41,7 @@ impl Daemons {
             return Ok(daemons);
         }
         let virtiofsd = Virtiofsd::find()?;
+        before_are_gone(board).await;
         let mut started = Vec::new();
         for (index, mount) in all {
             match Daemon::start(&virtiofsd, mount, &files.virtiofsd_sock(index)).await {
@@ -83,6 +87,18 @@ impl Daemons {
             sleep(WITH_QEMU).await;
             board.gone(&mount, &why);
         });
+    }
+}
+
+/// Waits for those of a QEMU before: each ends with it, and has its socket's lock until then.
+async fn before_are_gone(board: &Board) {
+    for record in board.earlier() {
+        let Processes::Daemon(record) = record.processes else { continue };
+        let Some(daemon) = Daemon::adopt(record) else { continue };
+        if timeout(ENDS, daemon.ended()).await.is_err() {
+            daemon.kill();
+            daemon.ended().await;
+        }
     }
 }
 

@@ -7,3 +7,4 @@ mod bytes;
 mod guests;
 mod host;
 mod hostile;
+mod sockets;
