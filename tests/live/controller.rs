@@ -142,7 +142,7 @@ impl Fleet {
             };
             // Equal ones, one after the other, are told as one.
             let times = |plan: &serde_json::Value| plan["count"].as_u64().unwrap_or(1);
-            let cut = plans.filter(is_cut).map(times).sum();
+            let cut: u64 = plans.filter(is_cut).map(times).sum();
             // Of a revision with many plans the first ones are forgotten.
             let most = self.cut.entry(one["revision"].to_string()).or_default();
             *most = cut.max(*most);

@@ -34,7 +34,7 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
 fn a_killed_host_agent_is_replaced_and_the_guest_goes_on() {
     let Some(guest) = skip::tiny_guest() else { return };
     let home = Home::new();
-    let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
     let ssh = format!("ssh: {{localPort: {}}}\n", free.expect("a port").port());
     home.write("vm.yaml", &instance("vm", "", &tiny(&guest, &ssh)));
     home.run("apply -f {m} --yes").ok();
