@@ -408,7 +408,8 @@ fn a_definition_that_cannot_be_read_costs_its_own_network_alone() {
     // By hand neither: it is not deleted, and nobody started on it.
     let id: ObjectId = "network/lan".parse().expect("an id");
     for purge in [false, true] {
-        let (made, report) = plan_delete(&observed, &capabilities(), &[id.clone()], purge);
+        let (made, report) =
+            plan_delete(&observed, &capabilities(), std::slice::from_ref(&id), purge);
         assert!(made.is_empty(), "{:?}", verbs(&made));
         assert!(matches!(reason(&report, "network/lan"), WaitReason::Host { .. }), "{report:?}");
     }
