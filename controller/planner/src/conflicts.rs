@@ -48,13 +48,14 @@ fn names_of<'a>(scene: &Scene<'a>) -> impl Iterator<Item = &'a Name> {
 /// Holds the start of instances that claim one disk, one port or one socket, or a port that is taken.
 pub(crate) fn resources(scene: &Scene<'_>, held: &mut Held, draft: &mut Draft) {
     let mut disks: BTreeMap<Name, Vec<Name>> = BTreeMap::new();
-    let runners = runners(scene);
-    cards(scene, &runners, held, draft);
-    let with = runners.iter().filter_map(|name| Some((name, will_run_with(scene, name)?)));
+    let names = runners(scene);
+    let runners = || names.iter().filter_map(|name| Some((name, will_run_with(scene, name)?)));
+    for met in cards_that_meet(scene, runners()) {
+        clash(scene, &met.claimants, &met.over, &met.hint, held, draft);
+    }
     let wanted = |name: &Name| scene.desired.instances.contains_key(name);
-    ports::check(scene, with, wanted, held, draft);
-    for name in runners {
-        let Some(lima) = will_run_with(scene, &name) else { continue };
+    ports::check(scene, runners(), wanted, held, draft);
+    for (name, lima) in runners() {
         uses::disks(lima).for_each(|disk| disks.entry(disk).or_default().push(name.clone()));
     }
     for (disk, claimants) in disks {
@@ -62,16 +63,7 @@ pub(crate) fn resources(scene: &Scene<'_>, held: &mut Held, draft: &mut Draft) {
     }
 }
 
-/// Holds the start of instances with one hardware address on one network: what is for one of them
-/// would go to the other.
-fn cards(scene: &Scene<'_>, runners: &[Name], held: &mut Held, draft: &mut Draft) {
-    let runners = runners.iter().filter_map(|name| Some((name, will_run_with(scene, name)?)));
-    for met in cards_that_meet(scene, runners) {
-        clash(scene, &met.claimants, &met.over, &met.hint, held, draft);
-    }
-}
-
-/// Instances with one hardware address on one network.
+/// Instances with one hardware address on one network: what is for one of them would go to the other.
 pub(crate) struct Met {
     /// At least two.
     pub(crate) claimants: Vec<Name>,

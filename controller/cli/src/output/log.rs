@@ -15,7 +15,7 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::plan::news;
+use super::plan::{news, notes};
 use super::style::{BAD, CHANGE, DIM, GOOD, Styled};
 
 /// How lines are written.
@@ -172,9 +172,7 @@ impl Changes {
         self.stalled(state);
         let Some(planned) = &state.planned else { return };
         let news = news(&self.waiting, &planned.report);
-        for (id, note) in
-            news.notes.iter().flat_map(|(id, all)| all.iter().map(move |one| (id, one)))
-        {
+        for (id, note) in notes(&news) {
             let text = format!("{} → {}", note.text, note.hint);
             self.log.line(Level::Warn, Some(id), &text, &json!({"hint": null}));
         }

@@ -190,7 +190,8 @@ fn way_out(hint: &str, width: Option<usize>) -> String {
     fold(&hint, 8, width) + "\n"
 }
 
-fn notes(report: &Report) -> impl Iterator<Item = (&ObjectId, &Note)> {
+/// What is told beside what waits, one by one.
+pub fn notes(report: &Report) -> impl Iterator<Item = (&ObjectId, &Note)> {
     report.notes.iter().flat_map(|(id, all)| all.iter().map(move |note| (id, note)))
 }
 
