@@ -177,7 +177,8 @@ impl Worker<'_> {
             return Ended { outcome, look_again: false, place: None };
         };
         self.tell(Event::Started { step: id });
-        let ended = self.attempts(id, action).await;
+        // In a place of its own, made now: thousands may wait for room, and few have it.
+        let ended = Box::pin(self.attempts(id, action)).await;
         let place = self.gate.leave(id, ended.outcome == StepOutcome::Done, place);
         Ended { outcome: self.finished(id, ended.outcome), place, ..ended }
     }

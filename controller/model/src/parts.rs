@@ -1,33 +1,30 @@
 //! The independent parts of a plan.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use petgraph::unionfind::UnionFind;
 
-use crate::{Basis, ObjectId, Plan, Step, StepId};
+use crate::{ObjectId, Plan, Step, StepId};
 
 impl Plan {
     /// The plan as plans that share no object, and of which none waits for another. Together they
-    /// do the same; each can run, fail and be cancelled without the others.
+    /// do the same; each can run, fail and be cancelled without the others. They share the basis.
     pub fn into_parts(self) -> Vec<Plan> {
         let groups = self.groups();
         let mut numbers = vec![0; self.steps.len()];
         let mut parts: Vec<Plan> = Vec::new();
         let mut places: BTreeMap<usize, usize> = BTreeMap::new();
-        let Self { mut basis, steps, mut changes } = self;
+        let Self { basis, steps, mut changes } = self;
         for (index, step) in steps.into_iter().enumerate() {
             let place = *places.entry(groups[index]).or_insert_with(|| {
-                let revision = basis.revision.clone();
-                let basis = Basis { revision, ..Basis::default() };
+                let basis = Arc::clone(&basis);
                 parts.push(Plan { basis, ..Plan::default() });
                 parts.len() - 1
             });
             let part = &mut parts[place];
             numbers[index] = part.steps.len();
             let id = step.action.object();
-            if let Some(seen) = basis.observed.remove(&id) {
-                part.basis.observed.insert(id.clone(), seen);
-            }
             if let Some(of_object) = changes.remove(&id) {
                 part.changes.insert(id, of_object);
             }
@@ -56,7 +53,7 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Action, Kind, Name};
+    use crate::{Action, Name};
 
     fn step(instance: &str, after: &[usize]) -> Step {
         let instance = Name::new(instance).expect("a name");
@@ -76,11 +73,7 @@ mod tests {
     fn what_waits_for_each_other_or_is_of_one_object_stays_together() {
         let steps =
             vec![step("a", &[]), step("b", &[]), step("c", &[0]), step("b", &[]), step("d", &[])];
-        let id =
-            |name: &str| ObjectId { kind: Kind::Instance, name: Name::new(name).expect("a name") };
-        let observed = ["a", "b", "c", "d"].map(|name| (id(name), None)).into();
-        let basis = Basis { revision: "1".to_owned(), observed };
-        let parts = Plan { basis, steps, ..Plan::default() }.into_parts();
+        let parts = Plan { steps, ..Plan::default() }.into_parts();
         let shapes: Vec<_> = parts.iter().map(shape).collect();
         let of = |name: &str, after: &[usize]| (name.to_owned(), after.to_vec());
         assert_eq!(
@@ -91,8 +84,6 @@ mod tests {
                 vec![of("d", &[])]
             ]
         );
-        let held: Vec<_> = parts.iter().map(|part| part.basis.observed.len()).collect();
-        assert_eq!(held, [2, 1, 1]);
         assert!(Plan::default().into_parts().is_empty());
     }
 }

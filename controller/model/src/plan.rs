@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -44,8 +45,8 @@ pub struct Basis {
 /// Everything that is to be done. Serialises to JSON and comes back equal.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
-    /// What it was made from.
-    pub basis: Basis,
+    /// What it was made from; a part of a plan has that of the whole.
+    pub basis: Arc<Basis>,
     /// The steps, in an order in which they could run one after another.
     pub steps: Vec<Step>,
     /// Per object, the fields that will differ less once the plan has run, or that were refused.

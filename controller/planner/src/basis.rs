@@ -1,5 +1,7 @@
 //! What a plan was made from, and whether that still holds.
 
+use std::collections::BTreeSet;
+
 use limekiln_model::{Basis, Fingerprint, Kind, ObjectId, Observed, Plan, fingerprint};
 
 /// The basis of a plan with steps on these objects.
@@ -17,13 +19,10 @@ pub(crate) fn of<'a>(
 /// # Errors
 /// The objects that have changed since.
 pub fn basis_holds(plan: &Plan, observed: &Observed) -> Result<(), Vec<ObjectId>> {
-    let moved: Vec<_> = plan
-        .basis
-        .observed
-        .iter()
-        .filter(|(id, was)| print_of(observed, id) != **was)
-        .map(|(id, _)| id.clone())
-        .collect();
+    let objects: BTreeSet<_> = plan.steps.iter().map(|step| step.action.object()).collect();
+    let was = |id: &ObjectId| plan.basis.observed.get(id);
+    let moved: Vec<_> =
+        objects.into_iter().filter(|id| was(id) != Some(&print_of(observed, id))).collect();
     if moved.is_empty() { Ok(()) } else { Err(moved) }
 }
 

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::sync::Arc;
 
 use limekiln_model::{Action, Change, Cost, ObjectId, Observed, Plan, Report, Step, StepId};
 use petgraph::Direction;
@@ -82,7 +83,7 @@ impl Draft {
         let order = self.order();
         let number: BTreeMap<Node, StepId> =
             order.iter().enumerate().map(|(position, node)| (*node, StepId(position))).collect();
-        let basis = basis::of(observed, revision, self.chains.keys());
+        let basis = Arc::new(basis::of(observed, revision, self.chains.keys()));
         let mut graph = self.graph;
         let after: Vec<BTreeSet<StepId>> = order
             .iter()

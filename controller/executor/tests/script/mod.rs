@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use limekiln_engine::{ActionContext, Engine, EngineError};
 use limekiln_executor::{Executor, Limits, RunResult};
 use limekiln_model::{
-    Action, Basis, Capabilities, Event, Name, ObjectId, Observed, Plan, Step, StepId, StopMode,
+    Action, Capabilities, Event, Name, ObjectId, Observed, Plan, Step, StepId, StopMode,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -60,7 +60,7 @@ pub fn plan(steps: &[(Action, &[usize])]) -> Plan {
         why: None,
     };
     Plan {
-        basis: Basis::default(),
+        basis: Arc::default(),
         steps: steps.iter().map(step).collect(),
         changes: BTreeMap::new(),
     }

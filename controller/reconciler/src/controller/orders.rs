@@ -5,7 +5,7 @@
 //! moved, when its objects are busy for too long, and when it touches what the controller keeps
 //! and would only put back.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::run::Controller;
 use crate::home::Fence;
+use crate::ledger::owners_after;
 use crate::{OnEvent, Planned, ReconcileError, Run, SavedPlan};
 
 /// A plan to be run for somebody.
@@ -170,12 +171,13 @@ impl Controller {
             return;
         }
         let Planned { plan, desired, .. } = planned;
-        let objects = plan.steps.iter().map(|step| step.action.object());
+        let objects: BTreeSet<_> = plan.steps.iter().map(|step| step.action.object()).collect();
         // When the manifests come to want something of them, that counts from then on.
         let known = &mut self.wants;
-        let wants: BTreeMap<_, _> = objects.map(|id| (id.clone(), known.of(kept, &id))).collect();
+        let want = |id: ObjectId| (id.clone(), known.of(kept, &id));
+        let wants = objects.into_iter().map(want).collect();
         let (reconciler, executor) = (Arc::clone(&self.reconciler), self.executor.clone());
-        let owners = reconciler.owners_of(&plan, &desired);
+        let owners = Arc::new(owners_after(&plan, &desired));
         let (fence, look) = (fence.clone(), self.options.longest_look);
         let on_event = both(Arc::clone(&self.on_event), order.on_event);
         self.tasks.begin_order(plan, wants, order.cancel, ended, |plan, cancel| async move {

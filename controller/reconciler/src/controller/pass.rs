@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_executor::RunResult;
-use limekiln_model::{Fingerprint, ObjectId, Plan, StepOutcome, fingerprint};
+use limekiln_model::{Fingerprint, ObjectId, Plan, StepId, StepOutcome, fingerprint};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -14,10 +14,11 @@ use super::attempts::{End, Tried};
 use super::intake::blocking;
 use super::run::Controller;
 use super::run_log::Noting;
-use super::tasks::Task;
+use super::tasks::{Task, Wanted};
 use super::wants::Wants;
 use super::{Attempt, Taken};
 use crate::home::Fence;
+use crate::ledger::{Owners, owners_after};
 use crate::{Claims, Planned, ReconcileError, Run};
 
 /// What exists and what is to be done, with the ledger of then.
@@ -164,8 +165,9 @@ impl Controller {
             let all = again && tasks.is_empty();
             self.kept = all.then(|| (Arc::clone(planned), Arc::clone(claims)));
         }
+        let owners = Arc::new(owners_after(plan, desired));
         for part in plan.clone().into_parts() {
-            self.start(fence, part, planned, Noted::Run);
+            self.start(fence, part, planned, &owners, Noted::Run);
         }
         self.run_log.begun();
         self.expire(fence, planned);
@@ -186,23 +188,32 @@ impl Controller {
         };
         let over: Vec<_> = over.into_iter().filter(|(id, _)| !held(id)).collect();
         if !over.is_empty() {
-            for part in limekiln_planner::plan_expire(observed, &over).into_parts() {
-                self.start(fence, part, planned, Noted::Nowhere);
+            let plan = limekiln_planner::plan_expire(observed, &over);
+            let owners = Arc::new(owners_after(&plan, desired));
+            for part in plan.into_parts() {
+                self.start(fence, part, planned, &owners, Noted::Nowhere);
             }
         }
     }
 
     /// Starts a part, unless somebody works on one of its objects, or one of them has to wait.
-    fn start(&mut self, fence: &Fence, part: Plan, planned: &Planned, noted: Noted) {
-        let ids: BTreeSet<_> = part.steps.iter().map(|step| step.action.object()).collect();
-        if ids.iter().any(|id| self.tasks.is_busy(id)) && !is_on(Mutant::IgnoresWork) {
+    fn start(
+        &mut self,
+        fence: &Fence,
+        part: Plan,
+        planned: &Planned,
+        owners: &Arc<Owners>,
+        noted: Noted,
+    ) {
+        let steps = by_object(&part);
+        if steps.keys().any(|id| self.tasks.is_busy(id)) && !is_on(Mutant::IgnoresWork) {
             return;
         }
-        let wants: BTreeMap<ObjectId, Option<Fingerprint>> =
-            ids.into_iter().map(|id| (id.clone(), self.wants.of(&planned.desired, &id))).collect();
+        let want = |id: &ObjectId| (id.clone(), self.wants.of(&planned.desired, id));
+        let wants: Wanted = steps.keys().map(want).collect();
         let attempts = &mut self.attempts;
-        let waits = |(id, want): (&ObjectId, &Option<Fingerprint>)| {
-            attempts.waits(id, want.as_ref(), || print_of(&part, id))
+        let waits = |(id, want): &(ObjectId, Option<Fingerprint>)| {
+            attempts.waits(id, want.as_ref(), || print_of(&part, &steps[id]))
         };
         if wants.iter().map(waits).fold(false, |any, waits| any | waits) {
             return;
@@ -213,7 +224,7 @@ impl Controller {
             Noted::Nowhere => Noting::default(),
         };
         let on_event = noting.timing(Arc::clone(&self.on_event));
-        let owners = reconciler.owners_of(&part, &planned.desired);
+        let owners = Arc::clone(owners);
         let (fence, look) = (fence.clone(), self.options.longest_look);
         self.tasks.begin(part, wants, noting, |part, cancel| async move {
             let run = Run { cancel, on_event };
@@ -230,10 +241,11 @@ impl Controller {
         if task.is_ordered() {
             return;
         }
+        let steps = by_object(&task.plan);
         for (id, want) in &task.wants {
-            let of_object = task.plan.iter().filter(|(_, step)| step.action.object() == *id);
+            let steps = &steps[id];
             let outcomes: Vec<_> =
-                of_object.filter_map(|(number, _)| result.outcomes.get(number.0)).collect();
+                steps.iter().filter_map(|number| result.outcomes.get(number.0)).collect();
             let failure = outcomes.iter().find_map(|outcome| match outcome {
                 StepOutcome::Failed { error, .. } => Some(error.clone()),
                 _ => None,
@@ -245,7 +257,7 @@ impl Controller {
                 // Skipped or cancelled: it is nobody's fault, and says nothing about the object.
                 None => continue,
             };
-            let steps = print_of(&task.plan, id);
+            let steps = print_of(&task.plan, steps);
             self.attempts.ended(id, want.clone(), steps, end, &self.options);
         }
     }
@@ -324,8 +336,16 @@ impl Controller {
     }
 }
 
-/// What a plan does to one object.
-fn print_of(plan: &Plan, id: &ObjectId) -> Fingerprint {
-    let steps = plan.steps.iter().map(|step| &step.action);
-    fingerprint(&steps.filter(|action| action.object() == *id).collect::<Vec<_>>())
+/// The steps of each object.
+fn by_object(plan: &Plan) -> BTreeMap<ObjectId, Vec<StepId>> {
+    let mut steps: BTreeMap<ObjectId, Vec<StepId>> = BTreeMap::new();
+    for (number, step) in plan.iter() {
+        steps.entry(step.action.object()).or_default().push(number);
+    }
+    steps
+}
+
+/// What steps of a plan do.
+fn print_of(plan: &Plan, steps: &[StepId]) -> Fingerprint {
+    fingerprint(&steps.iter().map(|number| &plan.steps[number.0].action).collect::<Vec<_>>())
 }

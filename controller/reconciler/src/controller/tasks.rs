@@ -13,11 +13,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::run_log::Noting;
 
+/// What the manifests want of each of some objects.
+pub(super) type Wanted = Vec<(ObjectId, Option<Fingerprint>)>;
+
 /// One part that runs.
 pub(super) struct Task {
     pub(super) plan: Arc<Plan>,
     /// What the manifests wanted of its objects when it began.
-    pub(super) wants: BTreeMap<ObjectId, Option<Fingerprint>>,
+    pub(super) wants: Wanted,
     /// What the history is told of it.
     pub(super) noting: Noting,
     cancel: CancellationToken,
@@ -73,7 +76,7 @@ impl Tasks {
     pub(super) fn begin<F>(
         &mut self,
         plan: Plan,
-        wants: BTreeMap<ObjectId, Option<Fingerprint>>,
+        wants: Wanted,
         noting: Noting,
         run: impl FnOnce(Arc<Plan>, CancellationToken) -> F,
     ) where
@@ -86,7 +89,7 @@ impl Tasks {
     pub(super) fn begin_order<F>(
         &mut self,
         plan: Plan,
-        wants: BTreeMap<ObjectId, Option<Fingerprint>>,
+        wants: Wanted,
         cancel: CancellationToken,
         orderer: oneshot::Sender<RunResult>,
         run: impl FnOnce(Arc<Plan>, CancellationToken) -> F,
@@ -99,7 +102,7 @@ impl Tasks {
     fn spawn<F>(
         &mut self,
         plan: Plan,
-        wants: BTreeMap<ObjectId, Option<Fingerprint>>,
+        wants: Wanted,
         noting: Noting,
         cancel: CancellationToken,
         orderer: Option<oneshot::Sender<RunResult>>,
@@ -109,7 +112,7 @@ impl Tasks {
     {
         let number = self.begun;
         self.begun += 1;
-        self.busy.extend(wants.keys().map(|id| (id.clone(), number)));
+        self.busy.extend(wants.iter().map(|(id, _)| (id.clone(), number)));
         let plan = Arc::new(plan);
         let work = run(Arc::clone(&plan), cancel.clone());
         self.numbers.insert(self.set.spawn(work).id(), number);
@@ -154,7 +157,7 @@ impl Tasks {
     fn take(&mut self, ended: Result<(Id, RunResult), JoinError>) -> Option<(Task, RunResult)> {
         let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
         let task = self.tasks.remove(&self.numbers.remove(&id)?)?;
-        for id in task.wants.keys() {
+        for (id, _) in &task.wants {
             self.busy.remove(id);
         }
         let result = ended.map(|(_, result)| result).unwrap_or_else(|error| {

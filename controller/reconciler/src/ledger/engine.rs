@@ -1,6 +1,6 @@
 //! An engine that keeps the ledger in step with what is done.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -8,10 +8,10 @@ use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_api::{FieldError, Lima};
 use limekiln_engine::{ActionContext, Engine, EngineError, ErrorClass};
 use limekiln_model::{
-    Action, Capabilities, Fingerprint, ObjectId, Observed, Owner, Plan, fingerprint,
+    Action, Capabilities, Fingerprint, ObjectId, Observed, Plan, fingerprint,
 };
 
-use super::{Claim, Ledger, LedgerError};
+use super::{Claim, Ledger, LedgerError, Owners};
 
 /// Stands between the executor and the engine, so that no order of steps can forget the ledger.
 ///
@@ -21,7 +21,7 @@ use super::{Claim, Ledger, LedgerError};
 pub(crate) struct LedgerEngine {
     inner: Arc<dyn Engine>,
     ledger: Ledger,
-    owners: BTreeMap<ObjectId, Owner>,
+    owners: Arc<Owners>,
     restarts: BTreeSet<ObjectId>,
     remade: BTreeSet<ObjectId>,
     /// The plan is of objects that were named by hand, not of manifests.
@@ -34,7 +34,7 @@ impl LedgerEngine {
         inner: Arc<dyn Engine>,
         ledger: Ledger,
         plan: &Plan,
-        owners: BTreeMap<ObjectId, Owner>,
+        owners: Arc<Owners>,
     ) -> Self {
         let with = |like: fn(&Action) -> bool| {
             let steps = plan.steps.iter().filter(move |step| like(&step.action));

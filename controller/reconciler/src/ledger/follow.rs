@@ -1,7 +1,9 @@
 //! Keeping claims in step with the manifests.
 
+use std::collections::BTreeMap;
+
 use limekiln_api::DeletionPolicy;
-use limekiln_model::{Desired, Kind, ObjectId, Observed, Origin, Owner, fingerprint};
+use limekiln_model::{Desired, Kind, ObjectId, Observed, Origin, Owner, Plan, fingerprint};
 
 use super::{Claim, Claims, Ledger, LedgerError};
 use crate::Planned;
@@ -79,8 +81,17 @@ fn followed(claim: &Claim, desired: &Desired, observed: &Observed) -> Option<Cla
     Some(claim)
 }
 
+/// Whose objects will be.
+pub(crate) type Owners = BTreeMap<ObjectId, Owner>;
+
+/// Whose the objects will be that have steps.
+pub(crate) fn owners_after(plan: &Plan, desired: &Desired) -> Owners {
+    let ids = plan.steps.iter().map(|step| step.action.object());
+    ids.filter_map(|id| owner_in(desired, &id).map(|owner| (id, owner))).collect()
+}
+
 /// Whose the object will be.
-pub(crate) fn owner_in(desired: &Desired, id: &ObjectId) -> Option<Owner> {
+fn owner_in(desired: &Desired, id: &ObjectId) -> Option<Owner> {
     let (origin, deletion_policy) = owner_of(desired, id)?;
     Some(Owner { origin: origin.clone(), deletion_policy })
 }

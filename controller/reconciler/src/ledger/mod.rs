@@ -11,5 +11,5 @@ mod turn;
 
 pub use claim::{Claim, Claims};
 pub(crate) use engine::LedgerEngine;
-pub(crate) use follow::{follow, owner_in};
+pub(crate) use follow::{Owners, follow, owners_after};
 pub use store::{Ledger, LedgerError};

@@ -1,18 +1,17 @@
 //! Runs plans, and keeps the books.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_executor::{Executor, RunResult};
-use limekiln_model::{Action, Desired, ObjectId, Observed, Owner, Plan, StepOutcome};
+use limekiln_model::{Action, ObjectId, Observed, Plan, StepOutcome};
 use limekiln_planner::basis_holds;
 use tracing::warn;
 
 use super::Reconciler;
 use crate::home::Fence;
-use crate::ledger::{LedgerEngine, follow, owner_in};
+use crate::ledger::{LedgerEngine, Owners, follow, owners_after};
 use crate::{Claims, Outcome, Planned, ReconcileError, Record, Run};
 
 impl Reconciler {
@@ -43,7 +42,7 @@ impl Reconciler {
             inner,
             ledger,
             &planned.plan,
-            owners_after(&planned.plan, &planned.desired),
+            Arc::new(owners_after(&planned.plan, &planned.desired)),
         );
         let executor = Executor::new(Arc::new(engine), self.limits.clone());
         let sink = self.sink(&Arc::new(planned.plan.clone()), run);
@@ -87,11 +86,6 @@ impl Reconciler {
         Ok(())
     }
 
-    /// Whose the objects of a part will be.
-    pub(crate) fn owners_of(&self, part: &Plan, desired: &Desired) -> BTreeMap<ObjectId, Owner> {
-        owners_after(part, desired)
-    }
-
     /// Runs a part of a plan beside others. The home's lock is held by the caller, who has just
     /// looked, and has kept the books.
     pub(crate) async fn run_part(
@@ -100,12 +94,12 @@ impl Reconciler {
         longest_look: Duration,
         executor: &Executor,
         part: &Arc<Plan>,
-        owners: BTreeMap<ObjectId, Owner>,
+        owners: Arc<Owners>,
         run: &Run,
     ) -> RunResult {
         if disrupts(part)
             && !is_on(Mutant::StopsUnseen)
-            && let Err(error) = self.look_again(part, longest_look).await
+            && let Err(error) = Box::pin(self.look_again(part, longest_look)).await
         {
             return withheld(part, &error);
         }
@@ -147,10 +141,4 @@ fn withheld(part: &Plan, error: &ReconcileError) -> RunResult {
     let failed = StepOutcome::Failed { error: error.chain(), hint: error.hint() };
     let rest = part.steps.iter().skip(1).map(|_| StepOutcome::Skipped);
     RunResult { outcomes: std::iter::once(failed).chain(rest).collect(), look_again: true }
-}
-
-/// Whose the objects will be that have steps.
-fn owners_after(plan: &Plan, desired: &Desired) -> BTreeMap<ObjectId, Owner> {
-    let ids = plan.steps.iter().map(|step| step.action.object());
-    ids.filter_map(|id| owner_in(desired, &id).map(|owner| (id, owner))).collect()
 }

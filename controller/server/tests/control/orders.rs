@@ -1,5 +1,6 @@
 //! Plans of others.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use limekiln_engine_sim::SimEngine;
@@ -124,7 +125,7 @@ async fn a_plan_that_does_not_fit_any_more_is_refused() {
     assert_eq!(error.code(), Code::FailedPrecondition);
     assert!(error.message().contains("out of date"), "{error}");
     let mut unsound = run(&fixture, "lone", STOP).await;
-    unsound.plan.basis.observed.clear();
+    Arc::make_mut(&mut unsound.plan.basis).observed.clear();
     order(&fixture, &unsound, None).await.expect_err("it breaks a rule of plans");
     let error = send(&fixture, b"{}".to_vec(), None).await.expect_err("no plan");
     assert_eq!(error.code(), Code::InvalidArgument);
