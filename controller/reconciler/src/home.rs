@@ -198,7 +198,7 @@ impl Home {
         self.sweep();
         let metadata = file.metadata().map_err(failed)?;
         let fence = Fence { path, home: self.lima_home.clone(), file: number(&metadata) };
-        Ok(HomeLock { _file: file, fence })
+        Ok(HomeLock { file, fence })
     }
 }
 
@@ -247,8 +247,15 @@ fn distrust(metadata: &Metadata) -> Option<&'static str> {
 /// The lock on a home. The kernel frees it with the process, however that ends.
 #[derive(Debug)]
 pub struct HomeLock {
-    _file: File,
+    file: File,
     fence: Fence,
+}
+
+impl Drop for HomeLock {
+    /// Closing it would do, if no child that is just being started had it open, too.
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
+    }
 }
 
 impl HomeLock {
@@ -299,6 +306,8 @@ mod tests {
         let lock = home.lock().expect("free");
         let error = home.lock().expect_err("held");
         assert!(error.to_string().contains(&format!("process {}", std::process::id())), "{error}");
+        // As a child that is being started would have it open for a moment.
+        let _child = lock.file.try_clone().expect("one more");
         drop(lock);
         home.lock().expect("free again");
     }

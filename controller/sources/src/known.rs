@@ -1,5 +1,6 @@
 //! Files that were read before.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -46,6 +47,8 @@ impl KnownFile {
 pub(crate) struct Known {
     listing: Option<KnownListing>,
     last: Option<Last>,
+    /// Which files there were when that counted last.
+    counted: Option<Arc<[PathBuf]>>,
 }
 
 /// The files of a list at one moment.
@@ -108,14 +111,14 @@ impl Known {
         files.get(place)
     }
 
-    /// What a directory holds, if it is known to be what it held; else its files, if it is known
-    /// which they are.
+    /// Which files a directory has and what it holds, if it is known to be what it held; else its
+    /// files, if it is known which they are.
     pub(crate) fn unchanged(
         &self,
         root: &Path,
         quiet: Duration,
         clock: fn() -> SystemTime,
-    ) -> Result<Snapshot, Option<FilesSeen>> {
+    ) -> Result<(Arc<[PathBuf]>, Snapshot), Option<FilesSeen>> {
         let now = clock();
         let same = |last: &&Last| {
             let listed = |listing: &KnownListing| Arc::ptr_eq(&listing.files, &last.list);
@@ -132,9 +135,25 @@ impl Known {
         };
         // The list once more: a file that appeared meanwhile may hold what was taken out of one.
         if files.iter().zip(&looked.stamps).all(still) && holds(clock()) {
-            return Ok(snapshot.clone());
+            return Ok((Arc::clone(list), snapshot.clone()));
         }
         Err(Some(looked))
+    }
+
+    /// From now on these count as the files that there are.
+    pub(crate) fn count(&mut self, list: &Arc<[PathBuf]>) {
+        self.counted = Some(Arc::clone(list));
+    }
+
+    /// The directories that files have gone from since they counted.
+    pub(crate) fn left(&self, list: &Arc<[PathBuf]>) -> BTreeSet<&Path> {
+        let before = self.counted.as_ref().filter(|before| !Arc::ptr_eq(before, list));
+        let before = before.into_iter().flat_map(|before| before.iter());
+        // Both are sorted by their bytes.
+        let is_listed = |path: &Path| {
+            list.binary_search_by(|other| other.as_os_str().cmp(path.as_os_str())).is_ok()
+        };
+        before.filter(|path| !is_listed(path)).filter_map(|path| path.parent()).collect()
     }
 
     /// The manifests below a directory: as before, if no directory has changed.

@@ -173,7 +173,7 @@ fn read_path(
     let mut reading = Reading { known, shown: path, root, options, how, watch, read: 0 };
     let pass = if metadata.is_dir() {
         match reading.known.unchanged(&reading.root, how.quiet, how.clock) {
-            Ok(same) => return Ok(Ok(same)),
+            Ok((list, same)) => return Ok(reading.count(&list).map(|()| same)),
             Err(looked) => reading.directory(looked)?,
         }
     } else if metadata.is_file() {
@@ -229,7 +229,8 @@ impl Reading<'_> {
             Ok(list) => {
                 let looked = looked.filter(|looked| Arc::ptr_eq(&looked.list, &list));
                 let looked = looked.unwrap_or_else(|| FilesSeen::at(&list, now));
-                Ok(self.files(&looked)?.map(|files| (list, files)))
+                let files = self.files(&looked)?;
+                Ok(files.and_then(|files| self.count(&list).map(|()| (list, files))))
             }
             // An editor took a file away between the listing and the look at it.
             Err(SourceError::Read { path, source })
@@ -239,6 +240,27 @@ impl Reading<'_> {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// From now on these are the files that there are, unless a directory that one has gone from
+    /// does not rest yet: who replaces a file may take it away first, and who removes many does so
+    /// one after another.
+    fn count(&mut self, list: &Arc<[PathBuf]>) -> Pass<()> {
+        let busy = |dir: &Path| {
+            let mut dirs = dir.ancestors().take_while(|dir| dir.starts_with(&self.root));
+            // With the directory itself gone, what counts is the one that had it.
+            let (dir, data) = dirs.find_map(|dir| Some((dir, fs::metadata(dir).ok()?)))?;
+            let missing = self.watch.missing(dir, Stamp::of(&data), self.how.quiet);
+            (!missing.is_zero()).then(|| (dir.to_owned(), missing))
+        };
+        if let Some(busy) = self.known.left(list).into_iter().find_map(busy) {
+            return Err(busy);
+        }
+        // A glance decides nothing.
+        if !self.how.quiet.is_zero() {
+            self.known.count(list);
+        }
+        Ok(())
     }
 
     fn files(&mut self, looked: &FilesSeen) -> Result<Pass<Vec<KnownFile>>, SourceError> {

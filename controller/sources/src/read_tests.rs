@@ -176,3 +176,32 @@ fn a_glance_sees_what_is_being_written_and_nothing_is_read_for_it() {
     }
     assert_eq!(reader.glance(&inputs, &patient), None, "that is much");
 }
+
+#[test]
+fn what_is_gone_counts_once_the_directory_that_had_it_rests() {
+    let dir = tempfile::tempdir().expect("a directory");
+    begin(dir.path());
+    let inputs = [Input::Path(link(dir.path()))];
+    let (quiet, patience) = (Duration::from_secs(600), Duration::from_secs(600));
+    let patient = ReadOptions { quiet, patience, ..options() };
+    let mut reader = Reader::default();
+    let count = |reader: &mut Reader| {
+        let tried = reader.try_read(&inputs, &patient).expect("readable");
+        tried.map(|mut read| read.remove(0).files.len())
+    };
+    make(Edit::RenameOld(0, 1), dir.path());
+    make(Edit::RenameOld(3, 1), dir.path());
+    assert_eq!(count(&mut reader), Ok(2));
+    make(Edit::Remove(0), dir.path());
+    assert!(count(&mut reader).is_err(), "it may come back in a moment");
+    make(Edit::RenameOld(0, 2), dir.path());
+    assert_eq!(count(&mut reader), Ok(2), "what is there again is waited for no longer");
+    fs::remove_dir_all(dir.path().join("0/below")).expect("writable");
+    assert!(count(&mut reader).is_err(), "more may follow");
+    let seen = reader.glance(&inputs, &patient).expect("readable").remove(0);
+    assert_eq!(seen.files.len(), 1);
+    assert!(count(&mut reader).is_err(), "a glance changes nothing of that");
+    let root = fs::File::open(dir.path().join("0")).expect("readable");
+    root.set_modified(SystemTime::now() - 2 * quiet).expect("ours");
+    assert_eq!(count(&mut reader), Ok(1));
+}

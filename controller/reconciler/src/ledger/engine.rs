@@ -7,9 +7,7 @@ use async_trait::async_trait;
 use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_api::{FieldError, Lima};
 use limekiln_engine::{ActionContext, Engine, EngineError, ErrorClass};
-use limekiln_model::{
-    Action, Capabilities, Fingerprint, ObjectId, Observed, Plan, fingerprint,
-};
+use limekiln_model::{Action, Capabilities, Fingerprint, ObjectId, Observed, Plan, fingerprint};
 
 use super::{Claim, Ledger, LedgerError, Owners};
 
