@@ -22,7 +22,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const INSTANCES: usize = 1_000;
 const LOOKS: usize = 50;
-const RENAMES: usize = 100;
+const RENAMES: usize = 300;
 /// How long events are collected before anybody looks, and how long a file must have rested.
 const DEBOUNCE: Duration = Duration::from_millis(20);
 const QUIET: Duration = Duration::from_millis(200);
