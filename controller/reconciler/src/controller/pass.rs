@@ -17,6 +17,7 @@ use super::run_log::Noting;
 use super::tasks::{Task, Wanted};
 use super::wants::Wants;
 use super::{Attempt, Taken};
+use crate::error::chain;
 use crate::home::Fence;
 use crate::ledger::{Owners, owners_after};
 use crate::{Claims, Planned, ReconcileError, Run};
@@ -41,6 +42,7 @@ impl Controller {
         }
         self.mailbox.take().iter().for_each(|id| self.attempts.forget(id));
         let (read, (looked, ahead)) = self.take_and_look().await;
+        self.take_up_requests(fence);
         let plan = |looked| self.plan(looked, ahead.as_ref());
         let (planned, observe_error) = match looked.and_then(plan) {
             Ok(planned) => (planned, None),
@@ -109,6 +111,15 @@ impl Controller {
             self.wants = Wants::default();
         }
         taken
+    }
+
+    /// Takes up and ends acknowledgements, unless somebody else is the controller by now.
+    fn take_up_requests(&self, fence: &Fence) {
+        let loaded = self.loaded.as_ref().filter(|_| fence.check().is_ok());
+        let taken = loaded.map(|loaded| self.reconciler.take_up_requests(&loaded.desired));
+        if let Some(Err(error)) = taken {
+            warn!("what was acknowledged cannot be taken up: {}", chain(&error));
+        }
     }
 
     /// `None` before anything was read.

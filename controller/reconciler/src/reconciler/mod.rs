@@ -14,7 +14,7 @@ use std::sync::Arc;
 use limekiln_api::HostFacts;
 use limekiln_engine::Engine;
 use limekiln_executor::Limits;
-use limekiln_model::Capabilities;
+use limekiln_model::{Capabilities, Desired};
 use tracing::warn;
 
 use filled::LastFilled;
@@ -98,6 +98,21 @@ impl Reconciler {
     /// If it is there and cannot be read.
     pub(crate) fn requests(&self) -> Result<Arc<Requests>, RequestsError> {
         self.requests.read(&self.home)
+    }
+
+    /// Takes up and ends acknowledgements, now that these manifests are in force.
+    ///
+    /// # Errors
+    /// If the file cannot be read or written, or somebody else is at it: then what was not taken up
+    /// counts later.
+    pub(crate) fn take_up_requests(&self, desired: &Desired) -> Result<(), RequestsError> {
+        let now = self.requests()?;
+        let mut then = Requests::clone(&now);
+        then.take_up(desired);
+        if then != *now {
+            Requests::change_now(&self.home, |requests| requests.take_up(desired))?;
+        }
+        Ok(())
     }
 
     /// What is ours.

@@ -77,7 +77,9 @@ impl Reconciler {
         desired: Desired,
         policy: Policy,
     ) -> Result<(Observed, Desired, Policy), ReconcileError> {
-        let requests = self.requests()?;
+        let mut requests = Requests::clone(&*self.requests()?);
+        // As a controller would.
+        requests.take_up(&desired);
         let (observed, mut desired, policy) = self.asked_for(&requests, observed, desired, policy);
         refill(&mut desired, &observed, &self.facts);
         Ok((observed, desired, policy))

@@ -8,17 +8,29 @@ use super::{OfSource, Requests};
 
 impl Requests {
     /// The sources of which all that is gone may be deleted: those whose revision in force was
-    /// acknowledged, or all of them, if that of all together was.
+    /// acknowledged.
     pub(super) fn let_go_of(&self, desired: &Desired, observed: &Observed) -> BTreeSet<String> {
-        let all = self.deletions.contains(&OfSource::any(desired.revision.clone()));
         let gone = sources_with_gone(desired, observed).into_iter();
-        gone.filter(|source| all || self.allow(desired, source)).cloned().collect()
+        let allowed = |source: &&String| {
+            let revision = desired.revisions.get(*source);
+            revision.is_some() && self.letting_go.get(*source) == revision
+        };
+        gone.filter(allowed).cloned().collect()
     }
 
-    /// Whether what is gone from a source may be deleted.
-    fn allow(&self, desired: &Desired, source: &str) -> bool {
-        let revision = desired.revisions.get(source);
-        revision.is_some_and(|revision| self.deletions.iter().any(|one| one.is(source, revision)))
+    /// Takes up what was acknowledged of the revisions that are in force now, and ends what was of
+    /// those that were: they may come back, as an empty directory does. What was given ahead of
+    /// them waits. Of a source that is not read nothing is known.
+    pub(crate) fn take_up(&mut self, desired: &Desired) {
+        let all = self.deletions.contains(&OfSource::any(desired.revision.clone()));
+        for (source, revision) in &desired.revisions {
+            if all || self.deletions.iter().any(|one| one.is(source, revision)) {
+                self.letting_go.insert(source.clone(), revision.clone());
+            } else if self.letting_go.get(source).is_some_and(|before| before != revision) {
+                self.letting_go.remove(source);
+            }
+        }
+        self.deletions.retain(|one| !is_met(one, desired));
     }
 
     /// Has each object that is held back say which command lets it go.
@@ -59,6 +71,12 @@ impl Requests {
         let revision = desired.revisions.get(source)?;
         Some(format!("limekiln ack --prune {revision} --source {}", quoted(source)))
     }
+}
+
+/// Whether what an acknowledgement speaks of is in force.
+fn is_met(one: &OfSource, desired: &Desired) -> bool {
+    *one == OfSource::any(desired.revision.clone())
+        || desired.revisions.iter().any(|(source, revision)| one.is(source, revision))
 }
 
 /// The sources that something is gone from.
@@ -107,5 +125,45 @@ mod tests {
         };
         assert_eq!(hint(true), "before");
         assert!(hint(false).contains("limekiln ack --prune r1"));
+    }
+
+    fn desired(revisions: &[(&str, &str)]) -> Desired {
+        let owned = |(source, revision): &(&str, &str)| ((*source).into(), (*revision).into());
+        let revision = "all".to_owned() + revisions[0].1;
+        Desired { revision, revisions: revisions.iter().map(owned).collect(), ..Desired::default() }
+    }
+
+    fn given(deletions: &[OfSource]) -> Requests {
+        let deletions = deletions.iter().cloned().collect();
+        Requests { deletions, ..Requests::default() }
+    }
+
+    #[test]
+    fn what_was_acknowledged_ends_with_its_revision_and_what_is_ahead_of_it_waits() {
+        let ahead = OfSource::new("m", "full again");
+        let mut requests = given(&[OfSource::new("m", "empty"), ahead.clone()]);
+        requests.take_up(&desired(&[("m", "empty")]));
+        assert_eq!(requests.letting_go["m"], "empty");
+        assert_eq!(requests.deletions, [ahead].into());
+        // Nothing is known of it.
+        requests.take_up(&desired(&[("n", "full")]));
+        assert_eq!(requests.letting_go["m"], "empty");
+        requests.take_up(&desired(&[("m", "full")]));
+        requests.take_up(&desired(&[("m", "empty")]));
+        assert!(requests.letting_go.is_empty(), "it has ended");
+        requests.take_up(&desired(&[("m", "full again")]));
+        assert_eq!(requests.letting_go["m"], "full again");
+    }
+
+    #[test]
+    fn what_was_acknowledged_of_all_together_ends_for_each_with_its_revision() {
+        for any in ["allempty", "empty"] {
+            let mut requests = given(&[OfSource::any(any)]);
+            requests.take_up(&desired(&[("m", "empty"), ("n", "empty")]));
+            assert_eq!((requests.letting_go.len(), requests.deletions.len()), (2, 0));
+            requests.take_up(&desired(&[("m", "full"), ("n", "empty")]));
+            requests.take_up(&desired(&[("m", "empty"), ("n", "empty")]));
+            assert_eq!(requests.letting_go, [("n".to_owned(), "empty".to_owned())].into());
+        }
     }
 }

@@ -18,8 +18,10 @@ pub struct Requests {
     /// Commits that need not descend from the last one. They may delete no more than others.
     pub rewinds: BTreeSet<String>,
     /// Revisions that may delete more than the budget of a prune: each of its source, or that of
-    /// all sources together.
+    /// all sources together. No controller has met them in force yet.
     pub deletions: BTreeSet<OfSource>,
+    /// By source, the revision in force that may delete more. It ends with that revision.
+    pub letting_go: BTreeMap<String, String>,
     /// By source, the revision that is in force whatever it holds now.
     pub pinned: BTreeMap<String, String>,
     /// Revisions that are never applied again, each of its source.
@@ -83,11 +85,30 @@ impl Requests {
     /// # Errors
     /// If they cannot be read or written.
     pub fn change(home: &Home, change: impl FnOnce(&mut Self)) -> Result<Self, RequestsError> {
+        Self::change_under(home, File::lock, change)
+    }
+
+    /// The same for a controller, which waits for nobody.
+    ///
+    /// # Errors
+    /// As [`Self::change`], also if somebody else changes them.
+    pub(crate) fn change_now(
+        home: &Home,
+        change: impl FnOnce(&mut Self),
+    ) -> Result<Self, RequestsError> {
+        Self::change_under(home, |lock| lock.try_lock().map_err(io::Error::from), change)
+    }
+
+    fn change_under(
+        home: &Home,
+        take: impl FnOnce(&File) -> io::Result<()>,
+        change: impl FnOnce(&mut Self),
+    ) -> Result<Self, RequestsError> {
         let path = path(home);
         let failed = |source| RequestsError::Io { path: path.clone(), source };
         home.prepare().map_err(|error| failed(io::Error::other(error)))?;
         let lock = File::create(path.with_extension("lock")).map_err(failed)?;
-        lock.lock().map_err(failed)?;
+        take(&lock).map_err(failed)?;
         let mut requests = Self::read(home)?;
         change(&mut requests);
         let bytes = stored::bytes(&requests).map_err(|error| failed(error.into()))?;
@@ -137,7 +158,8 @@ impl Requests {
         .map(|_| ())
     }
 
-    /// Lets revisions delete more than the budget of a prune.
+    /// Lets revisions delete more than the budget of a prune, each the next time that it is in
+    /// force, and as long as it stays so.
     ///
     /// # Errors
     /// As [`Self::change`].
@@ -191,7 +213,7 @@ mod tests {
             let error = Requests::read(&home).expect_err("damaged");
             assert!(error.hint().expect("a way out").contains("requests.json"), "{error}");
         }
-        fs::write(path(&home), r#"{"version":3,"suspended":[]}"#).expect("write");
+        fs::write(path(&home), r#"{"version":4,"suspended":[]}"#).expect("write");
         Requests::read(&home).expect_err("newer");
     }
 

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::{OfSource, Requests};
 
 /// The version of the file that this program writes. Before 2, one set held what may be deleted
-/// and where branches may be rewound to, and what was rolled back was so for every source.
-const VERSION: u64 = 2;
+/// and where branches may be rewound to, and what was rolled back was so for every source. Before 3,
+/// what may be deleted was so for ever.
+const VERSION: u64 = 3;
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -22,6 +23,8 @@ struct Stored {
     rewinds: BTreeSet<String>,
     #[serde(default)]
     deletions: BTreeSet<OfSource>,
+    #[serde(default)]
+    letting_go: BTreeMap<String, String>,
     #[serde(default)]
     pinned: BTreeMap<String, String>,
     #[serde(default)]
@@ -37,16 +40,18 @@ pub(super) fn parse(bytes: &[u8]) -> serde_json::Result<Requests> {
     if stored.version > VERSION {
         return Err(serde::de::Error::custom(format!("it has version {}", stored.version)));
     }
-    let Stored { suspended, mut rewinds, mut deletions, pinned, rolled_back, .. } = stored;
+    let Stored { suspended, mut rewinds, mut deletions, letting_go, pinned, rolled_back, .. } =
+        stored;
     let (commits, digests): (Vec<_>, Vec<_>) =
         stored.acknowledged.into_iter().partition(|revision| is_commit(revision));
     rewinds.extend(commits);
     deletions.extend(digests.into_iter().map(OfSource::any));
-    Ok(Requests { suspended, rewinds, deletions, pinned, rolled_back })
+    Ok(Requests { suspended, rewinds, deletions, letting_go, pinned, rolled_back })
 }
 
 pub(super) fn bytes(requests: &Requests) -> serde_json::Result<Vec<u8>> {
-    let Requests { suspended, rewinds, deletions, pinned, rolled_back } = requests.clone();
+    let Requests { suspended, rewinds, deletions, letting_go, pinned, rolled_back } =
+        requests.clone();
     let acknowledged = BTreeSet::new();
     serde_json::to_vec(&Stored {
         version: VERSION,
@@ -54,6 +59,7 @@ pub(super) fn bytes(requests: &Requests) -> serde_json::Result<Vec<u8>> {
         acknowledged,
         rewinds,
         deletions,
+        letting_go,
         pinned,
         rolled_back,
     })

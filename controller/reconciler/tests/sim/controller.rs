@@ -335,6 +335,43 @@ async fn more_than_the_budget_goes_only_when_this_revision_was_acknowledged() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_acknowledged_once_is_asked_for_when_it_comes_back() {
+    let fixture = Fixture::new();
+    let options = || ControllerOptions { policy: prune(), ..ControllerOptions::default() };
+    let put = || {
+        for name in ["a", "b"] {
+            fixture.put(&format!("{name}.yaml"), &instance(name, 1));
+        }
+    };
+    let empty = || ["a.yaml", "b.yaml"].map(|file| fixture.remove(file));
+    let home = fixture.reconciler.home();
+    put();
+    let running = Running::start(&fixture, options());
+    running.settled().await;
+    empty();
+    let state = running.settled().await;
+    let revisions = state.planned.expect("planned").desired.revisions.clone();
+    let (source, revision) = revisions.iter().next().expect("one");
+    Requests::let_go(home, [OfSource::new(source, revision)]).expect("written");
+    running.settled().await;
+    assert_eq!(fixture.instances().len(), 0, "acknowledged");
+    // Also one that begins anew knows that it was in force.
+    running.end().await;
+    put();
+    let running = Running::start(&fixture, options());
+    running.settled().await;
+    assert_eq!(fixture.instances(), ["a", "b"]);
+    // What is given ahead of it waits for it.
+    Requests::let_go(home, [OfSource::new(source, "another")]).expect("written");
+    empty();
+    running.settled().await;
+    assert_eq!(fixture.instances(), ["a", "b"], "nobody was asked");
+    let read = Requests::read(home).expect("readable");
+    assert_eq!(read.deletions, [OfSource::new(source, "another")].into());
+    running.end().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_first_look_that_is_out_of_date_lets_no_more_go_than_the_budget() {
     let fixture = Fixture::new();
     for name in ["a", "b", "c"] {

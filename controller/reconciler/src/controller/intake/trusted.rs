@@ -17,6 +17,8 @@ const VERSION: u64 = 1;
 pub(super) struct Trusted {
     path: PathBuf,
     commits: BTreeMap<String, String>,
+    /// What could not be written is at the next look: after a restart a rewind would go unseen.
+    is_written: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -46,7 +48,7 @@ impl Trusted {
             }
             stored => {
                 let commits = stored.map(|stored| stored.commits).unwrap_or_default();
-                Ok(Self { path, commits })
+                Ok(Self { path, commits, is_written: true })
             }
         }
     }
@@ -61,11 +63,36 @@ impl Trusted {
     /// # Errors
     /// If it cannot be written.
     pub(super) fn note(&mut self, source: &str, commit: &str) -> io::Result<()> {
-        if self.commit(source) == Some(commit) {
+        if self.is_written && self.commit(source) == Some(commit) {
             return Ok(());
         }
+        // It counts at once, also where the disk is full.
         self.commits.insert(source.to_owned(), commit.to_owned());
+        self.is_written = false;
         let stored = Stored { version: VERSION, commits: self.commits.clone() };
-        atomic::write(&self.path, &serde_json::to_vec(&stored)?)
+        atomic::write(&self.path, &serde_json::to_vec(&stored)?)?;
+        self.is_written = true;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_written_is_written_at_the_next_look() {
+        let dir = tempfile::tempdir().expect("dir");
+        let home = Home::new(dir.path());
+        let mut trusted = Trusted::read(&home).expect("none");
+        // A file is where the directory would be.
+        fs::write(home.dir(), "").expect("writable");
+        trusted.note("team", "a1").expect_err("no directory");
+        assert_eq!(trusted.commit("team"), Some("a1"), "what does not descend from it is refused");
+        trusted.note("team", "a1").expect_err("still none, and it is not taken for written");
+        fs::remove_file(home.dir()).expect("ours");
+        home.prepare().expect("writable");
+        trusted.note("team", "a1").expect("written");
+        assert_eq!(Trusted::read(&home).expect("readable").commit("team"), Some("a1"));
     }
 }
