@@ -47,13 +47,19 @@ pub fn looked(state: &ControllerState) {
     tell(&[NotifyState::Watchdog, NotifyState::Status(&text)]);
 }
 
-/// So often a look is made at least: twice in the time after which the watchdog would bite.
+/// So often a look is made at least.
 pub fn at_least(resync: Duration) -> Duration {
     let mut microseconds = 0;
     match sd_notify::watchdog_enabled(false, &mut microseconds) {
-        true => resync.min(Duration::from_micros(microseconds / 2)),
+        true => resync.min(pause_under(Duration::from_micros(microseconds))),
         false => resync,
     }
+}
+
+/// The longest pause under a watchdog. A quarter of its time: from one look that was told of to the
+/// next, there is a pause as long, and a look that may hang until it is given up.
+fn pause_under(watchdog: Duration) -> Duration {
+    watchdog / 4
 }
 
 /// It comes to an end.
@@ -68,7 +74,18 @@ fn tell(states: &[NotifyState<'_>]) {
 
 #[cfg(test)]
 mod tests {
+    use limekiln_reconciler::ControllerOptions;
+
     use super::*;
+    use crate::service::WATCHDOG;
+
+    #[test]
+    fn a_look_that_hangs_does_not_let_the_watchdog_bite() {
+        // Sources and what manifests build on are waited for two seconds each.
+        let (pause, reading) = (pause_under(WATCHDOG), Duration::from_secs(4));
+        let look = ControllerOptions::default().longest_look;
+        assert!(pause + reading + look < WATCHDOG, "{pause:?}, {look:?}");
+    }
 
     #[test]
     fn it_is_ready_when_every_source_was_read_or_said_why_not() {

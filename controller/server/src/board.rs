@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::warn;
 
 use crate::convert;
-use crate::desk::Desk;
+use crate::desk::{Desk, LONGEST_LOOK};
 use crate::news::{Limits, News};
 
 /// How often is looked while somebody watches, whatever happens.
@@ -64,7 +64,9 @@ impl Board {
     }
 
     async fn look(&self) -> Result<(), ReconcileError> {
-        let _one = self.looking.lock().await;
+        // Who waits behind a look that hangs is told so, too.
+        let hangs = |_| ReconcileError::Hangs(LONGEST_LOOK.as_secs());
+        let _one = timeout(LONGEST_LOOK, self.looking.lock()).await.map_err(hangs)?;
         let view = self.desk.view().await?;
         let object = |id: ObjectId| {
             let mut object = convert::object(&view, &id, true);
@@ -106,5 +108,67 @@ impl Board {
                 return;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use limekiln_api::HostFacts;
+    use limekiln_engine::{ActionContext, Engine, EngineError};
+    use limekiln_engine_sim::SimEngine;
+    use limekiln_model::{Action, Capabilities, Observed};
+    use limekiln_reconciler::{Home, Reconciler};
+
+    use super::*;
+
+    /// Its first look never ends.
+    struct HangsOnce(SimEngine, AtomicUsize);
+
+    #[async_trait::async_trait]
+    impl Engine for HangsOnce {
+        fn capabilities(&self) -> Capabilities {
+            self.0.capabilities()
+        }
+
+        fn unsupported_fields(&self) -> &'static [(&'static str, &'static str)] {
+            self.0.unsupported_fields()
+        }
+
+        async fn observe(&self) -> Result<Observed, EngineError> {
+            if self.1.fetch_add(1, Ordering::Relaxed) == 0 {
+                std::future::pending::<()>().await;
+            }
+            self.0.observe().await
+        }
+
+        async fn perform(
+            &self,
+            action: &Action,
+            context: &ActionContext,
+        ) -> Result<(), EngineError> {
+            self.0.perform(action, context).await
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_that_hangs_is_told_and_keeps_no_later_watch_waiting() {
+        let dir = tempfile::tempdir().expect("dir");
+        let facts = HostFacts { lima_home: dir.path().to_owned(), ..HostFacts::example() };
+        let engine = Arc::new(HangsOnce(SimEngine::new(1), AtomicUsize::new(0)));
+        let reconciler = Reconciler::new(engine, Home::new(dir.path()), facts);
+        let board = Arc::new(Board::new(Desk::alone(Arc::new(reconciler))));
+        let watch = || {
+            let board = Arc::clone(&board);
+            tokio::spawn(async move { board.watch().await.map(|watching| watching.is_some()) })
+        };
+        let (first, behind) = (watch(), watch());
+        for hung in [first, behind] {
+            let ended = timeout(LONGEST_LOOK * 3, hung).await.expect("it ends").expect("no panic");
+            assert!(matches!(ended, Ok(true) | Err(ReconcileError::Hangs(60))), "{ended:?}");
+        }
+        let later = timeout(LONGEST_LOOK, watch()).await.expect("at once").expect("no panic");
+        assert!(later.expect("it looks"));
+        // One was told, and what it counted for is free again.
+        assert!(board.watchers.load(Ordering::Relaxed) == 0);
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use limekiln_model::ObjectId;
 use limekiln_proto::v1alpha1 as wire;
@@ -12,6 +13,9 @@ use limekiln_reconciler::{
 
 use crate::convert::{self, Filter};
 use crate::view::{Known, View};
+
+/// A look that takes longer is given up, as a controller does.
+pub(crate) const LONGEST_LOOK: Duration = Duration::from_secs(60);
 
 /// Looks, and writes down what people ask for. With a controller it also tells what that makes of
 /// things, and wakes it.
@@ -48,7 +52,7 @@ impl Desk {
 
     /// Looks at everything.
     pub(crate) async fn view(&self) -> Result<View, ReconcileError> {
-        let observed = self.reconciler.observe().await?;
+        let observed = self.reconciler.observe_within(LONGEST_LOOK).await?;
         let known = self.controller.as_ref().and_then(|handle| Known::of(&handle.state().borrow()));
         let compared = known.as_ref().map(|known| (&*known.planned, &known.attempts));
         let statuses = self.reconciler.statuses(&observed, compared)?;

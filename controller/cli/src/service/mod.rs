@@ -7,10 +7,14 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::Context;
 
 use crate::exit::{Exit, Failure};
+
+/// A controller that has not looked for so long is started anew, where the manager can tell.
+pub const WATCHDOG: Duration = Duration::from_secs(120);
 
 /// How the service is started: this program, `run`, and more words.
 pub struct Start {

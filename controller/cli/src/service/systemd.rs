@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 
-use super::{Manager, Start, words};
+use super::{Manager, Start, WATCHDOG, words};
 
 const UNIT: &str = "limekiln.service";
 
@@ -51,13 +51,14 @@ fn unit(start: &Start) -> String {
          KillMode=process\n\
          Restart=on-failure\n\
          RestartSec=2\n\
-         WatchdogSec=120\n\
+         WatchdogSec={}\n\
          \n\
          [Install]\n\
          WantedBy=default.target\n",
         command.join(" "),
         start.folder.display().to_string().replace('%', "%%"),
         home.unwrap_or_default(),
+        WATCHDOG.as_secs(),
     )
 }
 

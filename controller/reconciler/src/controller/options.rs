@@ -24,7 +24,8 @@ pub struct ControllerOptions {
     /// How often the same may be done in vain, or fail in the same way, before the object counts as
     /// stalled.
     pub stalled_after: u32,
-    /// How long work that runs may take to come to a safe point when the controller is stopped.
+    /// How long work that runs may take to come to a safe point when the controller is stopped. It
+    /// ends within two seconds, and writes afterwards how that went.
     pub grace: Duration,
     /// How long parked objects are kept; for ever if nothing is said.
     pub keep_parked: Option<Duration>,
@@ -44,7 +45,7 @@ impl Default for ControllerOptions {
             longest_retry: Duration::from_secs(300),
             calm: Duration::from_secs(600),
             stalled_after: 3,
-            grace: Duration::from_secs(2),
+            grace: Duration::from_millis(1_500),
             keep_parked: Some(Duration::from_secs(30 * 24 * 3_600)),
             clock: Clock::default(),
             seed: u64::from(std::process::id()),

@@ -48,6 +48,14 @@ impl Reconciler {
         Ok(self.look().await?.0)
     }
 
+    /// The same within a bound.
+    ///
+    /// # Errors
+    /// As [`Self::observe`], or if it takes longer.
+    pub async fn observe_within(&self, limit: Duration) -> Result<Observed, ReconcileError> {
+        Ok(self.look_within(limit).await?.0)
+    }
+
     /// The same with the ledger that it was seen with.
     pub(crate) async fn look(&self) -> Result<(Observed, Arc<Claims>), ReconcileError> {
         let mut engine = std::pin::pin!(self.engine.observe());
@@ -66,7 +74,7 @@ impl Reconciler {
         Ok((observed, claims))
     }
 
-    /// The same within a bound.
+    /// The same within a bound, with the ledger.
     ///
     /// # Errors
     /// As [`Self::look`], or if it takes longer.
