@@ -134,6 +134,31 @@ fn objects_are_suspended_and_deletions_acknowledged_by_hand() {
     controller.end();
 }
 
+#[test]
+fn what_was_acknowledged_is_asked_for_again_without_a_controller_too() {
+    let home = Home::new();
+    let fill =
+        || ["a", "b", "c"].map(|name| home.write(&format!("{name}.yaml"), &halted(&home, name, 1)));
+    let take = || {
+        for name in ["b", "c"] {
+            std::fs::remove_file(home.manifests().join(format!("{name}.yaml"))).expect("there");
+        }
+    };
+    let prune = || home.run("apply -f {m} --prune --yes");
+    fill();
+    prune().ok();
+    take();
+    let held = prune().expect(4).err;
+    assert!(held.contains("2 of 3 objects would be deleted"), "{held}");
+    home.run("ack -f {m} --yes").ok();
+    prune().ok();
+    fill();
+    prune().ok();
+    take();
+    let held = prune().expect(4).err;
+    assert!(held.contains("2 of 3 objects would be deleted"), "{held}");
+}
+
 /// Runs git in a directory, without anybody's configuration. The same is the same commit always.
 pub fn git(dir: &Path, words: &[&str]) -> String {
     let output = Command::new("git")
