@@ -7,8 +7,14 @@ use std::path::Path;
 
 use limekiln_api::PathKind;
 
-/// Looks at a path, symbolic links followed.
+use super::remote;
+
+/// Looks at a path, symbolic links followed. Where nobody answers nothing is known.
 pub(super) fn at(path: &Path) -> PathKind {
+    remote::ask(path, kind).unwrap_or(PathKind::Unknown)
+}
+
+fn kind(path: &Path) -> PathKind {
     match fs::metadata(path).map(|data| data.file_type()) {
         Ok(kind) if kind.is_dir() => PathKind::Directory,
         Ok(kind) if kind.is_file() => PathKind::File,

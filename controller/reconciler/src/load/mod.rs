@@ -13,6 +13,7 @@ mod look;
 mod parallel;
 mod permits;
 mod real_path;
+pub(crate) mod remote;
 mod rules;
 mod templates;
 #[cfg(test)]

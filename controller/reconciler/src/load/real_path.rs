@@ -5,13 +5,20 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use super::remote;
+
 /// Follows the links of an absolute path. What does not exist yet is added as it is written: it
 /// will be made there.
 ///
 /// # Errors
 /// If a link leads nowhere, so that it may lead anywhere later; if something on the way cannot be
-/// looked at; if what does not exist has `..` in it.
+/// looked at, or does not answer; if what does not exist has `..` in it.
 pub(super) fn real_path(path: &Path) -> Result<PathBuf, String> {
+    let silent = || format!("the file system of {} does not answer", path.display());
+    remote::ask(path, follow).ok_or_else(silent)?
+}
+
+fn follow(path: &Path) -> Result<PathBuf, String> {
     let mut missing: Vec<OsString> = Vec::new();
     let mut existing = path;
     loop {

@@ -191,3 +191,47 @@ async fn a_server_that_never_answers_holds_up_its_instance_alone() {
     running.end().await;
     drop(server);
 }
+
+#[test]
+fn a_mount_location_that_hangs_keeps_nobody_waiting() {
+    if !is_inside("hangs::a_mount_location_that_hangs_keeps_nobody_waiting") {
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    runtime.block_on(beside_a_mount_location_that_hangs());
+    runtime.shutdown_background();
+}
+
+async fn beside_a_mount_location_that_hangs() {
+    let fixture = Fixture::new();
+    let dead = fixture.path("dead");
+    std::fs::create_dir(&dead).expect("dir");
+    let mounts = |location: &Path| {
+        format!(
+            "apiVersion: lima-vm.io/v1alpha1\nkind: Instance\nmetadata: {{name: needy}}\nspec: {{template: {{images: [{{location: 'https://example.com/a.img'}}], cpus: 1, memory: 1GiB, mounts: [{{location: '{}'}}]}}}}\n",
+            location.display()
+        )
+    };
+    let server = hang(&dead);
+    fixture.put("needy.yaml", &mounts(&dead));
+    fixture.put("web.yaml", &instance("web", 1));
+    let running = Running::start(&fixture, options(prune()));
+    let took = has_cpus(&fixture, 1).await;
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    fixture.put("web.yaml", &instance("web", 2));
+    let took = has_cpus(&fixture, 2).await;
+    assert!(took < Duration::from_secs(4), "nobody waits for it again: {took:?}");
+    running.settled().await;
+    assert!(fixture.engine.look().exists(&id("instance/needy")), "every rule about it holds");
+
+    // It answers at last, and what it says counts, though no manifest has changed.
+    drop(server);
+    let is_wrong = |state: &ControllerState| {
+        let desired = state.planned.as_ref().map(|planned| &planned.desired);
+        desired.is_some_and(|desired| desired.frozen.contains_key(&id("instance/needy")))
+    };
+    running.until("the truth", is_wrong).await;
+    assert!(Command::new("umount").arg("-l").arg(&dead).status().expect("there").success());
+    running.end().await;
+}

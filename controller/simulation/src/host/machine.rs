@@ -25,6 +25,9 @@ use super::{Incident, State, life};
 use crate::oracle::Watch;
 use crate::story::{Catalogue, Fault, Source, Story, Trigger};
 
+/// What was written so long ago has rested.
+const RESTED: Duration = Duration::from_secs(7_200);
+
 /// Files are kept in memory where that is possible: each schedule writes hundreds of times.
 const MEMORY: &str = "/dev/shm";
 
@@ -150,7 +153,7 @@ impl Machine {
         self.shared.thaw.notify_waiters();
     }
 
-    /// Puts the manifests of a source in place, a file by a rename each, as if they were old.
+    /// Puts the manifests of a source in place, as if all had been done long ago.
     ///
     /// # Errors
     /// If files cannot be written.
@@ -167,9 +170,9 @@ impl Machine {
             }
         }
         for file in catalogue.files.keys().filter(|file| Source::of(file) == source) {
-            self.put(file, &catalogue.text(file), Duration::from_secs(7_200))?;
+            self.put(file, &catalogue.text(file), RESTED)?;
         }
-        Ok(())
+        File::open(self.manifests(source))?.set_modified(SystemTime::now() - RESTED)
     }
 
     /// Writes the files that differ, the first so many bytes of each and just now.

@@ -11,6 +11,7 @@ use super::Foresight;
 use super::beside::{Beside, Broken};
 use super::parts::Parts;
 use super::paths::SETTLED;
+use crate::load::remote;
 use crate::{Loaded, ReconcileError};
 
 /// Loads manifests again and again, with what they build on.
@@ -20,6 +21,8 @@ pub(super) struct Loads {
     load: Beside<Result<Loaded, ReconcileError>>,
     /// Of which revisions the load is that goes on.
     loading: Revisions,
+    /// How many answers of file systems had come too late when it began.
+    late: u64,
     /// A look at the files of this host that manifests build on.
     look: Beside<bool>,
 }
@@ -42,6 +45,7 @@ impl Loads {
             last: None,
             load: Beside::default(),
             loading: Revisions::new(),
+            late: 0,
             look: Beside::default(),
         }
     }
@@ -62,7 +66,8 @@ impl Loads {
             return false;
         }
         let same = self.last.as_ref().is_some_and(|last| last.of == *of);
-        same && !self.parts.are_due() && !self.have_changed(controller).await
+        let late = self.late != remote::late();
+        same && !late && !self.parts.are_due() && !self.have_changed(controller).await
     }
 
     /// Whether a file has changed. It is not known as long as the file system does not answer.
@@ -114,6 +119,7 @@ impl Loads {
         work: impl FnOnce(&Parts) -> Result<Loaded, ReconcileError> + Send + 'static,
     ) {
         self.loading.clone_from(of);
+        self.late = remote::late();
         let (parts, foresight, of) = (Arc::clone(&self.parts), foresight.clone(), of.clone());
         let wakes = controller.clone();
         self.load.begin(controller, move || {
