@@ -219,10 +219,22 @@ fn a_repository_is_followed_forward_and_rewound_only_with_consent() {
     let line = controller.until("was rewound");
     assert!(line.contains(&forced), "{line}");
     assert!(home.run("get web").ok().out.contains(" 2 "), "what was known before holds");
-    home.run(&format!("ack {forced}")).ok();
+    let command = format!("ack {forced} --source git:team");
+    assert!(line.contains(&format!("`limekiln {command}`")), "{line}");
+    home.run(&command).ok();
     controller.until("instance/web          edit: done");
     controller.until("1 object is as wanted");
     assert!(home.run("get web").ok().out.contains(" 3 "));
+
+    // That it was followed there once is no leave to come back to it.
+    home.write("web.yaml", &halted(&home, "web", 4));
+    commit("fourth");
+    home.run("notify").ok();
+    controller.until("instance/web          edit: done");
+    git(&repository, &["reset", "--quiet", "--hard", &forced]);
+    home.run("notify").ok();
+    controller.until("was rewound");
+    assert!(home.run("get web").ok().out.contains(" 4 "), "what was known before holds");
 
     // The remote goes away, and the controller is started again.
     controller.end();

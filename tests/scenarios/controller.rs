@@ -85,7 +85,7 @@ pub fn request(stage: &Stage, command: &str, word: &str) -> String {
         "resume" => Requests::resume(home, &[id(word)]).map(drop),
         _ => match word.strip_prefix("--prune ") {
             Some(revision) => Requests::let_go(home, [OfSource::any(revision)]),
-            None => Requests::follow(home, word),
+            None => Requests::follow(home, OfSource::any(word)),
         },
     };
     written.expect("a home that can be written");

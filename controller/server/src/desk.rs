@@ -101,7 +101,7 @@ impl Desk {
     ///
     /// # Errors
     /// If the home cannot be written.
-    pub fn follow(&self, commit: &str) -> Result<(), DeskError> {
+    pub fn follow(&self, commit: OfSource) -> Result<(), DeskError> {
         self.asked(Requests::follow(self.reconciler.home(), commit))
     }
 

@@ -23,18 +23,20 @@ use crate::sources::SourceArgs;
 pub struct AckArgs {
     #[command(flatten)]
     source: SourceArgs,
-    /// A commit that a repository was rewound to, all 40 digits: it is followed there
-    #[arg(value_name = "COMMIT", conflicts_with_all = ["filename", "recursive", "locked", "lock_file"])]
+    /// A commit that a repository was rewound to, all 40 digits: it is followed there, once
+    #[arg(value_name = "COMMIT", group = "what", conflicts_with_all = ["filename", "recursive", "locked", "lock_file"])]
     commit: Option<String>,
     /// A revision of a source, all of it: what is gone from it may be deleted, however much it is
     #[arg(
         long,
         value_name = "REVISION",
+        group = "what",
         conflicts_with_all = ["filename", "recursive", "locked", "lock_file", "commit"]
     )]
     prune: Option<String>,
-    /// The source whose revision that is: git:NAME, or the path of a directory
-    #[arg(long = "source", value_name = "SOURCE", requires = "prune")]
+    /// The source whose revision or commit that is: git:NAME, or the path of a directory; without it
+    /// whichever has the revision, or leads to the commit first
+    #[arg(long = "source", value_name = "SOURCE", requires = "what")]
     of: Option<String>,
     /// Do not ask
     #[arg(short, long)]
@@ -50,7 +52,7 @@ const DONE: &str = "Acknowledged; a controller with --prune does it at its next 
 pub fn run(args: &AckArgs) -> anyhow::Result<Exit> {
     let app = App::open()?;
     if let Some(commit) = &args.commit {
-        return rewound(&app, commit);
+        return rewound(&app, commit, args.of.as_deref());
     }
     if let Some(revision) = &args.prune {
         return pruned(&app, revision, args.of.as_deref());
@@ -95,12 +97,13 @@ fn pruned(app: &App, revision: &str, source: Option<&str>) -> anyhow::Result<Exi
 }
 
 /// Lets a repository lead to a commit that does not descend from the one before.
-fn rewound(app: &App, commit: &str) -> anyhow::Result<Exit> {
+fn rewound(app: &App, commit: &str, source: Option<&str>) -> anyhow::Result<Exit> {
     if !Requests::is_commit(commit) {
         let failure = Failure::bad_input(format!("{commit:?} is no commit"));
         return Err(failure.hint("give all of its 40 hex digits").into());
     }
-    Control::open(app).follow_rewind(commit)?;
+    let (source, revision) = (source.map(str::to_owned), commit.to_ascii_lowercase());
+    Control::open(app).follow_rewind(&OfSource { source, revision })?;
     outln!("Acknowledged; a controller follows it at its next look.");
     Ok(Exit::Done)
 }

@@ -52,9 +52,10 @@ impl Control<'_> {
     ///
     /// # Errors
     /// If the home cannot be written.
-    pub fn follow_rewind(&self, commit: &str) -> anyhow::Result<()> {
-        let done = self.acknowledge(AcknowledgeKind::Rewind, commit, None)?;
-        done.map_or_else(|| self.desk.follow(commit).map_err(told), Ok)
+    pub fn follow_rewind(&self, commit: &OfSource) -> anyhow::Result<()> {
+        let source = commit.source.as_deref();
+        let done = self.acknowledge(AcknowledgeKind::Rewind, &commit.revision, source)?;
+        done.map_or_else(|| self.desk.follow(commit.clone()).map_err(told), Ok)
     }
 
     /// Lets a revision delete more than the budget of a prune.

@@ -93,7 +93,7 @@ fn sources_with_gone<'a>(desired: &Desired, observed: &'a Observed) -> BTreeSet<
 }
 
 /// A source as one word of a shell.
-fn quoted(source: &str) -> String {
+pub(crate) fn quoted(source: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./:=@%+,".contains(&byte);
     match source.bytes().all(plain) {
         true => source.to_owned(),

@@ -5,9 +5,11 @@ mod of_source;
 mod remembered;
 #[expect(clippy::module_inception, reason = "the file of the type has the type's name")]
 mod requests;
+mod rewinds;
 mod rollback;
 mod stored;
 
+pub(crate) use deletions::quoted;
 pub use of_source::OfSource;
 pub(crate) use remembered::Remembered;
 pub use requests::{Requests, RequestsError};

@@ -45,6 +45,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::OfSource;
 
     #[test]
     fn what_did_not_change_is_not_read_again_and_what_did_counts_at_once() {
@@ -52,18 +53,18 @@ mod tests {
         let home = Home::new(dir.path());
         let remembered = Remembered::default();
         assert_eq!(*remembered.read(&home).expect("none"), Requests::default());
-        Requests::follow(&home, "a").expect("written");
+        Requests::follow(&home, OfSource::any("a")).expect("written");
         // A file that is younger than its clock can tell apart is always read again.
         let long_ago = SystemTime::now() - Duration::from_secs(60);
         let file = fs::File::options().write(true).open(path(&home)).expect("there");
         file.set_modified(long_ago).expect("ours");
         std::thread::sleep(Duration::from_millis(50));
         let first = remembered.read(&home).expect("read");
-        assert!(first.rewinds.contains("a"));
+        assert!(first.may_rewind("git:team", "a"));
         let again = remembered.read(&home).expect("known");
         assert!(Arc::ptr_eq(&first, &again), "it was read again");
-        Requests::follow(&home, "b").expect("written");
-        assert!(remembered.read(&home).expect("read").rewinds.contains("b"));
+        Requests::follow(&home, OfSource::any("b")).expect("written");
+        assert!(remembered.read(&home).expect("read").may_rewind("git:team", "b"));
         fs::write(path(&home), "{").expect("torn");
         remembered.read(&home).expect_err("what is damaged is not what it was");
         fs::remove_file(path(&home)).expect("ours");

@@ -15,8 +15,9 @@ use crate::{Home, atomic};
 pub struct Requests {
     /// Objects on which nothing is done.
     pub suspended: BTreeSet<ObjectId>,
-    /// Commits that need not descend from the last one. They may delete no more than others.
-    pub rewinds: BTreeSet<String>,
+    /// Commits that need not descend from the last one of their source, which is not there yet. They
+    /// may delete no more than others.
+    pub rewinds: BTreeSet<OfSource>,
     /// Revisions that may delete more than the budget of a prune: each of its source, or that of
     /// all sources together. No controller has met them in force yet.
     pub deletions: BTreeSet<OfSource>,
@@ -148,19 +149,6 @@ impl Requests {
         stored::is_commit(text)
     }
 
-    /// Lets a branch lead to a commit that does not descend from the last one; no more than that.
-    /// Its digits may be large.
-    ///
-    /// # Errors
-    /// As [`Self::change`].
-    pub fn follow(home: &Home, commit: &str) -> Result<(), RequestsError> {
-        let commit = commit.to_ascii_lowercase();
-        Self::change(home, |requests| {
-            requests.rewinds.insert(commit);
-        })
-        .map(|_| ())
-    }
-
     /// Lets revisions delete more than the budget of a prune, each the next time that it is in
     /// force, and as long as it stays so.
     ///
@@ -231,7 +219,7 @@ mod tests {
         );
         fs::write(path(&home), text).expect("write");
         let read = Requests::read(&home).expect("read");
-        assert_eq!(read.rewinds, [commit.clone()].into());
+        assert_eq!(read.rewinds, [OfSource::any(&commit)].into());
         assert_eq!(read.deletions, [OfSource::any(digest)].into());
         assert!(read.is_rolled_back("git:a", &commit) && read.is_rolled_back("git:b", &commit));
         // And what is written from it says the same.

@@ -20,7 +20,7 @@ struct Stored {
     #[serde(default, skip_serializing)]
     acknowledged: BTreeSet<String>,
     #[serde(default)]
-    rewinds: BTreeSet<String>,
+    rewinds: BTreeSet<OfSource>,
     #[serde(default)]
     deletions: BTreeSet<OfSource>,
     #[serde(default)]
@@ -54,7 +54,7 @@ pub(super) fn parse(bytes: &[u8]) -> serde_json::Result<Requests> {
     } = stored;
     let (commits, digests): (Vec<_>, Vec<_>) =
         stored.acknowledged.into_iter().partition(|revision| is_commit(revision));
-    rewinds.extend(commits);
+    rewinds.extend(commits.into_iter().map(OfSource::any));
     deletions.extend(digests.into_iter().map(OfSource::any));
     Ok(Requests { suspended, rewinds, deletions, letting_go, pinned, released, rolled_back })
 }

@@ -449,7 +449,7 @@ async fn who_follows_a_commit_lets_nothing_go() {
     let fixture = Fixture::new();
     let (running, state) = two_of_three_are_gone(&fixture).await;
     let revision = &state.planned.as_ref().expect("planned").desired.revision;
-    Requests::follow(fixture.reconciler.home(), revision).expect("written");
+    Requests::follow(fixture.reconciler.home(), OfSource::any(revision)).expect("written");
     running.settled().await;
     assert_eq!(fixture.instances(), ["a", "b", "c"]);
     running.end().await;

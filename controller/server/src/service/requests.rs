@@ -81,10 +81,11 @@ impl Answers {
             AcknowledgeKind::Deletions => false,
             AcknowledgeKind::Unspecified => is_commit,
         };
+        let what = of(source, revision);
         if rewinds {
-            self.asked(move |desk| desk.follow(&revision)).await?;
+            self.asked(move |desk| desk.follow(what)).await?;
         } else {
-            self.asked(move |desk| desk.let_go(of(source, revision))).await?;
+            self.asked(move |desk| desk.let_go(what)).await?;
         }
         Ok(wire::AcknowledgeResponse {})
     }

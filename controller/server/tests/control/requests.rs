@@ -100,16 +100,17 @@ async fn a_rollback_leaves_what_is_in_force() {
         fixture.put("web", spec);
         fixture.settled().await;
     }
-    // A, then B, then A again, which is what was written first.
+    // A, then B, then A again, which is the newest again.
     let mut client = fixture.client().await;
     let list = client.list_revisions(wire::ListRevisionsRequest::default()).await;
     let mut told = list.expect("told").into_inner();
-    let first = told.message().await.expect("no error").expect("A").revision;
-    let second = told.message().await.expect("no error").expect("B").revision;
-    let to = Some(To::Revision(second.clone()));
+    let earlier = told.message().await.expect("no error").expect("B");
+    let now = told.message().await.expect("no error").expect("A");
+    assert_eq!((earlier.newest, now.newest), (false, true));
+    let to = Some(To::Revision(earlier.revision.clone()));
     let back = client.rollback(wire::RollbackRequest { to, ..Default::default() }).await;
     let back = back.expect("done").into_inner();
-    assert_eq!((back.revision, back.left), (second, first));
+    assert_eq!((back.revision, back.left), (earlier.revision, now.revision));
     fixture.end().await;
 }
 

@@ -156,8 +156,9 @@ impl Director<'_> {
     /// Consents to the commit that a rewritten branch leads to.
     fn acknowledge_rewind(&mut self, catalogue: &Catalogue) -> anyhow::Result<()> {
         let tip = self.machine.tip().context("the branch leads nowhere")?;
+        let rewind = OfSource::new(self.identity(0), tip);
         self.request(|requests| {
-            requests.rewinds.insert(tip);
+            requests.rewinds.insert(rewind);
         })?;
         self.hidden.remove(&0);
         let existed = self.machine.look().ids().collect();

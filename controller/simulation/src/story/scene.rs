@@ -148,7 +148,12 @@ fn back(dies: Armed, back: usize) -> Vec<Chapter> {
     ];
     if back > 1 {
         // Nothing new came meanwhile: what was left is not applied again.
-        chapters.remove(3);
+        let third = chapters.remove(3);
+        if back > 2 {
+            // Nor is what was there in between: nobody chose that.
+            chapters[2].deed = Deed::RollBack { source: 0, back: 2 };
+            chapters.insert(2, third);
+        }
     }
     chapters
 }

@@ -24,7 +24,7 @@ use super::unread::{Unread, hold};
 use super::{Foresight, InForce, Intake, Taken, Tell, Unkept, identity_of, load, still};
 use crate::load::LoadCache;
 use crate::policy::{HostPolicy, Policies, PolicyError};
-use crate::{Home, Loaded, ReconcileError, Reconciler};
+use crate::{Home, Loaded, OfSource, ReconcileError, Reconciler};
 
 /// How often a repository is asked when its configuration does not say.
 const INTERVAL: u64 = 60;
@@ -178,14 +178,19 @@ impl Configured {
                 source.begin(asked, all, controller);
             }
         }
-        let begun = Instant::now();
+        let (begun, mut at) = (Instant::now(), Vec::new());
         for source in &mut self.sources {
             source.look(begun, controller).await;
             let read = source.snapshot.as_ref().filter(|_| source.repository.is_some());
             let Some(snapshot) = read else { continue };
-            if let Err(error) = self.trusted.note(&source.config.name, &snapshot.revision) {
-                warn!("it cannot be noted which commit was acted on: {error}");
+            match self.trusted.note(&source.config.name, &snapshot.revision) {
+                Ok(()) => at.push(OfSource::new(&snapshot.source, &snapshot.revision)),
+                Err(error) => warn!("it cannot be noted which commit was acted on: {error}"),
             }
+        }
+        // Not before that is noted: after a crash the rewind would be refused.
+        if let Err(error) = requests.arrive(reconciler.home(), &at) {
+            warn!("it cannot be noted that a rewind was followed: {error}");
         }
     }
 

@@ -13,6 +13,7 @@ use tracing::warn;
 
 use super::super::Handle;
 use crate::error::chain;
+use crate::requests::quoted;
 use crate::{Home, Requests};
 
 /// A fetch that is done so soon is waited for: most are.
@@ -81,8 +82,9 @@ impl Repository {
         let Some(git) = self.take() else { return };
         let controller = controller.clone();
         self.fresh = true;
+        let source = format!("git:{}", self.name);
         self.fetch = Some(tokio::task::spawn_blocking(move || {
-            let done = fetch(git, &asked, known);
+            let done = fetch(git, &source, &asked, known);
             controller.again();
             done
         }));
@@ -116,10 +118,10 @@ impl Drop for Repository {
     }
 }
 
-fn fetch(mut git: GitSource, asked: &Asked, known: bool) -> (GitSource, Fetched) {
+fn fetch(mut git: GitSource, source: &str, asked: &Asked, known: bool) -> (GitSource, Fetched) {
     let last = asked.trusted.as_deref();
     let fetched = match git.fetch(last, None) {
-        Err(GitError::Rewound { to, .. }) if asked.requests.rewinds.contains(&to) => {
+        Err(GitError::Rewound { to, .. }) if asked.requests.may_rewind(source, &to) => {
             git.fetch(last, Some(&to))
         }
         other => other,
@@ -130,7 +132,8 @@ fn fetch(mut git: GitSource, asked: &Asked, known: bool) -> (GitSource, Fetched)
     };
     let read = fetched.map_err(|error| match &error {
         GitError::Rewound { to, .. } => {
-            let way = format!("nothing is done; if it was meant: `limekiln ack {to}`");
+            let command = format!("limekiln ack {to} --source {}", quoted(source));
+            let way = format!("nothing is done; if it was meant: `{command}`");
             told(&error, Some(&way))
         }
         _ => told(&error, error.hint()),
