@@ -249,6 +249,7 @@ fn home_from_the_future(file: &str) -> (Home, Vec<u8>) {
     let newer = text.replacen("\"version\": 1", "\"version\": 9", 1);
     let newer = newer.replacen("\"version\":1", "\"version\":9", 1);
     let newer = newer.replacen("\"version\":2", "\"version\":9", 1);
+    let newer = newer.replacen("\"version\":3", "\"version\":9", 1);
     assert_ne!(newer, text, "{file} has no version");
     fs::write(&path, &newer).expect("writable");
     if file != "requests.json" {

@@ -90,6 +90,8 @@ pub enum Mutant {
     IgnoresPins,
     /// A revision that was rolled back is applied again.
     ForgetsRollbacks,
+    /// What was acknowledged of a revision counts again when that comes back.
+    KeepsAcknowledgements,
     /// What is to stay goes with its manifest.
     DeletesRetained,
     /// A branch whose history was rewritten is followed.
@@ -102,7 +104,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 46] = [
+    pub const ALL: [Self; 47] = [
         Self::StartsBeforeWhatItUses,
         Self::MadeBeforeItsDisks,
         Self::ChangesUnderUsers,
@@ -145,6 +147,7 @@ impl Mutant {
         Self::ActsOnForesight,
         Self::IgnoresPins,
         Self::ForgetsRollbacks,
+        Self::KeepsAcknowledgements,
         Self::DeletesRetained,
         Self::FollowsRewinds,
         Self::OrdersAnything,

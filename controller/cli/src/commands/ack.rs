@@ -1,7 +1,9 @@
 //! `limekiln ack`
 
+use std::collections::BTreeSet;
+
 use clap::Args;
-use limekiln_model::{Policy, WaitReason};
+use limekiln_model::{ObjectId, Policy, WaitReason};
 use limekiln_reconciler::{OfSource, Planned, Requests};
 
 use crate::compose::{App, told};
@@ -13,7 +15,7 @@ use crate::sources::SourceArgs;
 
 /// Allow a controller to delete more than it would by itself, for these manifests as they are now,
 /// or to follow a branch that was rewound. Neither allows the other, and any further change needs
-/// another.
+/// another, also one back to what was acknowledged before.
 #[derive(Args)]
 #[command(
     after_help = "The controller says of each object that it holds back which of these lets it go.\n\nExamples:\n  limekiln ack -f ~/vms        # shows what would go, and asks\n  limekiln ack --prune 5f0c… --source git:team"
@@ -60,17 +62,18 @@ pub fn run(args: &AckArgs) -> anyhow::Result<Exit> {
         return Err(failure.hint("mend them first").into());
     }
     let held = held_back(&planned);
-    if held.is_empty() {
+    let revisions = revisions_of(&planned, &held);
+    if revisions.is_empty() {
         outln!("Nothing is held back: there is nothing to acknowledge.");
         return Ok(Exit::Done);
     }
-    let revisions = planned.desired.revisions.clone();
+    let held: Vec<_> = held.iter().map(ToString::to_string).collect();
     let whole = app.block_on(app.reconciler.plan(planned.desired, policy(true))).map_err(told)?;
     out!("{}", plan::show(&whole.plan, &whole.report));
     ask::consent(args.yes, &format!("Let {} go?", held.join(", ")))?;
     let control = Control::open(&app);
-    for (source, revision) in revisions {
-        control.let_go(&OfSource::new(source, revision))?;
+    for revision in &revisions {
+        control.let_go(revision)?;
     }
     outln!("{DONE}");
     Ok(Exit::Done)
@@ -102,10 +105,41 @@ fn rewound(app: &App, commit: &str) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn held_back(planned: &Planned) -> Vec<String> {
+fn held_back(planned: &Planned) -> Vec<ObjectId> {
     let waiting = planned.report.waiting.iter();
     let held = waiting.filter(|(_, reasons)| {
         reasons.iter().any(|waiting| matches!(waiting.reason, WaitReason::Unpruned { .. }))
     });
-    held.map(|(id, _)| id.to_string()).collect()
+    held.map(|(id, _)| id.clone()).collect()
+}
+
+/// The sources that these came from, as they are now: of others nothing is acknowledged.
+fn revisions_of(planned: &Planned, held: &[ObjectId]) -> BTreeSet<OfSource> {
+    let owners = held.iter().filter_map(|id| planned.observed.owners.get(id));
+    let revision =
+        |source: &String| Some(OfSource::new(source, planned.desired.revisions.get(source)?));
+    owners.filter_map(|owner| revision(&owner.origin.source)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use limekiln_api::DeletionPolicy;
+    use limekiln_model::{Origin, Owner};
+
+    use super::*;
+
+    #[test]
+    fn only_a_source_of_which_something_is_held_back_is_acknowledged() {
+        let id: ObjectId = "instance/web".parse().expect("an id");
+        let origin = Origin { source: "m".to_owned(), ..Origin::default() };
+        let owner = Owner { origin, deletion_policy: DeletionPolicy::Delete };
+        let mut planned = Planned::default();
+        planned.observed.owners.insert(id.clone(), owner);
+        planned.report.add(id, WaitReason::Unpruned { why: "why".to_owned() }, None);
+        for (source, revision) in [("m", "1"), ("n", "2")] {
+            planned.desired.revisions.insert(source.to_owned(), revision.to_owned());
+        }
+        let held = held_back(&planned);
+        assert_eq!(revisions_of(&planned, &held), [OfSource::new("m", "1")].into());
+    }
 }

@@ -8,7 +8,8 @@ use crate::control::Control;
 use crate::exit::Exit;
 
 /// Go back to what a source held before. That revision stays in force, whatever the source holds,
-/// until it is released; the one that was left is never applied again.
+/// until it is released, and then until the source holds one that was not rolled back; the one that
+/// was left is never applied again.
 #[derive(Args)]
 #[command(
     after_help = "`limekiln history` lists revisions, and `limekiln history REVISION` what one changed."
@@ -20,7 +21,8 @@ pub struct RollbackArgs {
     /// The source whose revision that is, where several have it: as `limekiln history` shows it
     #[arg(long, conflicts_with = "release")]
     source: Option<String>,
-    /// Follow the sources again, from their next revision on
+    /// Follow the sources again, each from the first revision on that was not rolled back; until it
+    /// holds one, it stays at what it was pinned to
     #[arg(long, conflicts_with = "revision")]
     release: bool,
 }

@@ -29,7 +29,7 @@ pub struct Revision {
     pub source: String,
     /// The commit, or the digest of the files.
     pub revision: String,
-    /// When it was first read.
+    /// When the source came to hold it, the last time.
     pub at: Timestamp,
     /// Its files.
     pub files: Vec<File>,
@@ -79,8 +79,8 @@ impl Revision {
 pub struct History {
     dir: PathBuf,
     plans: PlanRuns,
-    /// By name of the file. Its name says what it holds; when that was first read is another time
-    /// if it is written anew, which only we do.
+    /// By name of the file. Its name says what it holds; when that was read is another time if it is
+    /// written anew, which only we do.
     heads: Mutex<BTreeMap<OsString, Head>>,
 }
 
@@ -148,14 +148,15 @@ impl History {
 
     /// Keeps what a source held, unless that is more than 16 MiB, and lets go what is too old, but
     /// for the one that it is `pinned` to. A file that is no text is no manifest, and is not kept.
-    /// What is kept already stays, unless it is damaged.
+    /// What is kept already stays, unless it is damaged. One that comes back after others is the
+    /// newest again.
     ///
     /// # Errors
     /// If it cannot be written.
     pub(crate) fn note(&self, snapshot: &Snapshot, pinned: Option<&str>) -> io::Result<()> {
         let path = self.file(&snapshot.source, &snapshot.revision);
         let bytes: usize = snapshot.files.iter().map(|file| file.bytes.len()).sum();
-        if bytes > LARGEST || path.exists() && !is_damaged(&path) {
+        if bytes > LARGEST || path.exists() && !is_damaged(&path) && !self.is_back(snapshot)? {
             return Ok(());
         }
         fs::create_dir_all(&self.dir)?;
@@ -172,6 +173,14 @@ impl History {
         self.forget_head(&path);
         atomic::write(&path, &serde_json::to_vec(&Stored { version: VERSION, revision })?)?;
         self.forget(&snapshot.source, pinned)
+    }
+
+    /// Whether it is kept, and others of its source were read since. One that a later release wrote
+    /// is not ours to write anew.
+    fn is_back(&self, snapshot: &Snapshot) -> io::Result<bool> {
+        let of_source = self.heads_of(&snapshot.source)?;
+        let is_kept = |head: &Head| head.revision == snapshot.revision;
+        Ok(of_source.iter().any(is_kept) && !of_source.last().is_some_and(is_kept))
     }
 
     fn forget(&self, source: &str, pinned: Option<&str>) -> io::Result<()> {
@@ -303,5 +312,24 @@ mod tests {
             note(number, Some("1"));
         }
         assert!(is_kept(1) && !is_kept(KEPT));
+    }
+
+    #[test]
+    fn one_that_comes_back_after_others_is_the_newest_again() {
+        let dir = tempfile::tempdir().expect("dir");
+        let history = History::new(&Home::new(dir.path()));
+        let note = |revision: &str| {
+            let snapshot = Snapshot { revision: revision.to_owned(), ..snapshot() };
+            history.note(&snapshot, None).expect("written");
+        };
+        ["A", "B", "A"].iter().for_each(|revision| note(revision));
+        let kept = || history.revisions_of("git:team").expect("readable");
+        assert_eq!(kept(), ["B", "A"]);
+        let at = history.get("git:team", "A").expect("kept").at;
+        note("A");
+        assert_eq!(history.get("git:team", "A").expect("kept").at, at, "it was written again");
+        // What was in force before the last one is not the first to go.
+        (2..=KEPT).for_each(|number| note(&number.to_string()));
+        assert!(kept().contains(&"A".to_owned()) && !kept().contains(&"B".to_owned()));
     }
 }

@@ -83,7 +83,7 @@ struct Mount {
 /// Where the file system is mounted that a path is on, if others serve it.
 fn mount_of(path: &Path) -> Option<PathBuf> {
     let mut known = MOUNTS.lock().unwrap_or_else(PoisonError::into_inner);
-    if !known.as_ref().is_some_and(|(at, _)| at.elapsed() < FRESH) {
+    if known.as_ref().is_none_or(|(at, _)| at.elapsed() >= FRESH) {
         // Where there is no such file nothing is known of mounts, and everything is asked.
         let text = fs::read("/proc/self/mountinfo").unwrap_or_default();
         *known = Some((Instant::now(), mounts(&text)));

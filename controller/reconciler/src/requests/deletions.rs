@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_model::{Desired, ObjectId, Observed, Policy, Report, WaitReason};
 
 use super::{OfSource, Requests};
@@ -26,7 +27,9 @@ impl Requests {
         for (source, revision) in &desired.revisions {
             if all || self.deletions.iter().any(|one| one.is(source, revision)) {
                 self.letting_go.insert(source.clone(), revision.clone());
-            } else if self.letting_go.get(source).is_some_and(|before| before != revision) {
+            } else if self.letting_go.get(source).is_some_and(|before| before != revision)
+                && !is_on(Mutant::KeepsAcknowledgements)
+            {
                 self.letting_go.remove(source);
             }
         }

@@ -24,6 +24,9 @@ pub struct Requests {
     pub letting_go: BTreeMap<String, String>,
     /// By source, the revision that is in force whatever it holds now.
     pub pinned: BTreeMap<String, String>,
+    /// By source, the revision that it was released from: it counts in place of those that were
+    /// rolled back, until the source holds another one.
+    pub released: BTreeMap<String, String>,
     /// Revisions that are never applied again, each of its source.
     pub rolled_back: BTreeSet<OfSource>,
 }

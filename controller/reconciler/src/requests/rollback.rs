@@ -1,5 +1,7 @@
 //! Going back to an earlier revision.
 
+use std::collections::BTreeMap;
+
 use limekiln_api::mutant::{Mutant, is_on};
 
 use super::{OfSource, Requests, RequestsError};
@@ -39,6 +41,7 @@ impl Requests {
         Self::change(home, |requests| {
             let now = now.or_else(|| requests.current(all, &to.source)).map(str::to_owned);
             left = now.filter(|now| *now != to.revision);
+            requests.released.remove(&to.source);
             requests.pinned.insert(to.source.clone(), to.revision.clone());
             requests.restore(all, to);
             let left = left.as_deref().map(|left| OfSource::new(&to.source, left));
@@ -52,7 +55,27 @@ impl Requests {
         let good =
             |one: &&Revision| one.source == source && !self.is_rolled_back(source, &one.revision);
         let newest = || all.iter().rev().find(good).map(|one| &*one.revision);
-        self.pinned.get(source).map(String::as_str).or_else(newest)
+        self.chosen(source).or_else(newest)
+    }
+
+    /// The revision of a source that somebody went back to, if that counts still where the source
+    /// holds one that was rolled back.
+    pub(crate) fn chosen(&self, source: &str) -> Option<&str> {
+        let chosen = self.pinned.get(source).or_else(|| self.released.get(source));
+        chosen.map(String::as_str)
+    }
+
+    /// Has these sources not be at what they were released from any more: they hold another good
+    /// revision.
+    ///
+    /// # Errors
+    /// As [`Self::change_now`].
+    pub(crate) fn go_on(
+        home: &Home,
+        sources: &BTreeMap<String, String>,
+    ) -> Result<(), RequestsError> {
+        let stays = |source: &String, revision: &mut String| sources.get(source) != Some(revision);
+        Self::change_now(home, |requests| requests.released.retain(stays)).map(|_| ())
     }
 
     /// Lets a revision count again, of its source alone: what was rolled back of every source
@@ -66,14 +89,17 @@ impl Requests {
         self.rolled_back.remove(&OfSource::new(&to.source, &to.revision));
     }
 
-    /// Lets all sources be followed again; those that were not.
+    /// Lets all sources be followed again; those that were not. What each is pinned to counts until
+    /// its source holds a revision that was not rolled back.
     ///
     /// # Errors
     /// As [`Self::change`].
     pub fn release(home: &Home) -> Result<Vec<String>, RequestsError> {
         let mut released = Vec::new();
         Self::change(home, |requests| {
-            released = std::mem::take(&mut requests.pinned).into_keys().collect();
+            let pinned = std::mem::take(&mut requests.pinned);
+            released = pinned.keys().cloned().collect();
+            requests.released.extend(pinned);
         })?;
         Ok(released)
     }
@@ -131,5 +157,29 @@ mod tests {
         assert_eq!(back.left, None, "it is there already");
         let read = Requests::read(&home).expect("read");
         assert_eq!(read.rolled_back, [OfSource::new("git:a", "B")].into());
+    }
+
+    #[test]
+    fn what_was_released_from_is_what_is_left_until_the_source_goes_on() {
+        let dir = tempfile::tempdir().expect("dir");
+        let home = Home::new(dir.path());
+        let all = [1, 2, 3].map(|number| revision("git:a", &number.to_string(), number));
+        Requests::roll_back(&home, &all, &all[0], None).expect("written");
+        assert_eq!(Requests::release(&home).expect("written"), ["git:a"]);
+        assert_eq!(Requests::release(&home).expect("written"), [""; 0], "it is already");
+        let requests = Requests::read(&home).expect("read");
+        assert_eq!(requests.current(&all, "git:a"), Some("1"), "nobody chose 2");
+        // Somebody went back to another one meanwhile.
+        Requests::go_on(&home, &[("git:a".to_owned(), "2".to_owned())].into()).expect("written");
+        assert_eq!(Requests::read(&home).expect("read"), requests);
+        Requests::go_on(&home, &requests.released).expect("written");
+        let requests = Requests::read(&home).expect("read");
+        assert_eq!(requests.current(&all, "git:a"), Some("2"));
+        // Where it is pinned again, what it was released from before says nothing.
+        Requests::roll_back(&home, &all, &all[0], None).expect("written");
+        Requests::release(&home).expect("written");
+        let back = Requests::roll_back(&home, &all, &all[1], None).expect("written");
+        assert_eq!(back.left.as_deref(), Some("1"));
+        assert!(Requests::read(&home).expect("read").released.is_empty());
     }
 }

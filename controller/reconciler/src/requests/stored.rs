@@ -28,6 +28,8 @@ struct Stored {
     #[serde(default)]
     pinned: BTreeMap<String, String>,
     #[serde(default)]
+    released: BTreeMap<String, String>,
+    #[serde(default)]
     rolled_back: BTreeSet<OfSource>,
 }
 
@@ -40,17 +42,25 @@ pub(super) fn parse(bytes: &[u8]) -> serde_json::Result<Requests> {
     if stored.version > VERSION {
         return Err(serde::de::Error::custom(format!("it has version {}", stored.version)));
     }
-    let Stored { suspended, mut rewinds, mut deletions, letting_go, pinned, rolled_back, .. } =
-        stored;
+    let Stored {
+        suspended,
+        mut rewinds,
+        mut deletions,
+        letting_go,
+        pinned,
+        released,
+        rolled_back,
+        ..
+    } = stored;
     let (commits, digests): (Vec<_>, Vec<_>) =
         stored.acknowledged.into_iter().partition(|revision| is_commit(revision));
     rewinds.extend(commits);
     deletions.extend(digests.into_iter().map(OfSource::any));
-    Ok(Requests { suspended, rewinds, deletions, letting_go, pinned, rolled_back })
+    Ok(Requests { suspended, rewinds, deletions, letting_go, pinned, released, rolled_back })
 }
 
 pub(super) fn bytes(requests: &Requests) -> serde_json::Result<Vec<u8>> {
-    let Requests { suspended, rewinds, deletions, letting_go, pinned, rolled_back } =
+    let Requests { suspended, rewinds, deletions, letting_go, pinned, released, rolled_back } =
         requests.clone();
     let acknowledged = BTreeSet::new();
     serde_json::to_vec(&Stored {
@@ -61,6 +71,7 @@ pub(super) fn bytes(requests: &Requests) -> serde_json::Result<Vec<u8>> {
         deletions,
         letting_go,
         pinned,
+        released,
         rolled_back,
     })
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use limekiln_api::{Arch, Lima};
 use limekiln_model::{Action, InstancePhase, Kind, ObjectId, Observed};
+use tokio::time::Instant;
 
 use super::watch::{Revision, SEEN, Watch};
 use crate::host::KEPT;
@@ -93,8 +94,7 @@ fn park(watch: &Watch, id: &ObjectId, world: &Observed) -> Option<String> {
     if watch.revisions.iter().any(|revision| revision.catalogue.retains(id)) {
         return Some("it is to stay".to_owned());
     }
-    let deletes = |revision: &&Revision| !revision.catalogue.ids().contains(id);
-    let asking: Vec<_> = watch.revisions.iter().filter(deletes).collect();
+    let asking = asking(watch, id);
     if asking.is_empty() {
         return Some("no revision asked to delete it".to_owned());
     }
@@ -114,6 +114,21 @@ fn park(watch: &Watch, id: &ObjectId, world: &Observed) -> Option<String> {
     };
     (!watch.rapid && !watch.claim_lost && !asking.iter().any(within))
         .then(|| "more goes than may".to_owned())
+}
+
+/// The revisions that ask to delete it. Once one that speaks of it must have been seen, those before
+/// it do no more, nor does what was acknowledged of them.
+fn asking<'a>(watch: &'a Watch, id: &ObjectId) -> Vec<&'a Revision> {
+    let ends = watch.revisions.iter().skip(1).map(|next| next.at).chain([Instant::now()]);
+    let mut asking = Vec::new();
+    for (revision, end) in watch.revisions.iter().zip(ends) {
+        if !revision.catalogue.ids().contains(id) {
+            asking.push(revision);
+        } else if end.duration_since(revision.at) > SEEN {
+            asking.clear();
+        }
+    }
+    asking
 }
 
 /// Whether a manifest that may count wants the instance to be what it can only become anew, and lets

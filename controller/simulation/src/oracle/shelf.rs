@@ -5,12 +5,14 @@ use crate::story::{Catalogue, Source};
 /// What became of one source.
 #[derive(Clone, Debug, Default)]
 struct Read {
-    /// Everything that was published, each once, in the order of its first time.
+    /// Everything that was published, each once, in the order of its last time.
     all: Vec<Catalogue>,
     /// What was published last.
     latest: Catalogue,
     /// What somebody went back to.
     pinned: Option<Catalogue>,
+    /// The same after its release, until something good is published.
+    released: Option<Catalogue>,
     /// What somebody went back from.
     bad: Vec<Catalogue>,
 }
@@ -29,9 +31,9 @@ impl Shelf {
     pub(super) fn publish(&mut self, catalogue: &Catalogue) {
         for (source, read) in self.0.iter_mut().enumerate() {
             read.latest = catalogue.only(source);
-            if !read.all.contains(&read.latest) {
-                read.all.push(read.latest.clone());
-            }
+            read.all.retain(|one| *one != read.latest);
+            read.all.push(read.latest.clone());
+            read.go_on();
         }
     }
 
@@ -45,7 +47,7 @@ impl Shelf {
         merged(self.0.iter().filter_map(Read::in_force))
     }
 
-    /// What was first published so many revisions before the last new one of a source.
+    /// What was published so many revisions before the last one of a source.
     pub fn earlier(&self, source: usize, back: usize) -> Option<&Catalogue> {
         self.0.get(source)?.all.iter().rev().nth(back)
     }
@@ -56,20 +58,32 @@ impl Shelf {
         let left = read.in_force().filter(|left| *left != to).cloned();
         read.bad.retain(|bad| bad != to);
         read.bad.extend(left);
-        read.pinned = Some(to.clone());
+        (read.pinned, read.released) = (Some(to.clone()), None);
     }
 
     /// All sources are followed again.
     pub(crate) fn release(&mut self) {
-        self.0.iter_mut().for_each(|read| read.pinned = None);
+        for read in &mut self.0 {
+            read.released = read.pinned.take().or(read.released.take());
+            read.go_on();
+        }
     }
 }
 
 impl Read {
     fn in_force(&self) -> Option<&Catalogue> {
         let good = |one: &&Catalogue| !self.bad.contains(one);
+        let released = || self.released.as_ref().filter(good);
         let newest = || self.all.iter().rev().find(good);
-        self.pinned.as_ref().or(Some(&self.latest).filter(good)).or_else(newest)
+        let latest = || Some(&self.latest).filter(good);
+        self.pinned.as_ref().or_else(latest).or_else(released).or_else(newest)
+    }
+
+    /// What somebody chose counts no more where something good came since.
+    fn go_on(&mut self) {
+        if self.pinned.is_none() && !self.bad.contains(&self.latest) {
+            self.released = None;
+        }
     }
 }
 

@@ -37,9 +37,11 @@ enum Scene {
     Torn,
     /// Somebody applies what no source speaks of, or what one keeps.
     Applied,
+    /// A directory is emptied, which is acknowledged, and is so again later.
+    Emptied,
 }
 
-const SCENES: [Scene; 10] = [
+const SCENES: [Scene; 11] = [
     Scene::Budgets,
     Scene::Unasked,
     Scene::Unread,
@@ -50,6 +52,7 @@ const SCENES: [Scene; 10] = [
     Scene::Restarted,
     Scene::Retained,
     Scene::Applied,
+    Scene::Emptied,
 ];
 
 /// Git takes a hundred times as long as everything else: these are drawn seldom.
@@ -75,6 +78,7 @@ pub(super) fn story(seed: u64, rng: &mut Rng) -> Story {
         Scene::Away => (vec![Source { git: true, ..prune }], away(dies, rng.u32(..300))),
         Scene::Torn => (vec![Source { git: true, ..prune }], torn(rng)),
         Scene::Applied => (vec![prune], applied(dies)),
+        Scene::Emptied => (vec![prune, prune], emptied(dies, rng.bool())),
         Scene::Rewound => (vec![Source { git: true, ..prune }], rewound(dies, rng.u32(..300))),
     };
     let strangers = Catalogue::default();
@@ -256,5 +260,20 @@ fn applied(dies: Armed) -> Vec<Chapter> {
         chapter(apply("c"), vec![dies]),
         chapter(apply("a"), vec![]),
         chapter(publish(&[(0, &a)]), vec![dies]),
+    ]
+}
+
+/// What was acknowledged once, of the source or of `all` together, is asked for again.
+fn emptied(dies: Armed, all: bool) -> Vec<Chapter> {
+    let [a, b, c] = ["a", "b", "c"].map(halted);
+    let full = || publish(&[(0, &a), (0, &b), (1, &c)]);
+    vec![
+        chapter(full(), vec![]),
+        chapter(Deed::EmptyDirectory(0), vec![]),
+        chapter(Deed::Acknowledge((!all).then_some(0)), vec![dies]),
+        chapter(full(), vec![dies]),
+        // What was emptied before counts no more.
+        chapter(Deed::Wait, vec![]),
+        chapter(Deed::EmptyDirectory(0), vec![dies]),
     ]
 }

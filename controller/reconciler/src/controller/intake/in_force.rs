@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use limekiln_sources::Snapshot;
+use tracing::warn;
 
 use crate::history::pinned;
-use crate::{ReconcileError, Reconciler};
+use crate::{ReconcileError, Reconciler, Requests};
 
 /// What last counted of each source: what was read, or what it is pinned to.
 #[derive(Default)]
@@ -23,11 +24,11 @@ impl InForce {
         snapshots: &mut Vec<Snapshot>,
     ) -> Result<Vec<String>, ReconcileError> {
         let (requests, history) = (reconciler.requests()?, reconciler.history());
-        let mut errors = Vec::new();
+        let (mut errors, mut past) = (Vec::new(), BTreeMap::new());
         snapshots.retain_mut(|snapshot| {
             let last = self.0.get(&snapshot.source);
             match pinned(snapshot, &requests, &history, last) {
-                Ok(None) => {}
+                Ok(None) => past.extend(requests.released.get_key_value(&snapshot.source)),
                 Ok(Some(pinned)) => *snapshot = pinned,
                 Err(why) => {
                     errors.push(ReconcileError::History(why).told());
@@ -41,7 +42,21 @@ impl InForce {
             }
             true
         });
+        go_on(reconciler, past);
         Ok(errors)
+    }
+}
+
+/// These sources hold something else than what was rolled back. What cannot be written now is at
+/// the next look.
+fn go_on(reconciler: &Reconciler, past: BTreeMap<&String, &String>) {
+    if past.is_empty() {
+        return;
+    }
+    let owned = |(source, revision): (&String, &String)| (source.clone(), revision.clone());
+    let past = past.into_iter().map(owned).collect();
+    if let Err(error) = Requests::go_on(reconciler.home(), &past) {
+        warn!("it cannot be noted that a source went on after its release: {error}");
     }
 }
 
@@ -55,7 +70,7 @@ mod tests {
     use limekiln_sources::SourceFile;
 
     use super::*;
-    use crate::{Home, Requests};
+    use crate::Home;
 
     fn snapshot(revision: &str) -> Snapshot {
         let (path, bytes) = ("web.yaml".into(), format!("message: {revision}\n").into_bytes());
@@ -90,5 +105,28 @@ mod tests {
         assert_eq!(now(), kept, "it was read again");
         Requests::release(&home).expect("written");
         assert_eq!(now(), kept, "the other one is not applied again");
+    }
+
+    #[test]
+    fn a_source_that_holds_a_good_revision_went_on_from_what_it_was_released_from() {
+        let dir = tempfile::tempdir().expect("dir");
+        let home = Home::new(dir.path());
+        home.prepare().expect("writable");
+        let engine = Arc::new(SimEngine::new(1));
+        let reconciler = Reconciler::new(engine, home.clone(), HostFacts::example());
+        let mut in_force = InForce::default();
+        let mut now = |revision: &str| {
+            reconciler.history().note(&snapshot(revision), None).expect("written");
+            let mut read = vec![snapshot(revision)];
+            in_force.put(&reconciler, &mut read).expect("readable");
+            read.remove(0).revision
+        };
+        ["1", "2", "3"].iter().for_each(|revision| drop(now(revision)));
+        let all = reconciler.history().read().expect("readable");
+        Requests::roll_back(&home, &all, &all[0], None).expect("written");
+        Requests::release(&home).expect("written");
+        assert_eq!(now("3"), "1");
+        assert_eq!(now("2"), "2", "nobody went back from it");
+        assert_eq!(now("3"), "2", "it was the last good one");
     }
 }

@@ -114,8 +114,7 @@ impl Unkept {
         // Of requests that cannot be read nothing is known, and nothing comes of it either.
         let requests = reconciler.requests().unwrap_or_default();
         let note = move |snapshot: &Snapshot| {
-            let pinned = requests.pinned.get(&snapshot.source).map(String::as_str);
-            let noted = history.note(snapshot, pinned);
+            let noted = history.note(snapshot, requests.chosen(&snapshot.source));
             if let Err(error) = &noted {
                 tracing::warn!("the revision cannot be kept for a rollback: {error}");
             }
