@@ -4,12 +4,16 @@ use std::io::{self, Read};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
 /// How often a program is asked whether it has ended.
 const POLL: Duration = Duration::from_millis(5);
+
+/// How long the end of a program that was killed is waited for.
+const DYING: Duration = Duration::from_secs(2);
 
 /// How long a program may run, and how much of what it prints is kept.
 #[derive(Clone, Copy, Debug)]
@@ -57,14 +61,14 @@ pub(crate) fn run(
     let err = read(child.stderr.take(), move |stream| tail(stream, bounds.err));
     let ended = wait(&mut child, deadline, go_on)?;
     let Waited::Exited(status) = ended else {
-        kill(&mut child);
+        kill(child);
         return Ok(if matches!(ended, Waited::Stopped) { Ended::Stopped } else { Ended::TooSlow });
     };
     // Something that it left behind may still hold the other end.
     let rest = || deadline.saturating_duration_since(Instant::now());
     let texts = (out.recv_timeout(rest()), err.recv_timeout(rest()));
     let (Ok(out), Ok(err)) = texts else {
-        kill(&mut child);
+        kill(child);
         return Ok(Ended::TooSlow);
     };
     Ok(Ended::Exited { status, out, err })
@@ -86,7 +90,7 @@ fn wait(
             Some(status) => return Ok(Waited::Exited(status)),
             None if Instant::now() >= deadline => return Ok(Waited::TooSlow),
             None if !go_on() => return Ok(Waited::Stopped),
-            None => std::thread::sleep(POLL),
+            None => thread::sleep(POLL),
         }
     }
 }
@@ -97,7 +101,7 @@ fn read<S: Read + Send + 'static>(
     keep: impl FnOnce(&mut S) -> Vec<u8> + Send + 'static,
 ) -> Receiver<String> {
     let (sender, receiver) = channel();
-    std::thread::spawn(move || {
+    thread::spawn(move || {
         let bytes = stream.map(|mut stream| keep(&mut stream)).unwrap_or_default();
         // Nobody listens any more when the deadline has passed.
         let _ = sender.send(String::from_utf8_lossy(&bytes).into_owned());
@@ -126,13 +130,19 @@ fn tail(stream: &mut impl Read, max: usize) -> Vec<u8> {
     bytes
 }
 
-fn kill(child: &mut Child) {
+fn kill(mut child: Child) {
     if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
         // There is none left if all of it has ended meanwhile.
         let _ = kill_process_group(group, Signal::KILL);
     }
     let _ = child.kill();
-    let _ = child.wait();
+    let until = Instant::now() + DYING;
+    if !matches!(wait(&mut child, until, &mut || true), Ok(Waited::Exited(_))) {
+        // It hangs in the kernel, on a file system that does not answer, and may do so for ever. It
+        // does nothing more when it comes back; somebody must be there then, or it stays a zombie.
+        let reap = move || child.wait();
+        let _ = thread::Builder::new().spawn(reap);
+    }
 }
 
 #[cfg(test)]
@@ -168,7 +178,7 @@ mod tests {
         let stopped = sh(&script, Duration::from_secs(20), &mut || false);
         assert!(matches!(stopped, Ended::Stopped), "{stopped:?}");
         assert!(begun.elapsed() < Duration::from_secs(10));
-        std::thread::sleep(Duration::from_millis(1300));
+        thread::sleep(Duration::from_millis(1300));
         assert!(!mark.exists(), "a child went on");
     }
 }

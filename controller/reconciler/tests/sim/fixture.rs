@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -12,6 +13,7 @@ use limekiln_reconciler::{
     Configured, Files, Home, Input, Limits, Loaded, Planned, ReadOptions, ReconcileError,
     Reconciler, Run, Settled, Templates,
 };
+use limekiln_sources::git::{GitConfig, GitReference};
 use limekiln_sources::templates::{TemplateSettings, TemplateStore};
 use limekiln_sources::{DirectoryConfig, SourceConfig, SourceKind};
 
@@ -83,16 +85,36 @@ impl Fixture {
 
     /// The same, each a source by itself.
     pub fn sources_of(&self, dirs: &[&str]) -> Box<Configured> {
+        Box::new(self.sources(dirs.iter().map(|dir| self.directory(dir)).collect()))
+    }
+
+    pub fn sources(&self, configs: Vec<SourceConfig>) -> Configured {
         let store = TemplateStore::new(TemplateSettings::new(&self.facts()));
-        let config = |dir: &&str| SourceConfig {
-            name: (*dir).to_owned(),
-            kind: SourceKind::Directory(DirectoryConfig { path: self.path(dir), recursive: false }),
-            interval: None,
-            prune: true,
-            policy: None,
+        Configured::new(configs, self.reconciler.home(), Arc::new(store)).expect("sound")
+    }
+
+    pub fn directory(&self, name: &str) -> SourceConfig {
+        let kind =
+            SourceKind::Directory(DirectoryConfig { path: self.path(name), recursive: false });
+        SourceConfig { name: name.to_owned(), kind, interval: None, prune: true, policy: None }
+    }
+
+    /// A repository beside the home with one commit, of this file.
+    pub fn repository(&self, name: &str, file: &str, text: &str) -> SourceConfig {
+        let dir = self.path(name);
+        fs::create_dir(&dir).expect("dir");
+        fs::write(dir.join(file), text).expect("write");
+        let git = |arguments: &[&str]| {
+            let mut git = Command::new("git");
+            git.arg("-C").arg(&dir).args(["-c", "user.name=T", "-c", "user.email=t@example.com"]);
+            assert!(git.args(arguments).status().expect("git").success(), "{arguments:?}");
         };
-        let configs = dirs.iter().map(config).collect();
-        Box::new(Configured::new(configs, self.reconciler.home(), Arc::new(store)).expect("sound"))
+        git(&["init", "--quiet", "--initial-branch", "main"]);
+        git(&["add", "."]);
+        git(&["-c", "commit.gpgsign=false", "commit", "--quiet", "--message", "first"]);
+        let main = GitReference::Branch("main".to_owned());
+        let kind = SourceKind::Git(GitConfig::new(dir.display().to_string(), main));
+        SourceConfig { name: name.to_owned(), kind, interval: Some(1), prune: true, policy: None }
     }
 
     pub fn facts(&self) -> HostFacts {

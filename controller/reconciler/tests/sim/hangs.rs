@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use limekiln_model::Policy;
 use limekiln_reconciler::{ControllerOptions, ControllerState};
+use limekiln_sources::git::GitOptions;
 use limekiln_sources::{DirectoryWatch, WatchRoot};
 use rustix::io::{FdFlags, fcntl_setfd};
 use tokio::time::Instant;
@@ -146,6 +147,44 @@ async fn beside_a_directory_that_hangs() {
     assert!(fixture.engine.look().exists(&id("disk/data")), "what it held is left alone");
     let passes = running.looked().await;
     running.until("it goes on", |state| state.passes > passes + 2).await;
+
+    drop(server);
+    running.until("the truth", |state| !tells(state, "still") && tells(state, "dead")).await;
+    assert!(Command::new("umount").arg("-l").arg(&dead).status().expect("there").success());
+    running.settled().await;
+    assert!(fixture.engine.look().exists(&id("disk/data")));
+    running.end().await;
+}
+
+#[test]
+fn a_repository_that_hangs_is_told_and_keeps_nobody_waiting() {
+    if !is_inside("hangs::a_repository_that_hangs_is_told_and_keeps_nobody_waiting") {
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    runtime.block_on(beside_a_repository_that_hangs());
+    runtime.shutdown_background();
+}
+
+async fn beside_a_repository_that_hangs() {
+    let fixture = Fixture::new();
+    let repository = fixture.repository("dead", "data.yaml", &disk("data"));
+    let dead = fixture.path("dead");
+    fixture.put("web.yaml", &instance("web", 1));
+    let impatient = GitOptions { timeout: Duration::from_secs(2), ..GitOptions::default() };
+    let sources = fixture.sources(vec![fixture.directory("m"), repository]).fetching(&impatient);
+    let running = Running::over(&fixture, Box::new(sources), options(prune()));
+    running.settled().await;
+    assert!(fixture.engine.look().exists(&id("disk/data")));
+
+    let server = hang(&dead);
+    let still = "source dead: it is still being fetched since";
+    let state = running.until("told", |state| tells(state, still)).await;
+    assert!(!state.is_settled(), "it may hold anything");
+    fixture.put("web.yaml", &instance("web", 2));
+    has_cpus(&fixture, 2).await;
+    assert!(fixture.engine.look().exists(&id("disk/data")), "what it held holds");
 
     drop(server);
     running.until("the truth", |state| !tells(state, "still") && tells(state, "dead")).await;

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_api::template::Fetch;
-use limekiln_sources::git::GitError;
+use limekiln_sources::git::{GitError, GitOptions};
 use limekiln_sources::{Input, ReadOptions, Snapshot, SourceConfig, SourceError, SourceKind};
 use tokio::time::Instant;
 use tracing::warn;
@@ -151,6 +151,14 @@ impl Configured {
             source.paths = paths(&source.config, options);
         }
         self.foresight = foresight(&self.sources, &self.policies, &self.cache);
+        self
+    }
+
+    /// The same, fetching its repositories in another way.
+    #[must_use]
+    pub fn fetching(mut self, options: &GitOptions) -> Self {
+        let repositories = self.sources.iter_mut().filter_map(|source| source.repository.as_mut());
+        repositories.for_each(|repository| repository.fetching(options));
         self
     }
 
@@ -356,8 +364,10 @@ impl Source {
 
     /// Why it is not known what it holds now.
     fn trouble(&self) -> Option<String> {
-        let slow = || self.reading.since().map(|since| still("read", since));
-        slow().or_else(|| self.error.clone())
+        let read = self.reading.since().map(|since| still("read", since));
+        let fetched = self.repository.as_ref().and_then(Repository::since);
+        let slow = read.or_else(|| fetched.map(|since| still("fetched", since)));
+        slow.or_else(|| self.error.clone())
     }
 
     /// What it held before stays if it could not be read.

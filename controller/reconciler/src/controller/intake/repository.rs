@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use limekiln_sources::Snapshot;
 use limekiln_sources::git::{GitConfig, GitError, GitOptions, GitSource, Stopper};
 use tokio::task::JoinHandle;
@@ -12,6 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
 use super::super::Handle;
+use super::beside::now;
 use crate::error::chain;
 use crate::requests::quoted;
 use crate::{Home, Requests};
@@ -19,17 +21,30 @@ use crate::{Home, Requests};
 /// A fetch that is done so soon is waited for: most are.
 pub(super) const SOON: Duration = Duration::from_millis(500);
 
+/// How much longer than git itself may take a fetch is waited for before it is told of: git is ended
+/// by then, and what came of that says more.
+const GRACE: Duration = Duration::from_secs(5);
+
 /// A repository, and its fetch if one runs.
 pub(super) struct Repository {
     name: String,
     config: GitConfig,
     cache: PathBuf,
+    options: GitOptions,
     /// Here while no fetch runs.
     git: Option<GitSource>,
-    fetch: Option<JoinHandle<(GitSource, Fetched)>>,
-    /// Nobody has waited for the fetch yet.
-    fresh: bool,
+    fetch: Option<Fetch>,
     stopper: Stopper,
+}
+
+/// A fetch that runs.
+struct Fetch {
+    done: JoinHandle<(GitSource, Fetched)>,
+    begun: Instant,
+    /// The same as people know it.
+    since: Timestamp,
+    /// Nobody has waited for it yet.
+    fresh: bool,
 }
 
 /// What a fetch is held against.
@@ -51,24 +66,22 @@ pub(super) struct Fetched {
 impl Repository {
     pub(super) fn open(name: &str, config: &GitConfig, home: &Home) -> Result<Self, GitError> {
         let cache = home.dir().join("git");
-        let git = GitSource::open(name, config, &cache, &GitOptions::default())?;
+        let options = GitOptions::default();
+        let git = GitSource::open(name, config, &cache, &options)?;
         let (name, config) = (name.to_owned(), config.clone());
-        Ok(Self {
-            name,
-            config,
-            cache,
-            stopper: git.stopper(),
-            git: Some(git),
-            fetch: None,
-            fresh: false,
-        })
+        let stopper = git.stopper();
+        Ok(Self { name, config, cache, options, git: Some(git), fetch: None, stopper })
+    }
+
+    /// The same, fetching in another way from the next fetch on.
+    pub(super) fn fetching(&mut self, options: &GitOptions) {
+        (self.options, self.git) = (options.clone(), None);
     }
 
     /// The repository. It is opened anew after a fetch that broke in the middle and took it along.
     fn take(&mut self) -> Option<GitSource> {
         if self.git.is_none() && self.fetch.is_none() {
-            let opened =
-                GitSource::open(&self.name, &self.config, &self.cache, &GitOptions::default());
+            let opened = GitSource::open(&self.name, &self.config, &self.cache, &self.options);
             let warn = |error: &GitError| warn!("the repository cannot be opened: {error}");
             self.git = opened.inspect_err(warn).ok();
             self.stopper = self.git.as_ref()?.stopper();
@@ -81,13 +94,13 @@ impl Repository {
     pub(super) fn begin(&mut self, asked: Asked, known: bool, controller: &Handle) {
         let Some(git) = self.take() else { return };
         let controller = controller.clone();
-        self.fresh = true;
         let source = format!("git:{}", self.name);
-        self.fetch = Some(tokio::task::spawn_blocking(move || {
+        let done = tokio::task::spawn_blocking(move || {
             let done = fetch(git, &source, &asked, known);
             controller.again();
             done
-        }));
+        });
+        self.fetch = Some(Fetch { done, begun: Instant::now(), since: now(), fresh: true });
     }
 
     /// Whether a fetch runs.
@@ -95,11 +108,20 @@ impl Repository {
         self.fetch.is_some()
     }
 
+    /// Since when a fetch runs, if that is longer than git may take: a file system that does not
+    /// answer ends by no deadline.
+    pub(super) fn since(&self) -> Option<Timestamp> {
+        let long = self.options.timeout + GRACE;
+        let slow = self.fetch.as_ref().filter(|fetch| fetch.begun.elapsed() >= long);
+        slow.map(|fetch| fetch.since)
+    }
+
     /// What was fetched, if that is done, or will be by `soon`. A fetch is waited for once: one
     /// that takes long keeps nobody waiting again.
     pub(super) async fn fetched(&mut self, soon: Instant) -> Option<Fetched> {
-        let until = if std::mem::take(&mut self.fresh) { soon } else { Instant::now() };
-        let done = timeout_at(until, self.fetch.as_mut()?).await.ok()?;
+        let fetch = self.fetch.as_mut()?;
+        let until = if std::mem::take(&mut fetch.fresh) { soon } else { Instant::now() };
+        let done = timeout_at(until, &mut fetch.done).await.ok()?;
         self.fetch = None;
         match done {
             Ok((git, fetched)) => {
