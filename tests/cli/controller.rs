@@ -386,6 +386,43 @@ fn no_signal_is_lost_while_everything_is_read_anew() {
     }
 }
 
+/// Reloads until somebody else who waits for the lock has got it in between, for three seconds.
+fn overtaken(home: &Home, controller: &mut Controller) -> std::process::Child {
+    let lock = home.lima().join("_limekiln/lock");
+    for _ in 0..20 {
+        let mut other =
+            Command::new("flock").arg(&lock).args(["sleep", "3"]).spawn().expect("flock");
+        std::thread::sleep(Duration::from_millis(200));
+        controller.signal("-HUP");
+        if controller.prints_within("goes on when that has ended", Duration::from_millis(1500)) {
+            return other;
+        }
+        // The controller was first: this one waits still.
+        other.kill().expect("ours");
+        other.wait().expect("ours");
+    }
+    panic!("nobody gets in between");
+}
+
+#[test]
+fn a_hangup_waits_for_who_got_the_lock_in_between() {
+    let home = Home::new();
+    home.write("web.yaml", &halted(&home, "web", 1));
+    let mut controller = Controller::start(&home, &[]);
+    controller.until("1 object is as wanted");
+    let mut other = overtaken(&home, &mut controller);
+    controller.until("reloaded");
+    controller.until("1 object is as wanted");
+    assert!(other.wait().expect("ours").success());
+
+    let mut other = overtaken(&home, &mut controller);
+    controller.signal("-TERM");
+    let (code, said) = controller.ended();
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(other.try_wait().expect("ours"), None, "nobody waited for it");
+    other.wait().expect("ours");
+}
+
 #[test]
 fn a_hangup_reads_sources_and_policies_again_and_keeps_what_it_had_if_they_are_wrong() {
     let home = Home::new();

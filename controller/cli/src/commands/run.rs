@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use limekiln_reconciler::{Configured, Controller, ControllerOptions, Handle, Intake};
+use limekiln_reconciler::{
+    Configured, Controller, ControllerOptions, Handle, HomeError, Intake, ReconcileError,
+};
 use limekiln_server::{Desk, Feed, MetricsAddress, MetricsServer, Server};
 use limekiln_sources::WatchRoot;
 use tokio_util::sync::CancellationToken;
@@ -80,18 +82,29 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     crate::compose::warn_about_root();
     let mut course = Course::new(Signals::listen()?, log);
     let mut setup = Setup::read(args, log)?;
+    let mut turn = Turn::First;
     loop {
         let Setup { app, inputs } = setup;
-        app.block_on(until_signal(&app, inputs, args, log, &mut course))?;
+        app.block_on(until_signal(&app, inputs, args, log, turn, &mut course))?;
         match course.next() {
             Some(next) => setup = next,
             None => break,
         }
-        log.note("reloaded");
+        turn = Turn::Reloaded;
     }
     log.note("stopped; VMs go on");
     Ok(Exit::Done)
 }
+
+/// Whether a process's first controller begins, or one that read everything anew.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    First,
+    Reloaded,
+}
+
+/// So often a lock that somebody else has is tried again.
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// What a controller works with from one SIGHUP to the next.
 struct Setup {
@@ -114,6 +127,7 @@ async fn until_signal(
     inputs: Inputs,
     args: &RunArgs,
     log: Log,
+    turn: Turn,
     course: &mut Course<Setup>,
 ) -> anyhow::Result<()> {
     let feed = Feed::new(&app.reconciler.journal());
@@ -123,10 +137,20 @@ async fn until_signal(
         taken.on_event(plan, event);
     });
     let Inputs { intake, roots, shown } = inputs;
-    let controller = Controller::new(Arc::clone(&app.reconciler), intake, options(args), on_event);
-    // Only who has the lock answers for the home.
-    let controller = controller.locked().map_err(told)?;
+    let mut controller =
+        Controller::new(Arc::clone(&app.reconciler), intake, options(args), on_event);
     let (handle, stop) = (controller.handle(), CancellationToken::new());
+    // Only who has the lock answers for the home.
+    match turn {
+        Turn::First => controller.lock().map_err(told)?,
+        Turn::Reloaded => {
+            lock_again(&mut controller, &stop, course, log, || Setup::read(args, log)).await?;
+            if stop.is_cancelled() {
+                return Ok(());
+            }
+            log.note("reloaded");
+        }
+    }
     let _metrics = metrics(args, &handle, &feed)?;
     let server = serve(app, handle.clone(), feed, log);
     let work = controller.run(stop.clone());
@@ -154,6 +178,33 @@ async fn until_signal(
             () = course.changed() => course.mind(&stop, || Setup::read(args, log))?,
         }
     }
+}
+
+/// Takes the lock, which the controller before let go: an `apply` may have got it in between, and
+/// is waited for. Ends without it when a signal says so.
+async fn lock_again(
+    controller: &mut Controller,
+    stop: &CancellationToken,
+    course: &mut Course<Setup>,
+    log: Log,
+    read: impl Fn() -> anyhow::Result<Setup> + Send + Copy,
+) -> anyhow::Result<()> {
+    let mut is_told = false;
+    while !stop.is_cancelled() {
+        match controller.lock() {
+            Err(ReconcileError::Home(other @ HomeError::Locked { .. })) if !is_told => {
+                log.warn(&format!("{other}; this controller goes on when that has ended"));
+                is_told = true;
+            }
+            Err(ReconcileError::Home(HomeError::Locked { .. })) => {}
+            other => return other.map_err(told),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(AGAIN) => {}
+            () = course.changed() => course.mind(stop, read)?,
+        }
+    }
+    Ok(())
 }
 
 fn options(args: &RunArgs) -> ControllerOptions {

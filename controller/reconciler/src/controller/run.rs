@@ -91,9 +91,9 @@ impl Controller {
     ///
     /// # Errors
     /// If another limekiln works on the home, or the home cannot be used.
-    pub fn locked(mut self) -> Result<Self, ReconcileError> {
+    pub fn lock(&mut self) -> Result<(), ReconcileError> {
         self.lock = Some(self.reconciler.home().lock_for_controller()?);
-        Ok(self)
+        Ok(())
     }
 
     /// What others hold of it.

@@ -95,8 +95,8 @@ impl Fixture {
             seed: 1,
             ..ControllerOptions::default()
         };
-        let controller = Controller::new(Arc::clone(&reconciler), intake, options, on_event);
-        let controller = controller.locked().expect("nobody else");
+        let mut controller = Controller::new(Arc::clone(&reconciler), intake, options, on_event);
+        controller.lock().expect("nobody else");
         let (handle, stop) = (controller.handle(), CancellationToken::new());
         let task = tokio::spawn(controller.run(stop.clone()));
         let desk = Desk::of(Arc::clone(&reconciler), handle.clone());
