@@ -84,6 +84,12 @@ fn options() -> ReadOptions {
     ReadOptions { recursive: true, quiet: Duration::ZERO, patience, ..ReadOptions::default() }
 }
 
+/// What is new does not rest before a test ends.
+fn patient() -> ReadOptions {
+    let (quiet, patience) = (Duration::from_secs(600), Duration::from_secs(600));
+    ReadOptions { quiet, patience, ..options() }
+}
+
 /// As if everything had rested for long: only then is anything remembered.
 fn later() -> SystemTime {
     SystemTime::now() + Duration::from_secs(60)
@@ -160,8 +166,7 @@ fn a_glance_sees_what_is_being_written_and_nothing_is_read_for_it() {
     let dir = tempfile::tempdir().expect("a directory");
     begin(dir.path());
     let inputs = [Input::Path(link(dir.path()))];
-    let (quiet, patience) = (Duration::from_secs(600), Duration::from_secs(600));
-    let patient = ReadOptions { quiet, patience, ..options() };
+    let patient = patient();
     let mut reader = Reader::default();
     let tried = |reader: &mut Reader| reader.try_read(&inputs, &patient).expect("readable");
     make(Edit::RenameOld(0, 1), dir.path());
@@ -182,8 +187,7 @@ fn what_is_gone_counts_once_the_directory_that_had_it_rests() {
     let dir = tempfile::tempdir().expect("a directory");
     begin(dir.path());
     let inputs = [Input::Path(link(dir.path()))];
-    let (quiet, patience) = (Duration::from_secs(600), Duration::from_secs(600));
-    let patient = ReadOptions { quiet, patience, ..options() };
+    let patient = patient();
     let mut reader = Reader::default();
     let count = |reader: &mut Reader| {
         let tried = reader.try_read(&inputs, &patient).expect("readable");
@@ -202,6 +206,6 @@ fn what_is_gone_counts_once_the_directory_that_had_it_rests() {
     assert_eq!(seen.files.len(), 1);
     assert!(count(&mut reader).is_err(), "a glance changes nothing of that");
     let root = fs::File::open(dir.path().join("0")).expect("readable");
-    root.set_modified(SystemTime::now() - 2 * quiet).expect("ours");
+    root.set_modified(SystemTime::now() - 2 * patient.quiet).expect("ours");
     assert_eq!(count(&mut reader), Ok(1));
 }

@@ -17,7 +17,6 @@ use super::run_log::Noting;
 use super::tasks::{Task, Wanted};
 use super::wants::Wants;
 use super::{Attempt, Taken};
-use crate::error::chain;
 use crate::home::Fence;
 use crate::ledger::{Owners, owners_after};
 use crate::{Claims, Planned, ReconcileError, Run};
@@ -115,10 +114,8 @@ impl Controller {
 
     /// Takes up and ends acknowledgements, unless somebody else is the controller by now.
     fn take_up_requests(&self, fence: &Fence) {
-        let loaded = self.loaded.as_ref().filter(|_| fence.check().is_ok());
-        let taken = loaded.map(|loaded| self.reconciler.take_up_requests(&loaded.desired));
-        if let Some(Err(error)) = taken {
-            warn!("what was acknowledged cannot be taken up: {}", chain(&error));
+        if let Some(loaded) = self.loaded.as_ref().filter(|_| fence.check().is_ok()) {
+            self.reconciler.take_up_requests(&loaded.desired);
         }
     }
 

@@ -10,7 +10,6 @@ use limekiln_planner::basis_holds;
 use tracing::warn;
 
 use super::Reconciler;
-use crate::error::chain;
 use crate::home::Fence;
 use crate::ledger::{LedgerEngine, Owners, follow, owners_after};
 use crate::{Claims, Outcome, Planned, ReconcileError, Record, Run};
@@ -36,9 +35,7 @@ impl Reconciler {
         let observed = self.observe_for(&planned.desired).await?;
         basis_holds(&planned.plan, &observed).map_err(ReconcileError::Moved)?;
         self.nothing_suspended(planned)?;
-        if let Err(error) = self.take_up_requests(&planned.desired) {
-            warn!("what was acknowledged cannot be taken up: {}", chain(&error));
-        }
+        self.take_up_requests(&planned.desired);
         let earlier = Some(&planned.observed);
         self.keep_books(fence, &*self.claims()?, planned, &observed, earlier, &|_| false)?;
         let (inner, ledger) = (Arc::clone(&self.engine), self.ledger.fenced(fence));

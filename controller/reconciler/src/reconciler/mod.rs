@@ -20,6 +20,7 @@ use tracing::warn;
 use filled::LastFilled;
 use look::LastLook;
 
+use crate::error::chain;
 use crate::requests::Remembered;
 use crate::{
     Claims, History, Home, Journal, Ledger, Prints, ReconcileError, Requests, RequestsError,
@@ -100,12 +101,15 @@ impl Reconciler {
         self.requests.read(&self.home)
     }
 
-    /// Takes up and ends acknowledgements, now that these manifests are in force.
-    ///
-    /// # Errors
-    /// If the file cannot be read or written, or somebody else is at it: then what was not taken up
-    /// counts later.
-    pub(crate) fn take_up_requests(&self, desired: &Desired) -> Result<(), RequestsError> {
+    /// Takes up and ends acknowledgements, now that these manifests are in force. If the file cannot
+    /// be read or written, or somebody else is at it, that is told, and done the next time.
+    pub(crate) fn take_up_requests(&self, desired: &Desired) {
+        if let Err(error) = self.try_take_up(desired) {
+            warn!("what was acknowledged cannot be taken up: {}", chain(&error));
+        }
+    }
+
+    fn try_take_up(&self, desired: &Desired) -> Result<(), RequestsError> {
         let now = self.requests()?;
         let mut then = Requests::clone(&now);
         then.take_up(desired);

@@ -75,6 +75,17 @@ fn is_inside(test: &str) -> bool {
     inside
 }
 
+/// Plays it where something can be mounted, and leaves behind what still waits.
+fn inside(test: &str, play: impl Future<Output = ()>) {
+    if !is_inside(test) {
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    runtime.block_on(play);
+    runtime.shutdown_background();
+}
+
 #[test]
 fn a_directory_that_hangs_stops_the_watch_of_no_other() {
     if !is_inside("hangs::a_directory_that_hangs_stops_the_watch_of_no_other") {
@@ -114,13 +125,7 @@ fn a_directory_that_hangs_stops_the_watch_of_no_other() {
 
 #[test]
 fn a_directory_that_hangs_keeps_nobody_waiting() {
-    if !is_inside("hangs::a_directory_that_hangs_keeps_nobody_waiting") {
-        return;
-    }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.expect("a runtime");
-    runtime.block_on(beside_a_directory_that_hangs());
-    runtime.shutdown_background();
+    inside("hangs::a_directory_that_hangs_keeps_nobody_waiting", beside_a_directory_that_hangs());
 }
 
 async fn beside_a_directory_that_hangs() {
@@ -158,13 +163,10 @@ async fn beside_a_directory_that_hangs() {
 
 #[test]
 fn a_repository_that_hangs_is_told_and_keeps_nobody_waiting() {
-    if !is_inside("hangs::a_repository_that_hangs_is_told_and_keeps_nobody_waiting") {
-        return;
-    }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.expect("a runtime");
-    runtime.block_on(beside_a_repository_that_hangs());
-    runtime.shutdown_background();
+    inside(
+        "hangs::a_repository_that_hangs_is_told_and_keeps_nobody_waiting",
+        beside_a_repository_that_hangs(),
+    );
 }
 
 async fn beside_a_repository_that_hangs() {
@@ -233,13 +235,10 @@ async fn a_server_that_never_answers_holds_up_its_instance_alone() {
 
 #[test]
 fn a_mount_location_that_hangs_keeps_nobody_waiting() {
-    if !is_inside("hangs::a_mount_location_that_hangs_keeps_nobody_waiting") {
-        return;
-    }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.expect("a runtime");
-    runtime.block_on(beside_a_mount_location_that_hangs());
-    runtime.shutdown_background();
+    inside(
+        "hangs::a_mount_location_that_hangs_keeps_nobody_waiting",
+        beside_a_mount_location_that_hangs(),
+    );
 }
 
 async fn beside_a_mount_location_that_hangs() {

@@ -79,13 +79,18 @@ mod tests {
         Snapshot { source, revision, files: vec![file.into()], skipped: Vec::new() }
     }
 
-    #[test]
-    fn the_files_of_a_revision_that_counts_are_read_once() {
+    fn home() -> (tempfile::TempDir, Home, Reconciler) {
         let dir = tempfile::tempdir().expect("dir");
         let home = Home::new(dir.path());
         home.prepare().expect("writable");
         let engine = Arc::new(SimEngine::new(1));
         let reconciler = Reconciler::new(engine, home.clone(), HostFacts::example());
+        (dir, home, reconciler)
+    }
+
+    #[test]
+    fn the_files_of_a_revision_that_counts_are_read_once() {
+        let (_dir, home, reconciler) = home();
         for revision in ["1", "2"] {
             reconciler.history().note(&snapshot(revision), None).expect("written");
         }
@@ -109,11 +114,7 @@ mod tests {
 
     #[test]
     fn a_source_that_holds_a_good_revision_went_on_from_what_it_was_released_from() {
-        let dir = tempfile::tempdir().expect("dir");
-        let home = Home::new(dir.path());
-        home.prepare().expect("writable");
-        let engine = Arc::new(SimEngine::new(1));
-        let reconciler = Reconciler::new(engine, home.clone(), HostFacts::example());
+        let (_dir, home, reconciler) = home();
         let mut in_force = InForce::default();
         let mut now = |revision: &str| {
             reconciler.history().note(&snapshot(revision), None).expect("written");
