@@ -97,6 +97,11 @@ impl Lan {
         let mut command = Command::new("tail");
         command.args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().unwrap();
+        // Linux wakes whoever spawned a program a moment before it shows that program's words.
+        let words = format!("/proc/{}/cmdline", child.id());
+        while fs::read(&words).unwrap().is_empty() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         fs::write(dir.join("ha.pid"), format!("{}\n", child.id())).unwrap();
         child
     }

@@ -99,6 +99,27 @@ fn a_root_that_is_removed_and_made_again_is_watched_again() {
     assert!(watch.changed(LONG), "a file in the other directory");
 }
 
+/// The file system may give the new directory the number of the old one.
+#[test]
+fn a_root_that_is_made_again_between_two_looks_is_watched_again() {
+    let dir = tempfile::tempdir().expect("dir");
+    let root = dir.path().join("root");
+    fs::create_dir(&root).expect("dir");
+    let mut watch = watch(&root, false);
+    settle(&mut watch);
+    for round in 0..3 {
+        fs::remove_dir(&root).expect("remove");
+        fs::create_dir(&root).expect("dir");
+        assert!(watch.changed(LONG), "another root");
+        settle(&mut watch);
+        fs::write(root.join("a.yaml"), "a").expect("write");
+        assert!(watch.changed(LONG), "a file in round {round}");
+        settle(&mut watch);
+        fs::remove_file(root.join("a.yaml")).expect("remove");
+        settle(&mut watch);
+    }
+}
+
 #[test]
 fn a_link_that_comes_to_lead_elsewhere_wakes_up() {
     let dir = tempfile::tempdir().expect("dir");

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::forward::{Carrier, Forward, ForwardKey};
 use super::listening::Listening;
 use super::report::Report;
-use super::ssh::SshForwards;
+use super::ssh::{Master, SshForwards};
 use super::tunnels::Tunnels;
 use super::{GuestListener, Refused, Rules, Wanted, wanted};
 use crate::guest::GuestClient;
@@ -44,7 +44,7 @@ pub(crate) struct Forwarder {
     report: Report,
     running: BTreeMap<ForwardKey, Running>,
     refused: BTreeMap<GuestListener, Refused>,
-    master: Option<u64>,
+    master: Option<Master>,
 }
 
 #[derive(Debug)]

@@ -4,10 +4,25 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 
 use super::forward::{Forward, GuestEnd, HostEnd};
 use super::socket::make_room;
 use crate::ssh::{Direction, Session, forward_end, forward_path};
+
+/// Which control master there is: device, inode, and when its socket was made. An inode alone is
+/// that of the next file as soon as this one is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Master(u64, u64, (i64, i64));
+
+impl Master {
+    /// Who answers at a socket; one that was killed leaves its socket.
+    fn at(socket: &Path) -> Option<Self> {
+        let file = fs::symlink_metadata(socket).ok()?;
+        UnixStream::connect(socket).ok()?;
+        Some(Self(file.dev(), file.ino(), (file.ctime(), file.ctime_nsec())))
+    }
+}
 
 /// Asks the control master for forwards.
 #[derive(Clone, Debug)]
@@ -21,11 +36,8 @@ impl SshForwards {
     }
 
     /// Which master there is; forwards end with it. `None` without one.
-    pub(super) fn master(&self) -> Option<u64> {
-        let socket = self.session.socket();
-        let inode = fs::symlink_metadata(socket).ok()?.ino();
-        // One that was killed leaves its socket.
-        UnixStream::connect(socket).ok().map(|_| inode)
+    pub(super) fn master(&self) -> Option<Master> {
+        Master::at(self.session.socket())
     }
 
     /// Sets one up.
@@ -72,5 +84,35 @@ fn ends(forward: &Forward) -> (Direction, String, String) {
         (Direction::FromGuest, guest, host)
     } else {
         (Direction::FromHost, host, guest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_master_that_took_the_place_of_another_is_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("ssh.sock");
+        assert_eq!(Master::at(&socket), None);
+        let mut before = None;
+        // Also where the file system gives the new file the number of the old one.
+        for _ in 0..3 {
+            let _listener = UnixListener::bind(&socket).unwrap();
+            let master = Master::at(&socket);
+            assert!(master.is_some() && master == Master::at(&socket));
+            assert_ne!(master, before);
+            before = master;
+            // Longer than a tick of the clock by which files are dated.
+            std::thread::sleep(Duration::from_millis(20));
+            fs::remove_file(&socket).unwrap();
+        }
+        let left = UnixListener::bind(&socket).unwrap();
+        drop(left);
+        assert_eq!(Master::at(&socket), None, "nobody answers");
     }
 }

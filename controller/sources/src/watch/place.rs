@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 
@@ -15,9 +16,13 @@ pub(super) struct Place {
     pub(super) real: PathBuf,
     /// The directory itself, or that of the file.
     pub(super) watched: PathBuf,
-    /// Device and inode tell whether a path leads to the same directory as before.
-    identity: (u64, u64),
+    /// Of a directory: whether the path leads to the same one as before.
+    identity: Option<Identity>,
 }
+
+/// Device, inode and, where the file system knows it, birth: the inode of a directory that was
+/// removed may be that of the one made in its place.
+type Identity = (u64, u64, Option<SystemTime>);
 
 /// What is told of a look at a path.
 #[derive(Debug)]
@@ -86,6 +91,7 @@ fn look(path: &Path) -> Option<Place> {
     let metadata = fs::metadata(&real).ok()?;
     let parent = || real.parent().unwrap_or(&real).to_owned();
     let watched = if metadata.is_dir() { real.clone() } else { parent() };
-    let identity = if metadata.is_dir() { (metadata.dev(), metadata.ino()) } else { (0, 0) };
+    let identity =
+        metadata.is_dir().then(|| (metadata.dev(), metadata.ino(), metadata.created().ok()));
     Some(Place { real, watched, identity })
 }
