@@ -1,5 +1,6 @@
 //! `limekiln run`: the controller as a process.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -458,4 +459,57 @@ fn a_hangup_reads_sources_and_policies_again_and_keeps_what_it_had_if_they_are_w
     let told = controller.seen().iter().filter(|line| line.contains("not reloaded")).count();
     assert_eq!(told, 3, "{:?}", controller.seen());
     assert_eq!(controller.end().1, Some(0));
+}
+
+/// A file that is there and does not answer, as one of a server that is away: a pipe of which
+/// nobody has the other end.
+fn silent(path: &Path) {
+    let _ = std::fs::remove_file(path);
+    let made = Command::new("mkfifo").arg(path).status();
+    assert!(made.expect("mkfifo").success());
+}
+
+#[test]
+fn a_hangup_that_cannot_be_read_keeps_nobody_waiting() {
+    let home = Home::new();
+    home.write("web.yaml", &halted(&home, "web", 1));
+    let config = home.manifests().with_file_name("sources.yaml");
+    let words = ["--config", &config.display().to_string()];
+    silent(&config);
+    let first = Controller::of(&home, &words);
+    std::thread::sleep(Duration::from_millis(500));
+    let (time, code) = first.end();
+    assert_eq!(code, Some(0));
+    assert!(time < Duration::from_secs(2), "{time:?}");
+
+    let path = home.manifests().display().to_string();
+    let sources = format!("sources: [{{name: mine, directory: {{path: {path}}}}}]\n");
+    std::fs::remove_file(&config).expect("there");
+    std::fs::write(&config, &sources).expect("writable");
+    let mut controller = Controller::of(&home, &words);
+    controller.until("1 object is as wanted");
+    silent(&config);
+    controller.signal("-HUP");
+    // It goes on, and says what it waits for.
+    home.write("web.yaml", &halted(&home, "web", 2));
+    controller.until("instance/web          edit: done");
+    controller.until("still reads what is configured");
+    controller.signal("-HUP");
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(!controller.seen().iter().any(|line| line.contains("reloaded")));
+    // An answer, from before the second signal: it is asked once more.
+    let mut pipe = std::fs::OpenOptions::new().write(true).open(&config).expect("a pipe");
+    std::fs::remove_file(&config).expect("there");
+    std::fs::write(&config, &sources).expect("writable");
+    pipe.write_all(b"sources: [").expect("a pipe");
+    drop(pipe);
+    controller.until("reloaded");
+    controller.until("1 object is as wanted");
+    assert!(!controller.seen().iter().any(|line| line.contains("not reloaded")));
+
+    controller.signal("-HUP");
+    std::thread::sleep(Duration::from_millis(200));
+    let (time, code) = controller.end();
+    assert_eq!(code, Some(0));
+    assert!(time < Duration::from_secs(2), "{time:?}");
 }

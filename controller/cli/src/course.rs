@@ -1,11 +1,12 @@
 //! What signals make of a controller that runs: it goes on, begins anew, or ends.
 
-use std::thread;
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::exit::Failure;
 use crate::output::log::Log;
+use crate::reading::{News, Read, Reading, drop_apart};
 use crate::signals::{Sent, Signals};
 use crate::supervisor;
 
@@ -17,30 +18,68 @@ pub struct Course<T> {
     signals: Signals,
     log: Log,
     minded: Sent,
+    read: Arc<Read<T>>,
+    reading: Option<Reading<T>>,
     next: Option<T>,
 }
 
-impl<T: Send> Course<T> {
-    /// The course of whom no signal has reached yet.
-    pub fn new(signals: Signals, log: Log) -> Self {
-        Self { signals, log, minded: Sent::default(), next: None }
+impl<T: Send + 'static> Course<T> {
+    /// The course of whom no signal has reached yet, and who has yet to read what it works with.
+    pub fn new(
+        signals: Signals,
+        log: Log,
+        read: impl Fn() -> anyhow::Result<T> + Send + Sync + 'static,
+    ) -> Self {
+        let read: Arc<Read<T>> = Arc::new(read);
+        let reading = Some(Reading::begin(&read));
+        Self { signals, log, minded: Sent::default(), read, reading, next: None }
     }
 
-    /// Until there is a signal to be minded.
-    pub async fn changed(&mut self) {
-        self.signals.changed().await;
+    /// What the first controller works with; `None` if the process is told to end before.
+    ///
+    /// # Errors
+    /// If that is wrong, or it is told to end a second time.
+    pub async fn first(&mut self) -> anyhow::Result<Option<T>> {
+        let stop = CancellationToken::new();
+        while !stop.is_cancelled() {
+            match self.news().await {
+                News::Read(read) => {
+                    if let Some(read) = self.still_true(read) {
+                        return read.map(Some);
+                    }
+                }
+                news => self.mind(news, &stop)?,
+            }
+        }
+        Ok(None)
     }
 
-    /// Minds the signals so far. To end wins over to begin anew; who is to begin anew reads first
-    /// what from, and goes on as before if that is wrong.
+    /// Until there is something to be minded.
+    pub async fn news(&mut self) -> News<T> {
+        tokio::select! {
+            () = self.signals.changed() => News::Signal,
+            news = Reading::news(&mut self.reading) => news,
+        }
+    }
+
+    /// Minds it. To end wins over to begin anew; who is to begin anew reads first what from, and
+    /// goes on as before meanwhile, and if that is wrong.
     ///
     /// # Errors
     /// If it is told to end while it does so already.
-    pub fn mind(
-        &mut self,
-        stop: &CancellationToken,
-        read: impl FnOnce() -> anyhow::Result<T> + Send,
-    ) -> anyhow::Result<()> {
+    pub fn mind(&mut self, news: News<T>, stop: &CancellationToken) -> anyhow::Result<()> {
+        match news {
+            News::Signal => self.mind_signals(stop)?,
+            News::Read(read) => self.mind_read(read, stop),
+            News::Late => self.log.warn(
+                "still reads what is configured: a file system or a server does not answer; goes \
+                 on when it does",
+            ),
+        }
+        Ok(())
+    }
+
+    fn mind_signals(&mut self, stop: &CancellationToken) -> anyhow::Result<()> {
         let sent = self.signals.sent();
         let minded = std::mem::replace(&mut self.minded, sent);
         if sent.stops > minded.stops {
@@ -51,36 +90,36 @@ impl<T: Send> Course<T> {
             stop.cancel();
         }
         if sent.stops == 0 && sent.reloads > minded.reloads {
-            self.reload(stop, read);
+            match &mut self.reading {
+                // What was read by now may be what was there before the signal.
+                Some(reading) => reading.is_old = true,
+                None => self.reading = Some(Reading::begin(&self.read)),
+            }
         }
         Ok(())
     }
 
-    fn reload(
-        &mut self,
-        stop: &CancellationToken,
-        read: impl FnOnce() -> anyhow::Result<T> + Send,
-    ) {
-        let before = self.next.take();
-        // In a thread, since a runtime may neither be used nor dropped within another.
-        let read = thread::scope(|scope| {
-            let reading = scope.spawn(move || match read() {
-                Ok(next) => {
-                    drop(before);
-                    (Some(next), None)
-                }
-                Err(error) => (before, Some(error)),
-            });
-            reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        });
-        let (next, wrong) = read;
-        self.next = next;
-        match wrong {
-            Some(error) => {
+    fn mind_read(&mut self, read: anyhow::Result<T>, stop: &CancellationToken) {
+        match self.still_true(read) {
+            Some(Ok(next)) => {
+                drop_apart(self.next.replace(next));
+                stop.cancel();
+            }
+            Some(Err(error)) => {
                 self.log.warn(&format!("not reloaded; goes on as before: {}", reason(&error)));
             }
-            None => stop.cancel(),
+            None => {}
         }
+    }
+
+    /// What was read, unless it is to be read anew: a signal has come since that began.
+    fn still_true(&mut self, read: anyhow::Result<T>) -> Option<anyhow::Result<T>> {
+        if self.reading.take().is_some_and(|reading| reading.is_old) {
+            self.reading = Some(Reading::begin(&self.read));
+            drop_apart(read);
+            return None;
+        }
+        Some(read)
     }
 
     /// What to go on with when a controller has ended; `None` if that was the last one.

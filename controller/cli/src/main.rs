@@ -15,6 +15,7 @@ mod exit;
 mod locked;
 mod outcome;
 mod quote;
+mod reading;
 mod refs;
 mod run;
 mod run_config;

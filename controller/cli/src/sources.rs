@@ -19,7 +19,7 @@ use crate::output::log::Log;
 use crate::quote::quote;
 
 /// Where manifests come from.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct SourceArgs {
     /// A file or directory of manifests; `-` is standard input
     #[arg(short, long = "filename", value_name = "FILE")]

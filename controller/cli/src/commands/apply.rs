@@ -52,7 +52,7 @@ pub struct ApplyArgs {
 }
 
 /// What may be planned.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct PolicyArgs {
     /// Delete objects that came from these manifests and are in them no more
     #[arg(long)]

@@ -25,7 +25,7 @@ use crate::supervisor;
 use crate::waking::Waking;
 
 /// Keep what exists as the manifests want it, until stopped. VMs go on when it ends.
-#[derive(Args)]
+#[derive(Args, Clone)]
 #[command(
     after_help = "It looks again whenever a manifest changes, and every few seconds. A manifest that is wrong\nfreezes its object; a directory that is gone or empty deletes nothing. SIGHUP reads\nsources and policies of --config, _config/default.yaml and override.yaml again; what is wrong\nthere is told, and what was read before stays in force.\n\nExamples:\n  limekiln run -f ~/vms\n  limekiln run -f ~/vms --prune --log-format json"
 )]
@@ -80,16 +80,17 @@ fn parse_keep(text: &str) -> Result<Keep, String> {
 pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     let log = Log(args.log_format);
     crate::compose::warn_about_root();
-    let mut course = Course::new(Signals::listen()?, log);
-    let mut setup = Setup::read(args, log)?;
+    let read = {
+        let args = args.clone();
+        move || Setup::read(&args, log)
+    };
+    let mut course = Course::new(Signals::listen()?, log, read);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut setup = runtime.block_on(course.first())?;
     let mut turn = Turn::First;
-    loop {
-        let Setup { app, inputs } = setup;
+    while let Some(Setup { app, inputs }) = setup {
         app.block_on(until_signal(&app, inputs, args, log, turn, &mut course))?;
-        match course.next() {
-            Some(next) => setup = next,
-            None => break,
-        }
+        setup = course.next();
         turn = Turn::Reloaded;
     }
     log.note("stopped; VMs go on");
@@ -144,7 +145,7 @@ async fn until_signal(
     match turn {
         Turn::First => controller.lock().map_err(told)?,
         Turn::Reloaded => {
-            lock_again(&mut controller, &stop, course, log, || Setup::read(args, log)).await?;
+            lock_again(&mut controller, &stop, course, log).await?;
             if stop.is_cancelled() {
                 return Ok(());
             }
@@ -175,7 +176,7 @@ async fn until_signal(
                 supervisor::looked(&state);
                 changes.tell(&state);
             }
-            () = course.changed() => course.mind(&stop, || Setup::read(args, log))?,
+            news = course.news() => course.mind(news, &stop)?,
         }
     }
 }
@@ -187,7 +188,6 @@ async fn lock_again(
     stop: &CancellationToken,
     course: &mut Course<Setup>,
     log: Log,
-    read: impl Fn() -> anyhow::Result<Setup> + Send + Copy,
 ) -> anyhow::Result<()> {
     let mut is_told = false;
     while !stop.is_cancelled() {
@@ -201,7 +201,7 @@ async fn lock_again(
         }
         tokio::select! {
             () = tokio::time::sleep(AGAIN) => {}
-            () = course.changed() => course.mind(stop, read)?,
+            news = course.news() => course.mind(news, stop)?,
         }
     }
     Ok(())
