@@ -6,11 +6,13 @@ mod tally;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::thread;
 
 use anyhow::{Context, bail};
 
 use crate::guest::{Arch, containerd, tiny};
 use crate::{guestagent, setup, sh, workspace};
+use suites::Suite;
 use tally::Tally;
 
 /// What to leave out, and what to hand on.
@@ -32,14 +34,13 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     setup::run(true)?;
     let guests = guests(args);
-    let suites = if args.cargo.is_empty() {
-        sh::timed("building limekiln and its tests", suites::build)?
+    let (suites, agent) = if args.cargo.is_empty() {
+        sh::timed("building limekiln, its tests and the guest agent", all)?
     } else {
         let mut build = sh::cargo(&["build", "--package", "limekiln-cli"]);
         sh::logged("building limekiln", "build", &mut build)?;
-        Vec::new()
+        (Vec::new(), sh::timed("building the guest agent", guestagent::build_native)?)
     };
-    let agent = sh::timed("building the guest agent", guestagent::build_native)?;
     let mut variables = guests;
     variables.push(("LIMEKILN_GUESTAGENT", agent));
     variables.push(("LIMEKILN_BIN", workspace::target().join("debug/limekiln")));
@@ -53,6 +54,16 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         bail!("tests failed");
     }
     Ok(())
+}
+
+/// Builds everything. The guest agent is linked for a minute on one processor: beside the others.
+fn all() -> anyhow::Result<(Vec<Suite>, PathBuf)> {
+    thread::scope(|scope| {
+        let agent = scope.spawn(guestagent::build_native);
+        let suites = suites::build();
+        let agent = agent.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        Ok((suites?, agent?))
+    })
 }
 
 /// Runs what `cargo test` makes of these arguments.
