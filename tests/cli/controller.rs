@@ -1,8 +1,10 @@
 //! `limekiln run`: the controller as a process.
 
 use std::io::Write as _;
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::Command;
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use limekiln_tests::{Controller, Home};
@@ -135,11 +137,10 @@ fn objects_are_suspended_and_deletions_acknowledged_by_hand() {
     controller.end();
 }
 
-#[test]
-fn what_was_acknowledged_is_asked_for_again_without_a_controller_too() {
-    let home = Home::new();
+/// Most of a directory is taken away, with consent, given back, and taken away again without.
+fn consents_once(home: &Home) {
     let fill =
-        || ["a", "b", "c"].map(|name| home.write(&format!("{name}.yaml"), &halted(&home, name, 1)));
+        || ["a", "b", "c"].map(|name| home.write(&format!("{name}.yaml"), &halted(home, name, 1)));
     let take = || {
         for name in ["b", "c"] {
             std::fs::remove_file(home.manifests().join(format!("{name}.yaml"))).expect("there");
@@ -158,6 +159,23 @@ fn what_was_acknowledged_is_asked_for_again_without_a_controller_too() {
     take();
     let held = prune().expect(4).err;
     assert!(held.contains("2 of 3 objects would be deleted"), "{held}");
+}
+
+#[test]
+fn what_was_acknowledged_is_asked_for_again_without_a_controller_too() {
+    consents_once(&Home::new());
+}
+
+#[test]
+fn what_was_acknowledged_is_asked_for_again_also_by_way_of_a_controller_of_others() {
+    let home = Home::new();
+    let others = home.manifests().with_file_name("others");
+    std::fs::create_dir(&others).expect("writable");
+    std::fs::write(others.join("web.yaml"), halted(&home, "web", 1)).expect("writable");
+    let mut controller = Controller::of(&home, &["-f", &others.display().to_string()]);
+    controller.until("1 object is as wanted");
+    consents_once(&home);
+    controller.end();
 }
 
 /// Runs git in a directory, without anybody's configuration. The same is the same commit always.
@@ -409,10 +427,22 @@ fn overtaken(home: &Home, controller: &mut Controller) -> std::process::Child {
 fn a_hangup_waits_for_who_got_the_lock_in_between() {
     let home = Home::new();
     home.write("web.yaml", &halted(&home, "web", 1));
-    let mut controller = Controller::start(&home, &[]);
+    let socket = home.manifests().with_file_name("notify");
+    let manager = UnixDatagram::bind(&socket).expect("a short path");
+    let (hears, heard) = channel();
+    std::thread::spawn(move || {
+        let mut bytes = [0; 1024];
+        while let Ok(length) = manager.recv(&mut bytes) {
+            let _ = hears.send(String::from_utf8_lossy(&bytes[..length]).into_owned());
+        }
+    });
+    let mut controller = Controller::with(&home, &[], &[("NOTIFY_SOCKET", &socket)]);
     controller.until("1 object is as wanted");
     let mut other = overtaken(&home, &mut controller);
     controller.until("reloaded");
+    // Its watchdog must not bite while it waits.
+    let waited = heard.try_iter().find(|text| text.contains("STATUS=waits for another limekiln"));
+    assert!(waited.expect("it is told").contains("WATCHDOG=1"));
     controller.until("1 object is as wanted");
     assert!(other.wait().expect("ours").success());
 

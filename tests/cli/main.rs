@@ -8,6 +8,7 @@ mod export;
 mod frozen;
 mod full_disk;
 mod manifests;
+mod moves;
 mod networks;
 mod old_state;
 mod plans;

@@ -25,7 +25,7 @@ fn a_stock_image_boots_under_uefi_and_under_the_legacy_bios_with_its_mounts() {
 
 fn apply(home: &Home, image: &Path, extra: &str) -> Outcome {
     home.write("deb.yaml", &instance("deb", "", &template(image, extra)));
-    home.run("apply -f {m} --yes --timeout 10m")
+    home.run("apply -f {m} --yes --timeout 20m")
 }
 
 /// containerd for the whole guest. What the image lacks for containers' networks stays away: fetching

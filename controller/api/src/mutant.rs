@@ -92,6 +92,8 @@ pub enum Mutant {
     ForgetsRollbacks,
     /// What was acknowledged of a revision counts again when that comes back.
     KeepsAcknowledgements,
+    /// What is gone from one source goes, though another one may have it by now.
+    PrunesWhatMoved,
     /// What is to stay goes with its manifest.
     DeletesRetained,
     /// A branch whose history was rewritten is followed.
@@ -104,7 +106,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 47] = [
+    pub const ALL: [Self; 48] = [
         Self::StartsBeforeWhatItUses,
         Self::MadeBeforeItsDisks,
         Self::ChangesUnderUsers,
@@ -148,6 +150,7 @@ impl Mutant {
         Self::IgnoresPins,
         Self::ForgetsRollbacks,
         Self::KeepsAcknowledgements,
+        Self::PrunesWhatMoved,
         Self::DeletesRetained,
         Self::FollowsRewinds,
         Self::OrdersAnything,

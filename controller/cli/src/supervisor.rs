@@ -47,6 +47,11 @@ pub fn looked(state: &ControllerState) {
     tell(&[NotifyState::Watchdog, NotifyState::Status(&text)]);
 }
 
+/// It waits for somebody else, which may take long: the watchdog is not for that.
+pub fn waiting(what: &str) {
+    tell(&[NotifyState::Watchdog, NotifyState::Status(what)]);
+}
+
 /// So often a look is made at least.
 pub fn at_least(resync: Duration) -> Duration {
     let mut microseconds = 0;

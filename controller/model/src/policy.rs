@@ -13,6 +13,10 @@ pub struct Policy {
     /// Whether they are deleted only once another look shows the same, by a later plan.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub prune_later: bool,
+    /// By a source's identity, why nothing of it is deleted yet: what is gone from it may be in
+    /// another source by now.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub prune_waits: BTreeMap<String, String>,
     /// By a source's identity, the most of its objects that one pass deletes: max(1, 20 %) of those
     /// owned where nothing is said. 0 means never, whatever else is allowed.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -87,6 +87,12 @@ fn permission(scene: &Scene<'_>, source: &str, gone: usize) -> Result<(), (Strin
             "nothing: the controller looks again at once, and may delete it then",
         ));
     }
+    if let Some(why) = policy.prune_waits.get(source) {
+        return Err((
+            format!("it is in no manifest any more, but {why}"),
+            "nothing: it may be deleted once every other source was read since",
+        ));
+    }
     let own = policy.prune_budgets.get(source);
     // Never, whatever somebody acknowledges.
     if own == Some(&0) {

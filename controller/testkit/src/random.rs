@@ -252,6 +252,7 @@ pub fn policy() -> impl Strategy<Value = Policy> {
     all.prop_map(|(prune, prune_budgets, prune_all, prune_all_of, max_disruption, adopt)| Policy {
         prune,
         prune_later: false,
+        prune_waits: Default::default(),
         prune_budgets,
         prune_all,
         prune_all_of,

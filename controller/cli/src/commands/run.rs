@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use limekiln_reconciler::{
@@ -13,7 +13,7 @@ use limekiln_sources::WatchRoot;
 use tokio_util::sync::CancellationToken;
 
 use crate::commands::apply::PolicyArgs;
-use crate::compose::{App, told};
+use crate::compose::{self, App};
 use crate::course::Course;
 use crate::exit::{Exit, Failure};
 use crate::output::log::{Changes, Log, LogFormat};
@@ -79,7 +79,7 @@ fn parse_keep(text: &str) -> Result<Keep, String> {
 /// If nothing was named, or another limekiln works on the home.
 pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     let log = Log(args.log_format);
-    crate::compose::warn_about_root();
+    compose::warn_about_root();
     let read = {
         let args = args.clone();
         move || Setup::read(&args, log)
@@ -106,6 +106,9 @@ enum Turn {
 
 /// So often a lock that somebody else has is tried again.
 const AGAIN: Duration = Duration::from_millis(50);
+
+/// So often a service manager hears that it waits for that.
+const ALIVE: Duration = Duration::from_secs(5);
 
 /// What a controller works with from one SIGHUP to the next.
 struct Setup {
@@ -143,7 +146,7 @@ async fn until_signal(
     let (handle, stop) = (controller.handle(), CancellationToken::new());
     // Only who has the lock answers for the home.
     match turn {
-        Turn::First => controller.lock().map_err(told)?,
+        Turn::First => controller.lock().map_err(compose::told)?,
         Turn::Reloaded => {
             lock_again(&mut controller, &stop, course, log).await?;
             if stop.is_cancelled() {
@@ -168,7 +171,7 @@ async fn until_signal(
                 if let Some(server) = server {
                     server.stop();
                 }
-                return ended.map_err(told);
+                return ended.map_err(compose::told);
             }
             Ok(()) = state.changed() => {
                 let state = state.borrow_and_update();
@@ -189,15 +192,19 @@ async fn lock_again(
     course: &mut Course<Setup>,
     log: Log,
 ) -> anyhow::Result<()> {
-    let mut is_told = false;
+    let mut told = None::<Instant>;
     while !stop.is_cancelled() {
         match controller.lock() {
-            Err(ReconcileError::Home(other @ HomeError::Locked { .. })) if !is_told => {
-                log.warn(&format!("{other}; this controller goes on when that has ended"));
-                is_told = true;
+            Err(ReconcileError::Home(other @ HomeError::Locked { .. })) => {
+                if told.is_none() {
+                    log.warn(&format!("{other}; this controller goes on when that has ended"));
+                }
+                if told.is_none_or(|at| at.elapsed() >= ALIVE) {
+                    supervisor::waiting("waits for another limekiln that works on the home");
+                    told = Some(Instant::now());
+                }
             }
-            Err(ReconcileError::Home(HomeError::Locked { .. })) => {}
-            other => return other.map_err(told),
+            other => return other.map_err(compose::told),
         }
         tokio::select! {
             () = tokio::time::sleep(AGAIN) => {}

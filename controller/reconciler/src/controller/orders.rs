@@ -157,6 +157,7 @@ impl Controller {
         }
         let planned = self.reconciler.resume_on(order.plan.clone(), kept.observed.clone())?;
         self.reconciler.nothing_suspended(&planned)?;
+        self.reconciler.take_up_requests(&planned.desired);
         let ours = |id: &ObjectId| self.tasks.is_busy(id) || keeps(&kept.desired, id);
         let earlier = self.looked.as_ref().map(|looked| &looked.observed);
         let (claims, seen) = (self.reconciler.claims()?, &planned.observed);

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_executor::RunResult;
-use limekiln_model::{Fingerprint, ObjectId, Plan, StepId, StepOutcome, fingerprint};
+use limekiln_model::{
+    Desired, Fingerprint, ObjectId, Observed, Plan, StepId, StepOutcome, fingerprint,
+};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -19,6 +21,7 @@ use super::wants::Wants;
 use super::{Attempt, Taken};
 use crate::home::Fence;
 use crate::ledger::{Owners, owners_after};
+use crate::requests::sources_with_gone;
 use crate::{Claims, Planned, ReconcileError, Run};
 
 /// What exists and what is to be done, with the ledger of then.
@@ -49,6 +52,7 @@ impl Controller {
         };
         self.orders(fence, planned.as_ref().map(|(planned, _)| &**planned));
         if let Some((planned, claims)) = &planned {
+            self.ask_beside(planned);
             if self.announce(planned) {
                 // Whoever waits for it is served before it begins.
                 tokio::task::yield_now().await;
@@ -138,11 +142,32 @@ impl Controller {
             policy.prune_later = true;
             self.handle().again();
         }
+        if policy.prune && !is_on(Mutant::PrunesWhatMoved) {
+            policy.prune_waits = self.prune_waits(&loaded.desired, &observed);
+        }
         let desired = loaded.desired.clone();
         let last = self.state.borrow().planned.clone();
         let (books, last) = (&self.reconciler, last.as_ref());
         let planned = books.plan_again(last, ahead, observed, desired, policy)?;
         Ok(Some((planned, claims)))
+    }
+
+    /// Of which sources something is gone that may be in another one by now, and why.
+    fn prune_waits(&self, desired: &Desired, observed: &Observed) -> BTreeMap<String, String> {
+        let mut waits = self.intake.waits();
+        if !waits.is_empty() {
+            let gone = sources_with_gone(desired, observed);
+            waits.retain(|source, _| gone.contains(source));
+        }
+        waits
+    }
+
+    /// Has what a deletion waits for read.
+    fn ask_beside(&mut self, planned: &Planned) {
+        let waits = planned.policy.prune_waits.keys();
+        if waits.fold(false, |any, source| any | self.intake.ask_beside(source)) {
+            self.handle().again();
+        }
     }
 
     /// Starts what can be started.

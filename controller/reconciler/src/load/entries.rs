@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_api::{Broken, Diagnostic, Kind, Located, Name, Parsed, Severity, parse_documents};
 use limekiln_model::{ObjectId, Origin};
 use limekiln_sources::SourceFile;
@@ -34,10 +35,11 @@ pub(super) struct Unreadable {
 }
 
 impl Unreadable {
-    /// Whether an object that came from `origin` may be described here. One that has no name may
-    /// have come from any file of the source.
+    /// Whether an object that came from `origin` may be described here. What has no name may be one
+    /// from any file, which was moved here.
     pub(super) fn may_hold(&self, origin: &Origin) -> bool {
-        self.origin.source == origin.source && (self.nameless || self.origin.file == origin.file)
+        let same = self.origin.source == origin.source && self.origin.file == origin.file;
+        same || (self.nameless && !is_on(Mutant::PrunesWhatMoved))
     }
 }
 

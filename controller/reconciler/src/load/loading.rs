@@ -140,7 +140,8 @@ impl<'a> Loading<'a> {
         unreadable: &[Unreadable],
         owners: &BTreeMap<ObjectId, Owner>,
     ) {
-        for (id, owner) in owners {
+        let sources = self.desired.sources.clone();
+        for (id, owner) in owners.iter().filter(|(_, one)| sources.contains(&one.origin.source)) {
             let holder = unreadable.iter().find(|file| file.may_hold(&owner.origin));
             if let Some(file) = holder.filter(|_| !self.desired.mentions(id)) {
                 self.freeze(id.clone(), file.why.clone(), owner.origin.clone());

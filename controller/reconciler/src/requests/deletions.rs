@@ -68,7 +68,8 @@ impl Requests {
         policy: &Policy,
     ) -> Option<String> {
         let source = &observed.owners.get(id)?.origin.source;
-        if policy.prune_budgets.get(source) == Some(&0) || policy.prunes_all_of(source) {
+        let never = policy.prune_budgets.get(source) == Some(&0);
+        if never || policy.prune_waits.contains_key(source) || policy.prunes_all_of(source) {
             return None;
         }
         let revision = desired.revisions.get(source)?;
@@ -83,7 +84,10 @@ fn is_met(one: &OfSource, desired: &Desired) -> bool {
 }
 
 /// The sources that something is gone from.
-fn sources_with_gone<'a>(desired: &Desired, observed: &'a Observed) -> BTreeSet<&'a String> {
+pub(crate) fn sources_with_gone<'a>(
+    desired: &Desired,
+    observed: &'a Observed,
+) -> BTreeSet<&'a String> {
     let gone = observed.owners.iter().filter(|(id, owner)| {
         desired.sources.contains(&owner.origin.source)
             && !desired.mentions(id)

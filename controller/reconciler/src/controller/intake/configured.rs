@@ -1,6 +1,6 @@
 //! The sources of a configuration file: directories and git repositories.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -18,6 +18,7 @@ use super::beside::Beside;
 use super::loads::Loads;
 use super::parts::Parts;
 use super::paths::{Paths, SETTLED};
+use super::read_at::ReadAt;
 use super::repository::{Asked, Fetched, Repository, SOON, told};
 use super::trusted::Trusted;
 use super::unread::{Unread, hold};
@@ -46,6 +47,10 @@ pub struct Configured {
     in_force: InForce,
     /// When somebody last asked for something by hand.
     asked: Vec<Option<SystemTime>>,
+    /// How often it was looked at them.
+    look: u64,
+    /// Whether what is in force was loaded from something else than what they held at the last look.
+    is_behind: bool,
 }
 
 /// A source, and what it held when it was last read.
@@ -65,6 +70,7 @@ struct Source {
     next: Instant,
     /// Somebody asked for it while a fetch ran, which may have looked before.
     is_asked: bool,
+    read_at: ReadAt,
 }
 
 /// What a directory is known by, and what it holds.
@@ -135,6 +141,8 @@ impl Configured {
             unkept,
             in_force,
             asked,
+            look: 0,
+            is_behind: true,
         })
     }
 
@@ -179,16 +187,17 @@ impl Configured {
         let time = |file: PathBuf| file.metadata().ok()?.modified().ok();
         let asked: Vec<_> = reconciler.home().requests().into_iter().map(time).collect();
         let all = std::mem::replace(&mut self.asked, asked.clone()) != asked;
+        self.look += 1;
         for source in &mut self.sources {
             if all || source.is_asked || Instant::now() >= source.next {
                 let trusted = self.trusted.commit(&source.config.name).map(str::to_owned);
                 let asked = Asked { trusted, requests: Arc::clone(&requests) };
-                source.begin(asked, all, controller);
+                source.begin(asked, all, self.look, controller);
             }
         }
         let (begun, mut at) = (Instant::now(), Vec::new());
         for source in &mut self.sources {
-            source.look(begun, controller).await;
+            source.look(begun, self.look, controller).await;
             let read = source.snapshot.as_ref().filter(|_| source.repository.is_some());
             let Some(snapshot) = read else { continue };
             match self.trusted.note(&source.config.name, &snapshot.revision) {
@@ -200,6 +209,30 @@ impl Configured {
         if let Err(error) = requests.arrive(reconciler.home(), &at) {
             warn!("it cannot be noted that a rewind was followed: {error}");
         }
+    }
+
+    fn named(&self, source: &str) -> Option<&Source> {
+        self.sources.iter().find(|one| one.is(source))
+    }
+
+    /// The others that were not read since it was seen what this source holds.
+    fn others_unread_since(&self, source: &str) -> impl Iterator<Item = &Source> {
+        let seen = self.named(source).map(|one| one.read_at).unwrap_or_default();
+        let others = self.sources.iter().filter(move |one| !one.is(source));
+        others.filter(move |other| !other.read_at.is_since(&seen))
+    }
+
+    /// What has to be known before anything of this source is deleted.
+    fn why_wait(&self, source: &str) -> Option<String> {
+        if self.is_behind {
+            return Some("newer manifests, which may have it, are still being loaded".to_owned());
+        }
+        let other = self.others_unread_since(source).next()?;
+        let name = &other.config.name;
+        Some(match other.trouble() {
+            Some(_) => format!("source {name}, which cannot be read, may have it by now"),
+            None => format!("source {name} may have it by now, and is read again first"),
+        })
     }
 
     /// Puts the policies to the sources again when it has come to be known what these are called.
@@ -225,6 +258,7 @@ impl Configured {
         reconciler: &Arc<Reconciler>,
         controller: &Handle,
     ) -> Result<Taken, ReconcileError> {
+        self.is_behind = true;
         let mut snapshots: Vec<_> =
             self.sources.iter().filter_map(|source| source.snapshot.clone()).collect();
         self.unkept.read(&snapshots);
@@ -235,6 +269,7 @@ impl Configured {
         // What is left alone for that is not any more once all are known: it is loaded anew then.
         now.extend((!knows_all).then(<(String, String)>::default));
         if self.loads.are_current(&now, controller).await {
+            self.is_behind = false;
             return Ok(Taken { errors, ..Taken::default() });
         }
         let reconciler = Arc::clone(reconciler);
@@ -249,7 +284,8 @@ impl Configured {
             spare(&mut loaded, &pruned);
             Ok(loaded)
         };
-        let loaded = self.loads.load(now, &self.foresight, controller, work).await?;
+        let loaded = self.loads.load(now.clone(), &self.foresight, controller, work).await?;
+        self.is_behind = !self.loads.are_of(&now);
         if let (Some(tell), Some(loaded)) = (&self.tell, &loaded) {
             tell(loaded);
         }
@@ -281,6 +317,26 @@ impl Intake for Configured {
 
     async fn keep(&mut self, reconciler: &Arc<Reconciler>) {
         self.unkept.keep(reconciler).await;
+    }
+
+    fn waits(&self) -> BTreeMap<String, String> {
+        let waits = self.sources.iter().filter_map(|source| {
+            let snapshot = source.snapshot.as_ref().filter(|_| source.config.prune)?;
+            Some((snapshot.source.clone(), self.why_wait(&snapshot.source)?))
+        });
+        waits.collect()
+    }
+
+    fn ask_beside(&mut self, source: &str) -> bool {
+        let Some(seen) = self.named(source).map(|one| one.read_at) else { return false };
+        let mut any = false;
+        for other in self.sources.iter_mut().filter(|one| !one.is(source)) {
+            // Who has been asked in vain is again when its time has come.
+            if !other.read_at.was_tried_since(&seen) {
+                (other.is_asked, any) = (true, true);
+            }
+        }
+        any
     }
 
     fn foresight(&self) -> Option<Foresight> {
@@ -317,17 +373,24 @@ impl Source {
             error: None,
             next,
             is_asked: false,
+            read_at: ReadAt::default(),
         })
+    }
+
+    /// Whether its snapshot is of this identity.
+    fn is(&self, identity: &str) -> bool {
+        self.snapshot.as_ref().is_some_and(|snapshot| snapshot.source == identity)
     }
 
     /// Begins to read a directory, or to fetch a repository. One that is read or fetched already is
     /// once more when that has ended, if it was asked for `by_hand`.
-    fn begin(&mut self, asked: Asked, by_hand: bool, controller: &Handle) {
+    fn begin(&mut self, asked: Asked, by_hand: bool, look: u64, controller: &Handle) {
         if self.reading.is_busy() || self.repository.as_ref().is_some_and(Repository::is_busy) {
             self.is_asked |= by_hand;
             return;
         }
         self.is_asked = false;
+        self.read_at.begins(look);
         let default = if self.repository.is_some() { INTERVAL } else { 0 };
         self.next = Instant::now() + Duration::from_secs(self.config.interval.unwrap_or(default));
         if let Some(repository) = &mut self.repository {
@@ -340,7 +403,7 @@ impl Source {
     }
 
     /// Takes what was read or fetched, if that is done, or will be soon.
-    async fn look(&mut self, begun: Instant, controller: &Handle) {
+    async fn look(&mut self, begun: Instant, look: u64, controller: &Handle) {
         let ended = match &mut self.repository {
             Some(repository) => repository.fetched(begun + SOON).await.map(|fetched| {
                 let Fetched { read, kept } = fetched;
@@ -358,7 +421,7 @@ impl Source {
             if self.is_asked {
                 controller.again();
             }
-            self.take(read);
+            self.take(read, look);
         }
     }
 
@@ -371,9 +434,11 @@ impl Source {
     }
 
     /// What it held before stays if it could not be read.
-    fn take(&mut self, read: Result<Option<Snapshot>, String>) {
+    fn take(&mut self, read: Result<Option<Snapshot>, String>, look: u64) {
         match read {
             Ok(snapshot) => {
+                let (now, before) = (snapshot.as_ref(), self.snapshot.as_ref());
+                self.read_at.succeeded(look, now.map(identity_of) != before.map(identity_of));
                 // It may lead elsewhere since it was looked where.
                 let source = snapshot.as_ref().map(|snapshot| snapshot.source.clone());
                 self.identity = source.or(self.identity.take());
@@ -481,9 +546,9 @@ mod tests {
         let sources = vec![config("here", "m"), config("gone", "n")];
         let mut configured = Configured::new(sources, &home, store).expect("made");
         assert_eq!(configured.unread(true), ["here", "gone"]);
-        configured.sources[0].take(Ok(None));
+        configured.sources[0].take(Ok(None), 1);
         assert_eq!(configured.unread(true), ["here", "gone"], "nothing is known of it yet");
-        configured.sources[1].take(Err("it is gone".to_owned()));
+        configured.sources[1].take(Err("it is gone".to_owned()), 1);
         assert_eq!(configured.unread(true), ["here"]);
     }
 }

@@ -55,6 +55,11 @@ impl Loads {
         self.last.is_some()
     }
 
+    /// Whether these revisions were loaded last.
+    pub(super) fn are_of(&self, of: &Revisions) -> bool {
+        self.last.as_ref().is_some_and(|last| last.of == *of)
+    }
+
     /// Since when a load goes on that takes long.
     pub(super) fn since(&self) -> Option<Timestamp> {
         self.load.since()
@@ -65,7 +70,7 @@ impl Loads {
         if self.load.is_busy() {
             return false;
         }
-        let same = self.last.as_ref().is_some_and(|last| last.of == *of);
+        let same = self.are_of(of);
         let late = self.late != remote::late();
         same && !late && !self.parts.are_due() && !self.have_changed(controller).await
     }

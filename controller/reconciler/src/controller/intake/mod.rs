@@ -9,10 +9,12 @@ mod in_force;
 mod loads;
 mod parts;
 mod paths;
+mod read_at;
 mod repository;
 mod trusted;
 mod unread;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -41,6 +43,18 @@ pub trait Intake: Send + Sync {
     /// Keeps what was read for a rollback. Called when what follows from it has begun, because it
     /// takes longer than everything before.
     async fn keep(&mut self, _reconciler: &Arc<Reconciler>) {}
+
+    /// Of which sources nothing may be deleted yet, and why: what is gone from one may have come to
+    /// another, which was not read since.
+    fn waits(&self) -> BTreeMap<String, String> {
+        BTreeMap::new()
+    }
+
+    /// Has the others read once more, for what is gone from this source. Whether another look has to
+    /// do so.
+    fn ask_beside(&mut self, _source: &str) -> bool {
+        false
+    }
 
     /// What tells what they will most likely hold in a moment, if there is anything that can.
     fn foresight(&self) -> Option<Foresight> {
