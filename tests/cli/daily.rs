@@ -118,6 +118,34 @@ fn disks_are_made_and_changed_by_hand() {
     home.run("disk list nobody").expect(1);
 }
 
+/// As an import does that takes minutes, beside which a manifest of the disk arrives.
+#[test]
+fn what_another_process_is_making_is_left_to_it() {
+    let home = Home::new();
+    home.run("disk create other --size 1MiB").ok();
+    let others = home.lima().join("_limekiln/staging/disk-data+7+1");
+    fs::create_dir_all(&others).expect("writable");
+    fs::write(others.join("datadisk"), "half").expect("writable");
+    let making = fs::File::open(&others).expect("there");
+    making.lock().expect("nobody else is there");
+    home.write(
+        "disk.yaml",
+        "apiVersion: lima-vm.io/v1alpha1\nkind: Disk\nmetadata: {name: data}\nspec: {size: 1MiB}\n",
+    );
+    let told = "disk/data is being made already, by process 7";
+    for line in ["disk create data --size 1MiB", "disk import data {m}/disk.yaml"] {
+        let refused = home.run(line).expect(1).err;
+        assert!(refused.contains(told) && refused.contains("try again"), "{refused}");
+    }
+    let refused = home.run("apply -f {m} --yes").expect(1);
+    assert!(format!("{}{}", refused.out, refused.err).contains(told), "{refused:?}");
+    assert_eq!(fs::read_to_string(others.join("datadisk")).expect("left alone"), "half");
+    assert!(!home.lima().join("_limekiln/owners/disk-data.json").exists(), "it will be theirs");
+    drop(making);
+    home.run("apply -f {m} --yes").ok();
+    assert!(home.lima().join("_disks/data/datadisk").exists() && !others.exists());
+}
+
 #[test]
 fn a_disk_of_a_manifest_is_changed_there() {
     let home = Home::new();

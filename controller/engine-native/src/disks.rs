@@ -1,12 +1,13 @@
 //! Additional disks below `_disks/`.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use limekiln_api::{ByteSize, DiskFormat, DiskSpec};
 use limekiln_engine::EngineError;
 use limekiln_hostagent::atomic;
-use limekiln_model::Name;
+use limekiln_model::{Name, ObjectId};
 
 use crate::error::{file, write};
 use crate::images::header;
@@ -38,7 +39,7 @@ pub(crate) fn create(paths: &Paths, name: &Name, spec: &DiskSpec) -> Result<(), 
     if data(&dir).exists() {
         return already_there(&data(&dir), name, spec);
     }
-    let staging = Staging::new(paths, &format!("disk-{name}"))?;
+    let staging = Staging::new(paths, &ObjectId::disk(name))?;
     let image = data(staging.dir());
     let size = spec.size.0.to_string();
     qemu_img([
@@ -112,7 +113,12 @@ pub(crate) fn grow(
 /// Moves a directory that is complete to its place, durably.
 pub(crate) fn publish(staging: &Path, place: &Path) -> Result<(), EngineError> {
     sync(staging)?;
-    fs::rename(staging, place).map_err(file("make", place))?;
+    fs::rename(staging, place).map_err(|error| match error.kind() {
+        ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists => {
+            EngineError::precondition(format!("{} exists already", place.display()))
+        }
+        _ => file("make", place)(error),
+    })?;
     place.parent().map_or(Ok(()), sync)
 }
 
@@ -124,9 +130,7 @@ pub(crate) fn sync(dir: &Path) -> Result<(), EngineError> {
 /// Removes a directory if it is there.
 pub(crate) fn remove_dir(dir: &Path) -> Result<(), EngineError> {
     match fs::remove_dir_all(dir) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(file("remove", dir)(error))
-        }
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(file("remove", dir)(error)),
         _ => Ok(()),
     }
 }

@@ -208,26 +208,38 @@ fn number(metadata: &Metadata) -> (u64, u64) {
 }
 
 impl Home {
-    /// Removes halves of files whose writer died. Who holds the lock is the only writer of these
-    /// directories; what cannot be removed now is next time.
+    /// Removes halves of files whose writer died. Who holds the lock is the only writer of most
+    /// directories; what others are writing just then, and what cannot be removed now, is next
+    /// time.
     fn sweep(&self) {
         if is_on(Mutant::LeavesHalves) {
             return;
         }
-        let mut dirs =
-            ["owners", "parked", "revisions", "plans"].map(|name| self.dir.join(name)).to_vec();
-        // Here people's requests are written, too, under a lock of their own.
-        let requests = File::options().write(true).open(self.dir.join("requests.lock"));
-        let guard = requests.as_ref().map(File::try_lock);
-        if !matches!(guard, Ok(Err(_))) {
-            dirs.push(self.dir.clone());
+        for dir in ["parked", "revisions", "plans"] {
+            remove_halves(&self.dir.join(dir));
         }
-        for dir in dirs {
-            for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-                if entry.file_name().to_string_lossy().starts_with(atomic::HALF) {
-                    let _ = fs::remove_file(entry.path());
-                }
-            }
+        // Commands claim what they make, and note what people ask for, under locks of their own.
+        for (lock, dir) in
+            [("owners.lock", self.dir.join("owners")), ("requests.lock", self.dir.clone())]
+        {
+            self.unless_held(lock, || remove_halves(&dir));
+        }
+    }
+
+    /// Does something while nobody else has a lock. Where its file cannot be made nobody has, and
+    /// what is removed makes room.
+    fn unless_held(&self, lock: &str, act: impl FnOnce()) {
+        let file = File::create(self.dir.join(lock));
+        if !matches!(file.as_ref().map(File::try_lock), Ok(Err(_))) {
+            act();
+        }
+    }
+}
+
+fn remove_halves(dir: &Path) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(atomic::HALF) {
+            let _ = fs::remove_file(entry.path());
         }
     }
 }
@@ -326,6 +338,26 @@ mod tests {
         let other = format!("another limekiln (process {}) works there now", std::process::id());
         assert!(error.ends_with(&other), "{error}");
         second.fence().check().expect("ours");
+    }
+
+    #[test]
+    fn halves_go_but_not_while_somebody_may_be_writing_them() {
+        let dir = tempfile::tempdir().expect("dir");
+        let home = Home::new(dir.path());
+        home.prepare().expect("made");
+        let write = |half: &str| fs::write(home.dir().join(half), "half").expect("writable");
+        let halves = ["owners/.new-a", "parked/.new-a", ".new-a"];
+        for (lock, theirs) in [("owners.lock", Some(0)), ("requests.lock", Some(2)), ("none", None)]
+        {
+            halves.iter().copied().for_each(write);
+            let other = File::create(home.dir().join(lock)).expect("writable");
+            other.lock().expect("free");
+            drop(home.lock().expect("free"));
+            for (number, half) in halves.iter().enumerate() {
+                let there = home.dir().join(half).exists();
+                assert_eq!(there, theirs == Some(number), "{half} under {lock}");
+            }
+        }
     }
 
     #[test]

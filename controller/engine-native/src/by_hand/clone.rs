@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use limekiln_engine::EngineError;
-use limekiln_model::Name;
+use limekiln_model::{Name, ObjectId};
 
 use super::ByHand;
 use crate::error::file;
@@ -28,7 +28,7 @@ impl ByHand {
     pub fn clone_instance(&self, from: &Name, to: &Name) -> Result<(), EngineError> {
         self.must_be_stopped(from)?;
         self.must_be_free(to)?;
-        let staging = Staging::new(&self.paths, &format!("instance-{to}"))?;
+        let staging = Staging::new(&self.paths, &ObjectId::instance(to))?;
         let dir = self.paths.instance(from);
         copy_dir(&dir, staging.dir())?;
         let mode = fs::metadata(&dir).map_err(file("read", &dir))?.permissions();

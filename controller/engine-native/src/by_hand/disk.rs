@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use limekiln_api::{DiskFormat, DiskSpec};
 use limekiln_engine::{ActionContext, EngineError};
 use limekiln_hostagent::atomic;
-use limekiln_model::Name;
+use limekiln_model::{Name, ObjectId};
 
 use super::ByHand;
 use crate::disks::{self, data};
@@ -53,7 +53,7 @@ impl ByHand {
                 return Err(EngineError::permanent(message).hint("import a qcow2 or raw image"));
             }
         };
-        let staging = Staging::new(&self.paths, &format!("disk-{name}"))?;
+        let staging = Staging::new(&self.paths, &ObjectId::disk(name))?;
         let image = data(staging.dir());
         copy_now(from, &image).map_err(file("write", &image))?;
         atomic::write(&image.with_extension("format"), format.word().as_bytes(), 0o644)

@@ -9,7 +9,7 @@ use std::path::Path;
 use limekiln_api::{DiskFormat, Lima, LimaVersion};
 use limekiln_engine::{ActionContext, EngineError};
 use limekiln_hostagent::{InstanceFiles, atomic};
-use limekiln_model::Name;
+use limekiln_model::{Name, ObjectId};
 
 use super::stored::stored;
 use crate::disks::grow;
@@ -33,7 +33,7 @@ pub(crate) async fn create(
     if already_there(paths, name, &yaml)? {
         return Ok(());
     }
-    let staging = Staging::new(paths, &format!("instance-{name}"))?;
+    let staging = Staging::new(paths, &ObjectId::instance(name))?;
     fill(&InstanceFiles::new(staging.dir()), &yaml, filled, fetched, context).await?;
     let place = paths.instance(name);
     blocking(move || staging.publish(&place)).await

@@ -16,7 +16,8 @@ use crate::Planned;
 /// ours. An object is gone when it was missing `earlier`, too: one look may be out of date.
 /// Claims that neither the plan nor a manifest speaks of are left: on a full disk, what is removed
 /// must not wait for a note about something else. So are those of objects that are being worked
-/// on.
+/// on, and those that somebody has written since they were read: by hand, an object of that name
+/// may have been made.
 pub(crate) fn follow(
     ledger: &Ledger,
     claims: &Claims,
@@ -33,13 +34,13 @@ pub(crate) fn follow(
     for claim in claims.by_id.values() {
         if let Some(followed) = followed(claim, desired, observed).filter(|_| concerned(&claim.id))
         {
-            ledger.put(&followed)?;
+            ledger.replace(Some(claim), &followed)?;
         }
     }
     let unclaimed = |id: &ObjectId| !claims.by_id.contains_key(id) && !busy(id);
     for id in adopt.then(|| desired.ids()).into_iter().flatten().filter(unclaimed) {
         if let Some(owner) = owner_in(desired, &id).filter(|_| observed.exists(&id)) {
-            ledger.put(&Claim::new(id, owner))?;
+            ledger.replace(None, &Claim::new(id, owner))?;
         }
     }
     for (id, claim) in &claims.by_id {
@@ -48,7 +49,7 @@ pub(crate) fn follow(
         }
         let unwanted = !desired.mentions(id) || desired.is_elsewhere(id);
         if unwanted && desired.sources.contains(&claim.owner.origin.source) {
-            ledger.forget(id)?;
+            ledger.forget_claim(claim)?;
         }
     }
     Ok(())

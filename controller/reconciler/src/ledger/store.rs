@@ -153,6 +153,16 @@ impl Ledger {
         self.changing(id, None, || self.remove(&self.owners.join(file_name(id))))
     }
 
+    /// Writes a claim in place of the one that was read, or of none, unless somebody has changed
+    /// that since. Who only keeps the books comes after who makes something.
+    ///
+    /// # Errors
+    /// If it cannot be read or written.
+    pub(crate) fn replace(&self, read: Option<&Claim>, now: &Claim) -> Result<(), LedgerError> {
+        let _turn = self.turns.take()?;
+        if self.get(&now.id)?.as_ref() == read { self.put_now(now) } else { Ok(()) }
+    }
+
     /// Gives up a claim, unless somebody has changed it since.
     ///
     /// # Errors

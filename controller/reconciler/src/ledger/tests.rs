@@ -3,12 +3,14 @@
 use std::fs;
 use std::time::{Duration, SystemTime};
 
-use limekiln_api::DeletionPolicy;
-use limekiln_model::{Origin, Owner};
+use limekiln_api::{DeletionPolicy, DiskFormat, DiskSpec};
+use limekiln_model::{
+    Desired, ObjectId, Observed, ObservedDisk, Origin, Owner, Plan, Policy, Report, Wanted,
+};
 use proptest::prelude::*;
 
-use super::{Claim, Ledger};
-use crate::Home;
+use super::{Claim, Claims, Ledger, follow};
+use crate::{Home, Planned};
 
 #[derive(Clone, Debug)]
 enum Edit {
@@ -151,6 +153,61 @@ fn a_claim_that_changed_in_the_meantime_is_neither_renamed_away_nor_withdrawn() 
     ledger.put(&old).expect("writable");
     ledger.forget_claim(&made).expect("writable");
     assert_eq!(get(&old), Some(old));
+}
+
+/// Between the look at the ledger and what follows from it, somebody clones or renames.
+#[test]
+fn what_was_claimed_since_the_look_is_neither_forgotten_nor_changed() {
+    let dir = tempfile::tempdir().expect("dir");
+    let home = Home::new(dir.path());
+    home.prepare().expect("writable");
+    let ledger = Ledger::new(&home);
+    let (gone, moved) = (claim("disk/gone", "/m"), claim("disk/moved", "/m"));
+    let adopted = claim("disk/adopted", "/m").id;
+    let follow = |claims: &Claims| {
+        let planned = planned(&[&moved.id, &adopted]);
+        let (now, then) = (&planned.observed, Some(&planned.observed));
+        follow(&ledger, claims, &planned, now, then, &|_| false).expect("writable");
+    };
+    let owned = |id: &ObjectId| ledger.get(id).expect("readable").map(|claim| claim.owner.origin);
+    let put =
+        |id: &ObjectId, source| ledger.put(&claim(&id.to_string(), source)).expect("writable");
+    for source in ["/m", "<stdin>"] {
+        ledger.forget(&adopted).expect("writable");
+        put(&gone.id, "/m");
+        put(&moved.id, "/m");
+        let claims = ledger.read().expect("readable");
+        if source == "<stdin>" {
+            [&gone.id, &moved.id, &adopted].into_iter().for_each(|id| put(id, source));
+        }
+        follow(&claims);
+        let by_hand = claim("disk/x", "<stdin>").owner.origin;
+        let expected = match source {
+            "/m" => [None, Some(wanted_at()), Some(wanted_at())],
+            _ => [Some(by_hand.clone()), Some(by_hand.clone()), Some(by_hand)],
+        };
+        assert_eq!([&gone.id, &moved.id, &adopted].map(owned), expected, "{source}");
+    }
+}
+
+/// Where the manifests are by now.
+fn wanted_at() -> Origin {
+    Origin { source: "/m".into(), file: "/m/b.yaml".into(), line: 7 }
+}
+
+/// Disks that are wanted and exist; nothing else does.
+fn planned(wanted: &[&ObjectId]) -> Planned {
+    let mut desired = Desired { sources: vec!["/m".to_owned()], ..Desired::default() };
+    let mut observed = Observed::default();
+    let (size, format) = (1 << 20, DiskFormat::Qcow2);
+    for id in wanted {
+        let disk = Wanted { spec: DiskSpec::of(size, format), origin: wanted_at() };
+        desired.disks.insert(id.name.clone(), disk);
+        let disk = ObservedDisk { size, format, in_use_by: None };
+        observed.disks.insert(id.name.clone(), disk);
+    }
+    let policy = Policy { adopt: true, ..Policy::default() };
+    Planned { plan: Plan::default(), report: Report::default(), observed, desired, policy }
 }
 
 #[test]

@@ -31,13 +31,15 @@ impl Reconciler {
         planned: &Planned,
         run: &Run,
     ) -> Result<Outcome, ReconcileError> {
+        // Read before the look: what somebody claims by hand meanwhile must not seem to be gone.
+        let claims = self.claims()?;
         // Who destroys looks again: the plan may have waited for an answer for hours.
         let observed = self.observe_for(&planned.desired).await?;
         basis_holds(&planned.plan, &observed).map_err(ReconcileError::Moved)?;
         self.nothing_suspended(planned)?;
         self.take_up_requests(&planned.desired);
         let earlier = Some(&planned.observed);
-        self.keep_books(fence, &*self.claims()?, planned, &observed, earlier, &|_| false)?;
+        self.keep_books(fence, &claims, planned, &observed, earlier, &|_| false)?;
         let (inner, ledger) = (Arc::clone(&self.engine), self.ledger.fenced(fence));
         let engine = LedgerEngine::new(
             inner,
