@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use limekiln_sources::{Snapshot, SourceFile};
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,8 @@ const VERSION: u64 = 1;
 const KEPT: usize = 10;
 /// A larger one is not: ten of them would fill a disk.
 const LARGEST: usize = 16 << 20;
+/// The least that lies between two revisions of a source, whatever the clock says.
+const STEP: SignedDuration = SignedDuration::from_millis(1);
 
 /// What a source held at one moment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,7 +31,8 @@ pub struct Revision {
     pub source: String,
     /// The commit, or the digest of the files.
     pub revision: String,
-    /// When the source came to hold it, the last time.
+    /// When the source came to hold it, the last time: after all that it held before, also where
+    /// the clock was set back since.
     pub at: Timestamp,
     /// Its files.
     pub files: Vec<File>,
@@ -167,12 +170,20 @@ impl History {
         let revision = Revision {
             source: snapshot.source.clone(),
             revision: snapshot.revision.clone(),
-            at: Timestamp::now(),
+            at: self.next(&snapshot.source)?,
             files: snapshot.files.iter().filter_map(file).collect(),
         };
         self.forget_head(&path);
         atomic::write(&path, &serde_json::to_vec(&Stored { version: VERSION, revision })?)?;
-        self.forget(&snapshot.source, pinned)
+        self.forget(snapshot, pinned)
+    }
+
+    /// Now, or just after the newest revision of a source: what came last is in force, and a clock
+    /// that was ahead must not have it count as the oldest.
+    fn next(&self, source: &str) -> io::Result<Timestamp> {
+        let newest = self.heads_of(source)?.last().map(|head| head.at);
+        let after = newest.map(|at| at.saturating_add(STEP).unwrap_or(at));
+        Ok(after.into_iter().fold(Timestamp::now(), Timestamp::max))
     }
 
     /// Whether it is kept, and others of its source were read since. One that a later release wrote
@@ -183,10 +194,15 @@ impl History {
         Ok(of_source.iter().any(is_kept) && !of_source.last().is_some_and(is_kept))
     }
 
-    fn forget(&self, source: &str, pinned: Option<&str>) -> io::Result<()> {
+    fn forget(&self, noted: &Snapshot, pinned: Option<&str>) -> io::Result<()> {
+        let source = &noted.source;
         let of_source = self.heads_of(source)?;
         let surplus = of_source.len().saturating_sub(KEPT);
-        for old in of_source[..surplus].iter().filter(|old| pinned != Some(&old.revision)) {
+        let stays = [Some(&*noted.revision), pinned];
+        for old in &of_source[..surplus] {
+            if stays.contains(&Some(&*old.revision)) {
+                continue;
+            }
             let path = self.file(source, &old.revision);
             self.forget_head(&path);
             atomic::remove(&path)?;
@@ -331,5 +347,53 @@ mod tests {
         // What was in force before the last one is not the first to go.
         (2..=KEPT).for_each(|number| note(&number.to_string()));
         assert!(kept().contains(&"A".to_owned()) && !kept().contains(&"B".to_owned()));
+    }
+
+    /// Has so many be kept, each as of its time, as a clock that is ahead does.
+    fn keep_at(history: &History, count: usize, at: impl Fn(usize) -> Timestamp) {
+        for number in 1..=count {
+            let snapshot = Snapshot { revision: number.to_string(), ..snapshot() };
+            history.note(&snapshot, None).expect("written");
+            let path = history.file("git:team", &snapshot.revision);
+            let mut stored = read(&path).expect("whole");
+            stored.revision.at = at(number);
+            fs::write(&path, serde_json::to_vec(&stored).expect("JSON")).expect("write");
+            history.forget_head(&path);
+        }
+    }
+
+    #[test]
+    fn what_comes_after_a_clock_that_was_ahead_is_the_newest() {
+        let dir = tempfile::tempdir().expect("dir");
+        let home = Home::new(dir.path());
+        let ahead = Timestamp::now() + SignedDuration::from_hours(2);
+        let minute = |number| ahead + SignedDuration::from_mins(number as i64);
+        keep_at(&History::new(&home), KEPT, minute);
+        let history = History::new(&home);
+        let kept = || history.revisions_of("git:team").expect("readable");
+        let of = |numbers: &[usize]| numbers.iter().map(usize::to_string).collect::<Vec<_>>();
+        assert_eq!(kept(), of(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]), "as the clock said");
+        for revision in ["11", "12", "3"] {
+            history.note(&Snapshot { revision: revision.into(), ..snapshot() }, None).expect("ok");
+        }
+        assert_eq!(kept(), of(&[4, 5, 6, 7, 8, 9, 10, 11, 12, 3]), "as they came");
+        // Who goes back with no controller at work leaves what is in force.
+        let all = history.read().expect("readable");
+        let to = all.iter().find(|one| one.revision == "11").expect("kept");
+        let back = crate::Requests::roll_back(&home, &all, to, None).expect("written");
+        assert_eq!(back.left.as_deref(), Some("3"));
+    }
+
+    #[test]
+    fn what_was_just_noted_stays_whatever_the_others_say() {
+        let dir = tempfile::tempdir().expect("dir");
+        let history = History::new(&Home::new(dir.path()));
+        keep_at(&history, KEPT, |_| Timestamp::MAX);
+        // No time is left after them, and this name is before all others.
+        let first = Snapshot { revision: "0".to_owned(), ..snapshot() };
+        for _ in 0..2 {
+            history.note(&first, None).expect("written");
+            assert!(history.get("git:team", "0").is_some(), "it is in force");
+        }
     }
 }

@@ -16,9 +16,11 @@ use sha2::{Digest, Sha256};
 
 use super::{GitError, reference};
 
-/// Where git puts what it was asked for, and where it stays once it was read.
+/// Where git puts what it was asked for, where it stays once it was read, and what was acted on last
+/// while the repository is packed anew.
 pub(super) const NEW: &str = "refs/limekiln/new";
 pub(super) const TIP: &str = "refs/limekiln/tip";
+pub(super) const TRUSTED: &str = "refs/limekiln/trusted";
 
 /// A program that another thread has begun to start holds all that is open here until it runs, and
 /// a git that has ended may leave children that end a moment later.
@@ -139,6 +141,12 @@ impl Packs {
     pub(super) fn count(&self) -> usize {
         self.files.iter().filter(|path| path.extension().is_some_and(|end| end == "pack")).count()
     }
+
+    /// The names of those files that came after others.
+    pub(super) fn names_since(&self, before: &Self) -> Vec<String> {
+        let came = self.files.difference(&before.files).filter_map(|path| path.file_name());
+        came.map(|name| name.to_string_lossy().into_owned()).collect()
+    }
 }
 
 /// Looks at the packs as they are now; those that are still coming have other names.
@@ -157,7 +165,8 @@ pub(super) fn forget_packs(dir: &Path, before: &Packs) -> Result<(), GitError> {
     now.difference(&before.files).try_for_each(|path| remove(path))
 }
 
-fn remove_leftovers(folder: &Path) -> Result<(), GitError> {
+/// Removes what a git that was killed did not finish.
+pub(super) fn remove_leftovers(folder: &Path) -> Result<(), GitError> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -172,7 +181,8 @@ fn remove_leftovers(folder: &Path) -> Result<(), GitError> {
     Ok(())
 }
 
-fn remove(path: &Path) -> Result<(), GitError> {
+/// Removes a file or directory, if it is there.
+pub(super) fn remove(path: &Path) -> Result<(), GitError> {
     let removed = match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
         Ok(_) => fs::remove_file(path),

@@ -174,6 +174,14 @@ pub enum GitError {
         /// The bound.
         max: u64,
     },
+    /// The cache has as much as it may.
+    #[error("{cache} has more than {max} bytes of history, and no more is fetched", cache = .cache.display())]
+    Full {
+        /// The repository in the cache.
+        cache: PathBuf,
+        /// The bound.
+        max: u64,
+    },
     /// The files break a rule of sources.
     #[error(transparent)]
     Content(#[from] SourceError),
@@ -312,6 +320,9 @@ impl GitError {
             }
             Self::TooLarge { .. } => {
                 "keep manifests in a repository of their own, or raise the bound"
+            }
+            Self::Full { .. } => {
+                "keep manifests in a repository of their own; if its history is shorter now, remove the cache"
             }
             Self::Content(error) => return error.hint(),
             Self::UnknownCommit { .. } => {

@@ -3,6 +3,7 @@
 use super::GitError;
 use super::cache::{self, TIP};
 use super::program::Git;
+use super::refused;
 
 /// More packs than this are made one, so that months of small fetches don't slow reading down.
 const MAX_PACKS: usize = 50;
@@ -43,7 +44,10 @@ pub(super) fn since(git: &Git<'_>, from: &str, to: &str) -> Result<Vec<String>, 
 /// # Errors
 /// The repository is damaged.
 pub(super) fn keep(git: &Git<'_>, commit: &str) -> Result<(), GitError> {
-    if cache::id_of(git.dir, TIP).as_deref() != Some(commit) {
+    if cache::id_of(git.dir, TIP).as_deref() == Some(commit) {
+        refused::forget(git.dir)?;
+    } else {
+        refused::accept(git.dir)?;
         git.print(&["update-ref", TIP, commit])?;
     }
     if cache::packs(git.dir).count() > MAX_PACKS {

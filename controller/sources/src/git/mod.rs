@@ -21,6 +21,8 @@ mod options;
 mod program;
 mod reader;
 mod reference;
+mod refused;
+mod room;
 mod signature;
 mod source;
 mod ssh;

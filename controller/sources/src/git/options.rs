@@ -17,7 +17,7 @@ pub struct GitOptions {
     pub ssh: Option<String>,
     /// How long one fetch may take; then git is killed.
     pub timeout: Duration,
-    /// The most bytes that one fetch may bring.
+    /// The most bytes that one fetch may bring. No more comes to a cache that has over twice as many.
     pub max_fetch: u64,
     /// The most commits whose signatures are checked at once.
     pub max_commits: usize,

@@ -51,6 +51,8 @@ const SETTINGS: &[&str] = &[
     "transfer.bundleURI=false",
     "fetch.writeCommitGraph=false",
     "maintenance.auto=false",
+    // What a name led to before is not kept for that.
+    "core.logAllRefUpdates=false",
     "gc.auto=0",
     // Defaults of later versions.
     "init.defaultRefFormat=files",

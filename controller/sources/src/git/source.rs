@@ -10,10 +10,11 @@ use super::cache::{self, Cache};
 use super::objects::{self, Objects};
 use super::program::Git;
 use super::reader::Reader;
+use super::room::{self, Packed};
 use super::signature::{self, Verifier};
 use super::url::Url;
 use super::{GitConfig, GitError, GitOptions, GitReference, Stopper};
-use super::{history, local, reference, transfer};
+use super::{history, local, reference, refused, transfer};
 use crate::Snapshot;
 
 /// A git repository that is read again and again. Blocks; nothing runs between calls.
@@ -27,6 +28,8 @@ pub struct GitSource {
     stopper: Stopper,
     /// The last commit whose signature was checked, and the files of keys as they were then.
     verified: Option<(String, Vec<Stamp>)>,
+    /// What was packed anew last, to make room.
+    packed: Option<Packed>,
 }
 
 type Stamp = (PathBuf, u64, Option<SystemTime>);
@@ -59,6 +62,7 @@ impl GitSource {
             url,
             stopper: Stopper::default(),
             verified: None,
+            packed: None,
         })
     }
 
@@ -141,16 +145,34 @@ impl GitSource {
             Git { options: &options, url: &url, dir, lock, stopper: &stopper, deadline, fresh };
         local::check(&git, &url)?;
         transfer::prepare(&git)?;
-        let fetched = match self.pinned(dir) {
-            Some(id) => id,
-            None => transfer::fetch(&git, &self.config.reference)?,
-        };
-        let objects = Objects::open(dir)?;
-        let tip = self.commit(&objects, &fetched)?;
-        let trusted = self.forward(&git, &objects, trusted, tip, acknowledged)?;
-        self.verify(&git, &objects, trusted, tip)?;
+        if let Some(id) = self.pinned(dir) {
+            return self.read(&git, &id, trusted, acknowledged);
+        }
+        room::make(&git, trusted, &mut self.packed)?;
+        // Making room may have taken long.
+        let (git, before) = (git.renewed(), cache::packs(dir));
+        let fetched = transfer::fetch(&git, &self.config.reference);
+        let read = fetched.and_then(|id| self.read(&git, &id, trusted, acknowledged));
+        if read.is_err() {
+            refused::keep(dir, &before)?;
+        }
+        read
+    }
+
+    /// Reads what was fetched, if it may be acted on.
+    fn read(
+        &mut self,
+        git: &Git<'_>,
+        fetched: &str,
+        trusted: Option<gix_hash::ObjectId>,
+        acknowledged: Option<&str>,
+    ) -> Result<Snapshot, GitError> {
+        let objects = Objects::open(git.dir)?;
+        let tip = self.commit(&objects, fetched)?;
+        let trusted = self.forward(git, &objects, trusted, tip, acknowledged)?;
+        self.verify(git, &objects, trusted, tip)?;
         let snapshot = self.reader(&objects).read(&self.name, tip)?;
-        history::keep(&git, &tip.to_string())?;
+        history::keep(git, &tip.to_string())?;
         Ok(snapshot)
     }
 

@@ -7,4 +7,5 @@ mod fixture;
 mod history;
 mod keys;
 mod references;
+mod room;
 mod signatures;
