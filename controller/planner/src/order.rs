@@ -2,11 +2,11 @@
 //!
 //! Every edge leads from stops to changes to starts, so no circle can arise.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_api::{DependencyCondition, Lima};
-use limekiln_model::{Action, Kind, Name, ObjectId};
+use limekiln_model::{Action, InstancePhase, Kind, Name, ObjectId};
 
 use crate::draft::{Draft, Node};
 use crate::scene::Scene;
@@ -52,8 +52,14 @@ impl Holders {
                 continue;
             };
             uses::objects(config).for_each(|id| objects.entry(id).or_default().push(name.clone()));
-            if let Some(port) = instance.ssh_port.filter(|_| instance.phase.is_running()) {
-                ports.entry(port).or_default().push(name.clone());
+            // Of a broken one, the VM may live.
+            let broken = matches!(instance.phase, InstancePhase::Broken { .. });
+            if instance.phase.is_running() || broken {
+                let held: BTreeSet<_> =
+                    instance.ssh_port.into_iter().chain(uses::port(config)).collect();
+                for port in held {
+                    ports.entry(port).or_default().push(name.clone());
+                }
             }
         }
         for (name, disk) in &scene.observed.disks {
