@@ -118,7 +118,7 @@ fn intake(
         kind: kind(machine.manifests(number), source.git),
         prune: source.prune,
         policy: source.has_policy().then(|| machine.policy(number)),
-        interval: None,
+        interval: source.slow.then_some(60),
     };
     let configs = sources.iter().enumerate().map(config).collect();
     let configured = Configured::new(configs, &machine.home(), templates)?;

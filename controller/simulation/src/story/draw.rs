@@ -101,7 +101,7 @@ impl Draw {
         // A budget of its own is for a source of a configuration.
         let own = self.sources > 1 && self.one_in(3);
         let budget = own.then(|| self.among(&[0, 2, 3]));
-        Source { prune, budget, git: false }
+        Source { prune, budget, ..Source::default() }
     }
 
     /// A file in any source.

@@ -35,13 +35,15 @@ enum Scene {
     Rewound,
     /// What is known of a repository is torn.
     Torn,
+    /// Something moves to a source that is read less often.
+    Moved,
     /// Somebody applies what no source speaks of, or what one keeps.
     Applied,
     /// A directory is emptied, which is acknowledged, and is so again later.
     Emptied,
 }
 
-const SCENES: [Scene; 11] = [
+const SCENES: [Scene; 12] = [
     Scene::Budgets,
     Scene::Unasked,
     Scene::Unread,
@@ -53,6 +55,7 @@ const SCENES: [Scene; 11] = [
     Scene::Retained,
     Scene::Applied,
     Scene::Emptied,
+    Scene::Moved,
 ];
 
 /// Git takes a hundred times as long as everything else: these are drawn seldom.
@@ -77,6 +80,7 @@ pub(super) fn story(seed: u64, rng: &mut Rng) -> Story {
         Scene::Retained => (vec![prune], retained(dies)),
         Scene::Away => (vec![Source { git: true, ..prune }], away(dies, rng.u32(..300))),
         Scene::Torn => (vec![Source { git: true, ..prune }], torn(rng)),
+        Scene::Moved => (vec![Source { slow: true, ..prune }, prune], moved(dies)),
         Scene::Applied => (vec![prune], applied(dies)),
         Scene::Emptied => (vec![prune, prune], emptied(dies, rng.bool())),
         Scene::Rewound => (vec![Source { git: true, ..prune }], rewound(dies, rng.u32(..300))),
@@ -253,6 +257,16 @@ fn torn(rng: &mut Rng) -> Vec<Chapter> {
         chapter(change(2), fault(Fault::TornTrust)),
         chapter(Deed::Resume, fault(Fault::TornCache)),
         chapter(change(3), fault(Fault::TornCache)),
+    ]
+}
+
+/// What it comes from is looked at within seconds, and what it comes to within a minute.
+fn moved(dies: Armed) -> Vec<Chapter> {
+    let [a, b, c] = ["a", "b", "c"].map(Machine::plain);
+    vec![
+        chapter(publish(&[(0, &c), (1, &a), (1, &b)]), vec![]),
+        chapter(publish(&[(0, &c), (0, &a), (1, &b)]), vec![dies]),
+        chapter(publish(&[(0, &c), (0, &a), (0, &b)]), vec![]),
     ]
 }
 

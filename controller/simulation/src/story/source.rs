@@ -12,6 +12,8 @@ pub struct Source {
     pub budget: Option<usize>,
     /// Whether it is a git repository.
     pub git: bool,
+    /// Whether it is a directory that is read once a minute, as a repository is.
+    pub slow: bool,
 }
 
 impl Source {
