@@ -57,6 +57,8 @@ impl<T: Send + 'static> Course<T> {
     /// Until there is something to be minded.
     pub async fn news(&mut self) -> News<T> {
         tokio::select! {
+            // What was read before a signal is minded after it.
+            biased;
             () = self.signals.changed() => News::Signal,
             news = Reading::news(&mut self.reading) => news,
         }
@@ -91,8 +93,7 @@ impl<T: Send + 'static> Course<T> {
         }
         if sent.stops == 0 && sent.reloads > minded.reloads {
             match &mut self.reading {
-                // What was read by now may be what was there before the signal.
-                Some(reading) => reading.is_old = true,
+                Some(reading) => reading.again(&self.read),
                 None => self.reading = Some(Reading::begin(&self.read)),
             }
         }
@@ -102,7 +103,7 @@ impl<T: Send + 'static> Course<T> {
     fn mind_read(&mut self, read: anyhow::Result<T>, stop: &CancellationToken) {
         match self.still_true(read) {
             Some(Ok(next)) => {
-                drop_apart(self.next.replace(next));
+                self.next.replace(next).into_iter().for_each(drop_apart);
                 stop.cancel();
             }
             Some(Err(error)) => {
@@ -114,7 +115,7 @@ impl<T: Send + 'static> Course<T> {
 
     /// What was read, unless it is to be read anew: a signal has come since that began.
     fn still_true(&mut self, read: anyhow::Result<T>) -> Option<anyhow::Result<T>> {
-        if self.reading.take().is_some_and(|reading| reading.is_old) {
+        if self.reading.take().is_some_and(|reading| reading.is_old()) {
             self.reading = Some(Reading::begin(&self.read));
             drop_apart(read);
             return None;

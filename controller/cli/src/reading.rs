@@ -26,9 +26,9 @@ pub enum News<T> {
 /// Reading that is under way, in a thread of its own: it may take for ever.
 pub struct Reading<T> {
     end: oneshot::Receiver<anyhow::Result<T>>,
+    /// When it is late; `None` once that was told.
     late: Option<Instant>,
-    /// It has to be done again.
-    pub is_old: bool,
+    is_old: bool,
 }
 
 impl<T: Send + 'static> Reading<T> {
@@ -40,15 +40,34 @@ impl<T: Send + 'static> Reading<T> {
         Self { end, late: Some(Instant::now() + LATE), is_old: false }
     }
 
+    /// What was read by now may be what was there before a signal: it is to be done again. What is
+    /// late may never come: then that is not waited for.
+    pub fn again(&mut self, read: &Arc<Read<T>>) {
+        match self.late {
+            Some(_) => self.is_old = true,
+            None => *self = Self::begin(read),
+        }
+    }
+
+    /// Whether it is to be done again.
+    pub fn is_old(&self) -> bool {
+        self.is_old
+    }
+
     /// What comes of it; waits for ever if nothing is read.
     pub async fn news(reading: &mut Option<Self>) -> News<T> {
         let Some(reading) = reading else { return std::future::pending().await };
-        let late = reading.late;
+        let late = async {
+            match reading.late {
+                Some(late) => sleep_until(late).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             read = &mut reading.end => {
                 News::Read(read.unwrap_or_else(|_| Err(anyhow::anyhow!("reading ended in a panic"))))
             }
-            () = sleep_until(late.unwrap_or_else(Instant::now)), if late.is_some() => {
+            () = late => {
                 reading.late = None;
                 News::Late
             }

@@ -112,9 +112,8 @@ fn sweep(staging: &Path, object: &ObjectId) -> Option<String> {
         let dir = entry.path();
         let Ok(lock) = File::open(&dir) else { continue };
         match lock.try_lock() {
-            // Locked until it is gone: whoever has just made it does not begin to work there.
             // That it cannot be removed is no reason not to make something new.
-            Ok(()) => drop(remove_dir(&dir)),
+            Ok(()) => drop(clear(staging, &dir)),
             Err(TryLockError::WouldBlock) => {
                 maker = maker.or_else(|| maker_of(&entry.file_name(), object));
             }
@@ -122,6 +121,16 @@ fn sweep(staging: &Path, object: &ObjectId) -> Option<String> {
         }
     }
     maker
+}
+
+/// Removes a directory that is locked here until it is gone: whoever has just made it does not begin
+/// to work there. Under a name that is no object's, since removing may take long, and nobody is
+/// making that object.
+fn clear(staging: &Path, dir: &Path) -> Result<(), EngineError> {
+    let (process, now) = (std::process::id(), Timestamp::now().as_nanosecond());
+    let left = staging.join(format!("{APART}{process}{APART}{now}"));
+    fs::rename(dir, &left).map_err(file("move", dir))?;
+    remove_dir(&left)
 }
 
 /// The process that made a directory, if it is one for the object.
@@ -256,9 +265,11 @@ mod tests {
                 }
             });
             for _ in 0..500 {
-                let made = Staging::new(&paths, &id("disk/data"));
+                // For a moment a sweep looks like a maker.
+                let mut tries = (0..10_000).map(|_| Staging::new(&paths, &id("disk/data")));
+                let made = tries.find_map(Result::ok);
                 let there =
-                    made.as_ref().is_ok_and(|made| fs::write(made.dir().join("a"), "").is_ok());
+                    made.as_ref().is_some_and(|made| fs::write(made.dir().join("a"), "").is_ok());
                 if !there {
                     ended.store(true, std::sync::atomic::Ordering::Relaxed);
                     panic!("{made:?}");

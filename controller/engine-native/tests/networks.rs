@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use limekiln_api::NetworkSpec;
 use limekiln_engine::{ActionContext, Engine, EngineError, ErrorClass};
@@ -99,7 +99,9 @@ impl Lan {
         let child = command.spawn().unwrap();
         // Linux wakes whoever spawned a program a moment before it shows that program's words.
         let words = format!("/proc/{}/cmdline", child.id());
+        let deadline = Instant::now() + Duration::from_secs(10);
         while fs::read(&words).unwrap().is_empty() {
+            assert!(Instant::now() < deadline, "it has ended");
             std::thread::sleep(Duration::from_millis(1));
         }
         fs::write(dir.join("ha.pid"), format!("{}\n", child.id())).unwrap();

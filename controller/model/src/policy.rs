@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use limekiln_api::Disruption;
 use serde::{Deserialize, Serialize};
 
+use crate::ObjectId;
+
 /// What may be planned.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
@@ -13,10 +15,10 @@ pub struct Policy {
     /// Whether they are deleted only once another look shows the same, by a later plan.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub prune_later: bool,
-    /// By a source's identity, why nothing of it is deleted yet: what is gone from it may be in
-    /// another source by now.
+    /// Objects that are gone from their source and are not deleted yet, and why: another source may
+    /// have them by now.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub prune_waits: BTreeMap<String, String>,
+    pub prune_waits: BTreeMap<ObjectId, String>,
     /// By a source's identity, the most of its objects that one pass deletes: max(1, 20 %) of those
     /// owned where nothing is said. 0 means never, whatever else is allowed.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -39,6 +41,11 @@ impl Policy {
     /// Whether a plan may delete what is no longer in its source.
     pub fn prunes(&self) -> bool {
         self.prune && !self.prune_later
+    }
+
+    /// Whether anything is not deleted yet because another source may have it.
+    pub fn waits(&self) -> bool {
+        !self.prune_waits.is_empty()
     }
 
     /// Whether deleting every owned object of a source is allowed, but for a budget of 0.

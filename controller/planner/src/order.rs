@@ -48,15 +48,15 @@ impl Holders {
     fn of(scene: &Scene<'_>) -> Self {
         let (mut objects, mut ports) = (BTreeMap::<_, Vec<_>>::new(), BTreeMap::<_, Vec<_>>::new());
         for (name, instance) in &scene.observed.instances {
-            let Some(config) = instance.booted.as_deref().or(instance.config.as_deref()) else {
-                continue;
-            };
-            uses::objects(config).for_each(|id| objects.entry(id).or_default().push(name.clone()));
+            let config = instance.booted.as_deref().or(instance.config.as_deref());
+            for id in config.into_iter().flat_map(uses::objects) {
+                objects.entry(id).or_default().push(name.clone());
+            }
             // Of a broken one, the VM may live.
             let broken = matches!(instance.phase, InstancePhase::Broken { .. });
             if instance.phase.is_running() || broken {
-                let held: BTreeSet<_> =
-                    instance.ssh_port.into_iter().chain(uses::port(config)).collect();
+                let fixed = config.and_then(uses::port);
+                let held: BTreeSet<_> = instance.ssh_port.into_iter().chain(fixed).collect();
                 for port in held {
                     ports.entry(port).or_default().push(name.clone());
                 }

@@ -17,9 +17,12 @@ use crate::{networks, uses};
 pub(crate) fn plan(scene: &Scene<'_>, draft: &mut Draft) {
     let mut going = BTreeSet::new();
     for (source, gone) in gone(scene) {
-        match permission(scene, source, gone.len()) {
-            Ok(()) => going.extend(gone),
-            Err((why, hint)) => report(gone, &why, hint, draft),
+        // Also what is not deleted yet counts against the budget.
+        let count = gone.len();
+        let rest = leave_waiting(scene, gone, draft);
+        match permission(scene, source, count) {
+            Ok(()) => going.extend(rest),
+            Err((why, hint)) => report(rest, &why, hint, draft),
         }
     }
     if going.is_empty() {
@@ -50,6 +53,22 @@ pub(crate) fn plan(scene: &Scene<'_>, draft: &mut Draft) {
 pub(crate) fn unreadable<'a>(scene: &Scene<'a>, id: &ObjectId) -> Option<&'a str> {
     let network = scene.observed.networks.get(&id.name).filter(|_| id.kind == Kind::Network);
     network?.unreadable.as_deref()
+}
+
+/// Reports what may be in another source by now; returned is the rest.
+fn leave_waiting(
+    scene: &Scene<'_>,
+    gone: BTreeSet<ObjectId>,
+    draft: &mut Draft,
+) -> BTreeSet<ObjectId> {
+    let waits = &scene.policy.prune_waits;
+    let (waiting, rest) = gone.into_iter().partition::<BTreeSet<_>, _>(|id| waits.contains_key(id));
+    for id in waiting {
+        let why = format!("it is in no manifest any more, but {}", waits[&id]);
+        let hint = "nothing: it may be deleted once every source was read since".to_owned();
+        draft.report.add(id, WaitReason::Unpruned { why }, Some(hint));
+    }
+    rest
 }
 
 fn report(gone: BTreeSet<ObjectId>, why: &str, hint: &str, draft: &mut Draft) {
@@ -85,12 +104,6 @@ fn permission(scene: &Scene<'_>, source: &str, gone: usize) -> Result<(), (Strin
         return Err((
             "it is in no manifest any more, which another look has to show, too".to_owned(),
             "nothing: the controller looks again at once, and may delete it then",
-        ));
-    }
-    if let Some(why) = policy.prune_waits.get(source) {
-        return Err((
-            format!("it is in no manifest any more, but {why}"),
-            "nothing: it may be deleted once every other source was read since",
         ));
     }
     let own = policy.prune_budgets.get(source);

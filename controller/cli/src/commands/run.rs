@@ -199,7 +199,7 @@ async fn lock_again(
                 if told.is_none() {
                     log.warn(&format!("{other}; this controller goes on when that has ended"));
                 }
-                if told.is_none_or(|at| at.elapsed() >= ALIVE) {
+                if told.is_none_or(|at| at.elapsed() >= supervisor::at_least(ALIVE)) {
                     supervisor::waiting("waits for another limekiln that works on the home");
                     told = Some(Instant::now());
                 }

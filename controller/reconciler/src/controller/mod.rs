@@ -8,6 +8,7 @@
 mod ahead;
 mod attempts;
 mod clock;
+mod gone;
 mod handle;
 mod intake;
 mod options;

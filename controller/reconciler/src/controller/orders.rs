@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::run::Controller;
 use crate::home::Fence;
 use crate::ledger::owners_after;
-use crate::{OnEvent, Planned, ReconcileError, Run, SavedPlan};
+use crate::{Claims, OnEvent, Planned, ReconcileError, Run, SavedPlan};
 
 /// A plan to be run for somebody.
 pub struct Order {
@@ -114,16 +114,16 @@ impl Pending {
 
 impl Controller {
     /// Begins the orders that can begin, and refuses those that cannot. The others wait.
-    pub(super) fn orders(&mut self, fence: &Fence, planned: Option<&Planned>) {
+    pub(super) fn orders(&mut self, fence: &Fence, now: Option<(&Planned, &Claims)>) {
         let mut waiting = Vec::new();
         for pending in self.mailbox.take_orders() {
             if pending.is_withdrawn() {
                 continue;
             }
-            let in_the_way = self.in_the_way(&pending.order.plan.plan, planned);
-            match (in_the_way, planned) {
+            let in_the_way = self.in_the_way(&pending.order.plan.plan, now.is_some());
+            match (in_the_way, now) {
                 (Some(why), _) if pending.until <= Instant::now() => pending.refuse(why),
-                (None, Some(planned)) => self.take_up(fence, pending, planned),
+                (None, Some((planned, claims))) => self.take_up(fence, pending, planned, claims),
                 _ => waiting.push(pending),
             }
         }
@@ -131,8 +131,8 @@ impl Controller {
     }
 
     /// What passes by itself.
-    fn in_the_way(&self, plan: &Plan, planned: Option<&Planned>) -> Option<OrderError> {
-        if planned.is_none() {
+    fn in_the_way(&self, plan: &Plan, is_ready: bool) -> Option<OrderError> {
+        if !is_ready {
             return Some(OrderError::Unready);
         }
         let mut objects = plan.steps.iter().map(|step| step.action.object());
@@ -140,15 +140,22 @@ impl Controller {
         objects.find(busy).map(OrderError::Busy)
     }
 
-    fn take_up(&mut self, fence: &Fence, pending: Pending, kept: &Planned) {
-        match self.fits(fence, &pending.order, kept) {
+    fn take_up(&mut self, fence: &Fence, pending: Pending, kept: &Planned, claims: &Claims) {
+        match self.fits(fence, &pending.order, kept, claims) {
             Ok(planned) => self.begin_order(fence, pending, planned, &kept.desired),
             Err(error) => pending.refuse(error),
         }
     }
 
-    /// The plan, if it may be run as things are now.
-    fn fits(&self, fence: &Fence, order: &Order, kept: &Planned) -> Result<Planned, OrderError> {
+    /// The plan, if it may be run as things are now. What was claimed since the look is not in the
+    /// `claims` of that look, and is left as it is.
+    fn fits(
+        &self,
+        fence: &Fence,
+        order: &Order,
+        kept: &Planned,
+        claims: &Claims,
+    ) -> Result<Planned, OrderError> {
         let undone = would_be_undone(&order.plan.plan, &kept.desired);
         if let Some(object) = undone.filter(|_| !is_on(Mutant::OrdersAnything)) {
             let frozen = || kept.desired.frozen.get(&object).map(|frozen| &frozen.origin);
@@ -157,12 +164,24 @@ impl Controller {
         }
         let planned = self.reconciler.resume_on(order.plan.clone(), kept.observed.clone())?;
         self.reconciler.nothing_suspended(&planned)?;
-        self.reconciler.take_up_requests(&planned.desired);
+        self.take_up_consent(fence, &planned.desired, &kept.desired);
         let ours = |id: &ObjectId| self.tasks.is_busy(id) || keeps(&kept.desired, id);
         let earlier = self.looked.as_ref().map(|looked| &looked.observed);
-        let (claims, seen) = (self.reconciler.claims()?, &planned.observed);
-        self.reconciler.keep_books(fence, &claims, &planned, seen, earlier, &ours)?;
+        let seen = &planned.observed;
+        self.reconciler.keep_books(fence, claims, &planned, seen, earlier, &ours)?;
         Ok(planned)
+    }
+
+    /// Takes up what was acknowledged of the order's manifests. What the controller reads itself it
+    /// knows better: an order may be of an earlier revision of that.
+    fn take_up_consent(&self, fence: &Fence, ordered: &Desired, kept: &Desired) {
+        let mut others = ordered.revisions.clone();
+        others.retain(|source, _| !kept.revisions.contains_key(source));
+        if !others.is_empty() && fence.check().is_ok() {
+            let revision = ordered.revision.clone();
+            let others = Desired { revision, revisions: others, ..Desired::default() };
+            self.reconciler.take_up_requests(&others);
+        }
     }
 
     fn begin_order(&mut self, fence: &Fence, pending: Pending, planned: Planned, kept: &Desired) {

@@ -5,15 +5,14 @@ use std::sync::Arc;
 
 use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_executor::RunResult;
-use limekiln_model::{
-    Desired, Fingerprint, ObjectId, Observed, Plan, StepId, StepOutcome, fingerprint,
-};
+use limekiln_model::{Fingerprint, ObjectId, Observed, Plan, StepId, StepOutcome, fingerprint};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::ahead::{Look, Looked, Prepare, Seen};
 use super::attempts::{End, Tried};
-use super::intake::blocking;
+use super::gone::Gone;
+use super::intake::{Intake, blocking};
 use super::run::Controller;
 use super::run_log::Noting;
 use super::tasks::{Task, Wanted};
@@ -21,8 +20,8 @@ use super::wants::Wants;
 use super::{Attempt, Taken};
 use crate::home::Fence;
 use crate::ledger::{Owners, owners_after};
-use crate::requests::sources_with_gone;
-use crate::{Claims, Planned, ReconcileError, Run};
+use crate::requests::gone;
+use crate::{Claims, Loaded, Planned, ReconcileError, Run};
 
 /// What exists and what is to be done, with the ledger of then.
 type Compared = (Arc<Planned>, Arc<Claims>);
@@ -36,6 +35,21 @@ enum Noted {
     Nowhere,
 }
 
+/// What is gone from its source and may be in another one by now, and why. What may never be deleted
+/// does not wait for that.
+fn waits(
+    intake: &dyn Intake,
+    known: &mut Gone,
+    loaded: &Loaded,
+    observed: &Observed,
+) -> BTreeMap<ObjectId, String> {
+    let Some(look) = intake.look() else { return BTreeMap::new() };
+    let never = |source: &String| loaded.prune_budgets.get(source) == Some(&0);
+    let gone = gone(&loaded.desired, observed).filter(|(_, source)| !never(source));
+    let since = known.seen(gone.map(|(id, _)| id), look);
+    since.iter().filter_map(|(id, since)| Some((id.clone(), intake.may_have(*since)?))).collect()
+}
+
 impl Controller {
     pub(super) async fn pass(&mut self, fence: &Fence) {
         let begun = Instant::now();
@@ -45,14 +59,14 @@ impl Controller {
         self.mailbox.take().iter().for_each(|id| self.attempts.forget(id));
         let (read, (looked, ahead)) = self.take_and_look().await;
         self.take_up_requests(fence);
-        let plan = |looked| self.plan(looked, ahead.as_ref());
-        let (planned, observe_error) = match looked.and_then(plan) {
+        let planned = looked.and_then(|looked| self.plan(looked, ahead.as_ref()));
+        let (planned, observe_error) = match planned {
             Ok(planned) => (planned, None),
             Err(error) => (None, Some(error.told())),
         };
-        self.orders(fence, planned.as_ref().map(|(planned, _)| &**planned));
+        self.orders(fence, planned.as_ref().map(|(planned, claims)| (&**planned, &**claims)));
         if let Some((planned, claims)) = &planned {
-            self.ask_beside(planned);
+            self.look_for_gone(planned);
             if self.announce(planned) {
                 // Whoever waits for it is served before it begins.
                 tokio::task::yield_now().await;
@@ -125,7 +139,7 @@ impl Controller {
 
     /// `None` before anything was read.
     fn plan(
-        &self,
+        &mut self,
         (observed, claims): Looked,
         ahead: Option<&Arc<Planned>>,
     ) -> Result<Option<Compared>, ReconcileError> {
@@ -143,7 +157,7 @@ impl Controller {
             self.handle().again();
         }
         if policy.prune && !is_on(Mutant::PrunesWhatMoved) {
-            policy.prune_waits = self.prune_waits(&loaded.desired, &observed);
+            policy.prune_waits = waits(&*self.intake, &mut self.gone, loaded, &observed);
         }
         let desired = loaded.desired.clone();
         let last = self.state.borrow().planned.clone();
@@ -152,20 +166,11 @@ impl Controller {
         Ok(Some((planned, claims)))
     }
 
-    /// Of which sources something is gone that may be in another one by now, and why.
-    fn prune_waits(&self, desired: &Desired, observed: &Observed) -> BTreeMap<String, String> {
-        let mut waits = self.intake.waits();
-        if !waits.is_empty() {
-            let gone = sources_with_gone(desired, observed);
-            waits.retain(|source, _| gone.contains(source));
-        }
-        waits
-    }
-
-    /// Has what a deletion waits for read.
-    fn ask_beside(&mut self, planned: &Planned) {
-        let waits = planned.policy.prune_waits.keys();
-        if waits.fold(false, |any, source| any | self.intake.ask_beside(source)) {
+    /// Has the sources read once more that what is gone may be in by now. Who has been asked already
+    /// is not again.
+    fn look_for_gone(&mut self, planned: &Planned) {
+        let Some(latest) = self.gone.latest().filter(|_| planned.policy.waits()) else { return };
+        if self.intake.ask_since(latest) {
             self.handle().again();
         }
     }

@@ -14,6 +14,7 @@ use tracing::warn;
 
 use super::ahead::Look;
 use super::attempts::Attempts;
+use super::gone::Gone;
 use super::handle::{Handle, Mailbox};
 use super::run_log::RunLog;
 use super::tasks::{Task, Tasks};
@@ -37,6 +38,8 @@ pub struct Controller {
     pub(super) attempts: Attempts,
     /// The last plan with what it was made from.
     pub(super) looked: Option<Arc<Planned>>,
+    /// Since when what is gone is so.
+    pub(super) gone: Gone,
     /// How long what is parked has been so.
     pub(super) expiry: Expiry,
     /// What the status file was written from.
@@ -73,6 +76,7 @@ impl Controller {
             tasks: Tasks::default(),
             attempts: Attempts::default(),
             looked: None,
+            gone: Gone::default(),
             expiry,
             noted: None,
             kept: None,

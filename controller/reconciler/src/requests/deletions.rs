@@ -69,7 +69,7 @@ impl Requests {
     ) -> Option<String> {
         let source = &observed.owners.get(id)?.origin.source;
         let never = policy.prune_budgets.get(source) == Some(&0);
-        if never || policy.prune_waits.contains_key(source) || policy.prunes_all_of(source) {
+        if never || policy.prune_waits.contains_key(id) || policy.prunes_all_of(source) {
             return None;
         }
         let revision = desired.revisions.get(source)?;
@@ -84,16 +84,19 @@ fn is_met(one: &OfSource, desired: &Desired) -> bool {
 }
 
 /// The sources that something is gone from.
-pub(crate) fn sources_with_gone<'a>(
+fn sources_with_gone<'a>(desired: &Desired, observed: &'a Observed) -> BTreeSet<&'a String> {
+    gone(desired, observed).map(|(_, source)| source).collect()
+}
+
+/// What came from a source that was read whole and is in no manifest any more, with that source.
+pub(crate) fn gone<'a>(
     desired: &Desired,
     observed: &'a Observed,
-) -> BTreeSet<&'a String> {
-    let gone = observed.owners.iter().filter(|(id, owner)| {
-        desired.sources.contains(&owner.origin.source)
-            && !desired.mentions(id)
-            && observed.exists(id)
-    });
-    gone.map(|(_, owner)| &owner.origin.source).collect()
+) -> impl Iterator<Item = (&'a ObjectId, &'a String)> {
+    let owners = observed.owners.iter().map(|(id, owner)| (id, &owner.origin.source));
+    owners.filter(|(id, source)| {
+        desired.sources.contains(source) && !desired.mentions(id) && observed.exists(id)
+    })
 }
 
 /// A source as one word of a shell.

@@ -9,7 +9,7 @@ mod rewinds;
 mod rollback;
 mod stored;
 
-pub(crate) use deletions::{quoted, sources_with_gone};
+pub(crate) use deletions::{gone, quoted};
 pub use of_source::OfSource;
 pub(crate) use remembered::Remembered;
 pub use requests::{Requests, RequestsError};

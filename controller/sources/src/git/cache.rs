@@ -174,7 +174,9 @@ pub(super) fn remove_leftovers(folder: &Path) -> Result<(), GitError> {
     };
     for path in entries.flatten().map(|entry| entry.path()) {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if name.ends_with(".lock") || name.ends_with(".keep") || name.starts_with("tmp_") {
+        let ends = [".lock", ".keep"].iter().any(|end| name.ends_with(end));
+        // The second kind is of `git repack`: whole packs that it had not put in place yet.
+        if ends || ["tmp_", ".tmp-"].iter().any(|begin| name.starts_with(begin)) {
             remove(&path)?;
         }
     }

@@ -1,6 +1,6 @@
 //! The sources of a configuration file: directories and git repositories.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -197,7 +197,7 @@ impl Configured {
         }
         let (begun, mut at) = (Instant::now(), Vec::new());
         for source in &mut self.sources {
-            source.look(begun, self.look, controller).await;
+            source.look(begun, controller).await;
             let read = source.snapshot.as_ref().filter(|_| source.repository.is_some());
             let Some(snapshot) = read else { continue };
             match self.trusted.note(&source.config.name, &snapshot.revision) {
@@ -209,30 +209,6 @@ impl Configured {
         if let Err(error) = requests.arrive(reconciler.home(), &at) {
             warn!("it cannot be noted that a rewind was followed: {error}");
         }
-    }
-
-    fn named(&self, source: &str) -> Option<&Source> {
-        self.sources.iter().find(|one| one.is(source))
-    }
-
-    /// The others that were not read since it was seen what this source holds.
-    fn others_unread_since(&self, source: &str) -> impl Iterator<Item = &Source> {
-        let seen = self.named(source).map(|one| one.read_at).unwrap_or_default();
-        let others = self.sources.iter().filter(move |one| !one.is(source));
-        others.filter(move |other| !other.read_at.is_since(&seen))
-    }
-
-    /// What has to be known before anything of this source is deleted.
-    fn why_wait(&self, source: &str) -> Option<String> {
-        if self.is_behind {
-            return Some("newer manifests, which may have it, are still being loaded".to_owned());
-        }
-        let other = self.others_unread_since(source).next()?;
-        let name = &other.config.name;
-        Some(match other.trouble() {
-            Some(_) => format!("source {name}, which cannot be read, may have it by now"),
-            None => format!("source {name} may have it by now, and is read again first"),
-        })
     }
 
     /// Puts the policies to the sources again when it has come to be known what these are called.
@@ -319,22 +295,28 @@ impl Intake for Configured {
         self.unkept.keep(reconciler).await;
     }
 
-    fn waits(&self) -> BTreeMap<String, String> {
-        let waits = self.sources.iter().filter_map(|source| {
-            let snapshot = source.snapshot.as_ref().filter(|_| source.config.prune)?;
-            Some((snapshot.source.clone(), self.why_wait(&snapshot.source)?))
-        });
-        waits.collect()
+    fn look(&self) -> Option<u64> {
+        (self.sources.len() > 1).then_some(self.look)
     }
 
-    fn ask_beside(&mut self, source: &str) -> bool {
-        let Some(seen) = self.named(source).map(|one| one.read_at) else { return false };
+    fn may_have(&self, since: u64) -> Option<String> {
+        if self.is_behind {
+            return Some("newer manifests, which may have it, are not loaded yet".to_owned());
+        }
+        let source = self.sources.iter().find(|source| !source.read_at.is_since(since))?;
+        let name = &source.config.name;
+        Some(match source.trouble() {
+            Some(_) => format!("source {name}, which cannot be read, may have it by now"),
+            None => format!("source {name} may have it by now, and is read again first"),
+        })
+    }
+
+    fn ask_since(&mut self, look: u64) -> bool {
         let mut any = false;
-        for other in self.sources.iter_mut().filter(|one| !one.is(source)) {
-            // Who has been asked in vain is again when its time has come.
-            if !other.read_at.was_tried_since(&seen) {
-                (other.is_asked, any) = (true, true);
-            }
+        // Who was asked in vain is again when its time has come; who is being read, when that has
+        // ended.
+        for source in self.sources.iter_mut().filter(|one| !one.read_at.was_tried_since(look)) {
+            any |= !std::mem::replace(&mut source.is_asked, true);
         }
         any
     }
@@ -377,11 +359,6 @@ impl Source {
         })
     }
 
-    /// Whether its snapshot is of this identity.
-    fn is(&self, identity: &str) -> bool {
-        self.snapshot.as_ref().is_some_and(|snapshot| snapshot.source == identity)
-    }
-
     /// Begins to read a directory, or to fetch a repository. One that is read or fetched already is
     /// once more when that has ended, if it was asked for `by_hand`.
     fn begin(&mut self, asked: Asked, by_hand: bool, look: u64, controller: &Handle) {
@@ -403,7 +380,7 @@ impl Source {
     }
 
     /// Takes what was read or fetched, if that is done, or will be soon.
-    async fn look(&mut self, begun: Instant, look: u64, controller: &Handle) {
+    async fn look(&mut self, begun: Instant, controller: &Handle) {
         let ended = match &mut self.repository {
             Some(repository) => repository.fetched(begun + SOON).await.map(|fetched| {
                 let Fetched { read, kept } = fetched;
@@ -421,7 +398,7 @@ impl Source {
             if self.is_asked {
                 controller.again();
             }
-            self.take(read, look);
+            self.take(read);
         }
     }
 
@@ -434,11 +411,10 @@ impl Source {
     }
 
     /// What it held before stays if it could not be read.
-    fn take(&mut self, read: Result<Option<Snapshot>, String>, look: u64) {
+    fn take(&mut self, read: Result<Option<Snapshot>, String>) {
         match read {
             Ok(snapshot) => {
-                let (now, before) = (snapshot.as_ref(), self.snapshot.as_ref());
-                self.read_at.succeeded(look, now.map(identity_of) != before.map(identity_of));
+                self.read_at.succeeded();
                 // It may lead elsewhere since it was looked where.
                 let source = snapshot.as_ref().map(|snapshot| snapshot.source.clone());
                 self.identity = source.or(self.identity.take());
@@ -546,9 +522,9 @@ mod tests {
         let sources = vec![config("here", "m"), config("gone", "n")];
         let mut configured = Configured::new(sources, &home, store).expect("made");
         assert_eq!(configured.unread(true), ["here", "gone"]);
-        configured.sources[0].take(Ok(None), 1);
+        configured.sources[0].take(Ok(None));
         assert_eq!(configured.unread(true), ["here", "gone"], "nothing is known of it yet");
-        configured.sources[1].take(Err("it is gone".to_owned()), 1);
+        configured.sources[1].take(Err("it is gone".to_owned()));
         assert_eq!(configured.unread(true), ["here"]);
     }
 }

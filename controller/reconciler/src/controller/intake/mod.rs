@@ -14,7 +14,6 @@ mod repository;
 mod trusted;
 mod unread;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -44,15 +43,19 @@ pub trait Intake: Send + Sync {
     /// takes longer than everything before.
     async fn keep(&mut self, _reconciler: &Arc<Reconciler>) {}
 
-    /// Of which sources nothing may be deleted yet, and why: what is gone from one may have come to
-    /// another, which was not read since.
-    fn waits(&self) -> BTreeMap<String, String> {
-        BTreeMap::new()
+    /// How often it was looked at sources that are read one by one; `None` if all are read as one.
+    fn look(&self) -> Option<u64> {
+        None
     }
 
-    /// Has the others read once more, for what is gone from this source. Whether another look has to
-    /// do so.
-    fn ask_beside(&mut self, _source: &str) -> bool {
+    /// Why what is gone since a look may be in one of the sources all the same.
+    fn may_have(&self, _since: u64) -> Option<String> {
+        None
+    }
+
+    /// Has those sources read once more that were not since a look. Whether another look has to do
+    /// so.
+    fn ask_since(&mut self, _look: u64) -> bool {
         false
     }
 

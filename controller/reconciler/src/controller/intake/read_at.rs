@@ -1,15 +1,13 @@
-//! When a source was read, beside others.
+//! When a source was read, counted in looks at all of them.
 
-/// Counted in looks at all sources: what is gone from one may have come to another, which only a
-/// reading shows that began after it was seen to be gone.
+/// What is gone from one source may have come to another. Only a reading of each shows that it has
+/// not, and only one that began at a later look than the one at which it was seen to be gone.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct ReadAt {
     /// At which look the reading began that goes on, or was the last.
     begun: u64,
     /// The same of the last that succeeded.
-    sound: Option<u64>,
-    /// At which look it was first seen what it holds.
-    seen: u64,
+    sound: u64,
 }
 
 impl ReadAt {
@@ -18,22 +16,19 @@ impl ReadAt {
         self.begun = look;
     }
 
-    /// It was read; it is new what it holds, or was known.
-    pub(super) fn succeeded(&mut self, look: u64, is_new: bool) {
-        self.sound = Some(self.begun);
-        if is_new {
-            self.seen = look;
-        }
+    /// It was read.
+    pub(super) fn succeeded(&mut self) {
+        self.sound = self.begun;
     }
 
-    /// Whether it was read since it was seen what the other one holds.
-    pub(super) fn is_since(&self, other: &Self) -> bool {
-        self.sound.is_some_and(|sound| sound > other.seen)
+    /// Whether it was read since a look.
+    pub(super) fn is_since(&self, look: u64) -> bool {
+        self.sound > look
     }
 
     /// Whether somebody has tried since.
-    pub(super) fn was_tried_since(&self, other: &Self) -> bool {
-        self.begun > other.seen
+    pub(super) fn was_tried_since(&self, look: u64) -> bool {
+        self.begun > look
     }
 }
 
@@ -42,22 +37,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_began_to_be_read_later_knows_what_came_from_elsewhere() {
-        let (mut from, mut to) = (ReadAt::default(), ReadAt::default());
-        to.begins(1);
-        from.begins(1);
-        from.succeeded(1, true);
-        to.succeeded(2, true);
-        assert!(!to.is_since(&from) && !to.was_tried_since(&from), "it may have been read before");
-        to.begins(3);
-        assert!(!to.is_since(&from) && to.was_tried_since(&from), "it is not done");
-        to.succeeded(4, false);
-        assert!(to.is_since(&from));
-        from.begins(4);
-        from.succeeded(4, false);
-        assert!(to.is_since(&from), "nothing is new");
-        from.begins(5);
-        from.succeeded(5, true);
-        assert!(!to.is_since(&from));
+    fn only_a_reading_that_began_later_knows_what_has_come() {
+        let mut source = ReadAt::default();
+        source.begins(1);
+        source.succeeded();
+        assert!(source.is_since(0) && !source.is_since(1), "it may have been read before that");
+        source.begins(2);
+        assert!(source.was_tried_since(1) && !source.is_since(1), "it is not done");
+        source.succeeded();
+        assert!(source.is_since(1));
+        source.begins(3);
+        assert!(source.is_since(1) && !source.is_since(2), "what goes on says nothing yet");
     }
 }

@@ -8,12 +8,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use limekiln_sources::Snapshot;
 use limekiln_sources::git::{GitConfig, GitError, GitOptions, GitSource, Stopper};
-use tokio::task::JoinHandle;
+use tokio::sync::oneshot::{self, Receiver};
 use tokio::time::{Instant, timeout_at};
 use tracing::warn;
 
 use super::super::Handle;
-use super::beside::now;
+use super::beside::{Broken, now};
 use crate::error::chain;
 use crate::requests::quoted;
 use crate::{Home, Requests};
@@ -39,7 +39,7 @@ pub(super) struct Repository {
 
 /// A fetch that runs.
 struct Fetch {
-    done: JoinHandle<(GitSource, Fetched)>,
+    done: Receiver<(GitSource, Fetched)>,
     begun: Instant,
     /// The same as people know it.
     since: Timestamp,
@@ -95,10 +95,12 @@ impl Repository {
         let Some(git) = self.take() else { return };
         let controller = controller.clone();
         let source = format!("git:{}", self.name);
-        let done = tokio::task::spawn_blocking(move || {
-            let done = fetch(git, &source, &asked, known);
+        let (tell, done) = oneshot::channel();
+        tokio::task::spawn_blocking(move || {
+            // Told before the controller is woken, which would look in vain. Who has gone does not
+            // want it any more.
+            let _ = tell.send(fetch(git, &source, &asked, known));
             controller.again();
-            done
         });
         self.fetch = Some(Fetch { done, begun: Instant::now(), since: now(), fresh: true });
     }
@@ -128,7 +130,7 @@ impl Repository {
                 self.git = Some(git);
                 Some(fetched)
             }
-            Err(error) => Some(Fetched { read: Err(error.to_string()), kept: None }),
+            Err(_) => Some(Fetched { read: Err(Broken.to_string()), kept: None }),
         }
     }
 }
