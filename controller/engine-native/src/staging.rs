@@ -47,7 +47,7 @@ impl Staging {
         }
         fs::create_dir_all(&all).map_err(file("make", &all))?;
         for _ in 0..TRIES {
-            if let Some(staging) = Self::make(all.join(new_name(object)))? {
+            if let Some(staging) = Self::make(all.join(new_name(&prefix(object))))? {
                 return Ok(staging);
             }
         }
@@ -127,8 +127,7 @@ fn sweep(staging: &Path, object: &ObjectId) -> Option<String> {
 /// to work there. Under a name that is no object's, since removing may take long, and nobody is
 /// making that object.
 fn clear(staging: &Path, dir: &Path) -> Result<(), EngineError> {
-    let (process, now) = (std::process::id(), Timestamp::now().as_nanosecond());
-    let left = staging.join(format!("{APART}{process}{APART}{now}"));
+    let left = staging.join(new_name(""));
     fs::rename(dir, &left).map_err(file("move", dir))?;
     remove_dir(&left)
 }
@@ -140,10 +139,10 @@ fn maker_of(name: &OsStr, object: &ObjectId) -> Option<String> {
     (what == prefix(object)).then(|| process.to_owned())
 }
 
-/// A name that no directory has had.
-fn new_name(object: &ObjectId) -> String {
+/// A name that no directory has had, for what it is of.
+fn new_name(what: &str) -> String {
     let (process, now) = (std::process::id(), Timestamp::now().as_nanosecond());
-    format!("{}{APART}{process}{APART}{now}", prefix(object))
+    format!("{what}{APART}{process}{APART}{now}")
 }
 
 fn prefix(object: &ObjectId) -> String {
