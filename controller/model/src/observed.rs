@@ -81,6 +81,13 @@ pub struct Owner {
     pub deletion_policy: DeletionPolicy,
 }
 
+impl ObservedInstance {
+    /// What it was started with, or would be.
+    pub fn runs_with(&self) -> Option<&Lima> {
+        self.booted.as_deref().or(self.config.as_deref())
+    }
+}
+
 /// How far along an instance is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "state")]
@@ -111,6 +118,16 @@ impl InstancePhase {
     /// Whether a driver process may exist.
     pub fn is_running(&self) -> bool {
         matches!(self, Self::Booting | Self::Ready | Self::Degraded { .. } | Self::Stopping)
+    }
+
+    /// Whether half of it runs, or nobody can tell.
+    pub fn is_broken(&self) -> bool {
+        matches!(self, Self::Broken { .. })
+    }
+
+    /// Whether its VM may be alive: of a broken one, it may be the half that runs.
+    pub fn may_live(&self) -> bool {
+        self.is_running() || self.is_broken()
     }
 
     /// The word that is shown.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use limekiln_api::{NetworkMode, RunStrategy};
-use limekiln_model::{InstancePhase, Kind, Name, ObjectId, WaitReason};
+use limekiln_model::{Kind, Name, ObjectId, WaitReason};
 
 use crate::draft::Draft;
 use crate::held::{self, Held};
@@ -128,11 +128,9 @@ fn runners(scene: &Scene<'_>) -> Vec<Name> {
             RunStrategy::Always => true,
             // One that is owed a start, or half of which lives, is started, too.
             RunStrategy::Manual => {
-                let broken =
-                    scene.observed.instances.get(*name).is_some_and(|instance| {
-                        matches!(instance.phase, InstancePhase::Broken { .. })
-                    });
-                scene.runs(name) || broken || scene.observed.restarting.contains(*name)
+                let observed = scene.observed.instances.get(*name);
+                let lives = observed.is_some_and(|instance| instance.phase.may_live());
+                lives || scene.observed.restarting.contains(*name)
             }
             RunStrategy::Halted => false,
         }

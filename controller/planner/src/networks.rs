@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_api::{InterfaceKind, Lima, NetworkMode, NetworkSpec};
 use limekiln_model::{
-    Action, Change, Cost, InstancePhase, Name, NetworkPhase, ObjectId, ObservedNetwork, WaitReason,
+    Action, Change, Cost, Name, NetworkPhase, ObjectId, ObservedNetwork, WaitReason,
 };
 
 use crate::diff;
@@ -144,7 +144,7 @@ pub(crate) fn daemons(scene: &Scene<'_>, held: &Held, draft: &mut Draft) {
     let mut instances = scene.observed.instances.values();
     let unreadable = instances.any(|one| {
         let unknown = one.config.is_none() && one.booted.is_none();
-        unknown && matches!(one.phase, InstancePhase::Broken { .. })
+        unknown && one.phase.is_broken()
     });
     let known: BTreeSet<_> =
         scene.desired.networks.keys().chain(scene.observed.networks.keys()).cloned().collect();

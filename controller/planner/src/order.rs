@@ -2,11 +2,11 @@
 //!
 //! Every edge leads from stops to changes to starts, so no circle can arise.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_api::{DependencyCondition, Lima};
-use limekiln_model::{Action, InstancePhase, Kind, Name, ObjectId};
+use limekiln_model::{Action, Kind, Name, ObjectId};
 
 use crate::draft::{Draft, Node};
 use crate::scene::Scene;
@@ -48,19 +48,13 @@ impl Holders {
     fn of(scene: &Scene<'_>) -> Self {
         let (mut objects, mut ports) = (BTreeMap::<_, Vec<_>>::new(), BTreeMap::<_, Vec<_>>::new());
         for (name, instance) in &scene.observed.instances {
-            let config = instance.booted.as_deref().or(instance.config.as_deref());
+            let config = instance.runs_with();
             for id in config.into_iter().flat_map(uses::objects) {
                 objects.entry(id).or_default().push(name.clone());
             }
-            // Of a broken one, the VM may live.
-            let broken = matches!(instance.phase, InstancePhase::Broken { .. });
-            if instance.phase.is_running() || broken {
-                let fixed = config.and_then(uses::port);
-                let held: BTreeSet<_> = instance.ssh_port.into_iter().chain(fixed).collect();
-                for port in held {
-                    ports.entry(port).or_default().push(name.clone());
-                }
-            }
+        }
+        for (port, name) in scene.ssh_ports() {
+            ports.entry(port).or_default().push(name.clone());
         }
         for (name, disk) in &scene.observed.disks {
             if let Some(user) = &disk.in_use_by {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use limekiln_api::Lima;
 use limekiln_api::lima::{HostPlace, Listening, Protocol};
-use limekiln_model::{InstancePhase, Name, Note, ObjectId, WaitReason};
+use limekiln_model::{Name, Note, ObjectId, WaitReason};
 
 use crate::conflicts::written;
 use crate::draft::Draft;
@@ -199,5 +199,5 @@ fn has(scene: &Scene<'_>, want: &Want<'_>, port: u16) -> bool {
 /// Its VM lives without a host agent, and listens on what it did.
 fn is_half(scene: &Scene<'_>, name: &Name) -> bool {
     let instance = scene.observed.instances.get(name);
-    instance.is_some_and(|instance| matches!(instance.phase, InstancePhase::Broken { .. }))
+    instance.is_some_and(|instance| instance.phase.is_broken())
 }

@@ -173,10 +173,7 @@ pub(crate) fn push_stop(scene: &Scene<'_>, id: &ObjectId, draft: &mut Draft) {
         Kind::Instance => {
             let phase = scene.observed.instances.get(&id.name).map(|instance| &instance.phase);
             // Of a broken one, the guest may run, and has data to write.
-            let stops = |phase: &InstancePhase| {
-                phase.is_running() || matches!(phase, InstancePhase::Broken { .. })
-            };
-            if !phase.is_some_and(stops) {
+            if !phase.is_some_and(InstancePhase::may_live) {
                 return;
             }
             let mode = StopMode::Graceful;

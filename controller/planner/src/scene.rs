@@ -1,8 +1,12 @@
 //! What all stages look at.
 
+use std::collections::BTreeSet;
+
 use limekiln_api::Lima;
 use limekiln_api::mutant::{Mutant, is_on};
-use limekiln_model::{Capabilities, Desired, InstancePhase, Name, ObjectId, Observed, Policy};
+use limekiln_model::{Capabilities, Desired, Name, ObjectId, Observed, Policy};
+
+use crate::uses;
 
 /// The inputs of planning.
 #[derive(Clone, Copy)]
@@ -28,10 +32,21 @@ impl<'a> Scene<'a> {
     /// What each VM that may be alive was started with. Half of a broken one may live.
     pub(crate) fn alive(&self) -> impl Iterator<Item = (&'a Name, &'a Lima)> + use<'a> {
         self.observed.instances.iter().filter_map(|(name, instance)| {
-            let broken = matches!(instance.phase, InstancePhase::Broken { .. });
-            let config = instance.booted.as_deref().or(instance.config.as_deref())?;
-            (instance.phase.is_running() || broken).then_some((name, config))
+            let config = instance.runs_with()?;
+            instance.phase.may_live().then_some((name, config))
         })
+    }
+
+    /// The ports of the host that lead to the SSH servers of VMs that may be alive, each with its
+    /// VM: what is seen, and what it was started with.
+    pub(crate) fn ssh_ports(&self) -> BTreeSet<(u16, &'a Name)> {
+        let living = self.observed.instances.iter().filter(|(_, one)| one.phase.may_live());
+        living
+            .flat_map(|(name, one)| {
+                let fixed = one.runs_with().and_then(uses::port);
+                one.ssh_port.into_iter().chain(fixed).map(move |port| (port, name))
+            })
+            .collect()
     }
 
     /// Whether a driver process of the instance may exist.

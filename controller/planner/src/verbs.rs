@@ -196,10 +196,8 @@ pub fn plan_go_back(
         for (name, tag) in tags {
             let Some(was) = before.instances.get(name) else { continue };
             let (instance, tag) = (name.clone(), tag.clone());
-            let lives = observed.instances.get(name).is_some_and(|instance| {
-                instance.phase.is_running()
-                    || matches!(instance.phase, InstancePhase::Broken { .. })
-            });
+            let lives =
+                observed.instances.get(name).is_some_and(|instance| instance.phase.may_live());
             if lives {
                 // What its guest has in memory is not to stay.
                 let stop =
@@ -268,7 +266,7 @@ fn run(
     draft: &mut Draft,
 ) {
     let running = instance.phase.is_running();
-    let broken = matches!(instance.phase, InstancePhase::Broken { .. });
+    let broken = instance.phase.is_broken();
     let mode = match verb {
         RunVerb::Stop(mode) => Some(mode),
         RunVerb::Restart => Some(StopMode::Graceful),
@@ -334,7 +332,7 @@ fn start(scene: &Scene<'_>, name: &Name, instance: &ObservedInstance, draft: &mu
     // A size that was stored while the VM ran.
     if let (Some(from), Some(to)) = (instance.disk_bytes, config.disk.map(|disk| disk.0))
         && to > from
-        && !matches!(instance.phase, InstancePhase::Broken { .. })
+        && !instance.phase.is_broken()
     {
         draft.push(
             Action::ResizeInstanceDisk {

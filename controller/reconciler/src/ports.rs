@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, TcpListener};
 
 use limekiln_api::Lima;
 use limekiln_api::lima::{HostPlace, Protocol};
-use limekiln_model::{Desired, InstancePhase, Observed};
+use limekiln_model::{Desired, Observed};
 
 /// Of the TCP ports that the manifests ask for by number, those on which something other than
 /// our instances listens.
@@ -23,9 +23,7 @@ pub(crate) fn taken(desired: &Desired, observed: &Observed) -> BTreeSet<u16> {
 /// What running instances listen on, or may, also where only the VM lives. Forwards change while
 /// they run, so what they were booted with counts as what is stored does.
 fn own(observed: &Observed) -> BTreeSet<u16> {
-    let lives =
-        |phase: &InstancePhase| phase.is_running() || matches!(phase, InstancePhase::Broken { .. });
-    let living = observed.instances.values().filter(|instance| lives(&instance.phase));
+    let living = observed.instances.values().filter(|instance| instance.phase.may_live());
     living
         .flat_map(|instance| {
             let configs = instance.booted.iter().chain(&instance.config);

@@ -105,7 +105,7 @@ impl World {
     pub(super) fn running_user(&self, uses: impl Fn(&limekiln_api::Lima) -> bool) -> Option<&Name> {
         let mut instances = self.observed.instances.iter();
         let user = instances.find(|(_, instance)| {
-            let config = instance.booted.as_deref().or(instance.config.as_deref());
+            let config = instance.runs_with();
             instance.phase.is_running() && config.is_some_and(&uses)
         });
         user.map(|(name, _)| name)

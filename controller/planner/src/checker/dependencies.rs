@@ -67,7 +67,7 @@ fn comes(dependency: &Dependency, on: Run) -> Option<StepId> {
 
 fn half_lives(name: &Name, observed: &Observed) -> bool {
     let phase = observed.instances.get(name).map(|instance| &instance.phase);
-    matches!(phase, Some(InstancePhase::Broken { .. }))
+    phase.is_some_and(InstancePhase::is_broken)
 }
 
 fn is_met(dependency: &Dependency, observed: &Observed) -> bool {

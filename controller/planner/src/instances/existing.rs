@@ -62,7 +62,7 @@ fn recover(
     why: &str,
 ) {
     let why = Some(why.to_owned());
-    let has = instance.booted.as_deref().or(instance.config.as_deref()).map_or(0, uses::memory);
+    let has = instance.runs_with().map_or(0, uses::memory);
     if wanted.spec.run_strategy == RunStrategy::Halted {
         let stop = Action::StopInstance { instance: name.clone(), mode: StopMode::Graceful };
         stage.draft.push_because(stop, None, why);

@@ -80,7 +80,7 @@ pub(crate) fn may_restart(scene: &Scene<'_>, name: &Name) -> bool {
         && !scene.desired.frozen.contains_key(&id)
         && !scene.desired.is_suspended(&id);
     let observed = scene.observed.instances.get(name).map(|instance| &instance.phase);
-    let broken = matches!(observed, Some(InstancePhase::Broken { .. }));
+    let broken = observed.is_some_and(InstancePhase::is_broken);
     touchable && !broken && allowed(scene, &wanted.spec) >= Disruption::Restart
 }
 

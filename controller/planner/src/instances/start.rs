@@ -121,20 +121,28 @@ impl Stage<'_> {
 
 /// What only one running instance can have, in words.
 fn claims(lima: &Lima) -> impl Iterator<Item = String> + '_ {
-    let port = uses::port(lima).map(|port| format!("host port {port}"));
-    uses::disks(lima).map(|disk| format!("disk {disk}")).chain(port)
+    uses::disks(lima).map(disk_claim).chain(uses::port(lima).map(port_claim))
+}
+
+fn disk_claim(disk: Name) -> String {
+    format!("disk {disk}")
+}
+
+fn port_claim(port: u16) -> String {
+    format!("host port {port}")
 }
 
 /// Who has what, now.
 fn held_now(scene: &Scene<'_>) -> BTreeMap<String, Name> {
     let mut held = BTreeMap::new();
     for (name, config) in scene.alive() {
-        held.extend(claims(config).map(|claim| (claim, name.clone())));
-        let port = scene.observed.instances.get(name).and_then(|instance| instance.ssh_port);
-        held.extend(port.map(|port| (format!("host port {port}"), name.clone())));
+        held.extend(uses::disks(config).map(|disk| (disk_claim(disk), name.clone())));
     }
+    let ports = scene.ssh_ports().into_iter();
+    held.extend(ports.map(|(port, name)| (port_claim(port), name.clone())));
     for (disk, observed) in &scene.observed.disks {
-        held.extend(observed.in_use_by.clone().map(|user| (format!("disk {disk}"), user)));
+        let user = observed.in_use_by.clone();
+        held.extend(user.map(|user| (disk_claim(disk.clone()), user)));
     }
     held
 }

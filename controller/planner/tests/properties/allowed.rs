@@ -73,7 +73,7 @@ fn fits(scenario: &Scenario, plan: &Plan, observed: &Observed) {
     let bytes = |lima: &Lima| lima.memory.map_or(0, |memory| memory.0);
     let mut now: BTreeMap<&Name, u64> = BTreeMap::new();
     for (name, instance) in &observed.instances {
-        let config = instance.booted.as_deref().or(instance.config.as_deref());
+        let config = instance.runs_with();
         let runs = instance.phase.is_running();
         now.extend(config.filter(|_| runs).map(|config| (name, bytes(config))));
     }
