@@ -87,7 +87,7 @@ impl Answer {
 
 fn from_status(instance: &mut ObservedInstance, status: AgentStatus) {
     instance.phase = agent_phase(&status);
-    instance.waiting_for = status.waiting_for;
+    instance.waiting_for = status.held.or(status.waiting_for);
     instance.ssh_port = Some(status.ssh_local_port).filter(|port| *port != 0);
     let (mounted, missing): (Vec<_>, Vec<_>) =
         status.mounts.into_iter().partition(|mount| mount.state == MountState::Mounted);
@@ -151,10 +151,11 @@ fn fault(mount: MountStatus) -> Option<MountFault> {
 
 /// The same in the words of the model.
 pub(crate) fn agent_phase(status: &AgentStatus) -> InstancePhase {
+    let errors = || status.errors.iter().chain(&status.held).cloned().collect();
     match status.phase {
         Phase::Booting => InstancePhase::Booting,
-        Phase::Running => InstancePhase::Ready,
-        Phase::Degraded => InstancePhase::Degraded { errors: status.errors.clone() },
+        Phase::Running if status.held.is_none() => InstancePhase::Ready,
+        Phase::Running | Phase::Degraded => InstancePhase::Degraded { errors: errors() },
         Phase::Stopping => InstancePhase::Stopping,
     }
 }

@@ -61,7 +61,8 @@ async fn ask(files: &InstanceFiles, client: &Client) -> Option<(InstancePhase, S
     match client.status().await {
         Ok(status) => {
             let phase = agent_phase(&status);
-            Some((phase, status.waiting_for.unwrap_or_else(|| "the guest".to_owned())))
+            let waits_for = status.held.or(status.waiting_for);
+            Some((phase, waits_for.unwrap_or_else(|| "the guest".to_owned())))
         }
         // Lima's agent.
         Err(ClientError::Refused(_)) => Some((lima_phase(files), "the guest".to_owned())),

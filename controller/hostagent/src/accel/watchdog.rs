@@ -108,6 +108,10 @@ mod tests {
             Ok(false)
         }
 
+        async fn is_out_of_room(&self) -> Result<bool, DriverError> {
+            Ok(false)
+        }
+
         async fn progress(&self) -> Result<Progress, DriverError> {
             Ok((self.progress)(self.looks.fetch_add(1, Ordering::Relaxed)))
         }

@@ -1,6 +1,9 @@
 //! From a VM that runs to one that does not.
 
+use std::sync::Arc;
+
 use super::agent::{Agent, Known};
+use super::room::Room;
 use super::services::Services;
 use super::{drift, orders, reload};
 use crate::Error;
@@ -28,7 +31,11 @@ impl Agent {
             self.networks = Some(self.keep_networks(machine.as_ref()));
         }
         let services = self.start_services();
-        let next = self.until_end(machine.as_ref(), known, &services).await;
+        let room = Room::new(Arc::clone(&self.shared), Arc::clone(&self.events));
+        let next = tokio::select! {
+            next = self.until_end(machine.as_ref(), known, &services) => next,
+            never = room.keep(machine.as_ref()) => match never {},
+        };
         let booting = self.shared.status().phase == Phase::Booting;
         self.shared.update(|status| {
             status.phase = Phase::Stopping;
@@ -37,7 +44,11 @@ impl Agent {
         let asked = matches!(next, Next::Stop);
         if asked {
             services.stop(self).await;
-            self.stop(machine.as_ref(), booting).await;
+            // A guest that is held cannot shut down.
+            tokio::select! {
+                () = self.stop(machine.as_ref(), booting) => {}
+                never = room.keep(machine.as_ref()) => match never {},
+            }
         }
         if let Some(networks) = self.networks.take() {
             networks.end().await;
@@ -102,13 +113,15 @@ impl Agent {
     }
 
     fn announce(&self, machine: &dyn Machine) {
-        let errors = self.shared.status().errors;
+        let status = self.shared.status();
+        let errors: Vec<String> = status.errors.into_iter().chain(status.held).collect();
         let degraded = !errors.is_empty();
         for error in &errors {
             tracing::error!("{error}");
         }
         self.shared.update(|status| {
-            status.phase = if degraded { Phase::Degraded } else { Phase::Running };
+            let failed = !status.errors.is_empty();
+            status.phase = if failed { Phase::Degraded } else { Phase::Running };
             status.waiting_for = None;
         });
         self.save_state(machine, true);

@@ -17,6 +17,7 @@ mod probing;
 mod provisioning;
 mod readiness;
 mod reload;
+mod room;
 mod run;
 mod services;
 mod signals;

@@ -90,6 +90,7 @@ pub(super) fn assemble(
         mounts: Vec::new(),
         networks: Vec::new(),
         disks: Vec::new(),
+        held: None,
         free_disk_places: None,
         steps: None,
         reloads: 0,

@@ -50,6 +50,7 @@ fn status() -> AgentStatus {
         mounts: Vec::new(),
         networks: Vec::new(),
         disks: Vec::new(),
+        held: None,
         free_disk_places: None,
         steps: None,
         reloads: 0,

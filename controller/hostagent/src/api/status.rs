@@ -141,6 +141,10 @@ pub struct AgentStatus {
     /// What failed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<String>,
+    /// Why the guest does nothing just now, in words; it goes on by itself once that is over. Lima's
+    /// host agent does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<String>,
     /// When the VM was started; an adopted VM keeps its time.
     pub started_at: Timestamp,
     /// The forwarded port on 127.0.0.1.

@@ -57,6 +57,13 @@ pub trait Machine: Send + Sync {
     /// The hypervisor does not answer.
     async fn waits_to_begin(&self) -> Result<bool, DriverError>;
 
+    /// Whether the guest is held because there was no room on the host for what it wrote to one of
+    /// its disks. [`begin`](Self::begin) lets it try again.
+    ///
+    /// # Errors
+    /// The hypervisor does not answer.
+    async fn is_out_of_room(&self) -> Result<bool, DriverError>;
+
     /// Waits until something beside the hypervisor has ended for which the guest has no other until
     /// it is started again; returns what it lost, in words. Without such a thing it waits for ever.
     async fn lost(&self) -> String {

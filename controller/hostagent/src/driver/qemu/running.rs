@@ -73,6 +73,13 @@ impl Machine for RunningQemu {
         Ok(qmp.execute(&QueryStatus).await?.status == "prelaunch")
     }
 
+    async fn is_out_of_room(&self) -> Result<bool, DriverError> {
+        let mut qmp = Qmp::connect(&self.files.qmp_sock()).await?;
+        // What QEMU does with a guest that writes to a full disk if nobody asks for anything else
+        // (`werror=enospc`, qemu(1)); the write is tried again when the guest goes on.
+        Ok(qmp.execute(&QueryStatus).await?.status == "io-error")
+    }
+
     async fn lost(&self) -> String {
         match &self.tpm {
             Some(tpm) => tpm.lost(&self.files).await,
