@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -11,6 +12,10 @@ use crate::{Outcome, bounded};
 
 /// The longest that one command may take: a full guest's first boot on a busy host is slow.
 const LONGEST: Duration = Duration::from_secs(900);
+
+/// What VMs of other homes found out of this host: a guest that hangs under an accelerator takes
+/// seconds, and a processor, from all that run beside it.
+static FOUND_OUT: Mutex<Option<Vec<u8>>> = Mutex::new(None);
 
 /// A temporary `LIMA_HOME` with a directory of manifests beside it. VMs that still run when it is
 /// dropped are stopped by force.
@@ -33,10 +38,28 @@ impl Home {
         let dir =
             tempfile::Builder::new().prefix("lkt").tempdir_in("/tmp").expect("/tmp can be written");
         fs::create_dir(dir.path().join("m")).expect("a new directory is writable");
-        Self { dir }
+        let home = Self { dir };
+        if let Some(found) = FOUND_OUT.lock().expect("no test panics within").as_ref() {
+            let file = home.host_file();
+            fs::create_dir_all(file.parent().expect("it is in a directory")).expect("writable");
+            fs::write(file, found).expect("a new directory is writable");
+        }
+        home
     }
 
-    /// `LIMA_HOME`; it does not exist at first.
+    /// A home whose first VM finds out anew which accelerator works.
+    pub fn that_knows_no_host() -> Self {
+        let home = Self::new();
+        // There may be none.
+        let _ = fs::remove_file(home.host_file());
+        home
+    }
+
+    fn host_file(&self) -> PathBuf {
+        self.lima().join("_limekiln/host.json")
+    }
+
+    /// `LIMA_HOME`; it does not exist at first, or holds no more than what is known of this host.
     pub fn lima(&self) -> PathBuf {
         self.dir.path().join("h")
     }
@@ -135,15 +158,31 @@ fn program() -> PathBuf {
 
 impl Drop for Home {
     fn drop(&mut self) {
+        if let (Ok(found), Ok(mut known)) = (fs::read(self.host_file()), FOUND_OUT.lock()) {
+            *known = Some(found);
+        }
         let entries = fs::read_dir(self.lima()).into_iter().flatten().flatten();
         let running = entries.filter(|entry| {
             entry.path().join("ha.pid").exists() || entry.path().join("qemu.pid").exists()
         });
         for name in running.filter_map(|entry| entry.file_name().into_string().ok()) {
+            if std::thread::panicking() {
+                show_end(&self.instance(&name).join("ha.stderr.log"));
+                show_end(&self.instance(&name).join("serial.log"));
+            }
             let outcome = self.run(&format!("stop --force {name}"));
             if outcome.code != 0 {
                 eprintln!("{name} may still run: {}", outcome.err);
             }
         }
     }
+}
+
+/// Prints the last lines of a log, for whoever reads no more of a test than its output.
+fn show_end(log: &Path) {
+    let text = fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<&str> = text.lines().collect();
+    println!("--- {}", log.display());
+    lines[lines.len().saturating_sub(15)..].iter().for_each(|line| println!("{line}"));
 }

@@ -158,7 +158,7 @@ fn a_guest_that_hangs_under_kvm_is_started_under_tcg() {
         println!("SKIPPED: there is no /dev/kvm here");
         return;
     }
-    let home = Home::new();
+    let home = Home::that_knows_no_host();
     home.write("vm.yaml", &instance("vm", "", &tiny(&guest, "")));
     home.run("apply -f {m} --yes").ok();
     assert_eq!(inside(&home, "vm", "echo up"), "up");

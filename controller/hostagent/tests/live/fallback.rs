@@ -11,6 +11,7 @@ fn a_guest_that_hangs_under_kvm_runs_without() {
     // A model that such a KVM does not refuse at once, so that the guest is what hangs.
     let yaml = "vmOpts: {qemu: {cpuType: {x86_64: qemu64}}}";
     let Some(instance) = Instance::new(yaml) else { return };
+    instance.know_no_host();
     let AccelVerdict::Usable(Accelerator::Kvm) = verdict(instance.home()) else {
         println!("SKIPPED: /dev/kvm can't be opened");
         return;

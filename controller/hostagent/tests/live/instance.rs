@@ -3,10 +3,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use limekiln_hostagent::HostAgentArgs;
 use tempfile::TempDir;
+
+/// What VMs of other homes found out of this host: a guest that hangs under an accelerator takes
+/// seconds, and a processor, from all that run beside it.
+static FOUND_OUT: Mutex<Option<Vec<u8>>> = Mutex::new(None);
 
 /// A home with one instance, gone with this.
 pub struct Instance {
@@ -45,10 +50,7 @@ impl Instance {
             println!("SKIPPED: {} is not built", guest.display());
             return None;
         }
-        // Below /tmp, because socket paths are short.
-        let home = tempfile::Builder::new().prefix("lk-").tempdir_in("/tmp").unwrap();
-        let instance = Self { home };
-        fs::create_dir(instance.dir()).unwrap();
+        let instance = Self::empty();
         for (from, to) in [
             ("disk.qcow2", "disk"),
             ("vmlinuz", "kernel"),
@@ -68,13 +70,34 @@ impl Instance {
             println!("SKIPPED: LIMEKILN_TEST_FULL is not set");
             return None;
         };
-        let home = tempfile::Builder::new().prefix("lk-").tempdir_in("/tmp").unwrap();
-        let instance = Self { home };
-        fs::create_dir(instance.dir()).unwrap();
+        let instance = Self::empty();
         fs::copy(image, instance.dir().join("disk")).unwrap();
         let template = "vmType: qemu\ncpus: 2\nmemory: 1GiB\nimages: [{location: /none}]\n";
         fs::write(instance.dir().join("lima.yaml"), format!("{template}{yaml}")).unwrap();
         Some(instance)
+    }
+
+    fn empty() -> Self {
+        // Below /tmp, because socket paths are short.
+        let home = tempfile::Builder::new().prefix("lk-").tempdir_in("/tmp").unwrap();
+        let instance = Self { home };
+        fs::create_dir(instance.dir()).unwrap();
+        if let Some(found) = FOUND_OUT.lock().unwrap().as_ref() {
+            let file = instance.host_file();
+            fs::create_dir(file.parent().unwrap()).unwrap();
+            fs::write(file, found).unwrap();
+        }
+        instance
+    }
+
+    fn host_file(&self) -> PathBuf {
+        self.home().join("_limekiln/host.json")
+    }
+
+    /// Has its host agent find out anew which accelerator works.
+    pub fn know_no_host(&self) {
+        // There may be none.
+        let _ = fs::remove_file(self.host_file());
     }
 
     /// Arguments of its host agent.
@@ -115,5 +138,13 @@ impl Instance {
         let output = self.ssh(command);
         assert!(output.status.success(), "{command}: {output:?}");
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        if let (Ok(found), Ok(mut known)) = (fs::read(self.host_file()), FOUND_OUT.lock()) {
+            *known = Some(found);
+        }
     }
 }

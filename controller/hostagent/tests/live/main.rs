@@ -16,5 +16,7 @@ mod instance;
 mod introduction;
 mod mounts;
 mod openrc;
+mod post_mortem;
+mod room;
 mod snapshots;
 mod stop;
