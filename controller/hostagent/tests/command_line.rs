@@ -236,3 +236,17 @@ fn cards_on_networks() {
     spec.reconnect = Reconnect::Milliseconds;
     assert!(cards(&spec).contains(",reconnect-ms=200"), "{}", cards(&spec));
 }
+
+/// With one processor only, QEMU would translate it as if no device looked at its memory.
+#[test]
+fn a_lone_emulated_processor_has_room_for_another() {
+    let alone = |arch, accelerator| {
+        let text = render(&VmSpec { cpus: 1, ..spec(arch, uefi()) }, accelerator);
+        let smp = text.lines().find(|line| line.starts_with("-smp")).expect("it has processors");
+        smp.to_owned()
+    };
+    let with_room = "-smp 1,maxcpus=2,sockets=1,cores=2,threads=1";
+    assert_eq!(alone(Arch::X86_64, Accelerator::Tcg), with_room);
+    assert_eq!(alone(Arch::Aarch64, Accelerator::Tcg), with_room);
+    assert_eq!(alone(Arch::X86_64, Accelerator::Kvm), "-smp 1,sockets=1,cores=1,threads=1");
+}

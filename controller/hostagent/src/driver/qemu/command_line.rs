@@ -52,7 +52,7 @@ fn machine(args: &mut Args, spec: &VmSpec, accelerator: Accelerator) {
     for arg in machine_type::machine(spec.arch, accelerator, spec.nested) {
         args.flag(&arg);
     }
-    args.pair("-smp", format!("{0},sockets=1,cores={0},threads=1", spec.cpus));
+    args.pair("-smp", machine_type::processors(spec.arch, accelerator, spec.cpus));
     if let Firmware::Uefi(code) = &spec.firmware {
         args.path("-drive", "if=pflash,format=raw,readonly=on,file=", code, "");
     }

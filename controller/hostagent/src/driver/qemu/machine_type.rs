@@ -65,6 +65,19 @@ fn is_host(model: &str) -> bool {
     model.split(',').next() == Some("host")
 }
 
+/// `-smp`. An emulated machine that can have one processor only is translated without memory
+/// barriers and with atomic instructions that are none, as if nobody else looked at its memory; but
+/// its devices do, in threads of their own, and a notice of theirs that is lost holds a disk or a
+/// card up for ever (QEMU takes one with barriers only from 8.1 on: commit c914d46d). So it has room
+/// for a second one. For the other architectures this was not tried.
+pub(super) fn processors(arch: Arch, accelerator: Accelerator, count: u32) -> String {
+    let tried = matches!(arch, Arch::X86_64 | Arch::Aarch64 | Arch::Armv7l);
+    if accelerator == Accelerator::Tcg && count == 1 && tried {
+        return "1,maxcpus=2,sockets=1,cores=2,threads=1".to_owned();
+    }
+    format!("{count},sockets=1,cores={count},threads=1")
+}
+
 /// The bus of virtio devices: channel I/O on s390x, PCI elsewhere.
 pub(super) fn virtio_bus(arch: Arch) -> &'static str {
     if arch == Arch::S390x { "ccw" } else { "pci" }
