@@ -9,6 +9,7 @@ use limekiln_model::{ObjectId, Origin};
 use limekiln_sources::SourceFile;
 
 use super::parallel;
+use crate::policy::{Policies, named};
 
 /// A document that names an object.
 pub(super) struct Entry {
@@ -36,10 +37,12 @@ pub(super) struct Unreadable {
 
 impl Unreadable {
     /// Whether an object that came from `origin` may be described here. What has no name may be one
-    /// from any file, which was moved here.
-    pub(super) fn may_hold(&self, origin: &Origin) -> bool {
-        let same = self.origin.source == origin.source && self.origin.file == origin.file;
-        same || (self.nameless && !is_on(Mutant::PrunesWhatMoved))
+    /// from any file, which was moved here; from another source only one that this source may have.
+    pub(super) fn may_hold(&self, id: &ObjectId, origin: &Origin, policies: &Policies) -> bool {
+        let of_source = self.origin.source == origin.source;
+        let same = of_source && self.origin.file == origin.file;
+        let may_have = || of_source || named(policies.of(&self.origin.source), &id.name).allowed;
+        same || (self.nameless && may_have() && !is_on(Mutant::PrunesWhatMoved))
     }
 }
 

@@ -12,8 +12,8 @@ use super::permits::Judged;
 use crate::ReconcileError;
 use crate::policy::Policies;
 
-/// What is ours already, by object. Read only when a file cannot be: that is rare, and a ledger of
-/// a thousand claims takes its time.
+/// What is ours already, by object. Read only where that decides something, as when a file cannot be
+/// read: a ledger of a thousand claims takes its time.
 pub type Owners<'a> = dyn Fn() -> Result<BTreeMap<ObjectId, Owner>, ReconcileError> + 'a;
 
 /// Why the host cannot give a filled template what it asks for.
@@ -28,7 +28,7 @@ pub struct LoadContext<'a> {
     pub unsupported: &'a [(&'static str, &'static str)],
     /// What the engine says against a filled template on this host.
     pub refusals: &'a Refusals<'a>,
-    /// What is left alone when its file cannot be read.
+    /// What is left alone when its file cannot be read, and whose it is.
     pub owners: &'a Owners<'a>,
     /// How templates that build on others are put together.
     pub embedding: Embedding<'a>,

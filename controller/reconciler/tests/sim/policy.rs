@@ -157,6 +157,71 @@ async fn what_came_from_another_source_is_not_taken_over() {
     assert_eq!(frozen(&load(&fixture, &own, &Policies::default())), [""; 0]);
 }
 
+/// Who may write any name into a repository holds up nothing that is not the repository's.
+#[test]
+fn a_name_that_a_repository_may_not_have_freezes_nobody_elses_object() {
+    let fixture = Fixture::new();
+    let policies = policy("names: [team-*]");
+    let broken = vm("db", "    cpus: many\n");
+    let nobodys = vm("db", "").replace("spec:", "spec:\n  hostSelector: {matchLabels: {a: b}}");
+    for text in [vm("db", ""), vm("DB", ""), broken, nobodys] {
+        let sources = [snapshot("/vms", &[&vm("db", "")]), snapshot("git:team", &[&text])];
+        let loaded = load(&fixture, &sources, &policies);
+        assert_eq!(frozen(&loaded), [""; 0], "{text}: {}", shown(&loaded));
+        assert_eq!(loaded.desired.instances["db"].origin.source, "/vms");
+        assert!(loaded.has_errors(), "{text}");
+    }
+    let sources = [snapshot("/vms", &[&vm("db", "")]), snapshot("git:team", &[&vm("db", "")])];
+    let loaded = load(&fixture, &sources, &policies);
+    let part = "0.yaml:3:18: error: metadata.name: denied by `names` (policy.yaml:1): \"db\" fits";
+    assert!(shown(&loaded).contains(part), "{}", shown(&loaded));
+    // Two that both may have it: nobody can say which is meant.
+    assert_eq!(frozen(&load(&fixture, &sources, &Policies::default())), ["instance/db"]);
+    // So it is with two that both may not.
+    let sources = ["git:team", "git:other"].map(|source| snapshot(source, &[&vm("db", "")]));
+    let neither = HostPolicy::parse(b"names: [o-*]", Path::new("o.yaml")).expect("a policy");
+    let policies = policies.with("git:other", neither);
+    assert_eq!(frozen(&load(&fixture, &sources, &policies)), ["instance/db"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_not_be_taken_over_stays_with_an_owner_that_describes_it() {
+    let fixture = Fixture::new();
+    fixture.put("web.yaml", &vm("web", ""));
+    fixture.put("disk.yaml", &disk("data"));
+    fixture.apply(Default::default()).await;
+    let owner = fixture.reconciler.claims().expect("readable").by_id[&id("instance/web")].clone();
+    let owner = &owner.owner.origin.source;
+    let texts = [vm("web", "    cpus: 2\n"), disk("data")];
+    let texts = texts.each_ref().map(String::as_str);
+    let sources = [snapshot("git:team", &texts), snapshot(owner, &texts)];
+    let loaded = load(&fixture, &sources, &Policies::default());
+    assert_eq!(frozen(&loaded), [""; 0], "{}", shown(&loaded));
+    assert_eq!(&loaded.desired.instances["web"].origin.source, owner);
+    assert_eq!(&loaded.desired.disks["data"].origin.source, owner);
+    assert!(shown(&loaded).contains("denied by `takeOver`"), "{}", shown(&loaded));
+    // One that may take it over is one of two.
+    let loaded = load(&fixture, &sources, &policy("takeOver: ['*']"));
+    assert_eq!(frozen(&loaded), ["instance/web", "disk/data"]);
+    // Nor does the owner lose what is still its own to a policy that came to deny the name.
+    let denied = HostPolicy::parse(b"names: [x]", Path::new("p.yaml")).expect("a policy");
+    let policies = Policies::default().with(owner, denied);
+    assert_eq!(frozen(&load(&fixture, &sources, &policies)), ["instance/web", "disk/data"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_named_holds_only_what_its_source_may_have() {
+    let fixture = Fixture::new();
+    fixture.put("web.yaml", &vm("web", ""));
+    fixture.apply(Default::default()).await;
+    let owner = fixture.reconciler.claims().expect("readable").by_id[&id("instance/web")].clone();
+    let sources = [snapshot(&owner.owner.origin.source, &[]), snapshot("git:team", &["cpus: ["])];
+    let may = load(&fixture, &sources, &Policies::default());
+    assert_eq!(frozen(&may), ["instance/web"], "it may have moved there");
+    let may_not = load(&fixture, &sources, &policy("names: [team-*]"));
+    assert_eq!(frozen(&may_not), [""; 0], "{}", shown(&may_not));
+}
+
 #[test]
 fn networks_of_the_host_are_not_for_repositories() {
     let fixture = Fixture::new();
