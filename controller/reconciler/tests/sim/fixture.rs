@@ -130,7 +130,7 @@ impl Fixture {
     }
 
     /// Writes a manifest that has been quiet for long.
-    pub fn put(&self, file: &str, text: &str) {
+    pub fn put(&self, file: &str, text: impl AsRef<[u8]>) {
         let path = self.manifests().join(file);
         fs::write(&path, text).expect("write");
         let past = SystemTime::now() - Duration::from_secs(60);
