@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
-use limekiln_sources::{Snapshot, SourceFile};
+use limekiln_sources::{Skipped, Snapshot, SourceFile};
 use serde::{Deserialize, Serialize};
 
 use super::plan_run::PlanRun;
@@ -39,6 +39,9 @@ pub struct Revision {
     pub at: Timestamp,
     /// Its files.
     pub files: Vec<File>,
+    /// What was left out of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) skipped: Vec<Skipped>,
 }
 
 /// One file of a revision.
@@ -90,7 +93,8 @@ impl Revision {
             Arc::new(SourceFile { path, origin, bytes })
         };
         let files = self.files.into_iter().map(file).collect();
-        Snapshot { source: self.source, revision: self.revision, files, skipped: Vec::new() }
+        let Self { source, revision, skipped, .. } = self;
+        Snapshot { source, revision, files, skipped }
     }
 }
 
@@ -185,6 +189,7 @@ impl History {
             revision: snapshot.revision.clone(),
             at: self.next(&snapshot.source)?,
             files: snapshot.files.iter().map(|file| File::new(file)).collect(),
+            skipped: snapshot.skipped.clone(),
         };
         self.forget_head(&path);
         let is_text = revision.files.iter().all(|file| file.bytes.is_none());
@@ -288,6 +293,8 @@ fn is_damaged(path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use limekiln_sources::SkippedKind;
+
     use super::*;
 
     fn snapshot() -> Snapshot {
@@ -327,12 +334,14 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_text_is_kept_as_it_was() {
+    fn a_file_that_is_no_text_and_what_was_left_out_are_kept_as_they_were() {
         let dir = tempfile::tempdir().expect("dir");
         let history = History::new(&Home::new(dir.path()));
         let mut latin = snapshot();
         let bytes = b"message: caf\xe9\n".to_vec();
         latin.files.push(SourceFile { path: "l".into(), origin: "l".into(), bytes }.into());
+        let kind = SkippedKind::Submodule;
+        latin.skipped.push(Skipped { path: "m/lib".into(), origin: "lib".into(), kind });
         latin.revision = "2".to_owned();
         for (snapshot, version) in [(snapshot(), OF_TEXTS), (latin, VERSION)] {
             history.note(&snapshot, None).expect("written");

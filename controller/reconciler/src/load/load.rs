@@ -23,7 +23,12 @@ use crate::ReconcileError;
 /// # Errors
 /// If a file cannot be read, and what came from it cannot be known either.
 pub fn load(snapshots: &[Snapshot], context: &LoadContext<'_>) -> Result<Loaded, ReconcileError> {
-    let (sound, entries) = read(snapshots, context);
+    let (sound, mut entries) = read(snapshots, context);
+    entries.skipped(
+        snapshots
+            .iter()
+            .flat_map(|one| one.skipped.iter().map(move |it| (one.source.as_str(), it))),
+    );
     let lasting = snapshots.iter().filter(|snapshot| snapshot.is_lasting());
     let desired = Desired {
         revision: revision(snapshots),

@@ -182,9 +182,11 @@ impl<'a> Loading<'a> {
         let (policies, sources) = (self.context.policies, self.desired.sources.clone());
         let owners = self.owners()?.clone();
         for (id, owner) in owners.iter().filter(|(_, one)| sources.contains(&one.origin.source)) {
+            if self.desired.mentions(id) {
+                continue;
+            }
             let may_hold = |file: &&Unreadable| file.may_hold(id, &owner.origin, policies);
-            let holder = unreadable.iter().find(may_hold);
-            if let Some(file) = holder.filter(|_| !self.desired.mentions(id)) {
+            if let Some(file) = unreadable.iter().find(may_hold) {
                 self.freeze(id.clone(), file.why.clone(), owner.origin.clone());
             }
         }

@@ -155,10 +155,19 @@ impl Fixture {
     }
 
     pub fn try_load(&self, inputs: &[Input]) -> Result<Loaded, ReconcileError> {
-        let facts = HostFacts { lima_home: self.path("lima"), ..HostFacts::example() };
-        let store = TemplateStore::new(TemplateSettings::new(&facts));
+        self.load_as(inputs, &ReadOptions::default())
+    }
+
+    /// The manifests, with those of directories below.
+    pub fn load_whole(&self) -> Loaded {
+        let options = ReadOptions { recursive: true, ..ReadOptions::default() };
+        self.load_as(&[Input::Path(self.manifests())], &options).expect("load")
+    }
+
+    fn load_as(&self, inputs: &[Input], options: &ReadOptions) -> Result<Loaded, ReconcileError> {
+        let store = TemplateStore::new(TemplateSettings::new(&self.facts()));
         let templates = Templates { fetch: &store, lock: None };
-        self.reconciler.load(inputs, &ReadOptions::default(), templates)
+        self.reconciler.load(inputs, options, templates)
     }
 
     pub async fn plan(&self, policy: Policy) -> Planned {

@@ -10,7 +10,7 @@ use limekiln_model::ObjectId;
 use limekiln_reconciler::policy::{HostPolicy, Policies};
 use limekiln_reconciler::{Loaded, Templates};
 use limekiln_sources::templates::{TemplateSettings, TemplateStore};
-use limekiln_sources::{Snapshot, SourceFile};
+use limekiln_sources::{Skipped, SkippedKind, Snapshot, SourceFile};
 
 use crate::fixture::{Fixture, disk, id};
 
@@ -244,6 +244,29 @@ fn the_hosts_own_layers_are_judged_with_the_template() {
     assert_eq!(frozen(&loaded), ["instance/web"]);
     let shown = shown(&loaded);
     assert!(shown.contains("default.yaml:2:17: error: ssh.forwardAgent: denied"), "{shown}");
+}
+
+/// More is not told than anybody reads, and all of it holds.
+#[tokio::test(start_paused = true)]
+async fn what_submodules_took_the_place_of_is_not_gone() {
+    let fixture = Fixture::new();
+    let made = load(&fixture, &[snapshot("git:team", &[&vm("web", "")])], &Policies::default());
+    let planned = fixture.reconciler.plan(made.desired, Default::default()).await.expect("plan");
+    let run = limekiln_reconciler::Run::silent();
+    fixture.reconciler.settle(planned, &run).await.expect("made");
+    let module = |origin: String| {
+        let (path, kind) = (format!("vms@abc1234:{origin}").into(), SkippedKind::Submodule);
+        Skipped { path, origin: origin.into(), kind }
+    };
+    let mut empty = snapshot("git:team", &[]);
+    empty.skipped = (0..150).map(|number| module(format!("{number}"))).collect();
+    let loaded = load(&fixture, std::slice::from_ref(&empty), &Policies::default());
+    assert_eq!((frozen(&loaded), loaded.diagnostics.len()), (Vec::new(), 100));
+    empty.skipped.push(module("0.yaml".to_owned()));
+    let loaded = load(&fixture, &[empty], &Policies::default());
+    assert_eq!((frozen(&loaded), loaded.diagnostics.len()), (vec!["instance/web".to_owned()], 100));
+    let part = "vms@abc1234:0: warning: it is left out: a submodule is another repository";
+    assert!(shown(&loaded).contains(part), "{}", shown(&loaded));
 }
 
 /// Small objects and those that exist have their share first.
