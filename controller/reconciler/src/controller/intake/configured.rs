@@ -19,9 +19,9 @@ use super::loads::Loads;
 use super::parts::Parts;
 use super::paths::{Paths, SETTLED};
 use super::read_at::ReadAt;
-use super::repository::{Asked, Fetched, Repository, SOON, told};
+use super::repository::{Asked, Fetched, Last, Repository, SOON, told};
 use super::trusted::Trusted;
-use super::unread::{Unread, hold};
+use super::unread::{Unread, hold, hold_all};
 use super::{Foresight, InForce, Intake, Taken, Tell, Unkept, identity_of, load, still};
 use crate::load::LoadCache;
 use crate::policy::{HostPolicy, Policies, PolicyError};
@@ -66,6 +66,8 @@ struct Source {
     snapshot: Option<Snapshot>,
     /// The same of a repository, for who looks ahead.
     fetched: Arc<Mutex<Option<Snapshot>>>,
+    /// What was in force may not be any more, by the keys of now.
+    is_fallen: bool,
     error: Option<String>,
     next: Instant,
     /// Somebody asked for it while a fetch ran, which may have looked before.
@@ -244,6 +246,9 @@ impl Configured {
         let knows_all = self.identities.iter().all(Option::is_some);
         // What is left alone for that is not any more once all are known: it is loaded anew then.
         now.extend((!knows_all).then(<(String, String)>::default));
+        let fallen = self.sources.iter().filter(|source| source.is_fallen);
+        let fallen: BTreeSet<_> = fallen.filter_map(|source| source.identity.clone()).collect();
+        now.extend(fallen.iter().map(|source| (source.clone(), String::new())));
         if self.loads.are_current(&now, controller).await {
             self.is_behind = false;
             return Ok(Taken { errors, ..Taken::default() });
@@ -256,6 +261,7 @@ impl Configured {
         let work = move |parts: &Parts| {
             let mut loaded = load(&reconciler, &snapshots, parts, None, &policies, &cache)?;
             let unread = if knows_all { Unread::of } else { Unread::and_unknown };
+            hold_all(&mut loaded, &fallen, &reconciler)?;
             hold(&mut loaded, &unread(all, &snapshots), &reconciler)?;
             spare(&mut loaded, &pruned);
             Ok(loaded)
@@ -352,6 +358,7 @@ impl Source {
             repository,
             snapshot: None,
             fetched,
+            is_fallen: false,
             error: None,
             next,
             is_asked: false,
@@ -383,8 +390,13 @@ impl Source {
     async fn look(&mut self, begun: Instant, controller: &Handle) {
         let ended = match &mut self.repository {
             Some(repository) => repository.fetched(begun + SOON).await.map(|fetched| {
-                let Fetched { read, kept } = fetched;
-                self.snapshot = kept.or(self.snapshot.take());
+                let Fetched { read, last } = fetched;
+                self.is_fallen = matches!(last, Last::Fallen);
+                match last {
+                    Last::AsKnown => {}
+                    Last::Kept(kept) => self.snapshot = Some(kept),
+                    Last::Fallen => self.snapshot = None,
+                }
                 read.map(Some)
             }),
             None => self.reading.ended(begun + SETTLED).await.map(|read| {
