@@ -10,7 +10,7 @@ use limekiln_sources::lock::Lock;
 use super::cache::LoadCache;
 use super::permits::Judged;
 use crate::ReconcileError;
-use crate::policy::Policies;
+use crate::policy::{Existing, Policies};
 
 /// What is ours already, by object. Read only where that decides something, as when a file cannot be
 /// read: a ledger of a thousand claims takes its time.
@@ -36,6 +36,8 @@ pub struct LoadContext<'a> {
     pub lock: Option<&'a Lock>,
     /// What the sources may do.
     pub policies: &'a Policies,
+    /// What the sources have already, of what their policies allow so much in all.
+    pub existing: &'a Existing,
     /// Whether verdicts are wanted, also those that allow; denials are no diagnostics then.
     pub explain: bool,
     /// What the last load found right, for who loads again and again.

@@ -1,6 +1,6 @@
 //! From documents to desired objects, on the way.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use limekiln_api::template::Embedding;
@@ -262,9 +262,8 @@ impl<'a> Loading<'a> {
         let permits = &self.permits;
         let rules = Rules { permits, facts, unsupported, refusals };
         let checked = parallel::map(&embedded, |one| rules.check(one));
-        let existing = || Ok::<_, ReconcileError>(owners()?.into_keys().collect::<BTreeSet<_>>());
         let shares = self.shares(&embedded, &checked, &others);
-        let mut over = self.permits.over_quota(shares, existing)?;
+        let mut over = self.permits.over_quota(shares, self.context.existing);
         for other in others {
             let over = over.remove(&other.id).unwrap_or_default();
             self.other(other, over);
