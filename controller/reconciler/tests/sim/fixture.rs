@@ -130,7 +130,12 @@ impl Fixture {
     }
 
     /// Writes a manifest that has been quiet for long.
-    pub fn put(&self, file: &str, text: impl AsRef<[u8]>) {
+    pub fn put(&self, file: &str, text: &str) {
+        self.put_bytes(file, text.as_bytes());
+    }
+
+    /// The same, also of what is no text.
+    pub fn put_bytes(&self, file: &str, text: &[u8]) {
         let path = self.manifests().join(file);
         fs::write(&path, text).expect("write");
         let past = SystemTime::now() - Duration::from_secs(60);

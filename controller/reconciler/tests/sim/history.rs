@@ -116,14 +116,14 @@ async fn of_several_sources_each_has_what_was_done_for_its_objects() {
 #[tokio::test(start_paused = true)]
 async fn a_rollback_deletes_nothing_that_may_be_in_a_file_that_cannot_be_read() {
     let fixture = Fixture::new();
-    fixture.put("web.yaml", instance("web", 1));
-    fixture.put("db.yaml", instance("db", 1));
+    fixture.put("web.yaml", &instance("web", 1));
+    fixture.put("db.yaml", &instance("db", 1));
     let options = ControllerOptions { policy: prune(), ..ControllerOptions::default() };
     let running = Running::start(&fixture, options);
     noted(&running).await;
-    fixture.put("web.yaml", [instance("web", 1).as_bytes(), b"# caf\xe9\n"].concat());
+    fixture.put_bytes("web.yaml", &[instance("web", 1).as_bytes(), b"# caf\xe9\n"].concat());
     noted(&running).await;
-    fixture.put("web.yaml", instance("web", 2));
+    fixture.put("web.yaml", &instance("web", 2));
     noted(&running).await;
     let all = fixture.reconciler.history().read().expect("readable");
     let [_, latin, _] = all.as_slice() else { panic!("{all:?}") };

@@ -91,7 +91,7 @@ async fn what_a_link_took_the_place_of_is_not_gone() {
     let fixture = Fixture::new();
     fs::create_dir(fixture.path("m/sub")).expect("dir");
     for (file, name) in [("sub/a.yaml", "a"), ("b.yaml", "b"), ("c.yaml", "c")] {
-        fixture.put(file, instance(name, 1));
+        fixture.put(file, &instance(name, 1));
     }
     let plan = async || {
         let (loaded, policy) = (fixture.load_whole(), Policy { prune_all: true, ..prune() });

@@ -352,14 +352,14 @@ async fn there_is_room_once_what_took_it_is_gone() {
     let source =
         SourceConfig { policy: Some(fixture.path("policy.yaml")), ..fixture.directory("m") };
     for (name, cpus) in [("a", "3"), ("c", "1")] {
-        fixture.put(&format!("{name}.yaml"), size(name, cpus));
+        fixture.put(&format!("{name}.yaml"), &size(name, cpus));
     }
     let options = ControllerOptions { policy: prune(), ..ControllerOptions::default() };
     let running = Running::over(&fixture, Box::new(fixture.sources(vec![source])), options);
     running.settled().await;
     assert_eq!(fixture.instances(), ["a", "c"]);
-    fixture.put("a.yaml", size("a", "many"));
-    fixture.put("b.yaml", size("b", "2"));
+    fixture.put("a.yaml", &size("a", "many"));
+    fixture.put("b.yaml", &size("b", "2"));
     running.settled().await;
     assert_eq!(fixture.instances(), ["a", "c"]);
     fixture.remove("a.yaml");

@@ -16,7 +16,7 @@ use tracing::warn;
 
 use super::super::Handle;
 use super::beside::Beside;
-use super::loads::Loads;
+use super::loads::{Loads, Revisions};
 use super::parts::Parts;
 use super::paths::{Paths, SETTLED};
 use super::read_at::ReadAt;
@@ -46,7 +46,7 @@ pub struct Configured {
     identities: Vec<Option<String>>,
     tell: Option<Tell>,
     /// Of which revisions it was told last, and what.
-    told: Option<(Vec<(String, String)>, Vec<Diagnostic>)>,
+    told: Option<(Revisions, Vec<Diagnostic>)>,
     cache: Arc<LoadCache>,
     foresight: Foresight,
     unkept: Unkept,
@@ -309,7 +309,7 @@ impl Configured {
     }
 
     /// Shows what was read, unless it is what was shown last: what there is has changed then.
-    fn tell(&mut self, of: Vec<(String, String)>, loaded: &Loaded) {
+    fn tell(&mut self, of: Revisions, loaded: &Loaded) {
         let told = Some((of, loaded.diagnostics.clone()));
         if let Some(tell) = self.tell.as_ref().filter(|_| self.told != told) {
             tell(loaded);
