@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::Args;
 use limekiln_api::template::Fetch;
 use limekiln_model::Policy;
-use limekiln_reconciler::policy::Policies;
+use limekiln_reconciler::policy::{Existing, Policies};
 use limekiln_reconciler::{Files, Input, Loaded, Planned, ReadOptions, Templates};
 use limekiln_sources::WatchRoot;
 use limekiln_sources::lock::{Checked, Lock};
@@ -145,7 +145,12 @@ impl SourceArgs {
         let snapshots = limekiln_sources::read(&self.named()?, &self.options())
             .map_err(|error| told(error.into()))?;
         let templates = Templates { fetch, lock: lock.as_ref() };
-        let loaded = app.reconciler.judge_snapshots(&snapshots, templates, policies);
+        let existing = if policies.have_totals() {
+            Existing::of(&app.observe()?)
+        } else {
+            Existing::default()
+        };
+        let loaded = app.reconciler.judge_snapshots(&snapshots, templates, policies, &existing);
         let loaded = loaded.map_err(told)?;
         tell(&loaded);
         Ok(loaded)

@@ -3,7 +3,7 @@
 use std::fs::{self, FileType, Metadata};
 use std::path::{Path, PathBuf};
 
-use crate::{ReadOptions, SourceError};
+use crate::{ReadOptions, SkippedKind, SourceError};
 
 /// What lies below a directory.
 #[derive(Default)]
@@ -12,6 +12,8 @@ pub(crate) struct Listing {
     pub(crate) dirs: Vec<(PathBuf, Metadata)>,
     /// The manifests: paths as found, sorted by their bytes.
     pub(crate) files: Vec<PathBuf>,
+    /// What is left out, sorted likewise.
+    pub(crate) skipped: Vec<(PathBuf, SkippedKind)>,
     /// Whether something was found whose kind depends on what a link leads to.
     pub(crate) has_links: bool,
 }
@@ -21,6 +23,7 @@ pub(crate) fn list(root: &Path, options: &ReadOptions) -> Result<Listing, Source
     let mut found = Listing::default();
     walk(root, root, options, &mut found)?;
     found.files.sort_unstable_by(|a, b| a.as_os_str().cmp(b.as_os_str()));
+    found.skipped.sort_unstable_by(|(a, _), (b, _)| a.as_os_str().cmp(b.as_os_str()));
     Ok(found)
 }
 
@@ -49,9 +52,13 @@ fn walk(
             found.has_links |= !kind.is_file();
             if kind.is_file() || leads_to_file(root, &path, kind)? {
                 found.files.push(path);
+            } else {
+                found.skipped.push((path, SkippedKind::LinkToDirectory));
             }
+        } else if kind.is_symlink() && options.recursive {
+            found.skipped.push((path, SkippedKind::Link));
         }
-        if found.files.len() > options.max_files {
+        if found.files.len() + found.skipped.len() > options.max_files {
             let max = options.max_files as u64;
             return Err(SourceError::TooMuch { path: root.into(), max, what: "files" });
         }

@@ -10,7 +10,9 @@ use limekiln_api::Stamp;
 
 use crate::directory::Listing;
 use crate::snapshot::{FileDigest, digest};
-use crate::{ReadOptions, Snapshot, SourceError, SourceFile, directory, stats};
+use crate::{
+    ReadOptions, Skipped, SkippedKind, Snapshot, SourceError, SourceFile, directory, stats,
+};
 
 /// A file, what it was when it was read, and the digest of its bytes.
 #[derive(Clone, Debug)]
@@ -46,6 +48,8 @@ impl KnownFile {
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     listing: Option<KnownListing>,
+    /// What was left out when the files were listed last.
+    skipped: Vec<(PathBuf, SkippedKind)>,
     last: Option<Last>,
     /// Which files there were when that counted last.
     counted: Option<Arc<[PathBuf]>>,
@@ -167,7 +171,8 @@ impl Known {
             return Ok(Arc::clone(&known.files));
         }
         self.listing = None;
-        let Listing { dirs, files, has_links } = directory::list(root, options)?;
+        let Listing { dirs, files, skipped, has_links } = directory::list(root, options)?;
+        self.skipped = skipped;
         let files: Arc<[PathBuf]> = files.into();
         // Where a link leads shows in no directory here.
         if !has_links {
@@ -177,28 +182,37 @@ impl Known {
         Ok(files)
     }
 
-    /// What these files, which come in the order of the list, make up: the last snapshot, if it
-    /// was of the same ones.
+    /// What these files of a root, which come in the order of the list, make up: the last snapshot,
+    /// if it was of the same ones. Messages show the root as `shown`.
     pub(crate) fn snapshot(
         &mut self,
-        source: &str,
+        root: &Path,
+        shown: &Path,
         list: Arc<[PathBuf]>,
         files: Vec<KnownFile>,
     ) -> Snapshot {
+        let source = root.to_string_lossy().into_owned();
+        let skipped: Vec<_> = self.skipped.iter().map(|one| skipped(one, root, shown)).collect();
         let same = |last: Last| {
             let both = || last.files.iter().zip(&files);
             let same = last.snapshot.source == source
+                && last.snapshot.skipped == skipped
                 && last.files.len() == files.len()
                 && both().all(|(before, now)| Arc::ptr_eq(&before.file, &now.file));
             same.then_some(last.snapshot)
         };
         let snapshot = self.last.take().and_then(same).unwrap_or_else(|| {
             let shared = |file: &KnownFile| (Arc::clone(&file.file), file.digest);
-            Snapshot::new(source.to_owned(), files.iter().map(shared).collect())
+            Snapshot::new(source, files.iter().map(shared).collect(), skipped)
         });
         self.last = Some(Last { list, files, snapshot: snapshot.clone() });
         snapshot
     }
+}
+
+fn skipped((origin, kind): &(PathBuf, SkippedKind), root: &Path, shown: &Path) -> Skipped {
+    let path = shown.join(origin.strip_prefix(root).unwrap_or(origin));
+    Skipped { path, origin: origin.clone(), kind: *kind }
 }
 
 impl KnownListing {

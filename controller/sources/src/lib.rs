@@ -21,6 +21,7 @@ mod quiet;
 mod read;
 #[cfg(test)]
 mod read_tests;
+mod skipped;
 mod snapshot;
 mod source_config;
 mod stats;
@@ -31,6 +32,7 @@ pub use error::SourceError;
 pub use input::Input;
 pub use options::ReadOptions;
 pub use read::{Reader, read};
-pub use snapshot::{Skipped, Snapshot, SourceFile};
+pub use skipped::{Skipped, SkippedKind};
+pub use snapshot::{Snapshot, SourceFile};
 pub use source_config::{DirectoryConfig, SourceConfig, SourceKind};
 pub use watch::{DirectoryWatch, WatchError, WatchRoot};

@@ -159,7 +159,8 @@ fn read_path(
     watch: &mut Watch,
 ) -> Result<Pass<Snapshot>, SourceError> {
     if is_on(Mutant::GoneIsEmpty) && !path.exists() {
-        return Ok(Ok(Snapshot::new(path.to_string_lossy().into_owned(), Vec::new())));
+        let source = path.to_string_lossy().into_owned();
+        return Ok(Ok(Snapshot::new(source, Vec::new(), Vec::new())));
     }
     let root = match path.canonicalize() {
         Ok(root) => root,
@@ -182,15 +183,15 @@ fn read_path(
     } else {
         return Err(SourceError::NotAFile { path: path.into() });
     };
-    let source = reading.root.to_string_lossy().into_owned();
-    Ok(pass.map(|(list, files)| known.snapshot(&source, list, files)))
+    let root = reading.root;
+    Ok(pass.map(|(list, files)| known.snapshot(&root, path, list, files)))
 }
 
 fn stdin(bytes: &[u8]) -> Snapshot {
     let path = PathBuf::from(Snapshot::STDIN);
     let file = SourceFile { origin: path.clone(), path, bytes: bytes.to_vec() };
     let digest = digest(&file.bytes);
-    Snapshot::new(Snapshot::STDIN.to_owned(), vec![(file.into(), digest)])
+    Snapshot::new(Snapshot::STDIN.to_owned(), vec![(file.into(), digest)], Vec::new())
 }
 
 /// One input that is being read.

@@ -1,9 +1,11 @@
 //! What an input held at one moment.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
+
+use crate::Skipped;
 
 /// One file of a snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,22 +24,13 @@ pub struct SourceFile {
 pub struct Snapshot {
     /// The source's identity: its canonical path, `-`, or `git:NAME` for a repository.
     pub source: String,
-    /// The SHA-256 of all names and of the SHA-256 of each file, or the commit id; in lower-case
-    /// hex.
+    /// The SHA-256 of all names and of the SHA-256 of each file, and of the places of what is left
+    /// out, or the commit id; in lower-case hex.
     pub revision: String,
     /// Its files, sorted by the bytes of their paths. Shared: one that did not change is one and the same as before.
     pub files: Vec<Arc<SourceFile>>,
-    /// What is not read though it lies there, and why; only told of repositories.
+    /// What is not read though it lies there.
     pub skipped: Vec<Skipped>,
-}
-
-/// Something that a snapshot leaves out, and whoever put it there might wonder.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Skipped {
-    /// What, for messages.
-    pub path: PathBuf,
-    /// Why.
-    pub reason: &'static str,
 }
 
 impl Snapshot {
@@ -45,11 +38,15 @@ impl Snapshot {
     pub const STDIN: &str = "-";
 
     /// What these files make up; each comes with the digest of its bytes.
-    pub(crate) fn new(source: String, mut files: Vec<(Arc<SourceFile>, FileDigest)>) -> Self {
+    pub(crate) fn new(
+        source: String,
+        mut files: Vec<(Arc<SourceFile>, FileDigest)>,
+        skipped: Vec<Skipped>,
+    ) -> Self {
         files.sort_by(|(a, _), (b, _)| a.origin.as_os_str().cmp(b.origin.as_os_str()));
-        let revision = revision(&files);
+        let revision = revision(&files, &skipped);
         let files = files.into_iter().map(|(file, _)| file).collect();
-        Self { source, revision, files, skipped: Vec::new() }
+        Self { source, revision, files, skipped }
     }
 
     /// What a commit held, for the source of that name.
@@ -80,13 +77,21 @@ pub(crate) fn digest(bytes: &[u8]) -> FileDigest {
 
 /// The length of a name goes in as well, so that bytes can't move between a name and a digest
 /// unnoticed.
-fn revision(files: &[(Arc<SourceFile>, FileDigest)]) -> String {
+fn revision(files: &[(Arc<SourceFile>, FileDigest)], skipped: &[Skipped]) -> String {
     let mut digest = Sha256::new();
-    for (file, bytes) in files {
-        let name = file.origin.as_os_str().as_encoded_bytes();
+    let name = |digest: &mut Sha256, origin: &Path| {
+        let name = origin.as_os_str().as_encoded_bytes();
         digest.update((name.len() as u64).to_le_bytes());
         digest.update(name);
+    };
+    for (file, bytes) in files {
+        name(&mut digest, &file.origin);
         digest.update(bytes);
+    }
+    for one in skipped {
+        // No name is so long.
+        digest.update(u64::MAX.to_le_bytes());
+        name(&mut digest, &one.origin);
     }
     digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
-use limekiln_sources::{Input, ReadOptions, Snapshot, SourceError, read};
+use limekiln_sources::{Input, ReadOptions, Reader, SkippedKind, Snapshot, SourceError, read};
 
 const MANIFEST: &str =
     "apiVersion: lima-vm.io/v1alpha1\nkind: Disk\nmetadata: {name: data}\nspec: {size: 20GiB}\n";
@@ -44,6 +44,36 @@ fn only_manifests_of_a_directory_are_read() {
     let all = ReadOptions { recursive: true, ..options() };
     let all = read(&[Input::Path(dir.path().into())], &all).expect("read");
     assert_eq!(names(&all[0]), ["a.yaml", "b.yml", "d.yaml", "c.json"]);
+}
+
+/// The revision says so, too: else it would seem that nothing changed when it goes.
+#[test]
+fn a_link_in_the_place_of_a_directory_or_manifest_is_left_out() {
+    let dir = tempfile::tempdir().expect("dir");
+    let root = dir.path().canonicalize().expect("there");
+    fs::create_dir_all(root.join("real/below")).expect("dir");
+    let all = ReadOptions { recursive: true, ..options() };
+    let mut reader = Reader::default();
+    let mut seen = |options: &ReadOptions| {
+        let snapshot = reader.read(&[Input::Path(root.clone())], options).expect("read").remove(0);
+        let skipped = snapshot.skipped.iter().map(|one| (one.origin.clone(), one.kind));
+        (skipped.collect::<Vec<_>>(), snapshot.revision)
+    };
+    let (none, before) = seen(&all);
+    assert_eq!(none, []);
+    symlink("real/below", root.join("sub")).expect("link");
+    symlink("nowhere", root.join("real/gone")).expect("link");
+    symlink("real", root.join("web.yaml")).expect("link");
+    let whole = (root.join("web.yaml"), SkippedKind::LinkToDirectory);
+    let links = ["real/gone", "sub"].map(|name| (root.join(name), SkippedKind::Link));
+    let (found, after) = seen(&all);
+    assert_eq!(found, [links.to_vec(), vec![whole.clone()]].concat());
+    assert_ne!(before, after);
+    assert_eq!(seen(&options()).0, [whole], "nothing else would be read");
+    for link in ["sub", "real/gone", "web.yaml"] {
+        fs::remove_file(root.join(link)).expect("a link");
+    }
+    assert_eq!(seen(&all), (Vec::new(), before));
 }
 
 #[test]

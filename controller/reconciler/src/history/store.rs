@@ -8,15 +8,18 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
-use limekiln_sources::{Snapshot, SourceFile};
+use limekiln_sources::{Skipped, Snapshot, SourceFile};
 use serde::{Deserialize, Serialize};
 
 use super::plan_run::PlanRun;
 use super::plan_runs::{Line, PlanRuns, name_for};
 use crate::{Home, atomic};
 
-/// The version of the files that this program writes.
-const VERSION: u64 = 1;
+/// The latest version of the files that this program writes and reads.
+const VERSION: u64 = 2;
+/// The version of one whose files are all text: earlier releases read it, too. They knew no bytes,
+/// and are not to take a file that is no text for another one, or for none.
+const OF_TEXTS: u64 = 1;
 /// So many revisions of each source are kept.
 const KEPT: usize = 10;
 /// A larger one is not: ten of them would fill a disk.
@@ -36,6 +39,9 @@ pub struct Revision {
     pub at: Timestamp,
     /// Its files.
     pub files: Vec<File>,
+    /// What was left out of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) skipped: Vec<Skipped>,
 }
 
 /// One file of a revision.
@@ -45,8 +51,11 @@ pub struct File {
     pub path: PathBuf,
     /// The path by which the ledger knows it.
     pub origin: PathBuf,
-    /// What it held.
+    /// What it held; of what is no UTF-8 as much as can be shown.
     pub text: String,
+    /// What it held, if that is no UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    bytes: Option<Vec<u8>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -65,15 +74,27 @@ struct Head {
     at: Timestamp,
 }
 
+impl File {
+    fn new(file: &SourceFile) -> Self {
+        let text = String::from_utf8_lossy(&file.bytes);
+        // Nothing was replaced.
+        let bytes = (text.as_bytes() != file.bytes).then(|| file.bytes.clone());
+        let (path, origin) = (file.path.clone(), file.origin.clone());
+        Self { path, origin, text: text.into_owned(), bytes }
+    }
+}
+
 impl Revision {
     /// The snapshot that it was.
     pub(crate) fn snapshot(self) -> Snapshot {
         let file = |file: File| {
-            let (path, origin, bytes) = (file.path, file.origin, file.text.into_bytes());
+            let File { path, origin, text, bytes } = file;
+            let bytes = bytes.unwrap_or_else(|| text.into_bytes());
             Arc::new(SourceFile { path, origin, bytes })
         };
         let files = self.files.into_iter().map(file).collect();
-        Snapshot { source: self.source, revision: self.revision, files, skipped: Vec::new() }
+        let Self { source, revision, skipped, .. } = self;
+        Snapshot { source, revision, files, skipped }
     }
 }
 
@@ -150,9 +171,9 @@ impl History {
     }
 
     /// Keeps what a source held, unless that is more than 16 MiB, and lets go what is too old, but
-    /// for the one that it is `pinned` to. A file that is no text is no manifest, and is not kept.
-    /// What is kept already stays, unless it is damaged. One that comes back after others is the
-    /// newest again.
+    /// for the one that it is `pinned` to. A file that is no text is kept as well: it holds back
+    /// what may be in it. What is kept already stays, unless it is damaged. One that comes back
+    /// after others is the newest again.
     ///
     /// # Errors
     /// If it cannot be written.
@@ -163,18 +184,17 @@ impl History {
             return Ok(());
         }
         fs::create_dir_all(&self.dir)?;
-        let file = |file: &Arc<SourceFile>| {
-            let text = String::from_utf8(file.bytes.clone()).ok()?;
-            Some(File { path: file.path.clone(), origin: file.origin.clone(), text })
-        };
         let revision = Revision {
             source: snapshot.source.clone(),
             revision: snapshot.revision.clone(),
             at: self.next(&snapshot.source)?,
-            files: snapshot.files.iter().filter_map(file).collect(),
+            files: snapshot.files.iter().map(|file| File::new(file)).collect(),
+            skipped: snapshot.skipped.clone(),
         };
         self.forget_head(&path);
-        atomic::write(&path, &serde_json::to_vec(&Stored { version: VERSION, revision })?)?;
+        let is_text = revision.files.iter().all(|file| file.bytes.is_none());
+        let version = if is_text { OF_TEXTS } else { VERSION };
+        atomic::write(&path, &serde_json::to_vec(&Stored { version, revision })?)?;
         self.forget(snapshot, pinned)
     }
 
@@ -273,6 +293,8 @@ fn is_damaged(path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use limekiln_sources::SkippedKind;
+
     use super::*;
 
     fn snapshot() -> Snapshot {
@@ -305,10 +327,31 @@ mod tests {
             let kept = history.get("git:team", "1").expect("whole again");
             assert_eq!(kept.snapshot(), snapshot());
         }
-        let newer = br#"{"version":2,"of":"a later release"}"#;
+        let newer = br#"{"version":3,"of":"a later release"}"#;
         fs::write(&path, newer).expect("write");
         history.note(&snapshot(), None).expect("left alone");
         assert_eq!(fs::read(&path).expect("there"), newer);
+    }
+
+    #[test]
+    fn a_file_that_is_no_text_and_what_was_left_out_are_kept_as_they_were() {
+        let dir = tempfile::tempdir().expect("dir");
+        let history = History::new(&Home::new(dir.path()));
+        let mut latin = snapshot();
+        let bytes = b"message: caf\xe9\n".to_vec();
+        latin.files.push(SourceFile { path: "l".into(), origin: "l".into(), bytes }.into());
+        let kind = SkippedKind::Submodule;
+        latin.skipped.push(Skipped { path: "m/lib".into(), origin: "lib".into(), kind });
+        latin.revision = "2".to_owned();
+        for (snapshot, version) in [(snapshot(), OF_TEXTS), (latin, VERSION)] {
+            history.note(&snapshot, None).expect("written");
+            let path = history.file(&snapshot.source, &snapshot.revision);
+            assert_eq!(read(&path).expect("whole").version, version, "others would misread it");
+            let kept = history.get(&snapshot.source, &snapshot.revision).expect("kept");
+            assert_eq!(kept.snapshot(), snapshot);
+        }
+        let shown = history.get("git:team", "2").expect("kept").files.remove(1).text;
+        assert_eq!(shown, "message: caf\u{fffd}\n");
     }
 
     #[test]

@@ -1,14 +1,19 @@
 //! The documents of all files, by object.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_api::{Broken, Diagnostic, Kind, Located, Name, Parsed, Severity, parse_documents};
 use limekiln_model::{ObjectId, Origin};
-use limekiln_sources::SourceFile;
+use limekiln_sources::{Skipped, SkippedKind, SourceFile};
 
 use super::parallel;
+use crate::policy::{Policies, named};
+
+/// Of so much that a source leaves out it is told.
+const MOST_TOLD: usize = 100;
 
 /// A document that names an object.
 pub(super) struct Entry {
@@ -25,7 +30,7 @@ pub(super) enum Document {
     Broken(Broken),
 }
 
-/// A file that cannot be read in part.
+/// A file that cannot be read in part, or what is not read at all.
 pub(super) struct Unreadable {
     origin: Origin,
     pub(super) why: String,
@@ -36,10 +41,13 @@ pub(super) struct Unreadable {
 
 impl Unreadable {
     /// Whether an object that came from `origin` may be described here. What has no name may be one
-    /// from any file, which was moved here.
-    pub(super) fn may_hold(&self, origin: &Origin) -> bool {
-        let same = self.origin.source == origin.source && self.origin.file == origin.file;
-        same || (self.nameless && !is_on(Mutant::PrunesWhatMoved))
+    /// from any file, which was moved here; from another source only one that this source may have.
+    pub(super) fn may_hold(&self, id: &ObjectId, origin: &Origin, policies: &Policies) -> bool {
+        let of_source = self.origin.source == origin.source;
+        // It may have been in a directory in whose place this is.
+        let same = of_source && origin.file.starts_with(&self.origin.file);
+        let may_have = || of_source || named(policies.of(&self.origin.source), &id.name).allowed;
+        same || (self.nameless && may_have() && !is_on(Mutant::PrunesWhatMoved))
     }
 }
 
@@ -64,6 +72,21 @@ impl Entries {
             entries.file(source, file, parsed);
         }
         entries
+    }
+
+    /// Takes in what a source leaves out, each time with its source.
+    pub(super) fn skipped<'s>(&mut self, all: impl Iterator<Item = (&'s str, &'s Skipped)>) {
+        let mut told = BTreeMap::new();
+        for (source, Skipped { path, origin: file, kind }) in all {
+            let why = format!("{} is left out: {}", path.display(), kind.reason());
+            let count: &mut usize = told.entry(source).or_default();
+            *count += usize::from(kind.is_told());
+            if kind.is_told() && *count <= MOST_TOLD {
+                self.diagnostics.push(left_out(path, *kind));
+            }
+            let origin = Origin { source: source.to_owned(), file: file.clone(), line: 0 };
+            self.unreadable.push(Unreadable { origin, why, nameless: false });
+        }
     }
 
     /// Whether an object is described.
@@ -111,6 +134,14 @@ impl Entries {
 /// Names that differ only in case are one.
 fn key(id: &ObjectId) -> (Kind, String) {
     (id.kind, id.name.as_str().to_lowercase())
+}
+
+fn left_out(path: &Path, kind: SkippedKind) -> Diagnostic {
+    Diagnostic {
+        severity: Severity::Warning,
+        hint: Some(kind.hint().to_owned()),
+        ..Diagnostic::about_file(path, format!("it is left out: {}", kind.reason()))
+    }
 }
 
 /// What nobody meant to write is worth a word; it is no error, and nothing is deleted for it.

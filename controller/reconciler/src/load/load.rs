@@ -16,12 +16,19 @@ use crate::ReconcileError;
 /// nothing.
 ///
 /// An object whose manifest is wrong, or that two manifests describe, is frozen: nothing is done
-/// to it. What cannot even be named freezes what came from its source before and is missing now.
+/// to it. A manifest whose source may not have the object does not count beside one whose source
+/// may. What cannot even be named freezes what came from its source before and is missing now, and
+/// what is missing of other sources and may have moved there.
 ///
 /// # Errors
 /// If a file cannot be read, and what came from it cannot be known either.
 pub fn load(snapshots: &[Snapshot], context: &LoadContext<'_>) -> Result<Loaded, ReconcileError> {
-    let (sound, entries) = read(snapshots, context);
+    let (sound, mut entries) = read(snapshots, context);
+    entries.skipped(
+        snapshots
+            .iter()
+            .flat_map(|one| one.skipped.iter().map(move |it| (one.source.as_str(), it))),
+    );
     let lasting = snapshots.iter().filter(|snapshot| snapshot.is_lasting());
     let desired = Desired {
         revision: revision(snapshots),
@@ -32,13 +39,11 @@ pub fn load(snapshots: &[Snapshot], context: &LoadContext<'_>) -> Result<Loaded,
     let mut loading = Loading::new(context, desired, entries.diagnostics);
     sound.into_iter().for_each(|sound| loading.sound(sound));
     for entries in entries.by_name.into_values() {
-        loading.object(entries);
+        loading.object(entries)?;
     }
     entries.partial.into_iter().for_each(|(source, located)| loading.rest(&source, located));
     loading.judge_and_take()?;
-    if !entries.unreadable.is_empty() {
-        loading.freeze_missing(&entries.unreadable, &(context.owners)()?);
-    }
+    loading.freeze_missing(&entries.unreadable)?;
     let Loading { desired, mut diagnostics, verdicts, sound, .. } = loading;
     if let Some(cache) = context.cache {
         cache.put(context, sound.into_iter());

@@ -10,10 +10,10 @@ use limekiln_sources::lock::Lock;
 use super::cache::LoadCache;
 use super::permits::Judged;
 use crate::ReconcileError;
-use crate::policy::Policies;
+use crate::policy::{Existing, Policies};
 
-/// What is ours already, by object. Read only when a file cannot be: that is rare, and a ledger of
-/// a thousand claims takes its time.
+/// What is ours already, by object. Read only where that decides something, as when a file cannot be
+/// read: a ledger of a thousand claims takes its time.
 pub type Owners<'a> = dyn Fn() -> Result<BTreeMap<ObjectId, Owner>, ReconcileError> + 'a;
 
 /// Why the host cannot give a filled template what it asks for.
@@ -28,7 +28,7 @@ pub struct LoadContext<'a> {
     pub unsupported: &'a [(&'static str, &'static str)],
     /// What the engine says against a filled template on this host.
     pub refusals: &'a Refusals<'a>,
-    /// What is left alone when its file cannot be read.
+    /// What is left alone when its file cannot be read, and whose it is.
     pub owners: &'a Owners<'a>,
     /// How templates that build on others are put together.
     pub embedding: Embedding<'a>,
@@ -36,6 +36,8 @@ pub struct LoadContext<'a> {
     pub lock: Option<&'a Lock>,
     /// What the sources may do.
     pub policies: &'a Policies,
+    /// What the sources have already, of what their policies allow so much in all.
+    pub existing: &'a Existing,
     /// Whether verdicts are wanted, also those that allow; denials are no diagnostics then.
     pub explain: bool,
     /// What the last load found right, for who loads again and again.

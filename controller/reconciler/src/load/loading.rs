@@ -1,6 +1,6 @@
 //! From documents to desired objects, on the way.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use limekiln_api::template::Embedding;
@@ -14,6 +14,7 @@ use limekiln_model::{
 use limekiln_sources::SourceFile;
 
 use super::cache::Sound;
+use super::claimants::Claimants;
 use super::entries::{Document, Entry, Unreadable};
 use super::layers::LayerFiles;
 use super::permits::{self, Judged, Permits};
@@ -35,6 +36,8 @@ pub(super) struct Loading<'a> {
     pub(super) verdicts: Vec<Judged>,
     /// What the next load need not check again.
     pub(super) sound: Vec<Sound>,
+    /// What is ours already, once somebody asked.
+    owners: Option<BTreeMap<ObjectId, Owner>>,
 }
 
 /// A manifest of a Disk or Network.
@@ -89,6 +92,7 @@ impl<'a> Loading<'a> {
             permits: Permits::new(context.policies, context.facts, context.explain),
             verdicts: Vec::new(),
             sound: Vec::new(),
+            owners: None,
         }
     }
 
@@ -100,16 +104,49 @@ impl<'a> Loading<'a> {
         self.sound.push(sound);
     }
 
-    pub(super) fn object(&mut self, mut entries: Vec<Entry>) {
+    /// Takes in what describes one object.
+    pub(super) fn object(&mut self, mut entries: Vec<Entry>) -> Result<(), ReconcileError> {
+        if Claimants::differ(&entries, self.context.policies) {
+            entries = self.rightful(entries)?;
+        }
         if entries.len() > 1 {
-            return self.twice(entries);
+            self.twice(entries);
+        } else if let Some(entry) = entries.pop() {
+            let id = entry.id();
+            match entry.document {
+                Document::Valid(located) => self.admit(id, *located, entry.origin, entry.alone),
+                Document::Broken(broken) => self.freeze(id, broken.why, entry.origin),
+            }
         }
-        let Some(entry) = entries.pop() else { return };
-        let id = entry.id();
-        match entry.document {
-            Document::Valid(located) => self.admit(id, *located, entry.origin, entry.alone),
-            Document::Broken(broken) => self.freeze(id, broken.why, entry.origin),
+        Ok(())
+    }
+
+    /// Those descriptions that count. The others are told.
+    fn rightful(&mut self, entries: Vec<Entry>) -> Result<Vec<Entry>, ReconcileError> {
+        let policies = self.context.policies;
+        let owners = self.owners()?;
+        let owner = entries.iter().find_map(|entry| owners.get(&entry.id()));
+        let Claimants { mut standing, denied } = Claimants::new(entries, owner, policies);
+        for (entry, verdict) in denied {
+            let (id, origin) = (entry.id(), entry.origin);
+            // What is wrong with a document that cannot be read is told already.
+            if let Document::Valid(located) = entry.document {
+                let errors = permits::errors(std::slice::from_ref(&verdict));
+                self.tell(&id, &origin, &located, vec![verdict], &errors);
+                self.rest(&origin.source, *located);
+            }
         }
+        // Those that do not count are to be told the next time, too.
+        standing.iter_mut().for_each(|entry| entry.alone = None);
+        Ok(standing)
+    }
+
+    /// What is ours already, read once.
+    fn owners(&mut self) -> Result<&BTreeMap<ObjectId, Owner>, ReconcileError> {
+        if self.owners.is_none() {
+            self.owners = Some((self.context.owners)()?);
+        }
+        Ok(self.owners.get_or_insert_default())
     }
 
     /// Nobody can say which of them is meant.
@@ -138,15 +175,22 @@ impl<'a> Loading<'a> {
     pub(super) fn freeze_missing(
         &mut self,
         unreadable: &[Unreadable],
-        owners: &BTreeMap<ObjectId, Owner>,
-    ) {
-        let sources = self.desired.sources.clone();
+    ) -> Result<(), ReconcileError> {
+        if unreadable.is_empty() {
+            return Ok(());
+        }
+        let (policies, sources) = (self.context.policies, self.desired.sources.clone());
+        let owners = self.owners()?.clone();
         for (id, owner) in owners.iter().filter(|(_, one)| sources.contains(&one.origin.source)) {
-            let holder = unreadable.iter().find(|file| file.may_hold(&owner.origin));
-            if let Some(file) = holder.filter(|_| !self.desired.mentions(id)) {
+            if self.desired.mentions(id) {
+                continue;
+            }
+            let may_hold = |file: &&Unreadable| file.may_hold(id, &owner.origin, policies);
+            if let Some(file) = unreadable.iter().find(may_hold) {
                 self.freeze(id.clone(), file.why.clone(), owner.origin.clone());
             }
         }
+        Ok(())
     }
 
     fn admit(
@@ -218,9 +262,8 @@ impl<'a> Loading<'a> {
         let permits = &self.permits;
         let rules = Rules { permits, facts, unsupported, refusals };
         let checked = parallel::map(&embedded, |one| rules.check(one));
-        let existing = || Ok::<_, ReconcileError>(owners()?.into_keys().collect::<BTreeSet<_>>());
         let shares = self.shares(&embedded, &checked, &others);
-        let mut over = self.permits.over_quota(shares, existing)?;
+        let mut over = self.permits.over_quota(shares, self.context.existing);
         for other in others {
             let over = over.remove(&other.id).unwrap_or_default();
             self.other(other, over);

@@ -1,6 +1,7 @@
 //! Snapshots to what is desired.
 
 mod cache;
+mod claimants;
 mod entries;
 mod foreign;
 mod host;

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::foreign::is_foreign;
 use super::real_path::real_path;
-use crate::policy::{self, Ground, HostPolicy, Policies, Share, Verdict, over_quota};
+use crate::policy::{self, Existing, Ground, HostPolicy, Policies, Share, Verdict, over_quota};
 
 /// What a policy says of one object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -133,21 +133,23 @@ impl<'a> Permits<'a> {
         };
         let owner = own.of_others.get(&ObjectId::new(manifest.kind(), name.clone()));
         verdicts.extend(owner.map(|owner| policy::take_over(policy, name, owner)));
+        verdicts.extend(policy::retained(policy, manifest));
         verdicts.retain(|verdict| self.explain || !verdict.allowed);
         verdicts
     }
 
     /// What is too much for the quotas of the sources, by object.
-    pub(super) fn over_quota<E>(
+    pub(super) fn over_quota(
         &self,
         shares: BTreeMap<String, BTreeMap<ObjectId, Share>>,
-        existing: impl Fn() -> Result<BTreeSet<ObjectId>, E>,
-    ) -> Result<BTreeMap<ObjectId, Vec<Verdict>>, E> {
-        let mut denied = BTreeMap::new();
+        existing: &Existing,
+    ) -> BTreeMap<ObjectId, Vec<Verdict>> {
+        let (mut denied, nothing) = (BTreeMap::new(), BTreeMap::new());
         for (source, shares) in shares {
-            denied.extend(over_quota(self.policy(&source), &shares, &existing)?);
+            let there = existing.of_source(&source).unwrap_or(&nothing);
+            denied.extend(over_quota(self.policy(&source), &shares, there));
         }
-        Ok(denied)
+        denied
     }
 }
 

@@ -12,7 +12,7 @@ use limekiln_sources::{Input, ReadOptions, Reader, Snapshot};
 use proptest::prelude::*;
 
 use super::{LoadCache, LoadContext, Loaded, Templates, load};
-use crate::policy::Policies;
+use crate::policy::{Existing, Policies};
 
 /// What a file holds. Names are few, so that some are described twice.
 #[derive(Clone, Copy, Debug)]
@@ -140,6 +140,7 @@ fn loaded(snapshots: &[Snapshot], cache: Option<&LoadCache>) -> Loaded {
         embedding: templates.embedding(&facts),
         lock: None,
         policies: &Policies::default(),
+        existing: &Existing::default(),
         explain: false,
         cache,
     };

@@ -79,6 +79,7 @@ pub const FIELDS: &[(Class, &[&str])] = &[
     (Rule("proxyEnv"), &[".propagateProxyEnv"]),
     (Rule("quotas.perInstance, quotas"), &[".cpus", ".memory", ".disk"]),
     (Rule("quotas.perDisk, quotas"), &["disk.spec.size"]),
+    (Rule("quotas"), &["instance.spec.deletionPolicy", "disk.spec.deletionPolicy"]),
     (
         Free("it is only compared, or chooses among what rules decide"),
         &[
@@ -114,10 +115,8 @@ pub const FIELDS: &[(Class, &[&str])] = &[
             "instance.spec.dependsOn.name",
             "instance.spec.dependsOn.condition",
             "instance.spec.maxDisruption",
-            "instance.spec.deletionPolicy",
             "instance.spec.hostSelector.matchLabels",
             "instance.spec.suspend",
-            "disk.spec.deletionPolicy",
         ],
     ),
     (

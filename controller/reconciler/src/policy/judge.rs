@@ -65,13 +65,17 @@ impl<'a> Judge<'a> {
 
     /// Notes what a list of patterns says of a text.
     pub(super) fn pattern(&mut self, patterns: &[String], rule: &str, path: &str, value: &str) {
-        let fits = super::glob::fits_any(patterns, value);
-        let denial = (!fits).then(|| {
-            let write = written(rule, &format!("[{}]", quoted(value)));
-            denied(format!("{} fits none of its patterns", quoted(value)), write)
-        });
-        self.note(rule, path, value, denial);
+        self.note(rule, path, value, pattern(patterns, rule, value));
     }
+}
+
+/// Why a list of patterns denies a text.
+pub(super) fn pattern(patterns: &[String], rule: &str, value: &str) -> Option<Denial> {
+    let fits = super::glob::fits_any(patterns, value);
+    (!fits).then(|| {
+        let write = written(rule, &format!("[{}]", quoted(value)));
+        denied(format!("{} fits none of its patterns", quoted(value)), write)
+    })
 }
 
 /// A rule as one writes it: `mounts: {roots: […]}`.

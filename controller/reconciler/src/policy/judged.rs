@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use limekiln_api::{DiskSpec, HostFacts, Lima, Name, NetworkSpec};
 
-use super::judge::{Judge, denied, quoted, written};
+use super::judge::{Judge, denied, pattern, quoted, written};
 use super::{HostPolicy, Verdict, files, forwards, guest, machine, mounts, networks, quotas};
 
 /// Follows the links of an absolute path. What does not exist is added as it is written.
@@ -35,7 +35,7 @@ pub fn instance(
     filled: &Lima,
 ) -> Vec<Verdict> {
     let mut judge = Judge::new(policy, ground);
-    named(&mut judge, name);
+    judge.verdicts.push(named(policy, name));
     machine::judge(&mut judge, filled);
     quotas::judge(&mut judge, filled);
     files::judge(&mut judge, filled);
@@ -54,7 +54,7 @@ pub fn disk(
     spec: &DiskSpec,
 ) -> Vec<Verdict> {
     let mut judge = Judge::new(policy, ground);
-    named(&mut judge, name);
+    judge.verdicts.push(named(policy, name));
     quotas::judge_disk(&mut judge, spec);
     judge.verdicts
 }
@@ -67,7 +67,7 @@ pub fn network(
     spec: &NetworkSpec,
 ) -> Vec<Verdict> {
     let mut judge = Judge::new(policy, ground);
-    named(&mut judge, name);
+    judge.verdicts.push(named(policy, name));
     networks::judge_network(&mut judge, spec);
     judge.verdicts
 }
@@ -83,8 +83,10 @@ pub(crate) fn take_over(policy: &HostPolicy, name: &Name, owner: &str) -> Verdic
     Verdict::new(policy, RULE, "metadata.name", name, denial)
 }
 
-fn named(judge: &mut Judge<'_>, name: &Name) {
-    judge.pattern(&judge.rules().names, "names", "metadata.name", name.as_str());
+/// What a policy says of an object's name.
+pub(crate) fn named(policy: &HostPolicy, name: &Name) -> Verdict {
+    let denial = pattern(&policy.rules().names, "names", name.as_str());
+    Verdict::new(policy, "names", "metadata.name", name, denial)
 }
 
 /// A field of the template, by its path below that.

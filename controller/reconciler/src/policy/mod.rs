@@ -10,6 +10,7 @@
 //! is. A test holds that list to the types, so that a new field cannot slip through.
 
 mod confined;
+mod existing;
 mod fields;
 mod files;
 mod forwards;
@@ -30,11 +31,12 @@ mod tests;
 mod verdict;
 
 pub(crate) use confined::Confined;
+pub use existing::Existing;
 pub use fields::{Class, FIELDS};
 pub use host_policy::{HostPolicy, PolicyError};
-pub(crate) use judged::take_over;
 pub use judged::{Ground, disk, instance, network};
+pub(crate) use judged::{named, take_over};
 pub use policies::Policies;
-pub(crate) use quotas::{Share, over_quota};
+pub(crate) use quotas::{Share, over_quota, retained};
 pub use rules::{PolicyRules, Quotas};
 pub use verdict::Verdict;

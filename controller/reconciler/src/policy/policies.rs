@@ -56,6 +56,13 @@ impl Policies {
         }
     }
 
+    /// Whether any allows so much of all objects of a source together, so that it matters what there
+    /// is.
+    pub fn have_totals(&self) -> bool {
+        let all = self.named.values().chain([&self.directories, &self.repositories]);
+        all.into_iter().any(|policy| policy.rules().quotas.has_totals())
+    }
+
     /// How many objects of each of these sources one pass may delete, where its policy says so.
     pub fn prune_budgets<'a>(
         &self,

@@ -1,11 +1,13 @@
 //! How much there may be: of one object, and of all of a source.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Display;
 
-use limekiln_api::{ByteSize, DiskSpec, Lima};
-use limekiln_model::ObjectId;
+use limekiln_api::{ByteSize, DeletionPolicy, DiskSpec, Lima, Manifest};
+use limekiln_model::{ObjectId, ObservedInstance};
+use serde::Serialize;
 
+use super::existing::Shares;
 use super::judge::{Denial, Judge, denied, written};
 use super::judged::of_template;
 use super::{HostPolicy, Verdict};
@@ -45,7 +47,7 @@ fn over<T: Display + PartialOrd>(rule: &str, value: &T, limit: &T) -> Option<Den
 }
 
 /// What an object takes of its source's quotas.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(crate) struct Share {
     instances: u64,
     cpus: u64,
@@ -66,48 +68,95 @@ impl Share {
 
     /// A Disk's.
     pub(crate) fn of_disk(spec: &DiskSpec) -> Self {
-        Self { disk: spec.size.bytes(), ..Self::default() }
+        Self::of_bytes(spec.size.bytes())
+    }
+
+    /// That of a disk of so many bytes.
+    pub(super) fn of_bytes(disk: u64) -> Self {
+        Self { disk, ..Self::default() }
+    }
+
+    /// That of an instance that is there: of what it runs with and what it will run with the
+    /// larger. `None` if neither is known.
+    pub(super) fn of_observed(seen: &ObservedInstance) -> Option<Self> {
+        let known = [&seen.config, &seen.booted].into_iter().flatten();
+        let most = known.map(|lima| Self::of_instance(lima)).reduce(Self::most)?;
+        Some(Self { disk: seen.disk_bytes.unwrap_or(most.disk), ..most })
+    }
+
+    fn each(self, other: Self, of: impl Fn(u64, u64) -> u64) -> Self {
+        Self {
+            instances: of(self.instances, other.instances),
+            cpus: of(self.cpus, other.cpus),
+            memory: of(self.memory, other.memory),
+            disk: of(self.disk, other.disk),
+        }
     }
 
     fn plus(self, other: Self) -> Self {
-        Self {
-            instances: self.instances.saturating_add(other.instances),
-            cpus: self.cpus.saturating_add(other.cpus),
-            memory: self.memory.saturating_add(other.memory),
-            disk: self.disk.saturating_add(other.disk),
-        }
+        self.each(other, u64::saturating_add)
+    }
+
+    fn most(self, other: Self) -> Self {
+        self.each(other, u64::max)
+    }
+
+    /// What of this is more than another.
+    fn beyond(self, other: Self) -> Self {
+        self.each(other, u64::saturating_sub)
     }
 }
 
 /// The objects of one source that are too much for its quotas, each with its denials.
 ///
-/// Objects that exist come first, small ones before large ones, so that one that is new or has
-/// grown is denied rather than the others; what is denied leaves room for what comes after it.
-/// `existing` is asked only if it is too much.
-pub(crate) fn over_quota<E>(
+/// What is there counts, be it wanted still or not, and is never denied for what it is; what is new
+/// is, and what has grown. Small ones come before large ones, and what is denied leaves room for
+/// what comes after it.
+pub(crate) fn over_quota(
     policy: &HostPolicy,
-    shares: &BTreeMap<ObjectId, Share>,
-    existing: impl FnOnce() -> Result<BTreeSet<ObjectId>, E>,
-) -> Result<BTreeMap<ObjectId, Vec<Verdict>>, E> {
+    wanted: &BTreeMap<ObjectId, Share>,
+    existing: &Shares,
+) -> BTreeMap<ObjectId, Vec<Verdict>> {
+    // One of unknown size is taken to be what is wanted.
+    let is = |(id, share): (_, &Option<Share>)| {
+        share.or_else(|| wanted.get(id).copied()).unwrap_or_default()
+    };
+    let mut sum = existing.iter().map(is).fold(Share::default(), Share::plus);
+    let more = |(id, share): (&ObjectId, &Share)| {
+        let is = existing.get_key_value(id).map(is);
+        (is.is_none(), share.beyond(is.unwrap_or_default()), id.clone())
+    };
+    let mut order: Vec<_> = wanted.iter().map(more).collect();
+    order.sort();
     let mut denied = BTreeMap::new();
-    let whole = shares.values().fold(Share::default(), |sum, share| sum.plus(*share));
-    if exceeded(policy, whole).is_empty() {
-        return Ok(denied);
-    }
-    let existing = existing()?;
-    let mut order: Vec<_> = shares.iter().collect();
-    order.sort_by_key(|(id, share)| (!existing.contains(id), **share, *id));
-    let mut sum = Share::default();
-    for (id, share) in order {
-        let with = sum.plus(*share);
-        let over = exceeded(policy, with);
+    for (_, more, id) in order {
+        let with = sum.plus(more);
+        let over = exceeded(policy, with, more);
         if over.is_empty() {
             sum = with;
-            continue;
+        } else {
+            let verdicts = over.into_iter().map(|over| over.verdict(policy, &id));
+            denied.insert(id.clone(), verdicts.collect());
         }
-        denied.insert(id.clone(), over.into_iter().map(|over| over.verdict(policy, id)).collect());
     }
-    Ok(denied)
+    denied
+}
+
+/// What a policy says of an object that would be kept when its manifest goes, where it counts.
+pub(crate) fn retained(policy: &HostPolicy, manifest: &Manifest) -> Option<Verdict> {
+    let quotas = &policy.rules().quotas;
+    let (after, counts) = match manifest {
+        Manifest::Instance(instance) => (instance.spec.deletion_policy, quotas.has_totals()),
+        Manifest::Disk(disk) => (disk.spec.deletion_policy, quotas.disk.is_some()),
+        Manifest::Network(_) => return None,
+    };
+    let denial = (after == DeletionPolicy::Retain).then(|| {
+        let why = "what is kept when its manifest goes would count for nobody";
+        Denial::unless(why, "write `deletionPolicy: Delete` into the manifest")
+    });
+    let verdict =
+        || Verdict::new(policy, "quotas", "spec.deletionPolicy", format!("{after:?}"), denial);
+    counts.then(verdict)
 }
 
 /// A total that is too much.
@@ -131,20 +180,23 @@ impl Over {
     }
 }
 
-fn exceeded(policy: &HostPolicy, sum: Share) -> Vec<Over> {
+/// The totals of a sum that are too much, of those to which the last object adds `more`.
+fn exceeded(policy: &HostPolicy, sum: Share, more: Share) -> Vec<Over> {
     let quotas = &policy.rules().quotas;
-    let count = |limit: Option<u64>, total: u64| {
-        limit.filter(|limit| total > *limit).map(|limit| (total.to_string(), limit.to_string()))
+    let count = |limit: Option<u64>, total: u64, more: u64| {
+        let limit = limit.filter(|limit| more > 0 && total > *limit);
+        limit.map(|limit| (total.to_string(), limit.to_string()))
     };
-    let size = |limit: Option<ByteSize>, total: u64| {
-        let limit = limit.filter(|limit| total > limit.bytes());
+    let size = |limit: Option<ByteSize>, total: u64, more: u64| {
+        let limit = limit.filter(|limit| more > 0 && total > limit.bytes());
         limit.map(|limit| (ByteSize(total).to_string(), limit.to_string()))
     };
+    let instances = count(quotas.instances, sum.instances, more.instances);
     let totals = [
-        ("quotas.instances", "metadata.name", count(quotas.instances, sum.instances)),
-        ("quotas.cpus", "cpus", count(quotas.cpus, sum.cpus)),
-        ("quotas.memory", "memory", size(quotas.memory, sum.memory)),
-        ("quotas.disk", "disk", size(quotas.disk, sum.disk)),
+        ("quotas.instances", "metadata.name", instances),
+        ("quotas.cpus", "cpus", count(quotas.cpus, sum.cpus, more.cpus)),
+        ("quotas.memory", "memory", size(quotas.memory, sum.memory, more.memory)),
+        ("quotas.disk", "disk", size(quotas.disk, sum.disk, more.disk)),
     ];
     let over = totals.into_iter().filter_map(|(rule, field, over)| {
         over.map(|(total, limit)| Over { rule, field, total, limit })

@@ -7,7 +7,7 @@ use limekiln_sources::{Input, ReadOptions, Snapshot};
 
 use super::Reconciler;
 use crate::load::{LoadCache, LoadContext, Loaded, Templates, load};
-use crate::policy::Policies;
+use crate::policy::{Existing, Policies};
 use crate::{Claim, ReconcileError};
 
 impl Reconciler {
@@ -34,10 +34,11 @@ impl Reconciler {
         snapshots: &[Snapshot],
         templates: Templates<'_>,
     ) -> Result<Loaded, ReconcileError> {
-        self.load_snapshots_under(snapshots, templates, &Policies::default())
+        let (policies, existing) = (Policies::default(), Existing::default());
+        self.load_snapshots_under(snapshots, templates, &policies, &existing)
     }
 
-    /// The same under policies of the host's own.
+    /// The same under policies of the host's own, with what exists.
     ///
     /// # Errors
     /// As [`Self::load_snapshots`].
@@ -46,8 +47,9 @@ impl Reconciler {
         snapshots: &[Snapshot],
         templates: Templates<'_>,
         policies: &Policies,
+        existing: &Existing,
     ) -> Result<Loaded, ReconcileError> {
-        self.read(snapshots, templates, policies, false, None)
+        self.read(snapshots, templates, (policies, existing), false, None)
     }
 
     /// The same, with what the policies say of each field. Denials are no diagnostics then.
@@ -59,8 +61,9 @@ impl Reconciler {
         snapshots: &[Snapshot],
         templates: Templates<'_>,
         policies: &Policies,
+        existing: &Existing,
     ) -> Result<Loaded, ReconcileError> {
-        self.read(snapshots, templates, policies, true, None)
+        self.read(snapshots, templates, (policies, existing), true, None)
     }
 
     /// As [`Self::load_snapshots_under`], for one who loads again and again: what did not change
@@ -72,17 +75,17 @@ impl Reconciler {
         &self,
         snapshots: &[Snapshot],
         templates: Templates<'_>,
-        policies: &Policies,
+        under: (&Policies, &Existing),
         cache: &LoadCache,
     ) -> Result<Loaded, ReconcileError> {
-        self.read(snapshots, templates, policies, false, Some(cache))
+        self.read(snapshots, templates, under, false, Some(cache))
     }
 
     fn read(
         &self,
         snapshots: &[Snapshot],
         templates: Templates<'_>,
-        policies: &Policies,
+        (policies, existing): (&Policies, &Existing),
         explain: bool,
         cache: Option<&LoadCache>,
     ) -> Result<Loaded, ReconcileError> {
@@ -100,6 +103,7 @@ impl Reconciler {
             embedding: templates.embedding(&self.facts),
             lock: templates.lock,
             policies,
+            existing,
             explain,
             cache,
         };

@@ -112,7 +112,7 @@ mod tests {
     fn revision(source: &str, revision: &str, second: i64) -> Revision {
         let at = jiff::Timestamp::from_second(second).expect("a time");
         let (source, revision) = (source.to_owned(), revision.to_owned());
-        Revision { source, revision, at, files: Vec::new() }
+        Revision { source, revision, at, files: Vec::new(), skipped: Vec::new() }
     }
 
     #[test]

@@ -131,6 +131,11 @@ impl Fixture {
 
     /// Writes a manifest that has been quiet for long.
     pub fn put(&self, file: &str, text: &str) {
+        self.put_bytes(file, text.as_bytes());
+    }
+
+    /// The same, also of what is no text.
+    pub fn put_bytes(&self, file: &str, text: &[u8]) {
         let path = self.manifests().join(file);
         fs::write(&path, text).expect("write");
         let past = SystemTime::now() - Duration::from_secs(60);
@@ -155,10 +160,19 @@ impl Fixture {
     }
 
     pub fn try_load(&self, inputs: &[Input]) -> Result<Loaded, ReconcileError> {
-        let facts = HostFacts { lima_home: self.path("lima"), ..HostFacts::example() };
-        let store = TemplateStore::new(TemplateSettings::new(&facts));
+        self.load_as(inputs, &ReadOptions::default())
+    }
+
+    /// The manifests, with those of directories below.
+    pub fn load_whole(&self) -> Loaded {
+        let options = ReadOptions { recursive: true, ..ReadOptions::default() };
+        self.load_as(&[Input::Path(self.manifests())], &options).expect("load")
+    }
+
+    fn load_as(&self, inputs: &[Input], options: &ReadOptions) -> Result<Loaded, ReconcileError> {
+        let store = TemplateStore::new(TemplateSettings::new(&self.facts()));
         let templates = Templates { fetch: &store, lock: None };
-        self.reconciler.load(inputs, &ReadOptions::default(), templates)
+        self.reconciler.load(inputs, options, templates)
     }
 
     pub async fn plan(&self, policy: Policy) -> Planned {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use limekiln_engine::ErrorClass;
 use limekiln_engine_sim::SimEngine;
 use limekiln_model::Action;
-use limekiln_reconciler::{ControllerOptions, PlanRun, RecordOutcome, Revision};
+use limekiln_reconciler::{ControllerOptions, PlanRun, RecordOutcome, Requests, Revision};
 
 use crate::controller::Running;
 use crate::fixture::{Fixture, id, instance, prune};
@@ -110,6 +110,31 @@ async fn of_several_sources_each_has_what_was_done_for_its_objects() {
     let [before, after] = of("n").try_into().expect("two revisions");
     assert!(before.contains(&"create instance/d: Done".to_owned()), "{before:?}");
     assert!(after.contains(&"park instance/e: Done".to_owned()), "what is gone counts: {after:?}");
+    running.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rollback_deletes_nothing_that_may_be_in_a_file_that_cannot_be_read() {
+    let fixture = Fixture::new();
+    fixture.put("web.yaml", &instance("web", 1));
+    fixture.put("db.yaml", &instance("db", 1));
+    let options = ControllerOptions { policy: prune(), ..ControllerOptions::default() };
+    let running = Running::start(&fixture, options);
+    noted(&running).await;
+    fixture.put_bytes("web.yaml", &[instance("web", 1).as_bytes(), b"# caf\xe9\n"].concat());
+    noted(&running).await;
+    fixture.put("web.yaml", &instance("web", 2));
+    noted(&running).await;
+    let all = fixture.reconciler.history().read().expect("readable");
+    let [_, latin, _] = all.as_slice() else { panic!("{all:?}") };
+    Requests::roll_back(fixture.reconciler.home(), &all, latin, None).expect("written");
+    for _ in 0..3 {
+        running.looked().await;
+    }
+    let state = running.settled().await;
+    assert_eq!(fixture.instances(), ["db", "web"]);
+    let desired = &state.planned.as_ref().expect("a plan").desired;
+    assert!(desired.frozen.contains_key(&id("instance/web")), "{:?}", desired.frozen);
     running.end().await;
 }
 

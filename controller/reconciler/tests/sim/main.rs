@@ -9,4 +9,5 @@ mod layers;
 mod manifests;
 mod policy;
 mod runs;
+mod signatures;
 mod stale;

@@ -1,10 +1,11 @@
 //! Manifests that are wrong, doubled, moved or gone.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 
 use crate::fixture::{Fixture, disk, id, instance, name, prune};
 use limekiln_model::{Policy, WaitReason};
-use limekiln_reconciler::{End, Input};
+use limekiln_reconciler::{End, Input, Run};
 
 #[tokio::test(start_paused = true)]
 async fn one_invalid_manifest_freezes_its_object_and_no_other() {
@@ -83,6 +84,40 @@ async fn what_cannot_be_named_freezes_what_came_from_its_source() {
         let planned = fixture.plan(policy).await;
         assert!(planned.plan.is_empty(), "{broken:?}: {:?}", planned.plan.steps);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_link_took_the_place_of_is_not_gone() {
+    let fixture = Fixture::new();
+    fs::create_dir(fixture.path("m/sub")).expect("dir");
+    for (file, name) in [("sub/a.yaml", "a"), ("b.yaml", "b"), ("c.yaml", "c")] {
+        fixture.put(file, &instance(name, 1));
+    }
+    let plan = async || {
+        let (loaded, policy) = (fixture.load_whole(), Policy { prune_all: true, ..prune() });
+        let told: Vec<_> = loaded.diagnostics.iter().map(ToString::to_string).collect();
+        (fixture.reconciler.plan(loaded.desired, policy).await.expect("plan"), told)
+    };
+    fixture.reconciler.settle(plan().await.0, &Run::silent()).await.expect("made");
+    fs::rename(fixture.path("m/sub"), fixture.path("away")).expect("rename");
+    symlink(fixture.path("away"), fixture.path("m/sub")).expect("link");
+    fixture.remove("b.yaml");
+    fs::create_dir(fixture.path("m/empty")).expect("dir");
+    symlink("empty", fixture.path("m/b.yaml")).expect("link");
+    let (planned, told) = plan().await;
+    assert!(planned.plan.is_empty(), "{:?}", planned.plan.steps);
+    let frozen: Vec<_> = planned.desired.frozen.iter().collect();
+    let [(a, why), (b, _)] = frozen.as_slice() else { panic!("{frozen:?}") };
+    assert_eq!((*a, *b), (&id("instance/a"), &id("instance/b")));
+    assert!(
+        why.why.ends_with("m/sub is left out: it is a link, and directories are not read by links")
+    );
+    let [told] = told.as_slice() else { panic!("{told:?}") };
+    assert!(told.contains("b.yaml: warning: it is left out: links to directories"), "{told}");
+    fixture.remove("sub");
+    fixture.remove("b.yaml");
+    let (planned, _) = plan().await;
+    assert!(!planned.plan.is_empty(), "now they are gone");
 }
 
 #[tokio::test(start_paused = true)]
@@ -187,7 +222,7 @@ async fn what_is_piped_in_prunes_nothing() {
     for name in ["a", "b"] {
         let policy = Policy { prune_all: true, ..prune() };
         let planned = fixture.reconciler.plan(stdin(instance(name, 1)), policy).await;
-        let run = limekiln_reconciler::Run::silent();
+        let run = Run::silent();
         fixture.reconciler.settle(planned.expect("plan"), &run).await.expect("settle");
     }
     assert_eq!(fixture.instances(), ["a", "b"]);
@@ -232,7 +267,7 @@ async fn an_instance_that_is_given_to_another_host_is_kept_and_reported() {
 
     // Deleted here, it stays deleted, and the name is nobody's.
     let planned = fixture.reconciler.plan_delete(&[id("instance/a")], false).await.expect("plan");
-    let run = limekiln_reconciler::Run::silent();
+    let run = Run::silent();
     fixture.reconciler.execute(&planned, &run).await.expect("execute");
     fixture.apply(prune()).await;
     assert_eq!(

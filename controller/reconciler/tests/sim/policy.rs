@@ -1,18 +1,20 @@
 //! Policies at work: what a repository and a directory may do.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use limekiln_model::ObjectId;
-use limekiln_reconciler::policy::{HostPolicy, Policies};
-use limekiln_reconciler::{Loaded, Templates};
+use limekiln_model::{ObjectId, Observed};
+use limekiln_reconciler::policy::{Existing, HostPolicy, Policies};
+use limekiln_reconciler::{ControllerOptions, ControllerState, Loaded, Run, Templates};
 use limekiln_sources::templates::{TemplateSettings, TemplateStore};
-use limekiln_sources::{Snapshot, SourceFile};
+use limekiln_sources::{Skipped, SkippedKind, Snapshot, SourceConfig, SourceFile};
 
-use crate::fixture::{Fixture, disk, id};
+use crate::controller::Running;
+use crate::fixture::{Fixture, disk, id, prune};
 
 const IMAGE: &str = "    images: [{location: 'https://example.com/a.img', digest: 'sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'}]\n";
 
@@ -36,7 +38,18 @@ fn load(fixture: &Fixture, snapshots: &[Snapshot], policies: &Policies) -> Loade
     let facts = fixture.facts();
     let store = TemplateStore::new(TemplateSettings::new(&facts));
     let templates = Templates { fetch: &store, lock: None };
-    fixture.reconciler.load_snapshots_under(snapshots, templates, policies).expect("loaded")
+    let existing = Existing::of(&observed(fixture));
+    let loaded = &fixture.reconciler;
+    let loaded = loaded.load_snapshots_under(snapshots, templates, policies, &existing);
+    loaded.expect("loaded")
+}
+
+/// What there is, with its owners.
+fn observed(fixture: &Fixture) -> Observed {
+    let claims = fixture.reconciler.claims().expect("readable");
+    let owners = claims.by_id.iter().map(|(id, claim)| (id.clone(), claim.owner.clone()));
+    let owners: BTreeMap<_, _> = owners.collect();
+    Observed { owners: owners.into(), ..fixture.engine.look() }
 }
 
 fn repository(fixture: &Fixture, texts: &[&str]) -> Loaded {
@@ -44,8 +57,11 @@ fn repository(fixture: &Fixture, texts: &[&str]) -> Loaded {
 }
 
 fn policy(text: &str) -> Policies {
-    let policy = HostPolicy::parse(text.as_bytes(), Path::new("policy.yaml")).expect(text);
-    Policies::default().with("git:team", policy)
+    Policies::default().with("git:team", policy_of(text))
+}
+
+fn policy_of(text: &str) -> HostPolicy {
+    HostPolicy::parse(text.as_bytes(), Path::new("policy.yaml")).expect(text)
 }
 
 fn shown(loaded: &Loaded) -> String {
@@ -157,6 +173,71 @@ async fn what_came_from_another_source_is_not_taken_over() {
     assert_eq!(frozen(&load(&fixture, &own, &Policies::default())), [""; 0]);
 }
 
+/// Who may write any name into a repository holds up nothing that is not the repository's.
+#[test]
+fn a_name_that_a_repository_may_not_have_freezes_nobody_elses_object() {
+    let fixture = Fixture::new();
+    let policies = policy("names: [team-*]");
+    let broken = vm("db", "    cpus: many\n");
+    let nobodys = vm("db", "").replace("spec:", "spec:\n  hostSelector: {matchLabels: {a: b}}");
+    for text in [vm("db", ""), vm("DB", ""), broken, nobodys] {
+        let sources = [snapshot("/vms", &[&vm("db", "")]), snapshot("git:team", &[&text])];
+        let loaded = load(&fixture, &sources, &policies);
+        assert_eq!(frozen(&loaded), [""; 0], "{text}: {}", shown(&loaded));
+        assert_eq!(loaded.desired.instances["db"].origin.source, "/vms");
+        assert!(loaded.has_errors(), "{text}");
+    }
+    let sources = [snapshot("/vms", &[&vm("db", "")]), snapshot("git:team", &[&vm("db", "")])];
+    let loaded = load(&fixture, &sources, &policies);
+    let part = "0.yaml:3:18: error: metadata.name: denied by `names` (policy.yaml:1): \"db\" fits";
+    assert!(shown(&loaded).contains(part), "{}", shown(&loaded));
+    // Two that both may have it: nobody can say which is meant.
+    assert_eq!(frozen(&load(&fixture, &sources, &Policies::default())), ["instance/db"]);
+    // So it is with two that both may not.
+    let sources = ["git:team", "git:other"].map(|source| snapshot(source, &[&vm("db", "")]));
+    let neither = HostPolicy::parse(b"names: [o-*]", Path::new("o.yaml")).expect("a policy");
+    let policies = policies.with("git:other", neither);
+    assert_eq!(frozen(&load(&fixture, &sources, &policies)), ["instance/db"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_not_be_taken_over_stays_with_an_owner_that_describes_it() {
+    let fixture = Fixture::new();
+    fixture.put("web.yaml", &vm("web", ""));
+    fixture.put("disk.yaml", &disk("data"));
+    fixture.apply(Default::default()).await;
+    let owner = fixture.reconciler.claims().expect("readable").by_id[&id("instance/web")].clone();
+    let owner = &owner.owner.origin.source;
+    let texts = [vm("web", "    cpus: 2\n"), disk("data")];
+    let texts = texts.each_ref().map(String::as_str);
+    let sources = [snapshot("git:team", &texts), snapshot(owner, &texts)];
+    let loaded = load(&fixture, &sources, &Policies::default());
+    assert_eq!(frozen(&loaded), [""; 0], "{}", shown(&loaded));
+    assert_eq!(&loaded.desired.instances["web"].origin.source, owner);
+    assert_eq!(&loaded.desired.disks["data"].origin.source, owner);
+    assert!(shown(&loaded).contains("denied by `takeOver`"), "{}", shown(&loaded));
+    // One that may take it over is one of two.
+    let loaded = load(&fixture, &sources, &policy("takeOver: ['*']"));
+    assert_eq!(frozen(&loaded), ["instance/web", "disk/data"]);
+    // Nor does the owner lose what is still its own to a policy that came to deny the name.
+    let denied = HostPolicy::parse(b"names: [x]", Path::new("p.yaml")).expect("a policy");
+    let policies = Policies::default().with(owner, denied);
+    assert_eq!(frozen(&load(&fixture, &sources, &policies)), ["instance/web", "disk/data"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_named_holds_only_what_its_source_may_have() {
+    let fixture = Fixture::new();
+    fixture.put("web.yaml", &vm("web", ""));
+    fixture.apply(Default::default()).await;
+    let owner = fixture.reconciler.claims().expect("readable").by_id[&id("instance/web")].clone();
+    let sources = [snapshot(&owner.owner.origin.source, &[]), snapshot("git:team", &["cpus: ["])];
+    let may = load(&fixture, &sources, &Policies::default());
+    assert_eq!(frozen(&may), ["instance/web"], "it may have moved there");
+    let may_not = load(&fixture, &sources, &policy("names: [team-*]"));
+    assert_eq!(frozen(&may_not), [""; 0], "{}", shown(&may_not));
+}
+
 #[test]
 fn networks_of_the_host_are_not_for_repositories() {
     let fixture = Fixture::new();
@@ -181,6 +262,29 @@ fn the_hosts_own_layers_are_judged_with_the_template() {
     assert!(shown.contains("default.yaml:2:17: error: ssh.forwardAgent: denied"), "{shown}");
 }
 
+/// More is not told than anybody reads, and all of it holds.
+#[tokio::test(start_paused = true)]
+async fn what_submodules_took_the_place_of_is_not_gone() {
+    let fixture = Fixture::new();
+    let made = load(&fixture, &[snapshot("git:team", &[&vm("web", "")])], &Policies::default());
+    let planned = fixture.reconciler.plan(made.desired, Default::default()).await.expect("plan");
+    let run = Run::silent();
+    fixture.reconciler.settle(planned, &run).await.expect("made");
+    let module = |origin: String| {
+        let (path, kind) = (format!("vms@abc1234:{origin}").into(), SkippedKind::Submodule);
+        Skipped { path, origin: origin.into(), kind }
+    };
+    let mut empty = snapshot("git:team", &[]);
+    empty.skipped = (0..150).map(|number| module(format!("{number}"))).collect();
+    let loaded = load(&fixture, std::slice::from_ref(&empty), &Policies::default());
+    assert_eq!((frozen(&loaded), loaded.diagnostics.len()), (Vec::new(), 100));
+    empty.skipped.push(module("0.yaml".to_owned()));
+    let loaded = load(&fixture, &[empty], &Policies::default());
+    assert_eq!((frozen(&loaded), loaded.diagnostics.len()), (vec!["instance/web".to_owned()], 100));
+    let part = "vms@abc1234:0: warning: it is left out: a submodule is another repository";
+    assert!(shown(&loaded).contains(part), "{}", shown(&loaded));
+}
+
 /// Small objects and those that exist have their share first.
 #[tokio::test(start_paused = true)]
 async fn quotas_of_a_source_deny_what_is_too_much() {
@@ -192,19 +296,104 @@ async fn quotas_of_a_source_deny_what_is_too_much() {
     assert_eq!(frozen(&team(&[&b, &c])), [""; 0]);
     assert_eq!(frozen(&team(&[&a, &b, &c])), ["instance/a"], "the small ones fit");
     let planned = fixture.reconciler.plan(team(&[&a]).desired, Default::default()).await;
-    let run = limekiln_reconciler::Run::silent();
+    let run = Run::silent();
     fixture.reconciler.settle(planned.expect("plan"), &run).await.expect("made");
     let loaded = team(&[&a, &b, &c]);
     assert_eq!(frozen(&loaded), ["instance/b", "instance/c"], "a exists");
     let shown = shown(&loaded);
     let part = "denied by `quotas.cpus` (policy.yaml:1): the source would have 5 in all";
     assert!(shown.contains(part), "{shown}");
-    // Disks count.
-    let policies = policy("quotas: {disk: 10GiB, perDisk: 1GiB}");
+    // Disks count, and what is no longer described has its share.
+    let policies = policy("quotas: {disk: 20GiB, perDisk: 1GiB}");
     let texts = [snapshot("git:team", &[&b, &disk("data")])];
     assert_eq!(frozen(&load(&fixture, &texts, &policies)), ["instance/b"], "it is the larger");
     let small = policy("quotas: {perDisk: 1MiB}");
     assert_eq!(frozen(&load(&fixture, &texts, &small)), ["disk/data"]);
+}
+
+/// However its manifest has come to say nothing of it, or nothing that counts.
+#[tokio::test(start_paused = true)]
+async fn what_there_is_of_a_source_counts_whatever_its_manifests_say() {
+    let fixture = Fixture::new();
+    let size = |name: &str, cpus: &str| vm(name, &format!("    cpus: {cpus}\n    disk: 10GiB\n"));
+    let policies = policy("quotas: {cpus: 4}");
+    let team = |texts: &[&str]| load(&fixture, &[snapshot("git:team", texts)], &policies);
+    let (a, b) = (size("a", "3"), size("b", "2"));
+    let made = team(&[&a]);
+    let planned = fixture.reconciler.plan(made.desired, Default::default()).await.expect("plan");
+    fixture.reconciler.settle(planned, &Run::silent()).await.expect("made");
+    let selector = "spec:\n  hostSelector: {matchLabels: {os: plan9}}";
+    let denied = size("a", "3") + "    mounts: [{location: /etc, mountPoint: /m}]\n";
+    let others = [size("a", "many"), denied, a.replace("spec:", selector), disk("a")];
+    for other in others.iter().map(String::as_str) {
+        let loaded = team(&[other, &b]);
+        assert!(frozen(&loaded).contains(&"instance/b".to_owned()), "{other}: {}", shown(&loaded));
+        let part = "denied by `quotas.cpus` (policy.yaml:1): the source would have 5 in all";
+        assert!(shown(&loaded).contains(part), "{other}: {}", shown(&loaded));
+    }
+    // What shrinks has its size until it has shrunk.
+    assert_eq!(frozen(&team(&[&size("a", "1"), &b])), ["instance/b"]);
+    // What grows is denied for that, and not for what it is.
+    assert_eq!(frozen(&team(&[&size("a", "5")])), ["instance/a"]);
+    let less = policy("quotas: {cpus: 2}");
+    assert_eq!(frozen(&load(&fixture, &[snapshot("git:team", &[&a])], &less)), [""; 0]);
+    // It is nobody else's.
+    let other = policies.clone().with("git:other", policy_of("quotas: {cpus: 4}"));
+    let loaded = load(&fixture, &[snapshot("git:other", &[&b])], &other);
+    assert_eq!(frozen(&loaded), [""; 0], "{}", shown(&loaded));
+}
+
+/// Neither is there room for more at once when a manifest breaks, nor never when it has gone.
+#[tokio::test(start_paused = true)]
+async fn there_is_room_once_what_took_it_is_gone() {
+    let fixture = Fixture::new();
+    let size = |name: &str, cpus: &str| vm(name, &format!("    cpus: {cpus}\n"));
+    fs::write(fixture.path("policy.yaml"), "quotas: {cpus: 4}\n").expect("write");
+    let source =
+        SourceConfig { policy: Some(fixture.path("policy.yaml")), ..fixture.directory("m") };
+    for (name, cpus) in [("a", "3"), ("c", "1")] {
+        fixture.put(&format!("{name}.yaml"), &size(name, cpus));
+    }
+    let options = ControllerOptions { policy: prune(), ..ControllerOptions::default() };
+    let running = Running::over(&fixture, Box::new(fixture.sources(vec![source])), options);
+    running.settled().await;
+    assert_eq!(fixture.instances(), ["a", "c"]);
+    fixture.put("a.yaml", &size("a", "many"));
+    fixture.put("b.yaml", &size("b", "2"));
+    running.settled().await;
+    assert_eq!(fixture.instances(), ["a", "c"]);
+    fixture.remove("a.yaml");
+    let is_there = |state: &ControllerState| {
+        let planned = state.planned.as_ref();
+        planned.is_some_and(|planned| planned.observed.exists(&id("instance/b")))
+    };
+    running.until("room", is_there).await;
+    running.settled().await;
+    assert_eq!(fixture.instances(), ["b", "c"]);
+    running.end().await;
+}
+
+#[test]
+fn what_would_be_retained_is_denied_where_it_would_count() {
+    let fixture = Fixture::new();
+    let kept = vm("web", "").replace("spec:", "spec:\n  deletionPolicy: Retain");
+    let retained = disk("data").replace("Delete", "Retain");
+    let by_default = disk("data").replace(", deletionPolicy: Delete", "");
+    let with =
+        |rules: &str, text: &str| load(&fixture, &[snapshot("git:team", &[text])], &policy(rules));
+    for (rules, text, denied) in [
+        ("quotas: {cpus: 40}", &kept, true),
+        ("quotas: {perInstance: {cpus: 40}}", &kept, false),
+        ("quotas: {disk: 4TiB}", &retained, true),
+        ("quotas: {disk: 4TiB}", &by_default, true),
+        ("quotas: {cpus: 40}", &retained, false),
+    ] {
+        let loaded = with(rules, text);
+        assert_eq!(frozen(&loaded).len(), usize::from(denied), "{rules}: {}", shown(&loaded));
+    }
+    let shown = shown(&with("quotas: {cpus: 40}", &kept));
+    let part = "spec.deletionPolicy: denied by `quotas` (policy.yaml:1): what is kept";
+    assert!(shown.contains(part) && shown.contains("write `deletionPolicy: Delete`"), "{shown}");
 }
 
 #[test]
@@ -287,7 +476,8 @@ fn verdicts_are_told_when_they_are_asked_for() {
     let snapshots =
         [snapshot("git:team", &[&vm("web", "    mounts: [{location: /etc, mountPoint: /m}]\n")])];
     let policies = Policies::default();
-    let loaded = fixture.reconciler.judge_snapshots(&snapshots, templates, &policies);
+    let loaded =
+        fixture.reconciler.judge_snapshots(&snapshots, templates, &policies, &Existing::default());
     let loaded = loaded.expect("judged");
     let [web] = loaded.verdicts.as_slice() else { panic!("{:?}", loaded.verdicts) };
     assert_eq!((&web.object, web.policy.as_str()), (&id("instance/web"), "closed policy"));

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use crate::SourceError;
 
 /// A fetch that gives no snapshot. Nothing is planned from it, least of all a deletion; the last
-/// commit acted on stays in force, see [`super::GitSource::last_good`].
+/// commit acted on stays in force if it [stands](super::GitSource::stands), see
+/// [`super::GitSource::last_good`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GitError {
@@ -310,7 +311,7 @@ impl GitError {
             Self::Partial { .. } => "name what it was cloned from",
             Self::Rewound { .. } => "nothing is done; if it was meant, acknowledge the new commit",
             Self::Untrusted { .. } => {
-                "nothing is done; take the commit out of the branch, or trust its key"
+                "nothing of it is done; take the commit out of the branch, or trust its key"
             }
             Self::TooManyCommits { .. } => {
                 "nothing is done; raise the bound, or name a commit in between first"

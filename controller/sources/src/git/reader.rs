@@ -11,7 +11,7 @@ use super::objects::{Blob, Objects};
 use super::url::Url;
 use super::walk::{Found, Walk};
 use super::{GitConfig, GitError};
-use crate::{ReadOptions, Snapshot, SourceError, SourceFile};
+use crate::{ReadOptions, Skipped, Snapshot, SourceError, SourceFile};
 
 /// How many digits of a commit messages show.
 const SHORT: usize = 7;
@@ -33,6 +33,11 @@ impl Reader<'_> {
         let options = ReadOptions { recursive: self.config.recursive, ..self.options.clone() };
         let Found { files, skipped } = Walk::run(self.objects, root, &shown, &options)?;
         let files = self.files(files, &shown)?;
+        let skipped = skipped.into_iter().map(|(below, kind)| {
+            let (path, origin) = (join(&shown, &below), self.top().join(&below));
+            Skipped { path, origin, kind }
+        });
+        let skipped = skipped.collect();
         Ok(Snapshot::of_commit(source, &commit.to_string(), files, skipped))
     }
 
@@ -50,8 +55,13 @@ impl Reader<'_> {
     /// What messages show of the root: `URL@abc1234:dir`.
     fn shown(&self, commit: ObjectId) -> PathBuf {
         let mut text = OsString::from(format!("{}@{}:", self.url.shown, short(commit)));
-        text.push(self.config.subdirectory.as_deref().unwrap_or(Path::new("")));
+        text.push(self.top());
         text.into()
+    }
+
+    /// The root below the repository's top.
+    fn top(&self) -> &Path {
+        self.config.subdirectory.as_deref().unwrap_or(Path::new(""))
     }
 
     fn files(
@@ -75,8 +85,7 @@ impl Reader<'_> {
                 let path = shown.to_owned();
                 return Err(SourceError::TooMuch { path, max: max_total, what: "bytes" }.into());
             }
-            let top = self.config.subdirectory.as_deref().unwrap_or(Path::new(""));
-            files.push(SourceFile { path, origin: top.join(&below), bytes });
+            files.push(SourceFile { path, origin: self.top().join(&below), bytes });
         }
         Ok(files)
     }

@@ -106,20 +106,46 @@ impl GitSource {
     /// or its branch rewound.
     ///
     /// # Errors
-    /// The commit is not in the cache, the cache is damaged, or the commit's files break a rule.
-    pub fn last_good(&self, commit: &str) -> Result<Snapshot, GitError> {
+    /// The commit is not in the cache, the cache is damaged, the commit's files break a rule, or as
+    /// [`Self::stands`].
+    pub fn last_good(&mut self, commit: &str) -> Result<Snapshot, GitError> {
+        self.stands(commit)?;
         let id = self.known(commit)?;
+        self.reader(&self.cached(id)?).read(&self.name, id)
+    }
+
+    /// Whether a commit that was acted on may be acted on still: by the keys of now, which may be
+    /// others than those of then. Asks nobody either.
+    ///
+    /// # Errors
+    /// [`GitError::Untrusted`]; any other, if that cannot be found out.
+    pub fn stands(&mut self, commit: &str) -> Result<(), GitError> {
+        let Some(verify) = self.config.verify.clone() else { return Ok(()) };
+        let id = self.known(commit)?;
+        let now = (id.to_string(), verify.files().map(stamp).collect());
+        if self.verified.as_ref() == Some(&now) {
+            return Ok(());
+        }
+        let (objects, dir, lock) = (self.cached(id)?, self.cache.dir(), self.cache.lock()?);
+        let (options, url, stopper) = (&self.options, &self.url, &self.stopper);
+        let deadline = Instant::now() + options.timeout;
+        let (dir, lock) = (&*dir, &lock);
+        let git = Git { options, url, dir, lock, stopper, deadline, fresh: false };
+        Verifier::new(&git, &objects, &verify)?.check(id)?;
+        self.verified = Some(now);
+        Ok(())
+    }
+
+    /// The objects that were fetched before, a commit among them.
+    fn cached(&self, id: gix_hash::ObjectId) -> Result<Objects, GitError> {
         let unknown =
-            || GitError::UnknownCommit { url: self.url.shown.clone(), commit: commit.to_owned() };
+            || GitError::UnknownCommit { url: self.url.shown.clone(), commit: id.to_string() };
         let dir = self.cache.dir();
         if !dir.join("objects").is_dir() {
             return Err(unknown());
         }
         let objects = Objects::open(&dir)?;
-        if objects.header(id)?.is_none() {
-            return Err(unknown());
-        }
-        self.reader(&objects).read(&self.name, id)
+        if objects.header(id)?.is_none() { Err(unknown()) } else { Ok(objects) }
     }
 
     fn known(&self, commit: &str) -> Result<gix_hash::ObjectId, GitError> {

@@ -11,7 +11,7 @@ use super::GitError;
 use super::follow::{Links, MAX_COST, Target};
 use super::objects::{Entry, Objects};
 use super::reader::join;
-use crate::{ReadOptions, Skipped, SourceError, directory};
+use crate::{ReadOptions, SkippedKind, SourceError, directory};
 
 /// A tree can name one of its trees again and again, so that a small one unfolds to any size.
 const MAX_ENTRIES: usize = 300_000;
@@ -20,16 +20,14 @@ const MAX_DEPTH: usize = 256;
 /// The longest name and path, NAME_MAX and PATH_MAX of Linux: a directory could hold no others.
 const MAX_NAME: usize = 255;
 const MAX_PATH: usize = 4096;
-/// More than these are not told of.
-const MAX_SKIPPED: usize = 100;
 
 /// What was found below the root.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     /// Paths below the root, and what is there.
     pub(super) files: Vec<(PathBuf, ObjectId)>,
-    /// What was left out, and why.
-    pub(super) skipped: Vec<Skipped>,
+    /// Paths of what was left out, and what it is.
+    pub(super) skipped: Vec<(PathBuf, SkippedKind)>,
 }
 
 /// Walks one tree.
@@ -92,7 +90,7 @@ impl<'a> Walk<'a> {
         }
         self.entry(entry)?;
         self.path.pop();
-        if self.found.files.len() > self.options.max_files {
+        if self.found.files.len() + self.found.skipped.len() > self.options.max_files {
             return Err(self.too_much(self.options.max_files, "files"));
         }
         Ok(())
@@ -102,13 +100,12 @@ impl<'a> Walk<'a> {
         let is_manifest = directory::is_manifest(&String::from_utf8_lossy(&entry.name));
         match entry.kind {
             EntryKind::Tree if self.options.recursive => self.tree(entry.id)?,
-            EntryKind::Commit => {
-                self.skip("a submodule is another repository: make it a source");
-            }
+            EntryKind::Commit => self.skip(SkippedKind::Submodule),
             EntryKind::Blob | EntryKind::BlobExecutable if is_manifest => {
                 self.found.files.push((self.path.clone(), entry.id));
             }
             EntryKind::Link if is_manifest => self.link(entry.id)?,
+            EntryKind::Link if self.options.recursive => self.skip(SkippedKind::Link),
             EntryKind::Link | EntryKind::Tree | EntryKind::Blob | EntryKind::BlobExecutable => {}
         }
         Ok(())
@@ -118,7 +115,7 @@ impl<'a> Walk<'a> {
         let path = join(self.shown, &self.path);
         match self.links.follow(&self.at, link)? {
             Target::File(id) => self.found.files.push((self.path.clone(), id)),
-            Target::Directory => self.skip("links to directories are not followed"),
+            Target::Directory => self.skip(SkippedKind::LinkToDirectory),
             Target::Outside => {
                 let root = self.shown.to_owned();
                 return Err(SourceError::Escapes { path, root }.into());
@@ -129,11 +126,8 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn skip(&mut self, reason: &'static str) {
-        if self.found.skipped.len() < MAX_SKIPPED {
-            let path = join(self.shown, &self.path);
-            self.found.skipped.push(Skipped { path, reason });
-        }
+    fn skip(&mut self, kind: SkippedKind) {
+        self.found.skipped.push((self.path.clone(), kind));
     }
 
     fn too_much(&self, max: usize, what: &'static str) -> GitError {

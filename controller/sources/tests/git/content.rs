@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use limekiln_sources::git::{GitConfig, GitError, GitOptions};
-use limekiln_sources::{Input, ReadOptions, Snapshot, SourceError, read};
+use limekiln_sources::{Input, ReadOptions, SkippedKind, Snapshot, SourceError, read};
 
 use crate::fixture::{Fixture, MANIFEST, names};
 
@@ -118,7 +118,13 @@ fn links_of_a_repository_stay_below_its_root() {
     assert_eq!(names(&snapshot), ["a/one.yaml", "a/real.yaml", "a/three.yaml", "a/two.yaml"]);
     let held: Vec<_> = snapshot.files.iter().map(|file| &*file.bytes).collect();
     assert_eq!(held, [b"kind: A", b"kind: A", b"kind: B", b"kind: A"]);
-    assert_eq!(snapshot.skipped.len(), 1, "{:?}", snapshot.skipped);
+    let [whole] = &*snapshot.skipped else { panic!("{:?}", snapshot.skipped) };
+    assert_eq!(whole.origin, Path::new("a/whole.yaml"));
+    let recursive = GitConfig { recursive: true, ..fixture.below("a") };
+    let skipped = fixture.fetch(&recursive).expect("a snapshot").skipped;
+    let skipped: Vec<_> = skipped.iter().map(|one| (one.origin.to_str(), one.kind)).collect();
+    let expected = [("a/dir", SkippedKind::Link), ("a/whole.yaml", SkippedKind::LinkToDirectory)];
+    assert_eq!(skipped, expected.map(|(origin, kind)| (Some(origin), kind)));
 
     for outside in ["../web.yaml", "/etc/passwd.yaml", "b/../../a/real.yaml", "../../../x"] {
         fixture.link(outside, "a/bad.yaml");
@@ -153,7 +159,8 @@ fn submodules_are_left_out_with_a_reason() {
     assert!(
         skipped.path.ends_with("x.yaml") || skipped.path.to_string_lossy().ends_with(":x.yaml")
     );
-    assert!(skipped.reason.contains("submodule"), "{}", skipped.reason);
+    assert_eq!((skipped.kind, skipped.kind.is_told()), (SkippedKind::Submodule, true));
+    assert_eq!(skipped.origin, Path::new("x.yaml"));
 }
 
 #[test]

@@ -193,7 +193,7 @@ fn another_object_under_an_id_is_not_believed() {
             assert!(unpack.status().expect("git").success());
         }
     }
-    let source = fixture.source(&fixture.config());
+    let mut source = fixture.source(&fixture.config());
     assert_eq!(source.last_good(&commit).expect("loose objects").files.len(), 2);
     let loose = |name: &str| {
         let id = git(&cached, &["rev-parse", &format!("{commit}:{name}")]);

@@ -18,7 +18,7 @@ fn when_the_remote_is_gone_the_last_good_revision_is_kept() {
     let not_found = matches!(error, GitError::Unreachable { obstacle: Obstacle::NotFound, .. });
     assert!(not_found && error.is_unreachable() && error.hint().is_some(), "{error:?}");
     // A controller that has just been started has only the cache.
-    let fresh = fixture.source(&fixture.config());
+    let mut fresh = fixture.source(&fixture.config());
     assert_eq!(fresh.last_good(&good.revision).expect("a snapshot"), good);
     fs::rename(fixture.path("away.git"), fixture.path("vms.git")).expect("rename");
     assert_eq!(source.fetch(Some(&good.revision), None).expect("a snapshot"), good);

@@ -52,7 +52,7 @@ fn what_is_refused_again_and_again_is_kept_once() {
             }
             assert!(size(&fixture) > before + NOISE, "what was refused last is there");
         }
-        let source = fixture.source(&fixture.config());
+        let mut source = fixture.source(&fixture.config());
         assert_eq!(source.last_good(&good.revision).expect("a snapshot"), good);
         let back = format!("{}:refs/heads/main", good.revision);
         fixture.git(&["push", "-q", "--force", "origin", &back]);
@@ -113,7 +113,7 @@ fn a_list_that_was_torn_removes_nothing_else_and_stops_nobody() {
         assert!(matches!(error, GitError::Rewound { .. }), "{text:?}: {error:?}");
         assert!(fixture.cached().join("HEAD").exists(), "{text:?}");
     }
-    let source = fixture.source(&fixture.config());
+    let mut source = fixture.source(&fixture.config());
     assert_eq!(source.last_good(&good.revision).expect("a snapshot"), good);
 }
 
@@ -134,7 +134,7 @@ fn what_nothing_leads_to_any_more_makes_room() {
     }
     take_remote_away(&fixture);
     let agreed = agreed.expect("the last");
-    let fresh = fixture.source(&fixture.config());
+    let mut fresh = fixture.source(&fixture.config());
     assert_eq!(fresh.last_good(&acted_on.revision).expect("a snapshot"), acted_on);
     assert_eq!(fresh.last_good(&agreed.revision).expect("a snapshot"), agreed);
     let refs = fixture.cached().join("refs/limekiln");

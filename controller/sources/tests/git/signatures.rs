@@ -145,6 +145,42 @@ fn keys_that_change_are_used_at_the_next_fetch() {
     assert!(matches!(error, GitError::Untrusted { .. }), "{error:?}");
 }
 
+/// Neither a controller that runs nor one that begins acts on it.
+#[test]
+fn what_is_in_force_stands_by_the_keys_of_now() {
+    let fixture = Fixture::new();
+    let (ann, eve) = (SshKey::new(&fixture, "ann"), SshKey::new(&fixture, "eve"));
+    let config = by_ssh(&fixture, &[ann.allowed(""), eve.allowed("")]);
+    let head = eve.push(&fixture, "signed by eve");
+    let mut source = fixture.source(&config);
+    let good = source.fetch(None, None).expect("a snapshot");
+    source.stands(&head).expect("it was just read");
+    by_ssh(&fixture, &[ann.allowed("namespaces=\"git\"")]);
+    for mut source in [source, fixture.source(&config)] {
+        for error in [source.stands(&head), source.last_good(&head).map(drop)] {
+            let error = error.expect_err("eve's key was taken away");
+            assert!(matches!(error, GitError::Untrusted { .. }), "{error:?}");
+        }
+    }
+    // With the key back it stands, whether the remote is there or not.
+    by_ssh(&fixture, &[ann.allowed(""), eve.allowed("")]);
+    fs::rename(fixture.path("vms.git"), fixture.path("away")).expect("rename");
+    assert_eq!(fixture.source(&config).last_good(&head).expect("a snapshot"), good);
+    fs::rename(fixture.path("away"), fixture.path("vms.git")).expect("rename");
+    // So does what others put on top of it.
+    by_ssh(&fixture, &[ann.allowed("namespaces=\"git\"")]);
+    let mut source = fixture.source(&config);
+    let next = ann.push(&fixture, "signed by ann");
+    assert_eq!(source.fetch(Some(&head), None).expect("a snapshot").revision, next);
+    source.stands(&next).expect("it was just read");
+    // A rewind to before it needs what every rewind needs.
+    fixture.git(&["reset", "-q", "--hard", "HEAD~2"]);
+    let instead = ann.push(&fixture, "instead");
+    let error = source.fetch(Some(&head), None).expect_err("a rewind");
+    assert!(matches!(error, GitError::Rewound { .. }), "{error:?}");
+    source.fetch(Some(&head), Some(&instead)).expect("acknowledged");
+}
+
 #[test]
 fn commits_signed_with_a_key_of_the_keyring_are_read() {
     let fixture = Fixture::new();

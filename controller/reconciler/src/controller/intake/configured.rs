@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use limekiln_api::Diagnostic;
 use limekiln_api::mutant::{Mutant, is_on};
 use limekiln_api::template::Fetch;
 use limekiln_sources::git::{GitError, GitOptions};
@@ -15,20 +16,23 @@ use tracing::warn;
 
 use super::super::Handle;
 use super::beside::Beside;
-use super::loads::Loads;
+use super::loads::{Loads, Revisions};
 use super::parts::Parts;
 use super::paths::{Paths, SETTLED};
 use super::read_at::ReadAt;
-use super::repository::{Asked, Fetched, Repository, SOON, told};
+use super::repository::{Asked, Fetched, Last, Repository, SOON, told};
 use super::trusted::Trusted;
-use super::unread::{Unread, hold};
+use super::unread::{Unread, hold, hold_all};
 use super::{Foresight, InForce, Intake, Taken, Tell, Unkept, identity_of, load, still};
 use crate::load::LoadCache;
-use crate::policy::{HostPolicy, Policies, PolicyError};
+use crate::policy::{Existing, HostPolicy, Policies, PolicyError};
 use crate::{Home, Loaded, OfSource, ReconcileError, Reconciler};
 
 /// How often a repository is asked when its configuration does not say.
 const INTERVAL: u64 = 60;
+
+/// So long a look at what there is may take before anything was planned.
+const FIRST_LOOK: Duration = Duration::from_secs(60);
 
 /// Several sources, each read by itself: one that cannot be read keeps none of the others.
 pub struct Configured {
@@ -41,6 +45,8 @@ pub struct Configured {
     /// By what the sources were known when their policies were put together.
     identities: Vec<Option<String>>,
     tell: Option<Tell>,
+    /// Of which revisions it was told last, and what.
+    told: Option<(Revisions, Vec<Diagnostic>)>,
     cache: Arc<LoadCache>,
     foresight: Foresight,
     unkept: Unkept,
@@ -66,6 +72,8 @@ struct Source {
     snapshot: Option<Snapshot>,
     /// The same of a repository, for who looks ahead.
     fetched: Arc<Mutex<Option<Snapshot>>>,
+    /// What was in force may not be any more, by the keys of now.
+    is_fallen: bool,
     error: Option<String>,
     next: Instant,
     /// Somebody asked for it while a fetch ran, which may have looked before.
@@ -136,6 +144,7 @@ impl Configured {
             policies,
             identities,
             tell: None,
+            told: None,
             cache,
             foresight,
             unkept,
@@ -229,6 +238,26 @@ impl Configured {
         unread.map(|source| source.config.name.clone()).collect()
     }
 
+    /// What there is, if a policy allows so much in all: as it was last seen.
+    async fn existing(
+        &self,
+        reconciler: &Reconciler,
+        controller: &Handle,
+    ) -> Result<Option<Existing>, ReconcileError> {
+        if !self.policies.have_totals() {
+            return Ok(None);
+        }
+        let (planned, busy) = {
+            let state = controller.state();
+            let state = state.borrow();
+            (state.planned.clone(), state.busy.iter().cloned().collect())
+        };
+        Ok(Some(match planned {
+            Some(planned) => Existing::of(&planned.observed).and_busy(&busy, &planned.desired),
+            None => Existing::of(&reconciler.observe_within(FIRST_LOOK).await?),
+        }))
+    }
+
     async fn load(
         &mut self,
         reconciler: &Arc<Reconciler>,
@@ -239,11 +268,20 @@ impl Configured {
             self.sources.iter().filter_map(|source| source.snapshot.clone()).collect();
         self.unkept.read(&snapshots);
         let errors = self.in_force.put(reconciler, &mut snapshots)?;
-        let mut now: Vec<_> = snapshots.iter().map(identity_of).collect();
+        let of: Vec<_> = snapshots.iter().map(identity_of).collect();
+        let mut now = of.clone();
         let all: BTreeSet<_> = self.identities.iter().flatten().cloned().collect();
         let knows_all = self.identities.iter().all(Option::is_some);
         // What is left alone for that is not any more once all are known: it is loaded anew then.
         now.extend((!knows_all).then(<(String, String)>::default));
+        let fallen = self.sources.iter().filter(|source| source.is_fallen);
+        let fallen: BTreeSet<_> = fallen.filter_map(|source| source.identity.clone()).collect();
+        now.extend(fallen.iter().map(|source| (source.clone(), String::new())));
+        let existing = self.existing(reconciler, controller).await?;
+        // What there is room for changes with what there is.
+        let print = |there: &Existing| (String::new(), there.print(&self.policies).0);
+        now.extend(existing.as_ref().map(print));
+        let existing = existing.unwrap_or_default();
         if self.loads.are_current(&now, controller).await {
             self.is_behind = false;
             return Ok(Taken { errors, ..Taken::default() });
@@ -254,18 +292,29 @@ impl Configured {
         let pruned: BTreeSet<_> =
             pruned.filter_map(|source| Some(source.snapshot.as_ref()?.source.clone())).collect();
         let work = move |parts: &Parts| {
-            let mut loaded = load(&reconciler, &snapshots, parts, None, &policies, &cache)?;
+            let under = (&*policies, &existing);
+            let mut loaded = load(&reconciler, &snapshots, parts, None, under, &cache)?;
             let unread = if knows_all { Unread::of } else { Unread::and_unknown };
+            hold_all(&mut loaded, &fallen, &reconciler)?;
             hold(&mut loaded, &unread(all, &snapshots), &reconciler)?;
             spare(&mut loaded, &pruned);
             Ok(loaded)
         };
         let loaded = self.loads.load(now.clone(), &self.foresight, controller, work).await?;
         self.is_behind = !self.loads.are_of(&now);
-        if let (Some(tell), Some(loaded)) = (&self.tell, &loaded) {
-            tell(loaded);
+        if let Some(loaded) = &loaded {
+            self.tell(of, loaded);
         }
         Ok(Taken { loaded, errors, ..Taken::default() })
+    }
+
+    /// Shows what was read, unless it is what was shown last: what there is has changed then.
+    fn tell(&mut self, of: Revisions, loaded: &Loaded) {
+        let told = Some((of, loaded.diagnostics.clone()));
+        if let Some(tell) = self.tell.as_ref().filter(|_| self.told != told) {
+            tell(loaded);
+            self.told = told;
+        }
     }
 }
 
@@ -352,6 +401,7 @@ impl Source {
             repository,
             snapshot: None,
             fetched,
+            is_fallen: false,
             error: None,
             next,
             is_asked: false,
@@ -383,8 +433,13 @@ impl Source {
     async fn look(&mut self, begun: Instant, controller: &Handle) {
         let ended = match &mut self.repository {
             Some(repository) => repository.fetched(begun + SOON).await.map(|fetched| {
-                let Fetched { read, kept } = fetched;
-                self.snapshot = kept.or(self.snapshot.take());
+                let Fetched { read, last } = fetched;
+                self.is_fallen = matches!(last, Last::Fallen);
+                match last {
+                    Last::AsKnown => {}
+                    Last::Kept(kept) => self.snapshot = Some(kept),
+                    Last::Fallen => self.snapshot = None,
+                }
                 read.map(Some)
             }),
             None => self.reading.ended(begun + SETTLED).await.map(|read| {

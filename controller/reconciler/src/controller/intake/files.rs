@@ -16,7 +16,7 @@ use super::paths::{Paths, SETTLED};
 use super::unread::{Unread, hold};
 use super::{Foresight, InForce, Intake, Taken, Tell, Unkept, identity_of, load, still};
 use crate::load::LoadCache;
-use crate::policy::Policies;
+use crate::policy::{Existing, Policies};
 use crate::{Loaded, ReconcileError, Reconciler};
 
 /// Files and directories.
@@ -132,7 +132,8 @@ impl Files {
         let (policies, cache) = (Arc::clone(&self.policies), Arc::clone(&self.cache));
         let work = move |parts: &Parts| {
             let lock = lock.as_deref();
-            let mut loaded = load(&reconciler, &snapshots, parts, lock, &policies, &cache)?;
+            let under = (&*policies, &Existing::default());
+            let mut loaded = load(&reconciler, &snapshots, parts, lock, under, &cache)?;
             hold(&mut loaded, &Unread::of(all, &snapshots), &reconciler)?;
             Ok(loaded)
         };

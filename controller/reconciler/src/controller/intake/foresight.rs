@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::{identity_of, load};
 use crate::load::LoadCache;
-use crate::policy::Policies;
+use crate::policy::{Existing, Policies};
 use crate::{Loaded, Reconciler};
 
 /// Gives what sources hold, before it is known whether all of it is whole.
@@ -89,7 +89,9 @@ impl Foresight {
         let mut foreseen = self.foreseen.lock().unwrap_or_else(PoisonError::into_inner);
         *foreseen = None;
         let nothing = Nothing::default();
-        let loaded = load(reconciler, &snapshots, &nothing, None, &self.policies, &self.cache);
+        // What is allowed so much of in all is not taken up from here.
+        let under = (&*self.policies, &Existing::default());
+        let loaded = load(reconciler, &snapshots, &nothing, None, under, &self.cache);
         *in_vain = nothing.0.load(Ordering::Relaxed).then_some(begun);
         let mut loaded = loaded.ok().filter(|loaded| !loaded.has_errors())?;
         if !loaded.desired.frozen.is_empty() {

@@ -24,7 +24,7 @@ use limekiln_sources::lock::{Checked, Lock};
 
 use super::Handle;
 use crate::load::LoadCache;
-use crate::policy::Policies;
+use crate::policy::{Existing, Policies};
 use crate::{Loaded, ReconcileError, Reconciler, Templates};
 
 pub use configured::{Configured, ConfiguredError};
@@ -96,15 +96,15 @@ fn load(
     snapshots: &[Snapshot],
     fetch: &dyn Fetch,
     lock: Option<&Lock>,
-    policies: &Policies,
+    under: (&Policies, &Existing),
     cache: &LoadCache,
 ) -> Result<Loaded, ReconcileError> {
     let Some(lock) = lock else {
         let templates = Templates { fetch, lock: None };
-        return reconciler.load_again(snapshots, templates, policies, cache);
+        return reconciler.load_again(snapshots, templates, under, cache);
     };
     let templates = Templates { fetch: &Checked::new(fetch, lock), lock: Some(lock) };
-    reconciler.load_again(snapshots, templates, policies, cache)
+    reconciler.load_again(snapshots, templates, under, cache)
 }
 
 /// What was read and is not kept yet.

@@ -59,8 +59,18 @@ pub(super) struct Asked {
 pub(super) struct Fetched {
     /// What the reference leads to, or why nobody knows.
     pub(super) read: Result<Snapshot, String>,
-    /// The last commit acted on, from the cache, where that was asked for.
-    pub(super) kept: Option<Snapshot>,
+    /// What is in force where nothing was read.
+    pub(super) last: Last,
+}
+
+/// The last commit acted on.
+pub(super) enum Last {
+    /// It stays as it is known, or is not known.
+    AsKnown,
+    /// From the cache, where that was asked for.
+    Kept(Snapshot),
+    /// It may not be acted on any more, by the keys of now.
+    Fallen,
 }
 
 impl Repository {
@@ -130,7 +140,7 @@ impl Repository {
                 self.git = Some(git);
                 Some(fetched)
             }
-            Err(_) => Some(Fetched { read: Err(Broken.to_string()), kept: None }),
+            Err(_) => Some(Fetched { read: Err(Broken.to_string()), last: Last::AsKnown }),
         }
     }
 }
@@ -143,26 +153,55 @@ impl Drop for Repository {
 }
 
 fn fetch(mut git: GitSource, source: &str, asked: &Asked, known: bool) -> (GitSource, Fetched) {
-    let last = asked.trusted.as_deref();
-    let fetched = match git.fetch(last, None) {
+    let trusted = asked.trusted.as_deref();
+    let fetched = match git.fetch(trusted, None) {
         Err(GitError::Rewound { to, .. }) if asked.requests.may_rewind(source, &to) => {
-            git.fetch(last, Some(&to))
+            git.fetch(trusted, Some(&to))
         }
         other => other,
     };
-    let kept = match (&fetched, last) {
-        (Err(_), Some(commit)) if !known => git.last_good(commit).ok(),
-        _ => None,
+    let (read, last) = match (fetched, trusted) {
+        (Ok(read), _) => (Ok(read), Last::AsKnown),
+        (Err(error), None) => (Err(refused(&error, source)), Last::AsKnown),
+        (Err(error), Some(commit)) => match git.stands(commit) {
+            Ok(()) if known => (Err(refused(&error, source)), Last::AsKnown),
+            Ok(()) => {
+                let kept = git.last_good(commit).map_or(Last::AsKnown, Last::Kept);
+                (Err(refused(&error, source)), kept)
+            }
+            Err(fault) => (Err(fallen(&error, &fault, commit, source)), Last::Fallen),
+        },
     };
-    let read = fetched.map_err(|error| match &error {
+    (git, Fetched { read, last })
+}
+
+fn refused(error: &GitError, source: &str) -> String {
+    match error {
         GitError::Rewound { to, .. } => {
             let command = format!("limekiln ack {to} --source {}", quoted(source));
             let way = format!("nothing is done; if it was meant: `{command}`");
-            told(&error, Some(&way))
+            told(error, Some(&way))
         }
-        _ => told(&error, error.hint()),
-    });
-    (git, Fetched { read, kept })
+        _ => told(error, error.hint()),
+    }
+}
+
+/// That what is in force cannot be trusted any more, beside what the fetch came to where that is
+/// another thing.
+fn fallen(error: &GitError, fault: &GitError, last: &str, source: &str) -> String {
+    let held = format!("it is in force, so what came from {source} is left alone");
+    let told_last = match fault {
+        GitError::Untrusted { .. } => {
+            let way = "take its key back in, or push a commit on top of it that is signed by a trusted key";
+            told(fault, Some(&format!("{held}: {way}")))
+        }
+        _ => {
+            let why = format!("the signature of commit {last} cannot be checked: ");
+            why + &told(fault, Some(&format!("{held} until it can be")))
+        }
+    };
+    let same = matches!(error, GitError::Untrusted { commit, .. } if commit == last);
+    if same { told_last } else { format!("{}; {told_last}", refused(error, source)) }
 }
 
 /// An error with its causes and what to do, on one line.

@@ -56,6 +56,29 @@ pub(super) fn hold(
     Ok(())
 }
 
+/// Leaves alone all that came from sources of which what was in force cannot be trusted any more.
+///
+/// # Errors
+/// If the ledger cannot be read.
+pub(super) fn hold_all(
+    loaded: &mut Loaded,
+    fallen: &BTreeSet<String>,
+    reconciler: &Reconciler,
+) -> Result<(), ReconcileError> {
+    if fallen.is_empty() {
+        return Ok(());
+    }
+    for (id, claim) in &reconciler.claims()?.by_id {
+        let origin = &claim.owner.origin;
+        if fallen.contains(&origin.source) {
+            let why = format!("the commit of {} in force is not trusted now", origin.source);
+            let frozen = Frozen { why, origin: origin.clone() };
+            loaded.desired.frozen.entry(id.clone()).or_insert(frozen);
+        }
+    }
+    Ok(())
+}
+
 fn hold_claimed(loaded: &mut Loaded, unread: &Unread, claims: &Claims) {
     let desired = &mut loaded.desired;
     for (id, claim) in &claims.by_id {
