@@ -70,6 +70,28 @@ fn what_somebody_else_made_is_taken_over_beside_the_controller() {
 }
 
 #[test]
+fn what_the_controllers_own_manifest_describes_is_taken_over_beside_it() {
+    let home = Home::new();
+    home.write("same.yaml", &halted(&home, "same", 1));
+    home.write("edited.yaml", &halted(&home, "edited", 1));
+    home.run("apply -f {m}").ok();
+    std::fs::remove_dir_all(home.lima().join("_limekiln/owners")).expect("there");
+    let mut controller = Controller::start(&home, &[]);
+    controller.until("take it over with `limekiln apply --adopt`");
+    let shown = home.run("apply -f {m}/same.yaml --adopt").ok();
+    assert!(home.run("get same").ok().out.contains(" yes"), "{}{}", shown.out, shown.err);
+    home.write("edited.yaml", &halted(&home, "edited", 7));
+    let shown = home.run("apply -f {m}/edited.yaml --adopt").ok();
+    let edited = home.run("get edited").ok().out;
+    assert!(edited.contains(" yes") && edited.contains(" 7 "), "{edited}{}", shown.out);
+    // From then on the controller keeps them.
+    home.write("same.yaml", &halted(&home, "same", 3));
+    controller.until("instance/same         edit: done");
+    home.run("delete edited --yes").expect(1);
+    controller.end();
+}
+
+#[test]
 fn what_is_told_is_the_same_with_a_controller_and_without() {
     let home = Home::new();
     home.write("web.yaml", &halted(&home, "web", 1));
