@@ -472,7 +472,9 @@ fn a_hangup_reads_sources_and_policies_again_and_keeps_what_it_had_if_they_are_w
     let mut controller = Controller::of(&home, &["--config", &config.display().to_string()]);
     controller.until("1 object is as wanted");
 
-    for wrong in ["sources: [", "sources: []\n", &format!("{mine}  policy: policy.yaml\n")] {
+    let never = format!("{mine}  interval: 18446744073709551615\n");
+    for wrong in ["sources: [", "sources: []\n", &format!("{mine}  policy: policy.yaml\n"), &never]
+    {
         std::fs::write(&policy, "pruneBudget: many\n").expect("writable");
         std::fs::write(&config, wrong).expect("writable");
         controller.signal("-HUP");
@@ -488,8 +490,14 @@ fn a_hangup_reads_sources_and_policies_again_and_keeps_what_it_had_if_they_are_w
     controller.until("instance/db           create: done");
     controller.until("2 objects are as wanted");
     let told = controller.seen().iter().filter(|line| line.contains("not reloaded")).count();
-    assert_eq!(told, 3, "{:?}", controller.seen());
+    assert_eq!(told, 4, "{:?}", controller.seen());
     assert_eq!(controller.end().1, Some(0));
+    let never_asked = format!("run --config {}", config.display());
+    std::fs::write(&config, never).expect("writable");
+    let refused = home.run(&never_asked).expect(3).err;
+    assert!(refused.contains("source mine: `interval` is 1844"), "{refused}");
+    let refused = home.run(&format!("{never_asked} --resync 0s")).expect(3).err;
+    assert!(refused.contains("between 1s and 1d"), "{refused}");
 }
 
 /// A file that is there and does not answer, as one of a server that is away: a pipe of which
