@@ -166,6 +166,12 @@ fn who_waits_is_told_why() {
     assert!(begun.elapsed() < Duration::from_secs(7), "{:?}", begun.elapsed());
     let late = home.run("wait bad --timeout 1s").expect(5);
     assert!(late.err.contains("instance/bad, which is Pending (failed"), "{}", late.err);
+    // A kind means also what is only wanted; but not for what is to be gone.
+    let late = home.run("wait instances --for phase=Stopped --timeout 1s").expect(5);
+    assert!(late.err.contains("instance/bad, which is Pending (failed"), "{}", late.err);
+    assert!(!late.err.contains("instance/web"), "{}", late.err);
+    let late = home.run("wait instances --for delete --timeout 1s").expect(5);
+    assert!(late.err.contains("instance/web") && !late.err.contains("bad"), "{}", late.err);
     controller.end();
     home.run("describe bad").expect(1);
     home.run("notify bad").expect(1);
@@ -325,4 +331,10 @@ fn figures_are_served_where_nobody_else_can_reach_them() {
     assert!(!socket.exists());
     let refused = home.run("run -f {m} --metrics 0.0.0.0:9100").expect(3);
     assert!(refused.err.contains("can be reached from elsewhere"), "{}", refused.err);
+    // What is there already is somebody's.
+    let file = home.write("web.yaml", &halted(&home, "web", 1));
+    let refused = home.run(&format!("run -f {{m}} --metrics unix:{}", file.display())).expect(1);
+    assert!(refused.err.contains("is there already, and is no socket"), "{}", refused.err);
+    assert!(refused.err.contains("name a path"), "{}", refused.err);
+    assert!(file.exists());
 }

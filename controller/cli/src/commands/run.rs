@@ -251,7 +251,10 @@ fn serve(app: &App, handle: Handle, feed: Feed, log: Log) -> Option<Server> {
 fn metrics(args: &RunArgs, handle: &Handle, feed: &Feed) -> anyhow::Result<Option<MetricsServer>> {
     let Some(address) = &args.metrics else { return Ok(None) };
     let server = MetricsServer::start(address, handle.clone(), feed.clone());
-    server.map(Some).map_err(|error| Failure::new(Exit::Failed, chain(&error)).into())
+    server.map(Some).map_err(|error| {
+        let failure = Failure::new(Exit::Failed, chain(&error));
+        error.hint().into_iter().fold(failure, Failure::hint).into()
+    })
 }
 
 /// What a controller reads.
