@@ -301,6 +301,43 @@ fn a_revision_can_be_gone_back_to_and_the_one_that_was_left_stays_away() {
 }
 
 #[test]
+fn who_goes_back_to_what_was_deleted_is_told_how_to_have_its_data() {
+    let home = Home::new();
+    for name in ["a", "db", "web"] {
+        home.write(&format!("{name}.yaml"), &halted(&home, name, 1));
+    }
+    let mut controller = Controller::start(&home, &["--prune"]);
+    controller.until("3 objects are as wanted");
+    std::fs::write(home.instance("db").join("mine"), "data").expect("writable");
+    std::fs::remove_file(home.manifests().join("db.yaml")).expect("there");
+    controller.until("instance/db           park: done");
+    let listed = home.run("history").ok().out;
+    let first = listed.lines().nth(1).and_then(|line| line.split_whitespace().nth(1));
+    let first = first.expect("a revision").to_owned();
+    let shown = home.run(&format!("rollback {first}")).expect(4);
+    assert!(shown.out.contains("limekiln undelete instance/db"), "{}", shown.out);
+    assert!(!shown.out.contains("instance/web"), "{}", shown.out);
+    assert!(!home.instance("db").exists());
+
+    // Who goes on all the same finds the way back: the last one deleted is the empty one then.
+    home.run(&format!("rollback {first} --yes")).ok();
+    controller
+        .until_all(&["without the data of the one deleted", "instance/db           create: done"]);
+    let refused = home.run("undelete db").expect(1);
+    let said = (refused.out + &refused.err).split_whitespace().collect::<Vec<_>>().join(" ");
+    let (_, key) = said.split_once("--key ").expect("a way back");
+    let key = key.split('`').next().expect("the key").to_owned();
+    home.run("suspend db").ok();
+    home.run("delete db --yes").ok();
+    home.run(&format!("undelete db web --key {key}")).expect(3);
+    home.run(&format!("undelete db --key {key}")).ok();
+    home.run("resume db").ok();
+    assert_eq!(std::fs::read_to_string(home.instance("db").join("mine")).expect("back"), "data");
+    controller.until("3 objects are as wanted");
+    controller.end();
+}
+
+#[test]
 fn each_source_has_its_own_plans_and_a_revision_of_several_is_shown_of_each() {
     let home = Home::new();
     let other = home.manifests().with_file_name("n");
