@@ -70,6 +70,28 @@ fn what_somebody_else_made_is_taken_over_beside_the_controller() {
 }
 
 #[test]
+fn what_the_controllers_own_manifest_describes_is_taken_over_beside_it() {
+    let home = Home::new();
+    home.write("same.yaml", &halted(&home, "same", 1));
+    home.write("edited.yaml", &halted(&home, "edited", 1));
+    home.run("apply -f {m}").ok();
+    std::fs::remove_dir_all(home.lima().join("_limekiln/owners")).expect("there");
+    let mut controller = Controller::start(&home, &[]);
+    controller.until("take it over with `limekiln apply --adopt`");
+    let shown = home.run("apply -f {m}/same.yaml --adopt").ok();
+    assert!(home.run("get same").ok().out.contains(" yes"), "{}{}", shown.out, shown.err);
+    home.write("edited.yaml", &halted(&home, "edited", 7));
+    let shown = home.run("apply -f {m}/edited.yaml --adopt").ok();
+    let edited = home.run("get edited").ok().out;
+    assert!(edited.contains(" yes") && edited.contains(" 7 "), "{edited}{}", shown.out);
+    // From then on the controller keeps them.
+    home.write("same.yaml", &halted(&home, "same", 3));
+    controller.until("instance/same         edit: done");
+    home.run("delete edited --yes").expect(1);
+    controller.end();
+}
+
+#[test]
 fn what_is_told_is_the_same_with_a_controller_and_without() {
     let home = Home::new();
     home.write("web.yaml", &halted(&home, "web", 1));
@@ -144,6 +166,12 @@ fn who_waits_is_told_why() {
     assert!(begun.elapsed() < Duration::from_secs(7), "{:?}", begun.elapsed());
     let late = home.run("wait bad --timeout 1s").expect(5);
     assert!(late.err.contains("instance/bad, which is Pending (failed"), "{}", late.err);
+    // A kind means also what is only wanted; but not for what is to be gone.
+    let late = home.run("wait instances --for phase=Stopped --timeout 1s").expect(5);
+    assert!(late.err.contains("instance/bad, which is Pending (failed"), "{}", late.err);
+    assert!(!late.err.contains("instance/web"), "{}", late.err);
+    let late = home.run("wait instances --for delete --timeout 1s").expect(5);
+    assert!(late.err.contains("instance/web") && !late.err.contains("bad"), "{}", late.err);
     controller.end();
     home.run("describe bad").expect(1);
     home.run("notify bad").expect(1);
@@ -303,4 +331,10 @@ fn figures_are_served_where_nobody_else_can_reach_them() {
     assert!(!socket.exists());
     let refused = home.run("run -f {m} --metrics 0.0.0.0:9100").expect(3);
     assert!(refused.err.contains("can be reached from elsewhere"), "{}", refused.err);
+    // What is there already is somebody's.
+    let file = home.write("web.yaml", &halted(&home, "web", 1));
+    let refused = home.run(&format!("run -f {{m}} --metrics unix:{}", file.display())).expect(1);
+    assert!(refused.err.contains("is there already, and is no socket"), "{}", refused.err);
+    assert!(refused.err.contains("name a path"), "{}", refused.err);
+    assert!(file.exists());
 }

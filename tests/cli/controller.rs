@@ -301,6 +301,43 @@ fn a_revision_can_be_gone_back_to_and_the_one_that_was_left_stays_away() {
 }
 
 #[test]
+fn who_goes_back_to_what_was_deleted_is_told_how_to_have_its_data() {
+    let home = Home::new();
+    for name in ["a", "db", "web"] {
+        home.write(&format!("{name}.yaml"), &halted(&home, name, 1));
+    }
+    let mut controller = Controller::start(&home, &["--prune"]);
+    controller.until("3 objects are as wanted");
+    std::fs::write(home.instance("db").join("mine"), "data").expect("writable");
+    std::fs::remove_file(home.manifests().join("db.yaml")).expect("there");
+    controller.until("instance/db           park: done");
+    let listed = home.run("history").ok().out;
+    let first = listed.lines().nth(1).and_then(|line| line.split_whitespace().nth(1));
+    let first = first.expect("a revision").to_owned();
+    let shown = home.run(&format!("rollback {first}")).expect(4);
+    assert!(shown.out.contains("limekiln undelete instance/db"), "{}", shown.out);
+    assert!(!shown.out.contains("instance/web"), "{}", shown.out);
+    assert!(!home.instance("db").exists());
+
+    // Who goes on all the same finds the way back: the last one deleted is the empty one then.
+    home.run(&format!("rollback {first} --yes")).ok();
+    controller
+        .until_all(&["without the data of the one deleted", "instance/db           create: done"]);
+    let refused = home.run("undelete db").expect(1);
+    let said = (refused.out + &refused.err).split_whitespace().collect::<Vec<_>>().join(" ");
+    let (_, key) = said.split_once("--key ").expect("a way back");
+    let key = key.split('`').next().expect("the key").to_owned();
+    home.run("suspend db").ok();
+    home.run("delete db --yes").ok();
+    home.run(&format!("undelete db web --key {key}")).expect(3);
+    home.run(&format!("undelete db --key {key}")).ok();
+    home.run("resume db").ok();
+    assert_eq!(std::fs::read_to_string(home.instance("db").join("mine")).expect("back"), "data");
+    controller.until("3 objects are as wanted");
+    controller.end();
+}
+
+#[test]
 fn each_source_has_its_own_plans_and_a_revision_of_several_is_shown_of_each() {
     let home = Home::new();
     let other = home.manifests().with_file_name("n");
@@ -472,7 +509,9 @@ fn a_hangup_reads_sources_and_policies_again_and_keeps_what_it_had_if_they_are_w
     let mut controller = Controller::of(&home, &["--config", &config.display().to_string()]);
     controller.until("1 object is as wanted");
 
-    for wrong in ["sources: [", "sources: []\n", &format!("{mine}  policy: policy.yaml\n")] {
+    let never = format!("{mine}  interval: 18446744073709551615\n");
+    for wrong in ["sources: [", "sources: []\n", &format!("{mine}  policy: policy.yaml\n"), &never]
+    {
         std::fs::write(&policy, "pruneBudget: many\n").expect("writable");
         std::fs::write(&config, wrong).expect("writable");
         controller.signal("-HUP");
@@ -488,8 +527,14 @@ fn a_hangup_reads_sources_and_policies_again_and_keeps_what_it_had_if_they_are_w
     controller.until("instance/db           create: done");
     controller.until("2 objects are as wanted");
     let told = controller.seen().iter().filter(|line| line.contains("not reloaded")).count();
-    assert_eq!(told, 3, "{:?}", controller.seen());
+    assert_eq!(told, 4, "{:?}", controller.seen());
     assert_eq!(controller.end().1, Some(0));
+    let never_asked = format!("run --config {}", config.display());
+    std::fs::write(&config, never).expect("writable");
+    let refused = home.run(&never_asked).expect(3).err;
+    assert!(refused.contains("source mine: `interval` is 1844"), "{refused}");
+    let refused = home.run(&format!("{never_asked} --resync 0s")).expect(3).err;
+    assert!(refused.contains("between 1s and 1d"), "{refused}");
 }
 
 /// A file that is there and does not answer, as one of a server that is away: a pipe of which

@@ -25,6 +25,12 @@ fn each_exit_code_means_what_the_documentation_says() {
     home.run("wait vm --for condition=Ready=False --timeout 1s").expect(0);
     home.run("wait instances --for phase=Stopped --timeout 1s").expect(0);
     home.run("wait nobody --for delete --timeout 1s").expect(0);
+    // Of a kind of which there is nothing, nothing has come true.
+    for what in ["condition=Ready", "phase=Ready"] {
+        let late = home.run(&format!("wait disks --for {what} --timeout 1s")).expect(5).err;
+        assert!(late.contains("there is no disk, and none is wanted"), "{late}");
+    }
+    home.run("wait disks --for delete --timeout 1s").expect(0);
     home.run("wait vm --for jsonpath=x").expect(3);
 }
 

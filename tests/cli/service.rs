@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
+use std::process::Command;
 use std::time::Duration;
 
 use limekiln_tests::{Controller, Home};
@@ -46,6 +47,15 @@ fn a_unit_is_installed_and_removed() {
     assert!(told.contains("systemd runs it"), "{told}");
     let text = fs::read_to_string(&unit).expect("written");
     assert_eq!(text, printed);
+    // The path by which it was called outlives an upgrade; what it leads to may not.
+    let link = log.with_file_name("bin").join("limekiln");
+    let program = home.command(&[]).get_program().to_owned();
+    std::os::unix::fs::symlink(program, &link).expect("new");
+    let mut command = Command::new("limekiln");
+    command.args(["service", "install", "--print", "--", "-f", &manifests]).env("PATH", &path);
+    let printed = command.env("LIMA_HOME", home.lima()).output().expect("it starts").stdout;
+    let printed = String::from_utf8(printed).expect("text");
+    assert!(printed.contains(&format!("ExecStart=\"{}\" \"run\"", link.display())), "{printed}");
     assert!(text.contains(&format!("\"run\" \"-f\" \"{manifests}\"")), "{text}");
     assert_eq!(call(&["service", "status"]).0, Some(0));
     assert_eq!(call(&["service", "uninstall"]).0, Some(0));

@@ -171,7 +171,7 @@ fn by_hand(stage: &mut Stage, command: &str, words: &[&str]) -> String {
         match command {
             "delete" => reconciler.plan_delete(&ids, false).await,
             "purge" => reconciler.plan_delete(&ids, true).await,
-            "undelete" => reconciler.plan_restore(&ids).await,
+            "undelete" => reconciler.plan_restore(&ids, None).await,
             "start" => reconciler.plan_run(&names, RunVerb::Start).await,
             _ => reconciler.plan_run(&names, RunVerb::Stop(StopMode::Graceful)).await,
         }

@@ -19,6 +19,7 @@ mod instances;
 mod meetings;
 mod networks;
 mod order;
+mod parked;
 mod plan;
 mod ports;
 mod prune;

@@ -7,7 +7,7 @@ use limekiln_model::{
 use crate::draft::Draft;
 use crate::networks::Blocked;
 use crate::scene::Scene;
-use crate::{conflicts, depends, disks, instances, networks, order, prune, subnets};
+use crate::{conflicts, depends, disks, instances, networks, order, parked, prune, subnets};
 
 /// Plans the difference between what is desired and what was observed.
 ///
@@ -52,6 +52,7 @@ fn attempt(scene: &Scene<'_>, blocked: &Blocked) -> Result<Draft, Blocked> {
         return Err(more);
     }
     prune::plan(scene, &mut draft);
+    parked::tell(scene, &mut draft);
     networks::daemons(scene, &held, &mut draft);
     order::connect(scene, &mut draft);
     Ok(draft)

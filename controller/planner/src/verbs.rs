@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use limekiln_model::{
     Action, Capabilities, Cost, Desired, InstancePhase, Name, ObjectId, Observed, ObservedInstance,
-    Plan, Policy, Report, StopMode, WaitReason,
+    Parked, Plan, Policy, Report, StopMode, WaitReason,
 };
 
 use crate::draft::Draft;
@@ -12,7 +12,7 @@ use crate::held::Held;
 use crate::instances::push_start;
 use crate::prune::{is_protected, push_deletion, push_stop, remaining_user, unreadable};
 use crate::scene::Scene;
-use crate::{conflicts, held, networks, order, ports};
+use crate::{conflicts, held, networks, order, parked, ports};
 
 /// What to do with instances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,33 +117,34 @@ pub fn plan_expire(observed: &Observed, over: &[(ObjectId, String)]) -> Plan {
     draft.finish(observed, "").0
 }
 
-/// Plans bringing parked objects back, each from its latest parking.
+/// Plans bringing parked objects back, each from the parking with this key, or from its latest one.
 pub fn plan_restore(
     observed: &Observed,
     capabilities: &Capabilities,
     ids: &[ObjectId],
+    key: Option<&str>,
 ) -> (Plan, Report) {
     with_scene(observed, capabilities, |scene| {
         let mut draft = Draft::default();
         for id in ids.iter().collect::<BTreeSet<_>>() {
-            let latest = observed
-                .parked
-                .iter()
-                .filter(|parked| parked.id == *id)
-                .max_by_key(|parked| parked.since);
-            match latest {
+            let has = |parked: &&Parked| parked.id == *id && Some(&*parked.key) == key;
+            let meant = match key {
+                Some(_) => observed.parked.iter().find(has),
+                None => parked::latest(scene, id),
+            };
+            match meant {
                 None => draft.report.add(
                     id.clone(),
                     WaitReason::Missing { object: id.clone() },
                     Some("`limekiln get --deleted` lists what can be brought back".to_owned()),
                 ),
-                Some(_) if scene.exists(id) => {
+                Some(parked) if scene.exists(id) => {
                     let reason =
                         WaitReason::Conflict { with: id.clone(), over: "its name".to_owned() };
                     draft.report.add(
                         id.clone(),
                         reason,
-                        Some("delete or rename the one that exists now".to_owned()),
+                        Some(parked::ways_back(scene, id, &parked.key)),
                     );
                 }
                 Some(parked) => {

@@ -34,6 +34,58 @@ fn world(team: (usize, usize), other: (usize, usize)) -> (Desired, Observed) {
     (desired, observed)
 }
 
+#[test]
+fn what_is_made_under_the_name_of_something_deleted_is_told() {
+    let (desired, mut observed) = world((0, 0), (1, 1));
+    let at = |key: &str, id: &str, since| limekiln_model::Parked {
+        id: id.parse().expect("an id"),
+        key: key.to_owned(),
+        since,
+    };
+    let id: ObjectId = "instance/other0".parse().expect("an id");
+    observed.parked = vec![
+        at("newer", "instance/other0", 1_709_251_200),
+        at("older", "instance/other0", 1_600_000_000),
+        at("disk", "disk/other0", 1_800_000_000),
+    ];
+    let (_, report) = plan(&(desired.clone(), observed.clone()), &Policy::default());
+    assert_eq!(report.notes.get(&id), None, "it is there");
+    let there = std::mem::take(&mut observed.instances);
+    observed.owners.clear();
+    let (made, report) = plan(&(desired.clone(), observed.clone()), &Policy::default());
+    assert!(made.steps.iter().any(|step| matches!(step.action, Action::CreateInstance { .. })));
+    let [note] = report.notes[&id].as_slice() else { panic!("{:?}", report.notes) };
+    assert!(note.text.ends_with("deleted 2024-03-01 00:00 UTC"), "{note:?}");
+    assert_eq!(note.hint, "`limekiln undelete instance/other0` before applying keeps its data");
+    assert!(report.is_empty(), "nothing waits for that");
+    let suspended = Desired { suspended: [id.clone()].into(), ..desired };
+    let (_, report) = plan(&(suspended, observed.clone()), &Policy::default());
+    assert_eq!(report.notes.get(&id), None, "it is not made");
+    // Another one has the name: the one that is meant is named by its key.
+    observed.instances = there;
+    let can = Capabilities::default();
+    let ids = [id.clone()];
+    let (made, report) = limekiln_planner::plan_restore(&observed, &can, &ids, Some("older"));
+    let hint = report.waiting[&id][0].hint.clone().expect("a way out");
+    assert!(made.is_empty() && hint == "rename the one that exists now", "{hint}");
+    let owner = Owner { origin: Origin::default(), deletion_policy: DeletionPolicy::Delete };
+    observed.owners.insert(id.clone(), owner);
+    let (_, report) = limekiln_planner::plan_restore(&observed, &can, &ids, None);
+    let hint = report.waiting[&id][0].hint.clone().expect("a way out");
+    assert!(hint.contains("`limekiln undelete instance/other0 --key newer`"), "{hint}");
+    observed.instances = limekiln_model::Shared::default();
+    for (key, meant) in
+        [(None, Some("newer")), (Some("older"), Some("older")), (Some("disk"), None)]
+    {
+        let (made, _) = limekiln_planner::plan_restore(&observed, &can, &ids, key);
+        let restored = made.steps.iter().find_map(|step| match &step.action {
+            Action::Restore { key, .. } => Some(key.as_str()),
+            _ => None,
+        });
+        assert_eq!(restored, meant);
+    }
+}
+
 fn plan((desired, observed): &(Desired, Observed), policy: &Policy) -> (Plan, Report) {
     limekiln_planner::plan(desired, observed, &Capabilities::default(), policy)
 }

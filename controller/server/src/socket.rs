@@ -2,11 +2,14 @@
 
 use std::fs::{self, Permissions};
 use std::io;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use limekiln_reconciler::Home;
+use rustix::io::Errno;
+use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketType};
 
 /// `sockaddr_un.sun_path` with its closing zero, of unix(7) and macOS's sys/un.h.
 const LONGEST: usize = if cfg!(target_os = "linux") { 108 } else { 104 };
@@ -22,6 +25,12 @@ pub enum SocketError {
         length = .0.as_os_str().len()
     )]
     TooLong(PathBuf),
+    /// Somebody listens there.
+    #[error("another program listens at {}", .0.display())]
+    Taken(PathBuf),
+    /// It is somebody's file, directory or link.
+    #[error("{} is there already, and is no socket", .0.display())]
+    NoSocket(PathBuf),
     /// No permission, no space.
     #[error("cannot listen on {path}", path = .path.display())]
     Io {
@@ -38,6 +47,7 @@ impl SocketError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::TooLong(_) => Some("use a home with a shorter path: LIMA_HOME"),
+            Self::Taken(_) | Self::NoSocket(_) => Some("name a path at which there is nothing"),
             Self::Io { .. } => None,
         }
     }
@@ -83,17 +93,59 @@ pub(crate) fn listen(path: &Path) -> Result<UnixListener, SocketError> {
         return Err(SocketError::TooLong(path.to_owned()));
     }
     let failed = |source| SocketError::Io { path: path.to_owned(), source };
-    // Nobody sees it before it has its mode; a name that is no longer than the real one.
-    let new = path.with_extension("new");
-    match fs::remove_file(&new) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
-        _ => {}
-    }
-    let listener = UnixListener::bind(&new).map_err(failed)?;
-    fs::set_permissions(&new, Permissions::from_mode(0o600)).map_err(failed)?;
-    fs::rename(&new, path).map_err(failed)?;
-    listener.set_nonblocking(true).map_err(failed)?;
+    // Nobody sees it before it has its mode.
+    let (listener, new) = bind_beside(path).map_err(failed)?;
+    let moved = fs::set_permissions(&new, Permissions::from_mode(0o600))
+        .and_then(|()| fs::rename(&new, path))
+        .and_then(|()| listener.set_nonblocking(true));
+    moved.inspect_err(|_| drop(fs::remove_file(&new))).map_err(failed)?;
     Ok(listener)
+}
+
+/// The same at a path that somebody chose: what is there is left alone, unless it is a socket at
+/// which nobody listens any more.
+pub(crate) fn listen_where_free(path: &Path) -> Result<UnixListener, SocketError> {
+    let failed = |source| SocketError::Io { path: path.to_owned(), source };
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(failed(error)),
+        Ok(found) if !found.file_type().is_socket() => {
+            return Err(SocketError::NoSocket(path.to_owned()));
+        }
+        Ok(_) if is_heard(path).map_err(failed)? => {
+            return Err(SocketError::Taken(path.to_owned()));
+        }
+        Ok(_) => {}
+    }
+    listen(path)
+}
+
+/// Whether somebody listens there. Waits for nobody, also not for one who takes no more peers.
+fn is_heard(path: &Path) -> io::Result<bool> {
+    let address = SocketAddrUnix::new(path)?;
+    let socket = net::socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
+    rustix::io::ioctl_fionbio(&socket, true)?;
+    match net::connect(&socket, &address) {
+        Err(Errno::CONNREFUSED | Errno::NOENT) => Ok(false),
+        // A socket for datagrams has no peers, and is used all the same.
+        Ok(()) | Err(Errno::AGAIN | Errno::INPROGRESS | Errno::PROTOTYPE) => Ok(true),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Listens in the same directory under a name that nobody has, and that is no longer than
+/// `control.sock`.
+fn bind_beside(path: &Path) -> io::Result<(UnixListener, PathBuf)> {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let (process, count) = (std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let new = path.with_file_name(format!(".{process:x}.{count:x}"));
+        match UnixListener::bind(&new) {
+            // One that was killed here had the same number.
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+            bound => return bound.map(|listener| (listener, new)),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -112,7 +164,33 @@ mod tests {
         UnixStream::connect(&path).expect("somebody listens");
         let mode = fs::metadata(&path).expect("there").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-        assert!(!path.with_extension("new").exists());
+        assert_eq!(fs::read_dir(dir.path()).expect("there").count(), 1, "nothing beside it");
+    }
+
+    #[test]
+    fn what_somebody_else_has_at_a_path_is_left_alone() {
+        let dir = tempfile::tempdir().expect("dir");
+        let at = |name: &str| dir.path().join(name);
+        let (file, folder, link) = (at("notes.new"), at("folder"), at("link"));
+        fs::write(&file, "mine").expect("writable");
+        fs::create_dir(&folder).expect("writable");
+        std::os::unix::fs::symlink(at("nowhere"), &link).expect("writable");
+        for path in [&file, &folder, &link] {
+            let error = listen_where_free(path).expect_err("it is no socket");
+            assert!(matches!(error, SocketError::NoSocket(_)), "{error}");
+        }
+        let (heard, packets) = (at("heard.sock"), at("packets.sock"));
+        let _other = UnixListener::bind(&heard).expect("free");
+        let _other = std::os::unix::net::UnixDatagram::bind(&packets).expect("free");
+        for path in [&heard, &packets] {
+            let error = listen_where_free(path).expect_err("it is used");
+            assert!(matches!(error, SocketError::Taken(_)), "{error}");
+        }
+        UnixStream::connect(&heard).expect("it still listens");
+        // What lies beside it is no business of it either.
+        drop(listen_where_free(&at("notes.sock")).expect("free"));
+        assert_eq!(fs::read_to_string(&file).expect("still there"), "mine");
+        let _again = listen_where_free(&at("notes.sock")).expect("nobody listens there any more");
     }
 
     #[test]

@@ -1,18 +1,25 @@
 //! `limekiln rollback`
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
 use clap::Args;
+use limekiln_api::parse_documents;
+use limekiln_model::{Kind, ObjectId};
+use limekiln_proto::v1alpha1::Revision;
 
 use super::history::short;
 use crate::compose::App;
 use crate::control::Control;
 use crate::exit::Exit;
+use crate::output::ask;
 
 /// Go back to what a source held before. That revision stays in force, whatever the source holds,
 /// until it is released, and then until the source holds one that was not rolled back; the one that
 /// was left is never applied again.
 #[derive(Args)]
 #[command(
-    after_help = "`limekiln history` lists revisions, and `limekiln history REVISION` what one changed."
+    after_help = "It asks before what was deleted would be made anew, without its data.\n\n`limekiln history` lists revisions, and `limekiln history REVISION` what one changed."
 )]
 pub struct RollbackArgs {
     /// The beginning of a revision
@@ -25,12 +32,15 @@ pub struct RollbackArgs {
     /// holds one, it stays at what it was pinned to
     #[arg(long, conflicts_with = "revision")]
     release: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
 }
 
 /// Writes down which revision is in force.
 ///
 /// # Errors
-/// If there is no such revision, or the home cannot be written.
+/// If there is no such revision, or the home cannot be written; if consent is needed and not given.
 pub fn run(args: &RollbackArgs) -> anyhow::Result<Exit> {
     let app = App::open()?;
     let control = Control::open(&app);
@@ -43,6 +53,11 @@ pub fn run(args: &RollbackArgs) -> anyhow::Result<Exit> {
         }
         return Ok(Exit::Done);
     };
+    let lost = made_anew(&app, &control.revisions(true)?, word, args.source.as_deref())?;
+    if !lost.is_empty() {
+        lost.iter().for_each(tell);
+        ask::consent(args.yes, &format!("Have {} made anew, without that data?", listed(&lost)))?;
+    }
     let back = control.roll_back(word, args.source.as_deref())?;
     outln!("{} is pinned to {}.", back.source, short(&back.revision));
     if !back.left.is_empty() {
@@ -52,4 +67,44 @@ pub fn run(args: &RollbackArgs) -> anyhow::Result<Exit> {
         );
     }
     Ok(Exit::Done)
+}
+
+/// Instances and disks that the revision wants, that were deleted, and of which there is none now.
+/// Of a word that means none or several nothing is told: it is refused.
+fn made_anew(
+    app: &App,
+    all: &[Revision],
+    word: &str,
+    source: Option<&str>,
+) -> anyhow::Result<Vec<ObjectId>> {
+    let mut meant = all.iter().filter(|one| {
+        one.revision.starts_with(word) && source.is_none_or(|source| source == one.source)
+    });
+    let (Some(revision), None) = (meant.next(), meant.next()) else { return Ok(Vec::new()) };
+    let observed = app.observe()?;
+    let is_parked = |id: &ObjectId| observed.parked.iter().any(|parked| parked.id == *id);
+    let mut ids = wanted(revision);
+    ids.retain(|id| id.kind != Kind::Network && is_parked(id) && !observed.exists(id));
+    Ok(ids.into_iter().collect())
+}
+
+/// What its manifests describe.
+fn wanted(revision: &Revision) -> BTreeSet<ObjectId> {
+    let files = revision.files.iter();
+    let parsed = files.map(|file| parse_documents(file.text.as_bytes(), Path::new(&file.origin)));
+    let manifests = parsed.flat_map(|parsed| parsed.objects).map(|object| object.manifest);
+    manifests
+        .map(|manifest| ObjectId { kind: manifest.kind(), name: manifest.name().clone() })
+        .collect()
+}
+
+fn tell(id: &ObjectId) {
+    outln!("{id} was deleted, and would be made anew. To have its data back, first:");
+    outln!("  limekiln suspend {id}");
+    outln!("  limekiln undelete {id}");
+    outln!("and after the rollback: limekiln resume {id}");
+}
+
+fn listed(ids: &[ObjectId]) -> String {
+    ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

@@ -41,8 +41,8 @@ pub struct RunArgs {
     config: Option<PathBuf>,
     #[command(flatten)]
     policy: PolicyArgs,
-    /// Look again after this long at the latest
-    #[arg(long, value_parser = parse_duration, default_value = "10s", value_name = "TIME")]
+    /// Look again after this long at the latest: 1s to 1d
+    #[arg(long, value_parser = parse_resync, default_value = "10s", value_name = "TIME")]
     resync: Duration,
     /// Remove parked objects for good after this long; `forever` keeps them
     #[arg(long, value_parser = parse_keep, default_value = "30d", value_name = "TIME")]
@@ -65,6 +65,15 @@ impl RunArgs {
 /// How long something is kept; for ever if nothing is said.
 #[derive(Clone, Copy)]
 struct Keep(Option<Duration>);
+
+/// Without a pause it would do nothing else; the longest is that of a source's `interval`.
+fn parse_resync(text: &str) -> Result<Duration, String> {
+    let time = parse_duration(text)?;
+    match time.as_secs() {
+        1..=86_400 => Ok(time),
+        _ => Err(format!("{text:?} is not between 1s and 1d")),
+    }
+}
 
 fn parse_keep(text: &str) -> Result<Keep, String> {
     match text {
@@ -242,7 +251,10 @@ fn serve(app: &App, handle: Handle, feed: Feed, log: Log) -> Option<Server> {
 fn metrics(args: &RunArgs, handle: &Handle, feed: &Feed) -> anyhow::Result<Option<MetricsServer>> {
     let Some(address) = &args.metrics else { return Ok(None) };
     let server = MetricsServer::start(address, handle.clone(), feed.clone());
-    server.map(Some).map_err(|error| Failure::new(Exit::Failed, chain(&error)).into())
+    server.map(Some).map_err(|error| {
+        let failure = Failure::new(Exit::Failed, chain(&error));
+        error.hint().into_iter().fold(failure, Failure::hint).into()
+    })
 }
 
 /// What a controller reads.

@@ -5,7 +5,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::args::Cli;
 use crate::exit::{Exit, Failure};
-use crate::service::{Manager, Start};
+use crate::service::{Manager, Start, program};
 
 /// Have systemd or launchd run the controller for this user.
 #[derive(Args)]
@@ -56,19 +56,27 @@ fn install(manager: &Manager, run: &[String], print: bool) -> anyhow::Result<Exi
     if let Err(error) = Cli::try_parse_from(words) {
         return Err(Failure::bad_input(error.to_string().trim_end()).into());
     }
-    let program = std::env::current_exe().context("cannot tell where this program is")?;
+    let program = program().context("cannot tell where this program is")?;
     let program = [program.display().to_string(), "run".to_owned()];
     let start = Start {
         words: program.into_iter().chain(run.iter().cloned()).collect(),
         folder: std::env::current_dir()?,
-        lima_home: std::env::var("LIMA_HOME").ok().filter(|home| !home.is_empty()),
+        lima_home: variable("LIMA_HOME"),
+        path: variable("PATH"),
     };
     if print {
-        out!("{}", (manager.text)(&start));
+        out!("{}", manager.text(&start));
         return Ok(Exit::Done);
     }
     manager.install(&start)?;
     outln!("{} runs it: {}", manager.name, manager.file.display());
+    if let Some(log) = &manager.log {
+        outln!("its log: {}", log.display());
+    }
     outln!("next: limekiln service status");
     Ok(Exit::Done)
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|text| !text.is_empty())
 }

@@ -18,7 +18,7 @@ use crate::refs::{Selection, selection};
 #[derive(Args)]
 #[command(after_help = "Example: limekiln wait web db --for condition=Ready --timeout 5m")]
 pub struct WaitArgs {
-    /// NAME of an instance, KIND/NAME, KIND and names, or a KIND for all of it
+    /// NAME of an instance, KIND/NAME, KIND and names, or a KIND for all of it, wanted ones too
     #[arg(required = true)]
     what: Vec<String>,
     /// condition=NAME, condition=NAME=STATUS, phase=NAME, or delete
@@ -38,9 +38,9 @@ pub fn run(args: &WaitArgs) -> anyhow::Result<Exit> {
     let selection = selection(&args.what)?;
     let app = App::open()?;
     Control::open(&app).watch(&selection, args.timeout, |objects, change| {
-        let ids = ids(&selection, objects);
+        let ids = ids(&selection, objects, &goal);
         let unmet: Vec<_> = ids.iter().filter(|id| !goal.is_met(objects.get(id))).collect();
-        if unmet.is_empty() {
+        if unmet.is_empty() && (!ids.is_empty() || goal.is_met(None)) {
             ids.iter().for_each(|id| outln!("{id} {}", args.condition));
             return Ok(Some(Exit::Done));
         }
@@ -48,19 +48,30 @@ pub fn run(args: &WaitArgs) -> anyhow::Result<Exit> {
             Change::More => Ok(None),
             Change::TimedOut => {
                 let states: Vec<_> = unmet.iter().map(|id| state(objects, id)).collect();
-                let message = format!("still waiting for {}", states.join(", "));
+                let message = match states.as_slice() {
+                    [] => format!("still waiting: {}", nothing(&selection)),
+                    states => format!("still waiting for {}", states.join(", ")),
+                };
                 Err(Failure::new(Exit::TimedOut, message).into())
             }
         }
     })
 }
 
-/// The named objects, whether they exist or not; or all that exist of a kind.
-fn ids(selection: &Selection, objects: &Objects) -> Vec<ObjectId> {
+/// The named objects, whether they exist or not; or of a kind all that exist and, unless they are to
+/// be gone, all that a controller wants.
+fn ids(selection: &Selection, objects: &Objects, goal: &Goal) -> Vec<ObjectId> {
+    let counts = |one: &wire::Object| one.exists || !goal.is_met(None);
     match selection.objects.as_slice() {
-        [] => objects.iter().filter(|(_, one)| one.exists).map(|(id, _)| id.clone()).collect(),
+        [] => objects.iter().filter(|(_, one)| counts(one)).map(|(id, _)| id.clone()).collect(),
         objects => objects.to_vec(),
     }
+}
+
+/// That there is nothing of what is meant.
+fn nothing(selection: &Selection) -> String {
+    let kinds: Vec<_> = selection.kinds.iter().map(ToString::to_string).collect();
+    format!("there is no {}, and none is wanted", kinds.join(" or "))
 }
 
 /// The object, and how it is now.

@@ -15,11 +15,22 @@ pub fn age(since: Timestamp, now: Timestamp) -> String {
     }
 }
 
+/// Nobody waits longer; what a clock counts in has no room for any number of seconds.
+const LONGEST: Duration = Duration::from_secs(3_650 * 24 * 3_600);
+
 /// Reads `90`, `90s`, `5m`, `1h30m`.
 ///
 /// # Errors
-/// If the text is none of these.
+/// If the text is none of these, or means more than ten years.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let duration = parse(text)?;
+    if duration > LONGEST {
+        return Err(format!("{text:?} is longer than {} days", LONGEST.as_secs() / 86_400));
+    }
+    Ok(duration)
+}
+
+fn parse(text: &str) -> Result<Duration, String> {
     let bad = || format!("{text:?} is not a duration, write for example 90s or 5m");
     let (mut total, mut number) = (0_u64, String::new());
     for c in text.chars() {
@@ -69,7 +80,9 @@ mod tests {
         for (text, seconds) in [("90", 90), ("90s", 90), ("5m", 300), ("1h30m", 5400)] {
             assert_eq!(parse_duration(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
-        for text in ["", "m", "5x", "-1", "1.5m", "99999999999999999999s"] {
+        for text in
+            ["", "m", "5x", "-1", "1.5m", "99999999999999999999s", "3651d", "18446744073709551615"]
+        {
             assert!(parse_duration(text).is_err(), "{text}");
         }
     }

@@ -1,6 +1,7 @@
 //! The controller as a service of the user's session.
 
 mod launchd;
+mod program;
 mod systemd;
 
 use std::fs;
@@ -13,6 +14,8 @@ use anyhow::Context;
 
 use crate::exit::{Exit, Failure};
 
+pub use program::program;
+
 /// A controller that has not looked for so long is started anew, where the manager can tell.
 pub const WATCHDOG: Duration = Duration::from_secs(120);
 
@@ -24,6 +27,8 @@ pub struct Start {
     pub folder: PathBuf,
     /// `LIMA_HOME`, where it is not the usual one.
     pub lima_home: Option<String>,
+    /// `PATH` of who installs it, for a manager whose own one does not lead to QEMU.
+    pub path: Option<String>,
 }
 
 /// A service manager.
@@ -32,8 +37,12 @@ pub struct Manager {
     pub name: &'static str,
     /// The file that describes the service.
     pub file: PathBuf,
-    /// Its text.
-    pub text: fn(&Start) -> String,
+    /// Its text, with where the log goes.
+    text: fn(&Start, Option<&Path>) -> String,
+    /// Where what it prints goes, if its manager does not see to that.
+    pub log: Option<PathBuf>,
+    /// What stops one that is known already: fails if none is.
+    unload: fn(&Path) -> Vec<Vec<String>>,
     /// What makes it known and starts it, what stops it and forgets it, and what tells about it.
     start: fn(&Path) -> Vec<Vec<String>>,
     stop: fn(&Path) -> Vec<Vec<String>>,
@@ -49,16 +58,28 @@ impl Manager {
         if cfg!(target_os = "macos") { launchd::manager() } else { systemd::manager() }
     }
 
-    /// Writes the file and starts the service.
+    /// Writes the file and starts the service; one that runs is started anew.
     ///
     /// # Errors
     /// If the file cannot be written, or the manager refuses.
     pub fn install(&self, start: &Start) -> anyhow::Result<()> {
-        let folder = self.file.parent().context("a file has a folder")?;
-        fs::create_dir_all(folder)?;
-        fs::write(&self.file, (self.text)(start))
+        for file in [Some(&self.file), self.log.as_ref()].into_iter().flatten() {
+            let folder = file.parent().context("a file has a folder")?;
+            fs::create_dir_all(folder)
+                .with_context(|| format!("cannot make {}", folder.display()))?;
+        }
+        fs::write(&self.file, self.text(start))
             .with_context(|| format!("cannot write {}", self.file.display()))?;
+        for words in (self.unload)(&self.file) {
+            // On the first time there is none.
+            let _ = self.command(&words).output();
+        }
         (self.start)(&self.file).iter().try_for_each(|words| self.call(words))
+    }
+
+    /// What the file says.
+    pub fn text(&self, start: &Start) -> String {
+        (self.text)(start, self.log.as_deref())
     }
 
     /// Stops the service and removes the file. VMs go on.

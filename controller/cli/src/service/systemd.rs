@@ -16,7 +16,10 @@ pub(super) fn manager() -> anyhow::Result<Manager> {
     Ok(Manager {
         name: "systemd",
         file: config.join("systemd/user").join(UNIT),
-        text: unit,
+        text: |start, _| unit(start),
+        // The journal has it.
+        log: None,
+        unload: |_| Vec::new(),
         start: |_| {
             vec![
                 words("systemctl --user daemon-reload"),
@@ -92,6 +95,7 @@ mod tests {
             words: ["/bin/limekiln", "run", "-f", "/home/a/my vms"].map(str::to_owned).into(),
             folder: "/home/a".into(),
             lima_home: Some("/srv/lima".to_owned()),
+            path: None,
         };
         let unit = unit(&start);
         for line in [

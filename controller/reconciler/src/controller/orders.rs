@@ -156,7 +156,7 @@ impl Controller {
         kept: &Planned,
         claims: &Claims,
     ) -> Result<Planned, OrderError> {
-        let undone = would_be_undone(&order.plan.plan, &kept.desired);
+        let undone = would_be_undone(&order.plan.plan, kept);
         if let Some(object) = undone.filter(|_| !is_on(Mutant::OrdersAnything)) {
             let frozen = || kept.desired.frozen.get(&object).map(|frozen| &frozen.origin);
             let origin = kept.desired.origin(&object).or_else(frozen).cloned().unwrap_or_default();
@@ -165,7 +165,7 @@ impl Controller {
         let planned = self.reconciler.resume_on(order.plan.clone(), kept.observed.clone())?;
         self.reconciler.nothing_suspended(&planned)?;
         self.take_up_consent(fence, &planned.desired, &kept.desired);
-        let ours = |id: &ObjectId| self.tasks.is_busy(id) || keeps(&kept.desired, id);
+        let ours = |id: &ObjectId| self.tasks.is_busy(id) || keeps(kept, id);
         let earlier = self.looked.as_ref().map(|looked| &looked.observed);
         let seen = &planned.observed;
         self.reconciler.keep_books(fence, claims, &planned, seen, earlier, &ours)?;
@@ -214,18 +214,21 @@ fn both(one: OnEvent, other: OnEvent) -> OnEvent {
     })
 }
 
-/// Whether the controller keeps the object as a manifest wants it.
-fn keeps(desired: &Desired, id: &ObjectId) -> bool {
-    desired.mentions(id) && !desired.is_suspended(id) && !desired.is_elsewhere(id)
+/// Whether the controller keeps the object as a manifest wants it. What exists and is not ours it
+/// leaves alone, whatever a manifest says.
+fn keeps(kept: &Planned, id: &ObjectId) -> bool {
+    let Planned { desired, observed, policy, .. } = kept;
+    let is_foreign = observed.exists(id) && !observed.owners.contains_key(id) && !policy.adopt;
+    desired.mentions(id) && !desired.is_suspended(id) && !desired.is_elsewhere(id) && !is_foreign
 }
 
 /// An object that is kept, and that the plan would leave other than its manifest wants it.
-fn would_be_undone(plan: &Plan, desired: &Desired) -> Option<ObjectId> {
+fn would_be_undone(plan: &Plan, by: &Planned) -> Option<ObjectId> {
     let actions = || plan.steps.iter().map(|step| &step.action);
-    let kept = actions().map(Action::object).filter(|id| keeps(desired, id));
+    let kept = actions().map(Action::object).filter(|id| keeps(by, id));
     let undone = |id: &ObjectId| {
         let of_object: Vec<_> = actions().filter(|action| action.object() == *id).collect();
-        !ends_as_wanted(&of_object, desired, id)
+        !ends_as_wanted(&of_object, &by.desired, id)
     };
     let mut kept: Vec<_> = kept.collect();
     kept.sort();

@@ -110,12 +110,18 @@ impl Reconciler {
             .await
     }
 
-    /// Plans bringing parked objects back.
+    /// Plans bringing parked objects back, each from the parking with this key, or from its latest
+    /// one.
     ///
     /// # Errors
     /// If the home or the ledger cannot be read.
-    pub async fn plan_restore(&self, ids: &[ObjectId]) -> Result<Planned, ReconcileError> {
-        self.plan_with(|observed, can| limekiln_planner::plan_restore(observed, can, ids)).await
+    pub async fn plan_restore(
+        &self,
+        ids: &[ObjectId],
+        key: Option<&str>,
+    ) -> Result<Planned, ReconcileError> {
+        let plan = |observed: &_, can: &_| limekiln_planner::plan_restore(observed, can, ids, key);
+        self.plan_with(plan).await
     }
 
     /// Plans starts and stops by hand.

@@ -25,9 +25,9 @@ impl Requests {
         bad.any(|one| one.is(source, revision))
     }
 
-    /// Puts a revision in force, and the one that its source is at aside for good: `now`, if
-    /// somebody knows it. Without a controller it is the one that is pinned, or the newest of
-    /// `all` that are kept.
+    /// Puts a revision in force, and the one that its source is at aside for good: the one that is
+    /// pinned, if it is kept; else `now`, which a controller acts on; else the newest of `all` that
+    /// are kept.
     ///
     /// # Errors
     /// As [`Self::change`].
@@ -39,7 +39,7 @@ impl Requests {
     ) -> Result<Back, RequestsError> {
         let mut left = None;
         Self::change(home, |requests| {
-            let now = now.or_else(|| requests.current(all, &to.source)).map(str::to_owned);
+            let now = requests.at(all, &to.source, now).map(str::to_owned);
             left = now.filter(|now| *now != to.revision);
             requests.released.remove(&to.source);
             requests.pinned.insert(to.source.clone(), to.revision.clone());
@@ -48,6 +48,21 @@ impl Requests {
             requests.rolled_back.extend(left);
         })?;
         Ok(Back { source: to.source.clone(), revision: to.revision.clone(), left })
+    }
+
+    /// What a source is at. What a controller acts on `now` is out of date where somebody went back
+    /// since it last looked: another revision is pinned by now, or `now` is rolled back.
+    fn at<'a>(
+        &'a self,
+        all: &'a [Revision],
+        source: &str,
+        now: Option<&'a str>,
+    ) -> Option<&'a str> {
+        let is_kept =
+            |pin: &&String| all.iter().any(|one| one.source == source && one.revision == **pin);
+        let pinned = self.pinned.get(source).filter(is_kept).map(String::as_str);
+        let now = now.filter(|now| !self.is_rolled_back(source, now));
+        pinned.or(now).or_else(|| self.current(all, source))
     }
 
     /// What a source is at, as far as the files tell.
@@ -157,6 +172,40 @@ mod tests {
         assert_eq!(back.left, None, "it is there already");
         let read = Requests::read(&home).expect("read");
         assert_eq!(read.rolled_back, [OfSource::new("git:a", "B")].into());
+    }
+
+    #[test]
+    fn who_goes_back_twice_before_the_controller_looks_leaves_both() {
+        let dir = tempfile::tempdir().expect("dir");
+        let home = Home::new(dir.path());
+        let all = ["A", "B", "C"].map(|name| revision("git:a", name, 1));
+        let back = |to, now| Requests::roll_back(&home, &all, to, now).expect("written").left;
+        assert_eq!(back(&all[1], Some("C")).as_deref(), Some("C"));
+        // The controller still acts on C.
+        assert_eq!(back(&all[0], Some("C")).as_deref(), Some("B"));
+        let read = Requests::read(&home).expect("read");
+        let bad = ["B", "C"].map(|name| OfSource::new("git:a", name));
+        assert_eq!(read.rolled_back, bad.into());
+        // The same where the source was released in between.
+        Requests::release(&home).expect("written");
+        assert_eq!(back(&all[1], Some("C")).as_deref(), Some("A"));
+        Requests::release(&home).expect("written");
+        assert_eq!(back(&all[2], Some("A")).as_deref(), Some("B"));
+        // A source that has gone on is at what the controller acts on.
+        Requests::release(&home).expect("written");
+        let next = [all.to_vec(), vec![revision("git:a", "D", 2)]].concat();
+        let back = Requests::roll_back(&home, &next, &all[0], Some("D")).expect("written");
+        assert_eq!(back.left.as_deref(), Some("D"));
+    }
+
+    #[test]
+    fn what_is_pinned_and_kept_no_more_is_not_what_is_in_force() {
+        let dir = tempfile::tempdir().expect("dir");
+        let home = Home::new(dir.path());
+        let all = ["A", "B", "C"].map(|name| revision("git:a", name, 1));
+        Requests::roll_back(&home, &all, &all[0], Some("C")).expect("written");
+        let back = Requests::roll_back(&home, &all[1..], &all[1], Some("D")).expect("written");
+        assert_eq!(back.left.as_deref(), Some("D"));
     }
 
     #[test]

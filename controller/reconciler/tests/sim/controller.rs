@@ -299,6 +299,33 @@ async fn what_is_suspended_by_hand_is_left_alone_until_it_is_resumed() {
     running.end().await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_prune_that_runs_ends_when_its_object_is_suspended() {
+    let engine = SimEngine::new(1).taking(|action| match action.verb() {
+        "stop" => Duration::from_secs(180),
+        _ => Duration::from_millis(10),
+    });
+    let fixture = Fixture::with(engine);
+    fixture.put("web.yaml", &instance("web", 1));
+    fixture.put("db.yaml", &instance("db", 1));
+    let options = ControllerOptions { policy: prune(), ..ControllerOptions::default() };
+    let running = Running::start(&fixture, options);
+    running.settled().await;
+    fixture.remove("web.yaml");
+    running.handle.wake();
+    let web = id("instance/web");
+    running.until("the prune", |state| state.busy.contains(&web)).await;
+    Requests::suspend(fixture.reconciler.home(), std::slice::from_ref(&web)).expect("written");
+    running.settled().await;
+    assert_eq!(fixture.instances(), ["db", "web"]);
+    let log = fixture.log();
+    assert!(!log.iter().any(|line| line.starts_with("park ")), "{log:?}");
+    Requests::resume(fixture.reconciler.home(), &[web]).expect("written");
+    running.settled().await;
+    assert_eq!(fixture.instances(), ["db"]);
+    running.end().await;
+}
+
 /// A controller that prunes, over a source that has lost more than its budget.
 async fn two_of_three_are_gone(fixture: &Fixture) -> (Running, ControllerState) {
     for name in ["a", "b", "c"] {

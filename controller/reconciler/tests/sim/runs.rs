@@ -161,7 +161,7 @@ async fn a_deleted_object_comes_back_as_ours() {
     let ids = [id("instance/web")];
     assert!(execute(fixture.reconciler.plan_delete(&ids, false).await.expect("plan")).await);
     assert_eq!((fixture.owned(), fixture.instances()), (vec![], vec![]));
-    assert!(execute(fixture.reconciler.plan_restore(&ids).await.expect("plan")).await);
+    assert!(execute(fixture.reconciler.plan_restore(&ids, None).await.expect("plan")).await);
     assert_eq!(fixture.instances(), ["web"]);
     assert_eq!(fixture.reconciler.claims().expect("ledger"), owner);
     assert!(execute(fixture.reconciler.plan_delete(&ids, true).await.expect("plan")).await);
@@ -180,7 +180,7 @@ async fn with_a_damaged_note_a_parked_object_comes_back_as_nobodys() {
     let note = fixture.reconciler.home().dir().join("parked/instance-web.json");
     let whole = std::fs::read(&note).expect("the note is there");
     std::fs::write(&note, &whole[..whole.len() / 2]).expect("cut");
-    let restore = fixture.reconciler.plan_restore(&ids).await.expect("plan");
+    let restore = fixture.reconciler.plan_restore(&ids, None).await.expect("plan");
     let restored = fixture.reconciler.execute(&restore, &Run::silent()).await.expect("execute");
     assert!(restored.result.is_done());
     assert_eq!((fixture.instances(), fixture.owned()), (vec!["web".to_owned()], vec![]));

@@ -59,6 +59,16 @@ pub enum MetricsError {
     },
 }
 
+impl MetricsError {
+    /// What the user can do.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Socket(error) => error.hint(),
+            Self::Io { .. } => None,
+        }
+    }
+}
+
 enum Listener {
     Unix(StdUnixListener),
     Loopback(StdTcpListener),
@@ -77,7 +87,7 @@ impl MetricsServer {
         let failed = |source| MetricsError::Io { address: address.clone(), source };
         let (listener, socket) = match address {
             MetricsAddress::Unix(path) => {
-                (Listener::Unix(socket::listen(path)?), Some(SocketFile::at(path)))
+                (Listener::Unix(socket::listen_where_free(path)?), Some(SocketFile::at(path)))
             }
             MetricsAddress::Loopback(address) => {
                 let listener = StdTcpListener::bind(address).map_err(failed)?;

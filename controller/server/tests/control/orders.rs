@@ -115,6 +115,27 @@ async fn what_the_controller_keeps_is_left_to_it_unless_it_is_suspended() {
 }
 
 #[tokio::test]
+async fn what_a_manifest_describes_and_is_not_ours_is_worked_on_by_hand() {
+    let fixture = Fixture::new(&[("web", "")]).await;
+    fixture.settled().await;
+    std::fs::remove_dir_all(fixture.reconciler.home().dir().join("owners")).expect("there");
+    fixture.handle.wake();
+    let web = id("instance/web");
+    fixture
+        .until("it is nobody's", |state| {
+            let planned = state.planned.as_ref();
+            planned.is_some_and(|planned| !planned.observed.owners.contains_key(&web))
+        })
+        .await;
+    let stop = run(&fixture, "web", STOP).await;
+    finished(&mut order(&fixture, &stop, None).await.expect("accepted").0).await;
+    let passes = fixture.handle.state().borrow().passes;
+    fixture.until("looks", |state| state.passes > passes + 1).await;
+    assert_eq!(fixture.phase("web"), "Stopped", "the controller does nothing to it");
+    fixture.end().await;
+}
+
+#[tokio::test]
 async fn a_plan_that_does_not_fit_any_more_is_refused() {
     let fixture = Fixture::new(&[("web", "")]).await;
     fixture.settled().await;

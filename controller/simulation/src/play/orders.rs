@@ -47,8 +47,12 @@ impl Director<'_> {
     /// Whether the manifests would put back what is ordered.
     fn is_against(&self, ordered: &Ordered) -> bool {
         let (catalogue, id) = (self.catalogue(), ordered.id());
-        let suspended = self.machine.lock().watch.suspended.contains_key(&id);
-        is_kept(&catalogue, &id, suspended) && !is_wanted(&catalogue, ordered)
+        let (suspended, foreign) = {
+            let watch = &self.machine.lock().watch;
+            // What is not ours is left alone by who keeps the manifests.
+            (watch.suspended.contains_key(&id), watch.strangers.contains(&id) && !self.adopt)
+        };
+        is_kept(&catalogue, &id, suspended) && !foreign && !is_wanted(&catalogue, ordered)
     }
 
     /// Whether nobody orders anything any more.

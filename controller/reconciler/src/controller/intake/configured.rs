@@ -1,6 +1,7 @@
 //! The sources of a configuration file: directories and git repositories.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -30,6 +31,9 @@ use crate::{Home, Loaded, OfSource, ReconcileError, Reconciler};
 
 /// How often a repository is asked when its configuration does not say.
 const INTERVAL: u64 = 60;
+/// What its configuration may say, in seconds. A remote that is asked without a pause would take all
+/// of this host's time and much of its own.
+const INTERVALS: RangeInclusive<u64> = 1..=86_400;
 
 /// So long a look at what there is may take before anything was planned.
 const FIRST_LOOK: Duration = Duration::from_secs(60);
@@ -99,6 +103,18 @@ pub enum ConfiguredError {
     /// Two sources have one name.
     #[error("two sources are named {0}")]
     Twice(String),
+    /// A source would be asked without a pause, or never.
+    #[error(
+        "source {name}: `interval` is {seconds} s, and may be {} s to {} s",
+        INTERVALS.start(),
+        INTERVALS.end()
+    )]
+    Interval {
+        /// Which.
+        name: String,
+        /// As it is written.
+        seconds: u64,
+    },
     /// The policy of a source is wrong.
     #[error("source {name}")]
     Policy {
@@ -379,6 +395,9 @@ impl Intake for Configured {
 impl Source {
     fn open(config: SourceConfig, home: &Home) -> Result<Self, ConfiguredError> {
         let name = || config.name.clone();
+        if let Some(seconds) = config.interval.filter(|seconds| !INTERVALS.contains(seconds)) {
+            return Err(ConfiguredError::Interval { name: name(), seconds });
+        }
         let policy = config.policy.as_ref().map(|file| HostPolicy::read(file)).transpose();
         let policy = policy.map_err(|source| ConfiguredError::Policy { name: name(), source })?;
         let (repository, identity) = match &config.kind {
@@ -556,6 +575,30 @@ mod tests {
         before.note("team", &commit).expect("written");
         next.begin(&home).expect("readable");
         assert_eq!(next.trusted.commit("team"), Some(&*commit));
+    }
+
+    #[test]
+    fn nobody_is_asked_without_a_pause_or_never() {
+        let dir = tempfile::tempdir().expect("dir");
+        let facts = HostFacts { lima_home: dir.path().to_owned(), ..HostFacts::example() };
+        let home = Home::new(&facts.lima_home);
+        let made = |interval| {
+            let url = dir.path().join("vms.git").display().to_string();
+            let main = limekiln_sources::git::GitReference::Branch("main".to_owned());
+            let kind = SourceKind::Git(limekiln_sources::git::GitConfig::new(url, main));
+            let (name, interval) = ("team".to_owned(), Some(interval));
+            let config = SourceConfig { name, kind, interval, prune: false, policy: None };
+            let store = Arc::new(TemplateStore::new(TemplateSettings::new(&facts)));
+            Configured::new(vec![config], &home, store)
+        };
+        for sound in [1, 60, 86_400] {
+            made(sound).expect("sound");
+        }
+        for wrong in [0, 86_401, u64::MAX] {
+            let error = made(wrong).err().expect("refused").to_string();
+            let told = format!("source team: `interval` is {wrong} s, and may be 1 s to 86400 s");
+            assert_eq!(error, told);
+        }
     }
 
     #[test]

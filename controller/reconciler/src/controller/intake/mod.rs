@@ -127,9 +127,9 @@ impl Unkept {
         if self.now.is_empty() {
             return;
         }
+        // What is pinned must not make room for it, and cannot be known: it is kept when it can.
+        let Ok(requests) = reconciler.requests() else { return };
         let (history, now) = (reconciler.history(), std::mem::take(&mut self.now));
-        // Of requests that cannot be read nothing is known, and nothing comes of it either.
-        let requests = reconciler.requests().unwrap_or_default();
         let note = move |snapshot: &Snapshot| {
             let noted = history.note(snapshot, requests.chosen(&snapshot.source));
             if let Err(error) = &noted {
@@ -159,5 +159,49 @@ pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use limekiln_api::HostFacts;
+    use limekiln_engine_sim::SimEngine;
+
+    use super::*;
+    use crate::{Home, Requests};
+
+    #[tokio::test]
+    async fn without_knowing_what_is_pinned_nothing_is_kept_and_nothing_forgotten() {
+        let dir = tempfile::tempdir().expect("dir");
+        let facts = HostFacts { lima_home: dir.path().to_owned(), ..HostFacts::example() };
+        let home = Home::new(&facts.lima_home);
+        let reconciler = Reconciler::new(Arc::new(SimEngine::new(1)), home.clone(), facts);
+        let mut unkept = Unkept::default();
+        let mut read = async |revision: &str| {
+            let (source, revision) = ("git:a".to_owned(), revision.to_owned());
+            let (files, skipped) = (Vec::new(), Vec::new());
+            unkept.read(&[Snapshot { source, revision, files, skipped }]);
+            unkept.keep(&reconciler).await;
+            let all = reconciler.history().read().expect("readable");
+            all.into_iter().map(|one| one.revision).collect::<Vec<_>>()
+        };
+        let mut kept = Vec::new();
+        for number in 1..=10 {
+            kept = read(&number.to_string()).await;
+        }
+        assert_eq!((kept.len(), &*kept[0]), (10, "1"));
+        Requests::change(&home, |requests| {
+            requests.pinned.insert("git:a".to_owned(), "1".to_owned());
+        })
+        .expect("written");
+        let file = home.dir().join("requests.json");
+        let whole = fs::read(&file).expect("there");
+        fs::write(&file, &whole[..whole.len() / 2]).expect("writable");
+        assert_eq!(read("11").await, kept);
+        fs::write(&file, whole).expect("writable");
+        let kept = read("11").await;
+        assert!(kept.contains(&"1".to_owned()) && kept.contains(&"11".to_owned()), "{kept:?}");
     }
 }
