@@ -8,7 +8,6 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::guest;
-use crate::accel::Accelerator;
 use crate::api::{MountState, Shared};
 use crate::driver::Snapshots;
 use crate::files::InstanceFiles;
@@ -137,11 +136,6 @@ impl SnapshotSet {
         text += &format!("\n{:?} {:?} {:?}", booted.cpus, booted.memory, booted.arch);
         text +=
             &format!("\n{:?} {accelerator:?} {:?}", booted.qemu_opts().cpu_type, mounts(&booted));
-        // Memory that was kept before a lone emulated processor had room for a second one beside it
-        // is another machine's.
-        if booted.cpus.is_some_and(|count| count.0 == 1) && accelerator == Some(Accelerator::Tcg) {
-            text += "\nroom for 2";
-        }
         Ok(Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect())
     }
 

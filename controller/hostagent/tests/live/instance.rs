@@ -1,8 +1,9 @@
 //! Instance directories of the tiny guest.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -129,8 +130,13 @@ impl Instance {
 
     fn within(&self, seconds: &str, command: &str) -> Output {
         let config = self.dir().join("ssh.config");
+        // A control master goes on with the files of whoever was killed: the end of a pipe might
+        // never come.
+        let (mut out, mut err) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
         let mut ssh = Command::new("timeout");
-        ssh.args([seconds, "ssh", "-F"]).arg(config).args(["lima-it", command]).output().unwrap()
+        ssh.args([seconds, "ssh", "-F"]).arg(config).args(["lima-it", command]);
+        ssh.stdin(Stdio::null()).stdout(out.try_clone().unwrap()).stderr(err.try_clone().unwrap());
+        Output { status: ssh.status().unwrap(), stdout: whole(&mut out), stderr: whole(&mut err) }
     }
 
     /// What a command in the guest prints.
@@ -139,6 +145,13 @@ impl Instance {
         assert!(output.status.success(), "{command}: {output:?}");
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
+}
+
+fn whole(file: &mut File) -> Vec<u8> {
+    let mut read = Vec::new();
+    file.rewind().unwrap();
+    file.read_to_end(&mut read).unwrap();
+    read
 }
 
 impl Drop for Instance {

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 /// Files of the instance's directory, and how many of their last lines are shown.
@@ -19,6 +20,13 @@ pub fn print(dir: &Path) {
         let lines: Vec<&str> = text.lines().collect();
         show(name, &lines[lines.len().saturating_sub(count)..]);
     }
+    // Not over a control master, which may be what is at fault.
+    let words = "sudo tail -n 12 /var/log/dropbear.log; dmesg | tail -n 4; ps | tail -n 20";
+    let mut ssh = Command::new("timeout");
+    ssh.args(["20", "ssh", "-F"]).arg(dir.join("ssh.config"));
+    let inside = ssh.args(["-o", "ControlPath=none", "lima-it", words]).output();
+    let inside = inside.map(|output| [output.stdout, output.stderr].concat()).unwrap_or_default();
+    show("the guest", &String::from_utf8_lossy(&inside).lines().collect::<Vec<_>>());
     for command in ["info status", "info usernet"] {
         match ask(&dir.join("qmp.sock"), command) {
             Ok(said) => {

@@ -8,8 +8,9 @@ use tokio::time::{Instant, sleep};
 
 use super::live_disks::node_of;
 use super::qmp::{
-    BlockNode, Command, DismissJob, Job, Qmp, QmpError, QueryBlock, QueryJobs, QueryMigrate,
-    QueryNodes, QueryVersion, SnapshotDelete, SnapshotDisks, SnapshotLoad, SnapshotSave, State,
+    BlockNode, Command, DismissJob, Job, Processor, Qmp, QmpError, QueryBlock, QueryJobs,
+    QueryMigrate, QueryNodes, QueryProcessors, QueryVersion, SnapshotDelete, SnapshotDisks,
+    SnapshotLoad, SnapshotSave, State,
 };
 use crate::disks::SnapshotWork;
 use crate::driver::{DriverError, Snapshot, Snapshots};
@@ -121,6 +122,10 @@ impl QemuSnapshots {
     }
 }
 
+fn free(processors: &[Processor]) -> usize {
+    processors.iter().filter(|one| one.qom_path.is_none()).count()
+}
+
 fn ours(jobs: Vec<Job>) -> Option<Job> {
     jobs.into_iter().find(|job| job.id == JOB)
 }
@@ -148,6 +153,11 @@ impl Snapshots for QemuSnapshots {
         let numbers = version.qemu;
         let qemu = format!("{}.{}.{}", numbers.major, numbers.minor, numbers.micro);
         lines.insert(0, format!("QEMU {qemu} {}", version.package));
+        // A machine that could get more is another one than one with as many that could not.
+        let room = qmp.execute(&QueryProcessors).await.map_or(0, |all| free(&all));
+        if room > 0 {
+            lines.push(format!("room for {room} more"));
+        }
         Ok(lines.join("\n"))
     }
 

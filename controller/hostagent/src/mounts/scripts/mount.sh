@@ -8,10 +8,11 @@ mounted() {
     return 1
 }
 prepare() {
-    # One that was lost is still there, and serves nobody.
+    # One that was lost is still there, and serves nobody. Without force, who waits for an answer of
+    # its would wait as long as the other end of its connection does not tell that it is gone.
     tries=0
     while mounted && [ "$tries" -lt 5 ]; do
-        umount -l "$point"
+        umount -f -l "$point" || umount -l "$point"
         tries=$((tries + 1))
     done
     command -v sshfs || sh /mnt/lima-cidata/boot.Linux/31-sshfs.sh install || return

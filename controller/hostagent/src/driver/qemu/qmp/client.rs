@@ -1,5 +1,6 @@
 //! A connection.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::command::{Capabilities, Command};
 use super::error::QmpError;
@@ -17,6 +18,9 @@ const LONGEST: usize = 1 << 20;
 
 /// How long QEMU may take for one command. It answers between two steps of its main loop.
 const DEADLINE: Duration = Duration::from_secs(5);
+
+/// Between two tries to get to its door.
+const AT_THE_DOOR: Duration = Duration::from_millis(50);
 
 /// A connection to a QEMU. It serves one client at a time, so connections are kept short.
 #[derive(Debug)]
@@ -48,7 +52,13 @@ impl Qmp {
     }
 
     async fn handshake(path: &Path) -> Result<Self, QmpError> {
-        let stream = UnixStream::connect(path).await?;
+        let stream = loop {
+            match UnixStream::connect(path).await {
+                // QEMU is at work and accepts nobody, and no more may wait at its door (unix(7)).
+                Err(error) if error.kind() == ErrorKind::WouldBlock => sleep(AT_THE_DOOR).await,
+                stream => break stream?,
+            }
+        };
         let mut qmp = Self { stream: BufReader::with_capacity(4096, stream) };
         // The greeting; what it says of the version is of no interest.
         qmp.line().await?;
@@ -163,6 +173,44 @@ mod tests {
         )])
         .await;
         assert_eq!(qmp.execute(&QueryBlockStats).await.unwrap().0.reads, 0);
+    }
+
+    /// As while it writes a guest's memory, when it accepts nobody.
+    #[tokio::test]
+    async fn a_queue_at_the_door_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("qmp.sock");
+        let socket = tokio::net::UnixSocket::new_stream().unwrap();
+        socket.bind(&path).unwrap();
+        let listener = socket.listen(1).unwrap();
+        let mut queue = Vec::new();
+        let full = loop {
+            match tokio::net::UnixStream::connect(&path).await {
+                Ok(stream) => queue.push(stream),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(full.kind(), std::io::ErrorKind::WouldBlock);
+        let serve = async {
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            drop(queue);
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                // Those before have left.
+                let _ = stream.write_all(GREETING.as_bytes()).await;
+                let mut stream = BufReader::new(stream);
+                let mut command = String::new();
+                let _ = stream.read_line(&mut command).await;
+                let Ok(command) = serde_json::from_str::<serde_json::Value>(&command) else {
+                    continue;
+                };
+                let answer = format!("{{\"id\": {}, \"return\": {{}}}}\r\n", command["id"]);
+                stream.write_all(answer.as_bytes()).await.unwrap();
+                return stream;
+            }
+        };
+        let (connected, _stream) = tokio::join!(Qmp::connect(&path), serve);
+        assert!(connected.is_ok(), "{connected:?}");
     }
 
     #[tokio::test]

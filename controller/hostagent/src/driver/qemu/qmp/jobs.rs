@@ -5,6 +5,24 @@ use serde_json::{Value, json};
 
 use super::command::{Command, Nothing};
 
+/// Asks for the processors that the machine has and could have (QEMU: qapi/machine.json). Machines
+/// that can't get any refuse it.
+#[derive(Debug)]
+pub struct QueryProcessors;
+
+impl Command for QueryProcessors {
+    const NAME: &'static str = "query-hotpluggable-cpus";
+    type Return = Vec<Processor>;
+}
+
+/// A processor, or room for one.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Processor {
+    /// Where it is; `None` for one that could be.
+    pub qom_path: Option<String>,
+}
+
 /// Begins to keep the machine's state under a tag.
 #[derive(Debug)]
 pub struct SnapshotSave<'a>(pub State<'a>);

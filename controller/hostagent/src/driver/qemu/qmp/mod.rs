@@ -18,6 +18,6 @@ pub use command::{
 };
 pub use error::QmpError;
 pub use jobs::{
-    DismissJob, Job, QueryJobs, QueryMigrate, QueryVersion, SnapshotDelete, SnapshotDisks,
-    SnapshotLoad, SnapshotSave, State,
+    DismissJob, Job, Processor, QueryJobs, QueryMigrate, QueryProcessors, QueryVersion,
+    SnapshotDelete, SnapshotDisks, SnapshotLoad, SnapshotSave, State,
 };
