@@ -1,5 +1,7 @@
 //! What was deleted and can be brought back.
 
+use std::collections::BTreeSet;
+
 use limekiln_model::{Action, Note, ObjectId, Parked};
 
 use crate::draft::Draft;
@@ -9,13 +11,13 @@ use crate::scene::Scene;
 /// the new one is empty, and has the name from then on. Names are used again and again, so nothing
 /// waits for that.
 pub(crate) fn tell(scene: &Scene<'_>, draft: &mut Draft) {
-    for id in scene.desired.ids().filter(|id| !scene.exists(id)) {
-        let makes = |action: &Action| {
-            matches!(action, Action::CreateInstance { .. } | Action::CreateDisk { .. })
-        };
-        let Some(parked) = latest(scene, &id) else { continue };
-        if draft.find(&id, makes).is_some() {
-            draft.report.note(id.clone(), note(&id, parked));
+    let makes = |action: &Action| {
+        matches!(action, Action::CreateInstance { .. } | Action::CreateDisk { .. })
+    };
+    let ids: BTreeSet<_> = scene.observed.parked.iter().map(|parked| &parked.id).collect();
+    for id in ids.into_iter().filter(|id| !scene.exists(id)) {
+        if let Some(parked) = latest(scene, id).filter(|_| draft.find(id, makes).is_some()) {
+            draft.report.note(id.clone(), note(id, parked));
         }
     }
 }

@@ -121,10 +121,10 @@ impl Stage<'_> {
 
 /// What only one running instance can have, in words.
 fn claims(lima: &Lima) -> impl Iterator<Item = String> + '_ {
-    uses::disks(lima).map(disk_claim).chain(uses::port(lima).map(port_claim))
+    uses::disks(lima).map(|disk| disk_claim(&disk)).chain(uses::port(lima).map(port_claim))
 }
 
-fn disk_claim(disk: Name) -> String {
+fn disk_claim(disk: &Name) -> String {
     format!("disk {disk}")
 }
 
@@ -136,13 +136,13 @@ fn port_claim(port: u16) -> String {
 fn held_now(scene: &Scene<'_>) -> BTreeMap<String, Name> {
     let mut held = BTreeMap::new();
     for (name, config) in scene.alive() {
-        held.extend(uses::disks(config).map(|disk| (disk_claim(disk), name.clone())));
+        held.extend(uses::disks(config).map(|disk| (disk_claim(&disk), name.clone())));
     }
     let ports = scene.ssh_ports().into_iter();
     held.extend(ports.map(|(port, name)| (port_claim(port), name.clone())));
     for (disk, observed) in &scene.observed.disks {
         let user = observed.in_use_by.clone();
-        held.extend(user.map(|user| (disk_claim(disk.clone()), user)));
+        held.extend(user.map(|user| (disk_claim(disk), user)));
     }
     held
 }
