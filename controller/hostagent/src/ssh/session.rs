@@ -14,6 +14,9 @@ use super::options::quoted;
 /// How long the control master may take to end.
 const EXIT_DEADLINE: Duration = Duration::from_secs(2);
 
+/// Between two looks whether one that was told to is gone.
+const GOING: Duration = Duration::from_millis(5);
+
 /// So much of what a guest prints is kept; it may print without end.
 const KEPT: u64 = 1 << 16;
 
@@ -89,8 +92,17 @@ impl Session {
         let mut ssh = self.ssh();
         ssh.args(["-O", "exit", "127.0.0.1"]);
         ssh.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let ended = async {
+            // It answers first, and takes its socket away last: by then it could be that of another
+            // master.
+            if ssh.kill_on_drop(true).status().await.is_ok_and(|status| status.success()) {
+                while self.socket.exists() {
+                    tokio::time::sleep(GOING).await;
+                }
+            }
+        };
         // A master that does not end loses its connection in a moment, with the VM.
-        let _ = tokio::time::timeout(EXIT_DEADLINE, ssh.kill_on_drop(true).status()).await;
+        let _ = tokio::time::timeout(EXIT_DEADLINE, ended).await;
         let _ = std::fs::remove_file(&self.socket);
     }
 
