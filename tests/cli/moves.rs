@@ -126,3 +126,23 @@ fn nothing_is_deleted_while_it_is_not_known_what_a_file_of_another_source_descri
     sources.commit("data.yaml", &disk("third"));
     controller.until("disk/data             park: done");
 }
+
+/// Who may write into a repository holds up nothing that this host describes itself.
+#[test]
+fn a_repository_that_may_not_have_a_disk_keeps_it_from_nobody() {
+    let sources = Sources::new();
+    let mut controller = sources.follow(1);
+    let broken = disk("logs").replace("1MiB", "many");
+    let all = [disk("logs"), broken, disk("third")].join("---\n");
+    sources.commit("logs.yaml", &all);
+    controller.until("disk/third            create: done");
+    sources.home.write("logs.yaml", &disk("logs").replace("1MiB", "2MiB"));
+    controller.until("disk/logs             resize: done");
+    // Gone from here it is not the repository's for that, and is not deleted either.
+    sources.remove("logs");
+    sources.described("logs", "disk/logs is also described at");
+    assert!(sources.is_there("logs") && !has_parked(&controller));
+    controller.signal("-TERM");
+    let told = controller.ended().1;
+    assert!(told.contains("logs.yaml:3:18: error: metadata.name: denied by `takeOver`"), "{told}");
+}
