@@ -37,7 +37,10 @@ impl InForce {
                     *snapshot = last.clone();
                 }
             }
-            if last.is_none_or(|last| last.revision != snapshot.revision) {
+            let is_same = |last: &Snapshot| {
+                last.revision == snapshot.revision && last.skipped == snapshot.skipped
+            };
+            if !last.is_some_and(is_same) {
                 self.0.insert(snapshot.source.clone(), snapshot.clone());
             }
             true
