@@ -118,6 +118,13 @@ fn sizes_and_counts_are_bounded() {
     assert!(matches!(large, Err(SourceError::TooLarge { max: 10, .. })), "{large:?}");
     let many = with(ReadOptions { max_files: 1, ..options() });
     assert!(matches!(many, Err(SourceError::TooMuch { what: "files", .. })), "{many:?}");
+    for number in 0..1_001 {
+        symlink("nowhere", dir.path().join(format!("{number}"))).expect("link");
+    }
+    let linked = with(ReadOptions { max_files: 2, recursive: true, ..options() });
+    let linked = linked.expect("links are no files").remove(0);
+    let root = dir.path().canonicalize().expect("there");
+    assert_eq!(linked.skipped.iter().map(|one| &*one.origin).collect::<Vec<_>>(), [&*root]);
     let much = with(ReadOptions { max_total: MANIFEST.len() as u64 + 1, ..options() });
     assert!(matches!(much, Err(SourceError::TooMuch { what: "bytes", .. })), "{much:?}");
 }
