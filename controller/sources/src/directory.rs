@@ -3,6 +3,7 @@
 use std::fs::{self, FileType, Metadata};
 use std::path::{Path, PathBuf};
 
+use crate::places::Places;
 use crate::{ReadOptions, SkippedKind, SourceError};
 
 /// What lies below a directory.
@@ -12,8 +13,8 @@ pub(crate) struct Listing {
     pub(crate) dirs: Vec<(PathBuf, Metadata)>,
     /// The manifests: paths as found, sorted by their bytes.
     pub(crate) files: Vec<PathBuf>,
-    /// What is left out, sorted likewise.
-    pub(crate) skipped: Vec<(PathBuf, SkippedKind)>,
+    /// What is left out.
+    pub(crate) skipped: Places,
     /// Whether something was found whose kind depends on what a link leads to.
     pub(crate) has_links: bool,
 }
@@ -23,7 +24,6 @@ pub(crate) fn list(root: &Path, options: &ReadOptions) -> Result<Listing, Source
     let mut found = Listing::default();
     walk(root, root, options, &mut found)?;
     found.files.sort_unstable_by(|a, b| a.as_os_str().cmp(b.as_os_str()));
-    found.skipped.sort_unstable_by(|(a, _), (b, _)| a.as_os_str().cmp(b.as_os_str()));
     Ok(found)
 }
 
@@ -53,12 +53,12 @@ fn walk(
             if kind.is_file() || leads_to_file(root, &path, kind)? {
                 found.files.push(path);
             } else {
-                found.skipped.push((path, SkippedKind::LinkToDirectory));
+                found.skipped.add(&path, SkippedKind::LinkToDirectory);
             }
         } else if kind.is_symlink() && options.recursive {
-            found.skipped.push((path, SkippedKind::Link));
+            found.skipped.add(&path, SkippedKind::Link);
         }
-        if found.files.len() + found.skipped.len() > options.max_files {
+        if found.files.len() > options.max_files {
             let max = options.max_files as u64;
             return Err(SourceError::TooMuch { path: root.into(), max, what: "files" });
         }

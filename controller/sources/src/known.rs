@@ -172,7 +172,7 @@ impl Known {
         }
         self.listing = None;
         let Listing { dirs, files, skipped, has_links } = directory::list(root, options)?;
-        self.skipped = skipped;
+        self.skipped = skipped.into_vec();
         let files: Arc<[PathBuf]> = files.into();
         // Where a link leads shows in no directory here.
         if !has_links {

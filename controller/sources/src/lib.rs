@@ -16,6 +16,7 @@ mod known;
 pub mod lock;
 mod open;
 mod options;
+mod places;
 mod process;
 mod quiet;
 mod read;

@@ -26,6 +26,8 @@ pub enum SkippedKind {
     LinkToDirectory,
     /// A link where a directory would be read. Nobody looks where it leads.
     Link,
+    /// Not this directory, but more of the others in it than are told apart.
+    Several,
 }
 
 impl SkippedKind {
@@ -35,19 +37,20 @@ impl SkippedKind {
             Self::Submodule => "a submodule is another repository",
             Self::LinkToDirectory => "links to directories are not followed",
             Self::Link => "it is a link, and directories are not read by links",
+            Self::Several => "some links or submodules in it, of more than are told apart",
         }
     }
 
     /// Whether who put it there might wonder. Links with all kinds of names lie in directories.
     pub fn is_told(self) -> bool {
-        self != Self::Link
+        matches!(self, Self::Submodule | Self::LinkToDirectory)
     }
 
     /// What the user can do.
     pub fn hint(self) -> &'static str {
         match self {
             Self::Submodule => "make it a source of its own",
-            Self::LinkToDirectory | Self::Link => {
+            Self::LinkToDirectory | Self::Link | Self::Several => {
                 "put the manifests there, or make the directory a source of its own"
             }
         }

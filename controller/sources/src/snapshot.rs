@@ -1,6 +1,6 @@
 //! What an input held at one moment.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -24,8 +24,9 @@ pub struct SourceFile {
 pub struct Snapshot {
     /// The source's identity: its canonical path, `-`, or `git:NAME` for a repository.
     pub source: String,
-    /// The SHA-256 of all names and of the SHA-256 of each file, and of the places of what is left
-    /// out, or the commit id; in lower-case hex.
+    /// The SHA-256 of all names and of the SHA-256 of each file, or the commit id; in lower-case hex.
+    /// What is left out has no part in it: with a link that comes or goes, what was rolled back
+    /// would be another revision.
     pub revision: String,
     /// Its files, sorted by the bytes of their paths. Shared: one that did not change is one and the same as before.
     pub files: Vec<Arc<SourceFile>>,
@@ -44,7 +45,7 @@ impl Snapshot {
         skipped: Vec<Skipped>,
     ) -> Self {
         files.sort_by(|(a, _), (b, _)| a.origin.as_os_str().cmp(b.origin.as_os_str()));
-        let revision = revision(&files, &skipped);
+        let revision = revision(&files);
         let files = files.into_iter().map(|(file, _)| file).collect();
         Self { source, revision, files, skipped }
     }
@@ -77,21 +78,13 @@ pub(crate) fn digest(bytes: &[u8]) -> FileDigest {
 
 /// The length of a name goes in as well, so that bytes can't move between a name and a digest
 /// unnoticed.
-fn revision(files: &[(Arc<SourceFile>, FileDigest)], skipped: &[Skipped]) -> String {
+fn revision(files: &[(Arc<SourceFile>, FileDigest)]) -> String {
     let mut digest = Sha256::new();
-    let name = |digest: &mut Sha256, origin: &Path| {
-        let name = origin.as_os_str().as_encoded_bytes();
+    for (file, bytes) in files {
+        let name = file.origin.as_os_str().as_encoded_bytes();
         digest.update((name.len() as u64).to_le_bytes());
         digest.update(name);
-    };
-    for (file, bytes) in files {
-        name(&mut digest, &file.origin);
         digest.update(bytes);
-    }
-    for one in skipped {
-        // No name is so long.
-        digest.update(u64::MAX.to_le_bytes());
-        name(&mut digest, &one.origin);
     }
     digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

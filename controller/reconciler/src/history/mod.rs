@@ -6,7 +6,7 @@ mod plan_run;
 mod plan_runs;
 mod store;
 
-pub(crate) use pin::pinned;
+pub(crate) use pin::{pinned, pinned_blindly};
 pub use plan_run::{PlanRun, StepRun};
 pub(crate) use plan_runs::{Ended, Line, STEPS, in_a_line};
 pub use store::{File, History, Revision};

@@ -21,17 +21,13 @@ pub(crate) fn pinned(
     last: Option<&Snapshot>,
 ) -> Result<Option<Snapshot>, String> {
     let source = &snapshot.source;
-    let kept = |wanted: &str| match last.filter(|last| last.revision == wanted) {
-        Some(last) => Some(last.clone()),
-        None => history.get(source, wanted).map(super::Revision::snapshot),
-    };
-    let pin = requests.pinned.get(source).filter(|_| !is_on(Mutant::IgnoresPins));
-    if let Some(pin) = pin {
-        if *pin == snapshot.revision {
-            return Ok(None);
-        }
-        let kept = kept(pin).map(Some);
-        return kept.ok_or_else(|| format!("revision {pin} of {source} is not kept any more"));
+    let kept = |wanted: &str| kept(source, wanted, history, last);
+    if let Some(pin) = pin_of(source, requests) {
+        return if *pin == snapshot.revision {
+            Ok(None)
+        } else {
+            at(source, pin, kept(pin)).map(Some)
+        };
     }
     if !requests.is_rolled_back(source, &snapshot.revision) {
         return Ok(None);
@@ -43,6 +39,41 @@ pub(crate) fn pinned(
     let chosen = chosen.filter(|one| !requests.is_rolled_back(source, one));
     let good = chosen.into_iter().chain(good).map(String::as_str).find_map(kept).map(Some);
     good.ok_or_else(|| format!("no good revision of {source} is kept"))
+}
+
+/// The snapshot that a source is pinned to, if it is, whatever it holds itself.
+///
+/// # Errors
+/// The revision is not kept any more.
+pub(crate) fn pinned_blindly(
+    source: &str,
+    requests: &Requests,
+    history: &History,
+    last: Option<&Snapshot>,
+) -> Result<Option<Snapshot>, String> {
+    let pin = pin_of(source, requests);
+    pin.map(|pin| at(source, pin, kept(source, pin, history, last))).transpose()
+}
+
+fn pin_of<'r>(source: &str, requests: &'r Requests) -> Option<&'r str> {
+    let pin = requests.pinned.get(source).filter(|_| !is_on(Mutant::IgnoresPins));
+    pin.map(String::as_str)
+}
+
+fn kept(
+    source: &str,
+    wanted: &str,
+    history: &History,
+    last: Option<&Snapshot>,
+) -> Option<Snapshot> {
+    match last.filter(|last| last.revision == wanted) {
+        Some(last) => Some(last.clone()),
+        None => history.get(source, wanted).map(super::Revision::snapshot),
+    }
+}
+
+fn at(source: &str, pin: &str, kept: Option<Snapshot>) -> Result<Snapshot, String> {
+    kept.ok_or_else(|| format!("revision {pin} of {source} is not kept any more"))
 }
 
 #[cfg(test)]

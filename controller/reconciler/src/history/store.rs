@@ -172,15 +172,17 @@ impl History {
 
     /// Keeps what a source held, unless that is more than 16 MiB, and lets go what is too old, but
     /// for the one that it is `pinned` to. A file that is no text is kept as well: it holds back
-    /// what may be in it. What is kept already stays, unless it is damaged. One that comes back
-    /// after others is the newest again.
+    /// what may be in it. What is kept already stays, unless it is damaged or lacks
+    /// something: earlier builds left out what is no text, and links come and go in a directory. One
+    /// that comes back after others is the newest again.
     ///
     /// # Errors
     /// If it cannot be written.
     pub(crate) fn note(&self, snapshot: &Snapshot, pinned: Option<&str>) -> io::Result<()> {
         let path = self.file(&snapshot.source, &snapshot.revision);
         let bytes: usize = snapshot.files.iter().map(|file| file.bytes.len()).sum();
-        if bytes > LARGEST || path.exists() && !is_damaged(&path) && !self.is_back(snapshot)? {
+        let is_whole = || path.exists() && !is_damaged(&path) && !lacks(&path, snapshot);
+        if bytes > LARGEST || is_whole() && !self.is_back(snapshot)? {
             return Ok(());
         }
         fs::create_dir_all(&self.dir)?;
@@ -291,6 +293,16 @@ fn is_damaged(path: &Path) -> bool {
     }
 }
 
+/// Whether a file that this version reads holds other files than the snapshot, or was without
+/// something else.
+fn lacks(path: &Path, snapshot: &Snapshot) -> bool {
+    let Some(Stored { revision, .. }) = read(path) else { return false };
+    let kept = revision.files.iter().map(|file| &file.origin);
+    let left_out = revision.skipped.iter().map(|one| (&one.origin, one.kind));
+    !kept.eq(snapshot.files.iter().map(|file| &file.origin))
+        || !left_out.eq(snapshot.skipped.iter().map(|one| (&one.origin, one.kind)))
+}
+
 #[cfg(test)]
 mod tests {
     use limekiln_sources::SkippedKind;
@@ -352,6 +364,23 @@ mod tests {
         }
         let shown = history.get("git:team", "2").expect("kept").files.remove(1).text;
         assert_eq!(shown, "message: caf\u{fffd}\n");
+    }
+
+    #[test]
+    fn one_that_an_earlier_build_kept_in_part_is_kept_anew() {
+        let dir = tempfile::tempdir().expect("dir");
+        let history = History::new(&Home::new(dir.path()));
+        let mut whole = snapshot();
+        let bytes = b"message: caf\xe9\n".to_vec();
+        whole.files.push(SourceFile { path: "l".into(), origin: "l".into(), bytes }.into());
+        let mut without = snapshot();
+        let kind = SkippedKind::Link;
+        without.skipped.push(Skipped { path: "m/lib".into(), origin: "lib".into(), kind });
+        for now in [snapshot(), whole, snapshot(), without, snapshot()] {
+            history.note(&now, None).expect("written");
+            let kept = history.get("git:team", "1").expect("kept").snapshot();
+            assert_eq!(kept, now);
+        }
     }
 
     #[test]

@@ -21,6 +21,9 @@ pub struct GitOptions {
     pub max_fetch: u64,
     /// The most commits whose signatures are checked at once.
     pub max_commits: usize,
+    /// After so long the signature of what is in force is checked again, though no key has changed:
+    /// one may have expired.
+    pub verify_again: Duration,
     /// Bounds on files; what concerns waiting does not matter here.
     pub read: ReadOptions,
 }
@@ -34,6 +37,7 @@ impl Default for GitOptions {
             timeout: Duration::from_secs(120),
             max_fetch: 1 << 30,
             max_commits: 10_000,
+            verify_again: Duration::from_secs(3600),
             read: ReadOptions::default(),
         }
     }

@@ -33,7 +33,7 @@ impl Reader<'_> {
         let options = ReadOptions { recursive: self.config.recursive, ..self.options.clone() };
         let Found { files, skipped } = Walk::run(self.objects, root, &shown, &options)?;
         let files = self.files(files, &shown)?;
-        let skipped = skipped.into_iter().map(|(below, kind)| {
+        let skipped = skipped.into_vec().into_iter().map(|(below, kind)| {
             let (path, origin) = (join(&shown, &below), self.top().join(&below));
             Skipped { path, origin, kind }
         });

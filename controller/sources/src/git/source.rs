@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::path::{Component, Path, PathBuf};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use limekiln_api::mutant::{Mutant, is_on};
 
@@ -13,7 +13,7 @@ use super::reader::Reader;
 use super::room::{self, Packed};
 use super::signature::{self, Verifier};
 use super::url::Url;
-use super::{GitConfig, GitError, GitOptions, GitReference, Stopper};
+use super::{GitConfig, GitError, GitOptions, GitReference, Stopper, Verify};
 use super::{history, local, reference, refused, transfer};
 use crate::Snapshot;
 
@@ -26,13 +26,37 @@ pub struct GitSource {
     url: Url,
     cache: Cache,
     stopper: Stopper,
-    /// The last commit whose signature was checked, and the files of keys as they were then.
-    verified: Option<(String, Vec<Stamp>)>,
+    /// The last commit whose signature was checked.
+    verified: Option<Verified>,
     /// What was packed anew last, to make room.
     packed: Option<Packed>,
 }
 
 type Stamp = (PathBuf, u64, Option<SystemTime>);
+
+/// A commit whose signature was good.
+#[derive(Debug)]
+struct Verified {
+    commit: String,
+    /// The files of keys as they were then.
+    keys: Vec<Stamp>,
+    /// When. Keys expire in files that nobody touches. By the clock of the host, as they do: another
+    /// one stands still while the host sleeps.
+    at: SystemTime,
+}
+
+impl Verified {
+    fn now(commit: String, verify: &Verify) -> Self {
+        Self { commit, keys: verify.files().map(stamp).collect(), at: SystemTime::now() }
+    }
+
+    /// Whether a check now would come to the same as this one, `within` that time of it. After a
+    /// clock that was set back nobody knows.
+    fn holds(&self, now: &Self, within: Duration) -> bool {
+        let is_young = now.at.duration_since(self.at).is_ok_and(|age| age < within);
+        is_young && self.commit == now.commit && self.keys == now.keys
+    }
+}
 
 impl GitSource {
     /// Checks the configuration; touches neither the network nor the disk. What is fetched is kept
@@ -122,8 +146,8 @@ impl GitSource {
     pub fn stands(&mut self, commit: &str) -> Result<(), GitError> {
         let Some(verify) = self.config.verify.clone() else { return Ok(()) };
         let id = self.known(commit)?;
-        let now = (id.to_string(), verify.files().map(stamp).collect());
-        if self.verified.as_ref() == Some(&now) {
+        let now = Verified::now(id.to_string(), &verify);
+        if self.is_verified(&now) {
             return Ok(());
         }
         let (objects, dir, lock) = (self.cached(id)?, self.cache.dir(), self.cache.lock()?);
@@ -134,6 +158,11 @@ impl GitSource {
         Verifier::new(&git, &objects, &verify)?.check(id)?;
         self.verified = Some(now);
         Ok(())
+    }
+
+    fn is_verified(&self, now: &Verified) -> bool {
+        let last = self.verified.as_ref();
+        last.is_some_and(|last| last.holds(now, self.options.verify_again))
     }
 
     /// The objects that were fetched before, a commit among them.
@@ -250,16 +279,16 @@ impl GitSource {
         tip: gix_hash::ObjectId,
     ) -> Result<(), GitError> {
         let Some(verify) = &self.config.verify else { return Ok(()) };
-        let now = (tip.to_string(), verify.files().map(stamp).collect());
-        if trusted == Some(tip) && self.verified.as_ref() == Some(&now) {
+        let now = Verified::now(tip.to_string(), verify);
+        if trusted == Some(tip) && self.is_verified(&now) {
             return Ok(());
         }
         let mut commits = match trusted {
-            Some(from) => history::since(git, &from.to_string(), &now.0)?,
+            Some(from) => history::since(git, &from.to_string(), &now.commit)?,
             None => Vec::new(),
         };
-        if commits.last() != Some(&now.0) {
-            commits.push(now.0.clone());
+        if commits.last() != Some(&now.commit) {
+            commits.push(now.commit.clone());
         }
         let verifier = Verifier::new(git, objects, verify)?;
         for commit in &commits {

@@ -11,6 +11,7 @@ use super::GitError;
 use super::follow::{Links, MAX_COST, Target};
 use super::objects::{Entry, Objects};
 use super::reader::join;
+use crate::places::Places;
 use crate::{ReadOptions, SkippedKind, SourceError, directory};
 
 /// A tree can name one of its trees again and again, so that a small one unfolds to any size.
@@ -27,7 +28,7 @@ pub(super) struct Found {
     /// Paths below the root, and what is there.
     pub(super) files: Vec<(PathBuf, ObjectId)>,
     /// Paths of what was left out, and what it is.
-    pub(super) skipped: Vec<(PathBuf, SkippedKind)>,
+    pub(super) skipped: Places,
 }
 
 /// Walks one tree.
@@ -90,7 +91,7 @@ impl<'a> Walk<'a> {
         }
         self.entry(entry)?;
         self.path.pop();
-        if self.found.files.len() + self.found.skipped.len() > self.options.max_files {
+        if self.found.files.len() > self.options.max_files {
             return Err(self.too_much(self.options.max_files, "files"));
         }
         Ok(())
@@ -127,7 +128,7 @@ impl<'a> Walk<'a> {
     }
 
     fn skip(&mut self, kind: SkippedKind) {
-        self.found.skipped.push((self.path.clone(), kind));
+        self.found.skipped.add(&self.path, kind);
     }
 
     fn too_much(&self, max: usize, what: &'static str) -> GitError {

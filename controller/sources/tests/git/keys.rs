@@ -56,6 +56,11 @@ impl GpgKey {
         Self::with(fixture, name, &["--faked-system-time=20200101T000000"], "1d")
     }
 
+    /// One that is good for another day.
+    pub fn expiring(fixture: &Fixture, name: &str) -> Option<Self> {
+        Self::with(fixture, name, &[], "1d")
+    }
+
     fn with(fixture: &Fixture, name: &str, options: &[&'static str], expire: &str) -> Option<Self> {
         if Command::new("gpg").arg("--version").stdout(Stdio::null()).status().is_err() {
             println!("SKIPPED: there is no gpg; `cargo xtask test` installs it");

@@ -1,7 +1,9 @@
 //! Whose commits are acted on.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use limekiln_sources::git::{GitConfig, GitError, GitOptions, GitSource, SignatureFault, Verify};
 
@@ -213,6 +215,36 @@ fn an_expired_openpgp_key_is_not_trusted() {
     let commit = ann.push(&fixture, "signed");
     let config = by_gpg(&fixture, ann.export(&fixture, true));
     assert_eq!(distrust(&fixture, &config, None), (commit, SignatureFault::Expired));
+}
+
+/// Nobody touches its file for that.
+#[test]
+fn an_openpgp_key_that_expires_is_noticed_by_who_read_a_commit_before() {
+    let fixture = Fixture::new();
+    let Some(ann) = GpgKey::expiring(&fixture, "ann") else { return };
+    let commit = ann.push(&fixture, "signed");
+    let config = by_gpg(&fixture, ann.export(&fixture, true));
+    let (gpg, time) = (fixture.path("gpg"), fixture.path("time"));
+    fs::write(&time, "").expect("write");
+    let script = format!("#!/bin/sh\nexec gpg $(cat '{}') \"$@\"\n", time.display());
+    fs::write(&gpg, script).expect("write");
+    fs::set_permissions(&gpg, fs::Permissions::from_mode(0o700)).expect("mode");
+    let source = |verify_again| {
+        let options = GitOptions { gpg: gpg.clone(), verify_again, ..GitOptions::default() };
+        let mut source = fixture.source_with(&config, &options);
+        source.fetch(None, None).expect("in time");
+        source
+    };
+    let mut hourly = source(GitOptions::default().verify_again);
+    let mut each_time = source(Duration::ZERO);
+    fs::write(&time, "--faked-system-time=20990101T000000").expect("write");
+    hourly.fetch(Some(&commit), None).expect("it is not checked at each fetch");
+    for error in [each_time.fetch(Some(&commit), None).map(drop), each_time.stands(&commit)] {
+        match error {
+            Err(GitError::Untrusted { fault, .. }) => assert_eq!(fault, SignatureFault::Expired),
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 #[test]

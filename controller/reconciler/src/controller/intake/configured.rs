@@ -283,15 +283,16 @@ impl Configured {
         let mut snapshots: Vec<_> =
             self.sources.iter().filter_map(|source| source.snapshot.clone()).collect();
         self.unkept.read(&snapshots);
-        let errors = self.in_force.put(reconciler, &mut snapshots)?;
+        let mut errors = self.in_force.put(reconciler, &mut snapshots)?;
+        let fallen = self.sources.iter().filter(|source| source.is_fallen);
+        let mut fallen: BTreeSet<_> = fallen.filter_map(|source| source.identity.clone()).collect();
+        errors.extend(self.in_force.put_pinned(reconciler, &mut fallen, &mut snapshots)?);
         let of: Vec<_> = snapshots.iter().map(identity_of).collect();
         let mut now = of.clone();
         let all: BTreeSet<_> = self.identities.iter().flatten().cloned().collect();
         let knows_all = self.identities.iter().all(Option::is_some);
         // What is left alone for that is not any more once all are known: it is loaded anew then.
         now.extend((!knows_all).then(<(String, String)>::default));
-        let fallen = self.sources.iter().filter(|source| source.is_fallen);
-        let fallen: BTreeSet<_> = fallen.filter_map(|source| source.identity.clone()).collect();
         now.extend(fallen.iter().map(|source| (source.clone(), String::new())));
         let existing = self.existing(reconciler, controller).await?;
         // What there is room for changes with what there is.
@@ -558,9 +559,13 @@ fn identity(config: &SourceConfig) -> String {
 #[cfg(test)]
 mod tests {
     use limekiln_api::HostFacts;
+    use limekiln_sources::SourceFile;
     use limekiln_sources::templates::{TemplateSettings, TemplateStore};
+    use tokio::sync::watch;
 
     use super::*;
+    use crate::controller::handle::Mailbox;
+    use crate::{ControllerState, Requests};
 
     #[test]
     fn what_was_acted_on_since_it_was_made_counts_when_it_begins() {
@@ -575,6 +580,71 @@ mod tests {
         before.note("team", &commit).expect("written");
         next.begin(&home).expect("readable");
         assert_eq!(next.trusted.commit("team"), Some(&*commit));
+    }
+
+    /// Nor is it in vain where it comes after that.
+    #[tokio::test]
+    async fn a_key_that_is_withdrawn_ends_no_rollback() {
+        let dir = tempfile::tempdir().expect("dir");
+        let facts = HostFacts { lima_home: dir.path().to_owned(), ..HostFacts::example() };
+        let home = Home::new(dir.path());
+        home.prepare().expect("writable");
+        let store = Arc::new(TemplateStore::new(TemplateSettings::new(&facts)));
+        let engine = Arc::new(limekiln_engine_sim::SimEngine::new(1));
+        let reconciler = Arc::new(Reconciler::new(engine, home.clone(), facts));
+        for size in ["1", "2"] {
+            reconciler.history().note(&disk(size), None).expect("written");
+        }
+        let roll_back = || {
+            let all = reconciler.history().read().expect("readable");
+            Requests::roll_back(&home, &all, &all[0], None).expect("written");
+        };
+        for withdrawn_first in [false, true] {
+            Requests::change(&home, |requests| *requests = Requests::default()).expect("written");
+            let url = dir.path().join("vms.git").display().to_string();
+            let mut team = Configured::new(vec![repository(url)], &home, store.clone());
+            let team = team.as_mut().expect("made");
+            let state = watch::channel(ControllerState::default()).1;
+            let controller = Handle { mailbox: Mailbox::default(), state };
+            let mut now = Vec::new();
+            let mut load = async |team: &mut Configured| {
+                let taken = team.load(&reconciler, &controller).await.expect("loaded");
+                if let Some(loaded) = taken.loaded {
+                    now =
+                        loaded.desired.disks.values().map(|disk| disk.spec.size.bytes()).collect();
+                }
+                now.clone()
+            };
+            team.sources[0].snapshot = Some(disk("2"));
+            assert_eq!(load(team).await, [2 << 30]);
+            if !withdrawn_first {
+                roll_back();
+                assert_eq!(load(team).await, [1 << 30]);
+            }
+            (team.sources[0].snapshot, team.sources[0].is_fallen) = (None, true);
+            if withdrawn_first {
+                assert_eq!(load(team).await, [0; 0], "it is left alone");
+                roll_back();
+            }
+            assert_eq!(load(team).await, [1 << 30], "{withdrawn_first}");
+        }
+    }
+
+    fn repository(url: String) -> SourceConfig {
+        let main = limekiln_sources::git::GitReference::Branch("main".to_owned());
+        let kind = SourceKind::Git(limekiln_sources::git::GitConfig::new(url, main));
+        SourceConfig { name: "team".to_owned(), kind, interval: None, prune: false, policy: None }
+    }
+
+    /// A revision with a disk of so many GiB.
+    fn disk(size: &str) -> Snapshot {
+        let text = format!(
+            "apiVersion: lima-vm.io/v1alpha1\nkind: Disk\nmetadata: {{name: data}}\nspec: {{size: {size}GiB}}\n"
+        );
+        let (path, bytes) = ("data.yaml".into(), text.into_bytes());
+        let file = SourceFile { path, origin: "data.yaml".into(), bytes };
+        let (source, revision) = ("git:team".to_owned(), size.to_owned());
+        Snapshot { source, revision, files: vec![file.into()], skipped: Vec::new() }
     }
 
     #[test]

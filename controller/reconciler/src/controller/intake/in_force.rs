@@ -1,11 +1,11 @@
 //! What counts of each source.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use limekiln_sources::Snapshot;
 use tracing::warn;
 
-use crate::history::pinned;
+use crate::history::{pinned, pinned_blindly};
 use crate::{ReconcileError, Reconciler, Requests};
 
 /// What last counted of each source: what was read, or what it is pinned to.
@@ -37,12 +37,45 @@ impl InForce {
                     *snapshot = last.clone();
                 }
             }
-            if last.is_none_or(|last| last.revision != snapshot.revision) {
+            let is_same = |last: &Snapshot| {
+                last.revision == snapshot.revision && last.skipped == snapshot.skipped
+            };
+            if !last.is_some_and(is_same) {
                 self.0.insert(snapshot.source.clone(), snapshot.clone());
             }
             true
         });
         go_on(reconciler, past);
+        Ok(errors)
+    }
+
+    /// Puts in force what `fallen` sources are pinned to, of which nothing that was read may count:
+    /// a rollback does not ask their keys. These are fallen no more. Returned is why one cannot be.
+    ///
+    /// # Errors
+    /// If what people ask for cannot be read.
+    pub(super) fn put_pinned(
+        &mut self,
+        reconciler: &Reconciler,
+        fallen: &mut BTreeSet<String>,
+        snapshots: &mut Vec<Snapshot>,
+    ) -> Result<Vec<String>, ReconcileError> {
+        let (requests, history) = (reconciler.requests()?, reconciler.history());
+        let mut errors = Vec::new();
+        fallen.retain(|source| {
+            match pinned_blindly(source, &requests, &history, self.0.get(source)) {
+                Ok(None) => return true,
+                Ok(Some(pinned)) => {
+                    self.0.insert(source.clone(), pinned.clone());
+                    snapshots.push(pinned);
+                }
+                Err(why) => {
+                    errors.push(ReconcileError::History(why).told());
+                    return true;
+                }
+            }
+            false
+        });
         Ok(errors)
     }
 }

@@ -19,8 +19,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use limekiln_api::template::Fetch;
-use limekiln_sources::Snapshot;
+use limekiln_model::fingerprint;
 use limekiln_sources::lock::{Checked, Lock};
+use limekiln_sources::{Skipped, Snapshot};
 
 use super::Handle;
 use crate::load::LoadCache;
@@ -144,9 +145,15 @@ impl Unkept {
     }
 }
 
-/// Which revision of which source.
+/// Which revision of which source, and without what: that says which objects are frozen.
 fn identity_of(snapshot: &Snapshot) -> (String, String) {
-    (snapshot.source.clone(), snapshot.revision.clone())
+    let Snapshot { source, revision, skipped, .. } = snapshot;
+    if skipped.is_empty() {
+        return (source.clone(), revision.clone());
+    }
+    let place = |one: &Skipped| (one.origin.as_os_str().as_encoded_bytes().to_vec(), one.kind);
+    let without = fingerprint(&skipped.iter().map(place).collect::<Vec<_>>()).0;
+    (source.clone(), format!("{revision} without {without}"))
 }
 
 /// Away from the runtime's thread; in the simulation on it, since who is done first there must not
@@ -164,13 +171,33 @@ pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+    use std::ffi::OsStr;
     use std::fs;
+    use std::os::unix::ffi::OsStrExt;
+    use std::path::PathBuf;
 
     use limekiln_api::HostFacts;
     use limekiln_engine_sim::SimEngine;
+    use limekiln_sources::SkippedKind;
 
     use super::*;
     use crate::{Home, Requests};
+
+    /// It is loaded anew then, and is the same revision all the same.
+    #[test]
+    fn with_a_link_that_comes_or_goes_it_is_another_one() {
+        let (source, revision) = ("/m".to_owned(), "1".to_owned());
+        let before = Snapshot { source, revision, files: Vec::new(), skipped: Vec::new() };
+        let with = |name: &[u8]| {
+            let origin = PathBuf::from(OsStr::from_bytes(name));
+            let one = Skipped { path: "shown".into(), origin, kind: SkippedKind::Link };
+            identity_of(&Snapshot { skipped: vec![one], ..before.clone() })
+        };
+        let all = [identity_of(&before), with(b"/m/a"), with(b"/m/b"), with(b"/m/\xff")];
+        assert_eq!(BTreeSet::from(all).len(), 4);
+        assert_eq!(with(b"/m/a"), with(b"/m/a"));
+    }
 
     #[tokio::test]
     async fn without_knowing_what_is_pinned_nothing_is_kept_and_nothing_forgotten() {

@@ -169,7 +169,10 @@ fn fetch(mut git: GitSource, source: &str, asked: &Asked, known: bool) -> (GitSo
                 let kept = git.last_good(commit).map_or(Last::AsKnown, Last::Kept);
                 (Err(refused(&error, source)), kept)
             }
-            Err(fault) => (Err(fallen(&error, &fault, commit, source)), Last::Fallen),
+            Err(fault) => {
+                let is_pinned = asked.requests.pinned.contains_key(source);
+                (Err(fallen(&error, &fault, (commit, is_pinned), source)), Last::Fallen)
+            }
         },
     };
     (git, Fetched { read, last })
@@ -188,8 +191,17 @@ fn refused(error: &GitError, source: &str) -> String {
 
 /// That what is in force cannot be trusted any more, beside what the fetch came to where that is
 /// another thing.
-fn fallen(error: &GitError, fault: &GitError, last: &str, source: &str) -> String {
-    let held = format!("it is in force, so what came from {source} is left alone");
+fn fallen(
+    error: &GitError,
+    fault: &GitError,
+    (last, is_pinned): (&str, bool),
+    source: &str,
+) -> String {
+    let held = if is_pinned {
+        format!("what {source} is rolled back to stays in force, if it is kept")
+    } else {
+        format!("it is in force, so what came from {source} is left alone")
+    };
     let told_last = match fault {
         GitError::Untrusted { .. } => {
             let way = "take its key back in, or push a commit on top of it that is signed by a trusted key";
