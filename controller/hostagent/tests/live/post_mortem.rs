@@ -28,12 +28,8 @@ pub fn print(dir: &Path) {
     let inside = inside.map(|output| [output.stdout, output.stderr].concat()).unwrap_or_default();
     show("the guest", &String::from_utf8_lossy(&inside).lines().collect::<Vec<_>>());
     for command in ["info status", "info usernet"] {
-        match ask(&dir.join("qmp.sock"), command) {
-            Ok(said) => {
-                show(command, &said.lines().filter(|line| is_news(line)).collect::<Vec<_>>())
-            }
-            Err(error) => show(command, &[&error.to_string()]),
-        }
+        let said = ask(&dir.join("qmp.sock"), command).unwrap_or_else(|error| error.to_string());
+        show(command, &said.lines().filter(|line| is_news(line)).collect::<Vec<_>>());
     }
 }
 
