@@ -21,7 +21,7 @@ use super::permits::{self, Judged, Permits};
 use super::{LoadContext, Refusals};
 use super::{host, parallel, rules};
 use crate::ReconcileError;
-use crate::policy::{Confined, Share, Verdict};
+use crate::policy::{self, Confined, Share, Verdict};
 
 pub(super) struct Loading<'a> {
     context: &'a LoadContext<'a>,
@@ -270,7 +270,14 @@ impl<'a> Loading<'a> {
         }
         for (embedded, checked) in embedded.into_iter().zip(checked) {
             if let Some(mut checked) = checked {
-                let id = embedded.object.as_ref().map(|(id, _)| id);
+                let object = embedded.object.as_ref();
+                let is_there = |(id, origin): &&(ObjectId, Origin)| {
+                    self.context.existing.has(&origin.source, id)
+                };
+                if object.filter(is_there).is_some() {
+                    policy::spare_existing(&mut checked.verdicts);
+                }
+                let id = object.map(|(id, _)| id);
                 checked.verdicts.extend(id.and_then(|id| over.remove(id)).into_iter().flatten());
                 self.instance(embedded, checked);
             }

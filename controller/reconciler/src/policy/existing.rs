@@ -41,6 +41,11 @@ impl Existing {
         self.0.get(source)
     }
 
+    /// Whether an object of a source is there.
+    pub(crate) fn has(&self, source: &str, id: &ObjectId) -> bool {
+        self.of_source(source).is_some_and(|there| there.contains_key(id))
+    }
+
     /// Another one where some quota may be held against something else.
     pub(crate) fn print(&self, policies: &Policies) -> Fingerprint {
         let counts = |source: &str| policies.of(source).rules().quotas.has_totals();

@@ -79,7 +79,7 @@ pub const FIELDS: &[(Class, &[&str])] = &[
     (Rule("proxyEnv"), &[".propagateProxyEnv"]),
     (Rule("quotas.perInstance, quotas"), &[".cpus", ".memory", ".disk"]),
     (Rule("quotas.perDisk, quotas"), &["disk.spec.size"]),
-    (Rule("quotas"), &["instance.spec.deletionPolicy", "disk.spec.deletionPolicy"]),
+    (Rule("quotas"), &["instance.spec.deletionPolicy"]),
     (
         Free("it is only compared, or chooses among what rules decide"),
         &[
@@ -117,6 +117,7 @@ pub const FIELDS: &[(Class, &[&str])] = &[
             "instance.spec.maxDisruption",
             "instance.spec.hostSelector.matchLabels",
             "instance.spec.suspend",
+            "disk.spec.deletionPolicy",
         ],
     ),
     (

@@ -37,6 +37,6 @@ pub use host_policy::{HostPolicy, PolicyError};
 pub use judged::{Ground, disk, instance, network};
 pub(crate) use judged::{named, take_over};
 pub use policies::Policies;
-pub(crate) use quotas::{Share, over_quota, retained};
+pub(crate) use quotas::{Share, over_quota, retained, spare_existing};
 pub use rules::{PolicyRules, Quotas};
 pub use verdict::Verdict;

@@ -142,21 +142,25 @@ pub(crate) fn over_quota(
     denied
 }
 
-/// What a policy says of an object that would be kept when its manifest goes, where it counts.
+/// What a policy says of an instance that would be kept when its manifest goes, where it counts.
+/// Disks are kept unless their manifests say otherwise: that is no reason to refuse one.
 pub(crate) fn retained(policy: &HostPolicy, manifest: &Manifest) -> Option<Verdict> {
-    let quotas = &policy.rules().quotas;
-    let (after, counts) = match manifest {
-        Manifest::Instance(instance) => (instance.spec.deletion_policy, quotas.has_totals()),
-        Manifest::Disk(disk) => (disk.spec.deletion_policy, quotas.disk.is_some()),
-        Manifest::Network(_) => return None,
-    };
+    let Manifest::Instance(instance) = manifest else { return None };
+    let (after, counts) = (instance.spec.deletion_policy, policy.rules().quotas.has_totals());
     let denial = (after == DeletionPolicy::Retain).then(|| {
         let why = "what is kept when its manifest goes would count for nobody";
         Denial::unless(why, "write `deletionPolicy: Delete` into the manifest")
     });
-    let verdict =
-        || Verdict::new(policy, "quotas", "spec.deletionPolicy", format!("{after:?}"), denial);
+    let verdict = || Verdict::new(policy, "quotas", RETAINED, format!("{after:?}"), denial);
     counts.then(verdict)
+}
+
+/// The field of which [`retained`] speaks.
+const RETAINED: &str = "spec.deletionPolicy";
+
+/// Of an instance that is there already, what is denied only to new ones is not.
+pub(crate) fn spare_existing(verdicts: &mut Vec<Verdict>) {
+    verdicts.retain(|verdict| verdict.allowed || verdict.path != RETAINED);
 }
 
 /// A total that is too much.

@@ -373,8 +373,8 @@ async fn there_is_room_once_what_took_it_is_gone() {
     running.end().await;
 }
 
-#[test]
-fn what_would_be_retained_is_denied_where_it_would_count() {
+#[tokio::test(start_paused = true)]
+async fn a_new_instance_that_would_be_retained_is_denied_where_it_would_count() {
     let fixture = Fixture::new();
     let kept = vm("web", "").replace("spec:", "spec:\n  deletionPolicy: Retain");
     let retained = disk("data").replace("Delete", "Retain");
@@ -384,8 +384,8 @@ fn what_would_be_retained_is_denied_where_it_would_count() {
     for (rules, text, denied) in [
         ("quotas: {cpus: 40}", &kept, true),
         ("quotas: {perInstance: {cpus: 40}}", &kept, false),
-        ("quotas: {disk: 4TiB}", &retained, true),
-        ("quotas: {disk: 4TiB}", &by_default, true),
+        ("quotas: {disk: 4TiB}", &retained, false),
+        ("quotas: {disk: 4TiB}", &by_default, false),
         ("quotas: {cpus: 40}", &retained, false),
     ] {
         let loaded = with(rules, text);
@@ -394,6 +394,11 @@ fn what_would_be_retained_is_denied_where_it_would_count() {
     let shown = shown(&with("quotas: {cpus: 40}", &kept));
     let part = "spec.deletionPolicy: denied by `quotas` (policy.yaml:1): what is kept";
     assert!(shown.contains(part) && shown.contains("write `deletionPolicy: Delete`"), "{shown}");
+    // One that is there is never denied for what it is.
+    let made = with("quotas: {perInstance: {cpus: 40}}", &kept);
+    let planned = fixture.reconciler.plan(made.desired, Default::default()).await.expect("plan");
+    fixture.reconciler.settle(planned, &Run::silent()).await.expect("made");
+    assert_eq!(frozen(&with("quotas: {cpus: 40}", &kept)), [""; 0]);
 }
 
 #[test]
