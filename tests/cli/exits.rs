@@ -28,7 +28,7 @@ fn each_exit_code_means_what_the_documentation_says() {
     // Of a kind of which there is nothing, nothing has come true.
     for what in ["condition=Ready", "phase=Ready"] {
         let late = home.run(&format!("wait disks --for {what} --timeout 1s")).expect(5).err;
-        assert!(late.contains("there is no disk, and none is wanted"), "{late}");
+        assert!(late.contains("there is no disk, and none is to be made"), "{late}");
     }
     home.run("wait disks --for delete --timeout 1s").expect(0);
     home.run("wait vm --for jsonpath=x").expect(3);

@@ -34,7 +34,7 @@ pub use history::{File as RevisionFile, History, PlanRun, Revision, StepRun};
 pub use home::{Home, HomeError, HomeLock};
 pub use journal::{Journal, Record, RecordOutcome};
 pub use ledger::{Claim, Claims, Ledger, LedgerError};
-pub use load::{Judged, LoadContext, Loaded, Owners, Templates, check_template, load};
+pub use load::{Judged, LoadContext, Loaded, Owners, Templates, check_template, is_on_host, load};
 pub use occurrence::{Occurrence, occurrences};
 pub use outcome::{End, OnEvent, Outcome, Pass, Planned, Run, Settled};
 pub use reconciler::Reconciler;

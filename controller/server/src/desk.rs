@@ -194,6 +194,7 @@ fn revision(one: &Revision, newest: bool, requests: &Requests, files: bool) -> w
     let file = |file: &limekiln_reconciler::RevisionFile| wire::File {
         origin: file.origin.display().to_string(),
         text: file.text.clone(),
+        not_text: !file.is_text(),
     };
     wire::Revision {
         source: one.source.clone(),

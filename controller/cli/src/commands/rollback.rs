@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use clap::Args;
-use limekiln_api::parse_documents;
+use limekiln_api::{HostFacts, Manifest, parse_documents};
 use limekiln_model::{Kind, ObjectId};
 use limekiln_proto::v1alpha1::Revision;
+use limekiln_reconciler::is_on_host;
 
 use super::history::short;
 use crate::compose::App;
@@ -83,17 +84,24 @@ fn made_anew(
     let (Some(revision), None) = (meant.next(), meant.next()) else { return Ok(Vec::new()) };
     let observed = app.observe()?;
     let is_parked = |id: &ObjectId| observed.parked.iter().any(|parked| parked.id == *id);
-    let mut ids = wanted(revision);
+    let mut ids = wanted(revision, app.facts());
     ids.retain(|id| id.kind != Kind::Network && is_parked(id) && !observed.exists(id));
     Ok(ids.into_iter().collect())
 }
 
-/// What its manifests describe.
-fn wanted(revision: &Revision) -> BTreeSet<ObjectId> {
-    let files = revision.files.iter();
+/// What its manifests describe for this host. What is in a file that is no text is frozen.
+fn wanted(revision: &Revision, facts: &HostFacts) -> BTreeSet<ObjectId> {
+    let files = revision.files.iter().filter(|file| !file.not_text);
     let parsed = files.map(|file| parse_documents(file.text.as_bytes(), Path::new(&file.origin)));
     let manifests = parsed.flat_map(|parsed| parsed.objects).map(|object| object.manifest);
+    let is_here = |manifest: &Manifest| match manifest {
+        Manifest::Instance(instance) => {
+            instance.spec.host_selector.as_ref().is_none_or(|selector| is_on_host(selector, facts))
+        }
+        Manifest::Disk(_) | Manifest::Network(_) => true,
+    };
     manifests
+        .filter(is_here)
         .map(|manifest| ObjectId { kind: manifest.kind(), name: manifest.name().clone() })
         .collect()
 }
@@ -107,4 +115,27 @@ fn tell(id: &ObjectId) {
 
 fn listed(ids: &[ObjectId]) -> String {
     ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use limekiln_proto::v1alpha1::File;
+
+    use super::*;
+
+    #[test]
+    fn only_what_the_revision_would_make_here_is_asked_for() {
+        let file = |name: &str, spec: &str| {
+            let head = "apiVersion: lima-vm.io/v1alpha1\nkind: Instance\n";
+            let text =
+                format!("{head}metadata: {{name: {name}}}\nspec: {{template: {{}}{spec}}}\n");
+            File { origin: format!("{name}.yaml"), text, not_text: false }
+        };
+        let elsewhere = ", hostSelector: {matchLabels: {hostname: no-host-of-ours}}";
+        let frozen = File { not_text: true, ..file("latin", "") };
+        let files = vec![file("web", ""), file("there", elsewhere), frozen];
+        let revision = Revision { files, ..Revision::default() };
+        let wanted: Vec<_> = wanted(&revision, &HostFacts::example()).into_iter().collect();
+        assert_eq!(listed(&wanted), "instance/web");
+    }
 }

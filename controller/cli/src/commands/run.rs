@@ -66,7 +66,7 @@ impl RunArgs {
 #[derive(Clone, Copy)]
 struct Keep(Option<Duration>);
 
-/// Without a pause it would do nothing else; the longest is that of a source's `interval`.
+/// Without a pause it would do nothing else.
 fn parse_resync(text: &str) -> Result<Duration, String> {
     let time = parse_duration(text)?;
     match time.as_secs() {

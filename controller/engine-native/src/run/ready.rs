@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use limekiln_engine::{ActionContext, EngineError, ErrorClass};
 use limekiln_hostagent::InstanceFiles;
-use limekiln_hostagent::api::{Client, ClientError};
+use limekiln_hostagent::api::{Client, ClientError, Phase};
 use limekiln_hostagent::events::EventReader;
 use limekiln_model::{InstancePhase, Name};
 use tokio::time::{Instant, sleep};
@@ -60,7 +60,11 @@ pub(crate) async fn await_ready(
 async fn ask(files: &InstanceFiles, client: &Client) -> Option<(InstancePhase, String)> {
     match client.status().await {
         Ok(status) => {
-            let phase = agent_phase(&status);
+            let phase = match status.phase {
+                // It goes on by itself once there is room; whoever waits has a deadline.
+                Phase::Running if status.held.is_some() => InstancePhase::Booting,
+                _ => agent_phase(&status),
+            };
             let waits_for = status.held.or(status.waiting_for);
             Some((phase, waits_for.unwrap_or_else(|| "the guest".to_owned())))
         }

@@ -4,20 +4,28 @@ mod home;
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use limekiln_engine::Engine;
-use limekiln_model::{InstancePhase, Name, Observed};
+use limekiln_engine::{ActionContext, Engine};
+use limekiln_model::{Action, InstancePhase, Name, Observed, Progress};
+use tokio_util::sync::CancellationToken;
 
 use home::{Home, serve, silent};
 
 /// Answers that the guest is ready, after this time.
-fn ready(mut stream: &UnixStream, after: Duration) {
+fn ready(stream: &UnixStream, after: Duration) {
+    answer(stream, after, "");
+}
+
+/// Answers that the guest runs, after this time, and more.
+fn answer(mut stream: &UnixStream, after: Duration, more: &str) {
     let _ = stream.read(&mut [0; 4096]);
     std::thread::sleep(after);
-    let body = r#"{"phase":"running","sshLocalPort":60022,"startedAt":"2026-01-01T00:00:00Z","configDigest":""}"#;
+    let body = format!(
+        r#"{{"phase":"running","sshLocalPort":60022,"startedAt":"2026-01-01T00:00:00Z","configDigest":""{more}}}"#
+    );
     let length = body.len();
     let _ = write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{body}");
 }
@@ -80,4 +88,23 @@ async fn one_that_was_ready_and_gets_stuck_is_found_out() {
     }
     assert!(broken);
     assert!(begun.elapsed() > Duration::from_secs(3), "it had the time that a question may take");
+}
+
+#[tokio::test]
+async fn a_guest_that_is_held_is_waited_for() {
+    let home = Home::new(1);
+    let asked = AtomicUsize::new(0);
+    serve(&home.instance(0), move |stream| match asked.fetch_add(1, Ordering::SeqCst) {
+        0 | 1 => answer(&stream, Duration::ZERO, r#","held":"there is no room""#),
+        _ => ready(&stream, Duration::ZERO),
+    });
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let sink = Arc::clone(&told);
+    let context = ActionContext::new(CancellationToken::new(), move |progress| {
+        sink.lock().expect("no panic").push(progress);
+    });
+    let wait = Action::AwaitReady { instance: Name::new("vm0").expect("a name") };
+    home.engine().perform(&wait, &context).await.expect("it goes on once there is room");
+    let text = "waits for there is no room".to_owned();
+    assert_eq!(*told.lock().expect("no panic"), [Progress::Message { text }]);
 }

@@ -82,6 +82,11 @@ impl File {
         let (path, origin) = (file.path.clone(), file.origin.clone());
         Self { path, origin, text: text.into_owned(), bytes }
     }
+
+    /// Whether the text is all that it held.
+    pub fn is_text(&self) -> bool {
+        self.bytes.is_none()
+    }
 }
 
 impl Revision {

@@ -9,6 +9,11 @@ pub(super) fn mismatch<'a>(selector: &'a HostSelector, facts: &HostFacts) -> Opt
     labels.find(|(label, value)| !has(facts, label, value)).map(|(label, _)| label.as_str())
 }
 
+/// Whether a host is meant.
+pub fn is_on_host(selector: &HostSelector, facts: &HostFacts) -> bool {
+    mismatch(selector, facts).is_none()
+}
+
 fn has(facts: &HostFacts, label: &str, value: &str) -> bool {
     match label {
         // Go, and so Lima and Kubernetes, say `darwin` where Rust says `macos`.

@@ -21,6 +21,7 @@ mod templates;
 mod tests;
 
 pub(crate) use cache::LoadCache;
+pub use host::is_on_host;
 pub use load::load;
 pub use loaded::{LoadContext, Loaded, Owners, Refusals};
 pub use permits::Judged;

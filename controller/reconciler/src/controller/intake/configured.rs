@@ -31,9 +31,8 @@ use crate::{Home, Loaded, OfSource, ReconcileError, Reconciler};
 
 /// How often a repository is asked when its configuration does not say.
 const INTERVAL: u64 = 60;
-/// What its configuration may say, in seconds. A remote that is asked without a pause would take all
-/// of this host's time and much of its own.
-const INTERVALS: RangeInclusive<u64> = 1..=86_400;
+/// The most that its configuration may say, in seconds: a week. No time to come overflows by it.
+const LONGEST_INTERVAL: u64 = 604_800;
 
 /// So long a look at what there is may take before anything was planned.
 const FIRST_LOOK: Duration = Duration::from_secs(60);
@@ -106,14 +105,16 @@ pub enum ConfiguredError {
     /// A source would be asked without a pause, or never.
     #[error(
         "source {name}: `interval` is {seconds} s, and may be {} s to {} s",
-        INTERVALS.start(),
-        INTERVALS.end()
+        .may_be.start(),
+        .may_be.end()
     )]
     Interval {
         /// Which.
         name: String,
         /// As it is written.
         seconds: u64,
+        /// What it may be.
+        may_be: RangeInclusive<u64>,
     },
     /// The policy of a source is wrong.
     #[error("source {name}")]
@@ -396,8 +397,9 @@ impl Intake for Configured {
 impl Source {
     fn open(config: SourceConfig, home: &Home) -> Result<Self, ConfiguredError> {
         let name = || config.name.clone();
-        if let Some(seconds) = config.interval.filter(|seconds| !INTERVALS.contains(seconds)) {
-            return Err(ConfiguredError::Interval { name: name(), seconds });
+        let may_be = intervals(&config.kind);
+        if let Some(seconds) = config.interval.filter(|seconds| !may_be.contains(seconds)) {
+            return Err(ConfiguredError::Interval { name: name(), seconds, may_be });
         }
         let policy = config.policy.as_ref().map(|file| HostPolicy::read(file)).transpose();
         let policy = policy.map_err(|source| ConfiguredError::Policy { name: name(), source })?;
@@ -501,6 +503,15 @@ impl Source {
             let mut fetched = self.fetched.lock().unwrap_or_else(PoisonError::into_inner);
             fetched.clone_from(&self.snapshot);
         }
+    }
+}
+
+/// What its configuration may say, in seconds. A remote that is asked without a pause would take all
+/// of this host's time and much of its own; a directory has none without it.
+fn intervals(kind: &SourceKind) -> RangeInclusive<u64> {
+    match kind {
+        SourceKind::Directory(_) => 0..=LONGEST_INTERVAL,
+        SourceKind::Git(_) => 1..=LONGEST_INTERVAL,
     }
 }
 
@@ -652,22 +663,28 @@ mod tests {
         let dir = tempfile::tempdir().expect("dir");
         let facts = HostFacts { lima_home: dir.path().to_owned(), ..HostFacts::example() };
         let home = Home::new(&facts.lima_home);
-        let made = |interval| {
-            let url = dir.path().join("vms.git").display().to_string();
-            let main = limekiln_sources::git::GitReference::Branch("main".to_owned());
-            let kind = SourceKind::Git(limekiln_sources::git::GitConfig::new(url, main));
-            let (name, interval) = ("team".to_owned(), Some(interval));
+        let url = dir.path().join("vms.git").display().to_string();
+        let main = limekiln_sources::git::GitReference::Branch("main".to_owned());
+        let git = SourceKind::Git(limekiln_sources::git::GitConfig::new(url, main));
+        let path = dir.path().join("vms");
+        let directory =
+            SourceKind::Directory(limekiln_sources::DirectoryConfig { path, recursive: false });
+        let made = |kind: &SourceKind, interval| {
+            let (name, interval, kind) = ("team".to_owned(), Some(interval), kind.clone());
             let config = SourceConfig { name, kind, interval, prune: false, policy: None };
             let store = Arc::new(TemplateStore::new(TemplateSettings::new(&facts)));
             Configured::new(vec![config], &home, store)
         };
-        for sound in [1, 60, 86_400] {
-            made(sound).expect("sound");
+        for sound in [1, 60, 604_800] {
+            made(&git, sound).expect("sound");
+            made(&directory, sound).expect("sound");
         }
-        for wrong in [0, 86_401, u64::MAX] {
-            let error = made(wrong).err().expect("refused").to_string();
-            let told = format!("source team: `interval` is {wrong} s, and may be 1 s to 86400 s");
-            assert_eq!(error, told);
+        made(&directory, 0).expect("it is what a directory has without it");
+        let wrong = [(&git, 0, 1), (&git, 604_801, 1), (&directory, 604_801, 0)];
+        for (kind, wrong, least) in wrong.into_iter().chain([(&directory, u64::MAX, 0)]) {
+            let error = made(kind, wrong).err().expect("refused").to_string();
+            let may_be = format!("and may be {least} s to 604800 s");
+            assert_eq!(error, format!("source team: `interval` is {wrong} s, {may_be}"));
         }
     }
 
