@@ -45,6 +45,12 @@ impl Sources {
     }
 
     fn follow(&self, interval: u32) -> Controller {
+        let mut controller = self.begin(interval);
+        controller.until("4 objects are as wanted");
+        controller
+    }
+
+    fn begin(&self, interval: u32) -> Controller {
         let config = self.home.manifests().with_file_name("sources.yaml");
         let text = format!(
             "sources:\n- name: mine\n  directory: {{path: {}}}\n  prune: true\n\
@@ -55,10 +61,7 @@ impl Sources {
         fs::write(&config, text).expect("writable");
         let policy = "takeOver: [data]\n";
         fs::write(config.with_file_name("policy.yaml"), policy).expect("writable");
-        let mut controller =
-            Controller::of(&self.home, &["--config", &config.display().to_string()]);
-        controller.until("4 objects are as wanted");
-        controller
+        Controller::of(&self.home, &["--config", &config.display().to_string()])
     }
 
     /// Waits until a disk is described so.
@@ -145,4 +148,33 @@ fn a_repository_that_may_not_have_a_disk_keeps_it_from_nobody() {
     controller.signal("-TERM");
     let told = controller.ended().1;
     assert!(told.contains("logs.yaml:3:18: error: metadata.name: denied by `takeOver`"), "{told}");
+}
+
+/// Else it would come from elsewhere, and the repository's policy would deny it.
+#[test]
+fn what_a_repository_describes_is_taken_over_for_it() {
+    let sources = Sources::new();
+    let file = sources.team.join("other.yaml");
+    let apply = |flags: &[&str]| {
+        let file = file.display().to_string();
+        sources.home.call(&[&["apply", "-f", &file], flags].concat())
+    };
+    apply(&[]).ok();
+    fs::remove_dir_all(sources.home.lima().join("_limekiln/owners")).expect("there");
+    let mut controller = sources.begin(1);
+    controller.until("take it over with `limekiln apply --adopt`");
+    // What says something else would be undone.
+    fs::write(&file, disk("other").replace("1MiB", "2MiB")).expect("writable");
+    let refused = apply(&["--adopt"]).expect(1).err;
+    assert!(
+        refused.contains("disk/other is kept by the controller from other.yaml:1"),
+        "{refused}"
+    );
+    fs::write(&file, disk("other")).expect("writable");
+    apply(&["--adopt"]).ok();
+    sources.described("other", "other.yaml:1");
+    // From then on it is kept as the repository says.
+    sources.commit("other.yaml", &disk("other").replace("1MiB", "3MiB"));
+    controller.until("disk/other            resize: done");
+    controller.end();
 }

@@ -5,6 +5,7 @@
 //! not waiting after a failure. Parts that run are left alone, unless the manifests have changed
 //! their mind about one of their objects: then they end at the next safe point.
 
+mod adopting;
 mod ahead;
 mod attempts;
 mod clock;

@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::adopting;
 use super::run::Controller;
 use crate::home::Fence;
 use crate::ledger::owners_after;
@@ -162,7 +163,8 @@ impl Controller {
             let origin = kept.desired.origin(&object).or_else(frozen).cloned().unwrap_or_default();
             return Err(OrderError::Kept { object, origin });
         }
-        let planned = self.reconciler.resume_on(order.plan.clone(), kept.observed.clone())?;
+        let mut planned = self.reconciler.resume_on(order.plan.clone(), kept.observed.clone())?;
+        adopting::for_the_controller(&mut planned, kept)?;
         self.reconciler.nothing_suspended(&planned)?;
         self.take_up_consent(fence, &planned.desired, &kept.desired);
         let ours = |id: &ObjectId| self.tasks.is_busy(id) || keeps(kept, id);
