@@ -65,7 +65,8 @@ async fn ask(files: &InstanceFiles, client: &Client) -> Option<(InstancePhase, S
                 Phase::Running if status.held.is_some() => InstancePhase::Booting,
                 _ => agent_phase(&status),
             };
-            let waits_for = status.held.or(status.waiting_for);
+            let held = status.held.map(|why| format!("room ({why})"));
+            let waits_for = held.or(status.waiting_for);
             Some((phase, waits_for.unwrap_or_else(|| "the guest".to_owned())))
         }
         // Lima's agent.

@@ -17,8 +17,7 @@ use crate::events::{EventWriter, Status};
 /// Between two looks, each of which lets a held guest try again.
 const LOOK: Duration = Duration::from_secs(5);
 
-const WHY: &str = "there is no room on the host for what the guest writes to its disk: it is held, \
-                   and goes on by itself once there is";
+const WHY: &str = "the host's disk is full: the guest is held at a write, and goes on by itself once there is room";
 
 /// Where it is said that a guest is held.
 #[derive(Clone, Debug)]

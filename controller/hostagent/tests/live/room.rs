@@ -73,7 +73,7 @@ fn a_guest_that_finds_no_room_is_held_and_goes_on_once_there_is() {
     ssh.arg("-F").arg(instance.dir().join("ssh.config")).args(["lima-it", write]);
     let ssh = ssh.stdout(Stdio::piped()).spawn().unwrap();
     let event = agent.wait_for(|status| status.degraded);
-    assert!(event.status.errors[0].contains("no room on the host"), "{:?}", event.status);
+    assert!(event.status.errors[0].contains("the host's disk is full"), "{:?}", event.status);
     let status = agent.status();
     assert_eq!(status.held.as_ref(), event.status.errors.first());
     assert_eq!((status.phase, status.errors), (Phase::Running, Vec::new()));
