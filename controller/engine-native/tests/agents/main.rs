@@ -105,6 +105,6 @@ async fn a_guest_that_is_held_is_waited_for() {
     });
     let wait = Action::AwaitReady { instance: Name::new("vm0").expect("a name") };
     home.engine().perform(&wait, &context).await.expect("it goes on once there is room");
-    let text = "waits for there is no room".to_owned();
+    let text = "waits for room (there is no room)".to_owned();
     assert_eq!(*told.lock().expect("no panic"), [Progress::Message { text }]);
 }
