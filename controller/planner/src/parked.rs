@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use limekiln_model::{Action, Note, ObjectId, Parked};
 
 use crate::draft::Draft;
@@ -46,20 +47,11 @@ pub(crate) fn ways_back(scene: &Scene<'_>, id: &ObjectId, key: &str) -> String {
 
 /// `2026-11-27 13:05 UTC`, of seconds since 1970.
 fn utc(since: i64) -> String {
-    let (days, minutes) = (since.div_euclid(86_400), since.rem_euclid(86_400) / 60);
-    // Years begin in March here, so that the leap day is their last one.
-    let shifted = days + 719_468;
-    let (era, day) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let of_year = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let of_month = of_year - (153 * month + 2) / 5 + 1;
-    let (year, month) = match month {
-        0..10 => (year + era * 400, month + 3),
-        _ => (year + era * 400 + 1, month - 9),
-    };
-    let (hour, minute) = (minutes / 60, minutes % 60);
-    format!("{year:04}-{month:02}-{of_month:02} {hour:02}:{minute:02} UTC")
+    // Only what somebody wrote by hand is beyond the calendar.
+    Timestamp::from_second(since).map_or_else(
+        |_| format!("{since} seconds after 1970"),
+        |since| since.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+    )
 }
 
 #[cfg(test)]
