@@ -151,10 +151,11 @@ impl Drop for Agent {
         if self.child.try_wait().unwrap().is_none() {
             self.kill();
         }
-        if std::thread::panicking() {
-            post_mortem::print(&self.dir);
+        if !std::thread::panicking() {
+            return;
         }
-        if std::thread::panicking() && self.dir.join("qemu.pid").exists() {
+        post_mortem::print(&self.dir);
+        if self.dir.join("qemu.pid").exists() {
             let pid = self.qemu_pid().to_string();
             let _ = Command::new("kill").args(["-KILL", &pid]).status();
         }

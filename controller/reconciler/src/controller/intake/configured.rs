@@ -664,8 +664,7 @@ mod tests {
         let facts = HostFacts { lima_home: dir.path().to_owned(), ..HostFacts::example() };
         let home = Home::new(&facts.lima_home);
         let url = dir.path().join("vms.git").display().to_string();
-        let main = limekiln_sources::git::GitReference::Branch("main".to_owned());
-        let git = SourceKind::Git(limekiln_sources::git::GitConfig::new(url, main));
+        let git = repository(url).kind;
         let path = dir.path().join("vms");
         let directory =
             SourceKind::Directory(limekiln_sources::DirectoryConfig { path, recursive: false });

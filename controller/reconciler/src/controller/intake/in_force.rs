@@ -60,6 +60,9 @@ impl InForce {
         fallen: &mut BTreeSet<String>,
         snapshots: &mut Vec<Snapshot>,
     ) -> Result<Vec<String>, ReconcileError> {
+        if fallen.is_empty() {
+            return Ok(Vec::new());
+        }
         let (requests, history) = (reconciler.requests()?, reconciler.history());
         let mut errors = Vec::new();
         fallen.retain(|source| {
